@@ -1,0 +1,46 @@
+/**
+ * Why guest code was left. Written to Layout.EXIT_KIND with Layout.PC and up to three arguments; src/vcpu/exit.ts
+ * gives the typed form. Read by TypeScript and by AssemblyScript.
+ */
+export const enum ExitKind {
+  None = 0,
+  /** The budget is spent; PC is the next instruction. */
+  Budget = 1,
+  /** System call; PC is the instruction after it, arg0 the instruction's own pc. */
+  Syscall = 2,
+  /** Illegal or not implemented instruction at PC. */
+  Illegal = 3,
+  /** Access that the guest may not make: PC the instruction, arg0 the guest address, arg1 a FaultAccess. */
+  MemoryFault = 4,
+  /** Guest exception at PC: arg0 the ISA's number (x86 vector; MIPS ExcCode), arg1 its error code or trap code. */
+  Exception = 5,
+  /** Breakpoint instruction at PC; arg0 its code field. */
+  Breakpoint = 6,
+  /** The guest waits for an interrupt. */
+  Halt = 7,
+  /** arg0 port, arg1 bytes | direction << 8, arg2 value. */
+  PortIo = 8,
+  /** arg0 guest physical address, arg1 bytes | direction << 8, arg2 value. */
+  MemoryIo = 9,
+  /** Privileged or sensitive instruction at PC. */
+  Privileged = 10,
+  /** arg0 hypercall number. */
+  Hypercall = 11,
+  /** The guest declared code changed (cacheflush, SYNCI) or wrote to it; PC is the next instruction, arg0 address, arg1 bytes. */
+  CodeWritten = 12,
+  /** Internal: nothing is translated at PC. */
+  Miss = 64,
+  /** Internal: the block at PC has become hot. */
+  Hot = 65,
+}
+
+/** What a region returns when it leaves with an exit instead of going on at a pc. No return address equals it. */
+export const enum RegionResult {
+  EXIT = -1,
+}
+
+export const enum FaultAccess {
+  Read = 1,
+  Write = 2,
+  Execute = 4,
+}

@@ -1,0 +1,75 @@
+/**
+ * Where things lie in the one WebAssembly memory that a guest owns. All addresses are byte addresses in that
+ * memory unless they say "guest". Read by TypeScript and by AssemblyScript.
+ *
+ *     0x0000_1000  vCPU header, then the ISA's state (offsets relative to STATE)
+ *     0x0000_3000  temporaries of the µop interpreter
+ *     0x0000_c000  static data of the AssemblyScript runtime
+ *     0x0010_0000  look-up tables and page permissions
+ *     0x0040_0000  µops
+ *     0x1000_0000  the guest: guest address FLOOR is here
+ */
+export const enum Layout {
+  /** vCPU header. */
+  PC = 0x1000,
+  /** An `ExitKind`, written by whoever leaves guest code. */
+  EXIT_KIND = 0x1004,
+  EXIT_ARG0 = 0x1008,
+  EXIT_ARG1 = 0x100c,
+  EXIT_ARG2 = 0x1010,
+  /** Guest instructions still to run in this call of run(), i32. Never below zero at an exit. */
+  BUDGET = 0x1014,
+  /** Guest calls that may still nest as Wasm calls, i32; what the dispatcher passes to a region. */
+  DEPTH = 0x1018,
+  /** Number of entries into regions from the dispatcher, i32, wraps; statistics only. */
+  REGION_ENTRIES = 0x101c,
+  /** µop address of the block that the interpreter runs or ran last. */
+  CURRENT_BLOCK = 0x1020,
+  /** Heat at which the interpreter leaves with ExitKind.Hot; 0 never. */
+  HOT_THRESHOLD = 0x1024,
+  /** First guest address that is out of range (exclusive top of user space), u32. */
+  TOP = 0x1028,
+  /** 1 if loads and stores check page permissions (MemoryModel checked), else 0. */
+  CHECKED = 0x102c,
+  /** Free-running count of guest instructions completed, i64, updated by the vCPU at each exit. */
+  RETIRED = 0x1030,
+
+  /** ISA state; register offsets count from here. */
+  STATE = 0x1080,
+  STATE_SIZE = 0x1f80,
+
+  /** Temporaries of the µop interpreter. */
+  TEMPS = 0x3000,
+  TEMPS_SIZE = 0x8000,
+
+  /** Static data of the AssemblyScript runtime (asc --memoryBase); ends before REGION_HASH. */
+  RUNTIME_DATA = 0xc000,
+
+  /** 65,536 entries {u32 pc, u32 Wasm table index; 0 = empty}; index by `(pc ^ pc >>> 16) & 0xffff`. */
+  REGION_HASH = 0x100000,
+  /** 65,536 entries {u32 pc, u32 µop address; 0 = empty}, indexed alike. */
+  BLOCK_HASH = 0x180000,
+  HASH_MASK = 0xffff,
+  /** A byte for each 4 KiB page of the 32-bit guest address space, `PagePermission` bits. */
+  PAGES = 0x200000,
+  PAGES_END = 0x300000,
+
+  /** µops of translated blocks. */
+  UOPS = 0x400000,
+  UOPS_END = 0x8000000,
+
+  /** Memory address of guest address FLOOR. As the static offset of a load it never wraps, so the index may. */
+  WINDOW = 0x10000000,
+  /** Lowest guest address that exists; what lies below (a null pointer) wraps out of the memory and traps. */
+  FLOOR = 0x10000,
+}
+
+export const enum PagePermission {
+  Read = 1,
+  Write = 2,
+  Execute = 4,
+  /** Blocks were translated from this page. */
+  Code = 8,
+  /** The page may hold bytes other than zero. */
+  Used = 0x80,
+}

@@ -1,0 +1,387 @@
+import type { ExitKind } from '../../assembly/shared/exit.ts';
+import type { Helper } from '../isa/isa.ts';
+import { Block, type Terminator, type Value } from './block.ts';
+import { COMMUTATIVE, foldBinary, foldUnary, ZERO_RIGHT } from './fold.ts';
+import { OPS, op, TYPE_SIZES, type Type } from './ops.ts';
+
+const GET = [0, op('get.i32'), op('get.i64'), op('get.f32'), op('get.f64'), op('get.v128')];
+const SET = [0, op('set.i32'), op('set.i64'), op('set.f32'), op('set.f64'), op('set.v128')];
+const SELECT = [0, op('select.i32'), op('select.i64'), op('select.f32'), op('select.f64'), op('select.v128')];
+const I32_CONST = op('i32.const');
+const I64_CONST = op('i64.const');
+const F32_CONST = op('f32.const');
+const F64_CONST = op('f64.const');
+const V128_CONST = op('v128.const');
+const HELPER = op('helper');
+const EXIT_IF = op('exit.if');
+const INSN = op('insn');
+const SHUFFLE = op('i8x16.shuffle');
+const AND = op('i32.and');
+const ADD = op('i32.add');
+const SUB = op('i32.sub');
+const OR = op('i32.or');
+const MUL = op('i32.mul');
+const binaryOp = (name: string) => {
+  const number = op(name);
+  return (b: Builder, x: Value, y: Value): Value => b.emit(number, x, y);
+};
+const BIN = Object.fromEntries(
+  [
+    'add',
+    'sub',
+    'mul',
+    'and',
+    'or',
+    'xor',
+    'shl',
+    'shr_s',
+    'shr_u',
+    'rotl',
+    'rotr',
+    'eq',
+    'ne',
+    'lt_s',
+    'lt_u',
+    'gt_s',
+    'gt_u',
+    'le_s',
+    'le_u',
+    'ge_s',
+    'ge_u',
+  ].map((n) => [n, binaryOp(`i32.${n}`)]),
+);
+const EQZ = op('i32.eqz');
+const CAPACITY = 4096;
+
+/** Guest state is tracked in granules of four bytes. */
+const GRANULES = 2048;
+
+/**
+ * Builds one block. Never adds an op that it can avoid: constants are folded, and a register read after it was
+ * written is the value written. All i32 methods take and give values; `i32(n)` makes a constant.
+ */
+export class Builder {
+  private n = 0;
+  private readonly opcodes = new Uint16Array(CAPACITY);
+  private readonly a = new Int32Array(CAPACITY);
+  private readonly b = new Int32Array(CAPACITY);
+  private readonly c = new Int32Array(CAPACITY);
+  private readonly d = new Int32Array(CAPACITY);
+  private shuffles: (readonly number[])[] = [];
+  private terminator: Terminator | undefined;
+  private pc = 0;
+  private instructions = 0;
+  private constants = new Map<number, Value>();
+  /** Per granule: value * 4 + which of its granules lies here, or -1. */
+  private readonly known = new Int32Array(GRANULES).fill(-1);
+  private touched: number[] = [];
+  private readonly helperNumbers: Map<string, number>;
+  /** Scratch for a lifter that carries knowledge from one instruction of a block to the next; reset by begin(). */
+  context: unknown;
+  /** pc of the instruction being lifted. */
+  at = 0;
+
+  constructor(private readonly helpers: readonly Helper[]) {
+    this.helperNumbers = new Map(helpers.map((h, i) => [h.name, i]));
+  }
+
+  begin(pc: number): void {
+    this.n = 0;
+    this.shuffles = [];
+    this.terminator = undefined;
+    this.pc = pc >>> 0;
+    this.at = this.pc;
+    this.instructions = 0;
+    this.constants.clear();
+    this.context = undefined;
+    this.forgetState();
+  }
+
+  get ended(): boolean {
+    return this.terminator !== undefined;
+  }
+  get instructionCount(): number {
+    return this.instructions;
+  }
+  /** Ops so far; a lifter's driver ends a block well before CAPACITY. */
+  get length(): number {
+    return this.n;
+  }
+
+  /** `end` is the guest address after the block's last byte. */
+  finish(end: number): Block {
+    if (!this.terminator) throw new Error(`block 0x${this.pc.toString(16)} has no terminator`);
+    const n = this.n;
+    return new Block(
+      this.pc,
+      (end - this.pc) >>> 0,
+      this.instructions,
+      n,
+      this.opcodes.slice(0, n),
+      this.a.slice(0, n),
+      this.b.slice(0, n),
+      this.c.slice(0, n),
+      this.d.slice(0, n),
+      this.terminator,
+      this.shuffles,
+      this.helpers,
+    );
+  }
+
+  /** Marks the start of a guest instruction, which costs one of the budget. */
+  insn(pc: number, length: number): void {
+    this.at = pc >>> 0;
+    this.instructions++;
+    this.push(INSN, pc, length);
+  }
+
+  private push(opcode: number, a = 0, b = 0, c = 0, d = 0): Value {
+    const n = this.n;
+    if (n === CAPACITY) throw new Error(`block 0x${this.pc.toString(16)} has more than ${CAPACITY} ops`);
+    this.opcodes[n] = opcode;
+    this.a[n] = a;
+    this.b[n] = b;
+    this.c[n] = c;
+    this.d[n] = d;
+    this.n = n + 1;
+    return n;
+  }
+
+  /** Any op by number (see `op`), folded where possible. Operands are values, or immediates where the op's row says so. */
+  emit(opcode: number, a = 0, b = 0, c = 0, d = 0): Value {
+    const fold = foldBinary[opcode];
+    if (fold) {
+      const left = this.opcodes[a] === I32_CONST;
+      const right = this.opcodes[b] === I32_CONST;
+      if (left && right) return this.i32(fold(this.a[a], this.a[b]));
+      if (left && COMMUTATIVE.has(opcode)) return this.binaryConstant(opcode, b, a);
+      if (right) return this.binaryConstant(opcode, a, b);
+    } else {
+      const f = foldUnary[opcode];
+      if (f && this.opcodes[a] === I32_CONST) return this.i32(f(this.a[a]));
+    }
+    return this.push(opcode, a, b, c, d);
+  }
+
+  /** A binary i32 op whose right operand is a constant. */
+  private binaryConstant(opcode: number, a: Value, b: Value): Value {
+    const k = this.a[b];
+    if (k === 0) {
+      if (ZERO_RIGHT.has(opcode)) return a;
+      if (opcode === AND || opcode === MUL) return this.i32(0);
+    } else if (k === -1) {
+      if (opcode === AND) return a;
+      if (opcode === OR) return b;
+    } else if (k === 1 && opcode === MUL) return a;
+    if (opcode === SUB) return this.binaryConstant(ADD, a, this.i32(-k));
+    // (x + k1) + k2 and (x & k1) & k2, so that addresses and masks stay one op
+    if ((opcode === ADD || opcode === AND) && this.opcodes[a] === opcode && this.opcodes[this.b[a]] === I32_CONST) {
+      const inner = this.a[this.b[a]];
+      return this.binaryConstant(opcode, this.a[a], this.i32(opcode === ADD ? (inner + k) | 0 : inner & k));
+    }
+    return this.push(opcode, a, b);
+  }
+
+  // constants
+  i32(n: number): Value {
+    const k = n | 0;
+    let v = this.constants.get(k);
+    if (v === undefined) {
+      v = this.push(I32_CONST, k);
+      this.constants.set(k, v);
+    }
+    return v;
+  }
+  /** The signed value of an i32 constant, else undefined. */
+  constantOf(v: Value): number | undefined {
+    return this.opcodes[v] === I32_CONST ? this.a[v] : undefined;
+  }
+  i64(low: number, high: number): Value {
+    return this.push(I64_CONST, low | 0, high | 0);
+  }
+  f32Bits(bits: number): Value {
+    return this.push(F32_CONST, bits | 0);
+  }
+  f64Bits(low: number, high: number): Value {
+    return this.push(F64_CONST, low | 0, high | 0);
+  }
+  v128(w0: number, w1: number, w2: number, w3: number): Value {
+    return this.push(V128_CONST, w0 | 0, w1 | 0, w2 | 0, w3 | 0);
+  }
+  shuffle(x: Value, y: Value, laneNumbers: readonly number[]): Value {
+    this.shuffles.push(laneNumbers);
+    return this.push(SHUFFLE, x, y, this.shuffles.length - 1);
+  }
+
+  // i32 arithmetic; b.emit(op('…')) for the rest
+  add(x: Value, y: Value): Value {
+    return BIN.add(this, x, y);
+  }
+  sub(x: Value, y: Value): Value {
+    return BIN.sub(this, x, y);
+  }
+  mul(x: Value, y: Value): Value {
+    return BIN.mul(this, x, y);
+  }
+  and(x: Value, y: Value): Value {
+    return BIN.and(this, x, y);
+  }
+  or(x: Value, y: Value): Value {
+    return BIN.or(this, x, y);
+  }
+  xor(x: Value, y: Value): Value {
+    return BIN.xor(this, x, y);
+  }
+  shl(x: Value, y: Value): Value {
+    return BIN.shl(this, x, y);
+  }
+  shrS(x: Value, y: Value): Value {
+    return BIN.shr_s(this, x, y);
+  }
+  shrU(x: Value, y: Value): Value {
+    return BIN.shr_u(this, x, y);
+  }
+  rotl(x: Value, y: Value): Value {
+    return BIN.rotl(this, x, y);
+  }
+  rotr(x: Value, y: Value): Value {
+    return BIN.rotr(this, x, y);
+  }
+  eq(x: Value, y: Value): Value {
+    return BIN.eq(this, x, y);
+  }
+  ne(x: Value, y: Value): Value {
+    return BIN.ne(this, x, y);
+  }
+  ltS(x: Value, y: Value): Value {
+    return BIN.lt_s(this, x, y);
+  }
+  ltU(x: Value, y: Value): Value {
+    return BIN.lt_u(this, x, y);
+  }
+  gtS(x: Value, y: Value): Value {
+    return BIN.gt_s(this, x, y);
+  }
+  gtU(x: Value, y: Value): Value {
+    return BIN.gt_u(this, x, y);
+  }
+  leS(x: Value, y: Value): Value {
+    return BIN.le_s(this, x, y);
+  }
+  leU(x: Value, y: Value): Value {
+    return BIN.le_u(this, x, y);
+  }
+  geS(x: Value, y: Value): Value {
+    return BIN.ge_s(this, x, y);
+  }
+  geU(x: Value, y: Value): Value {
+    return BIN.ge_u(this, x, y);
+  }
+  eqz(x: Value): Value {
+    return this.emit(EQZ, x);
+  }
+  not(x: Value): Value {
+    return this.xor(x, this.i32(-1));
+  }
+  neg(x: Value): Value {
+    return this.sub(this.i32(0), x);
+  }
+  /** `condition` ≠ 0 ? x : y, of one type. */
+  select(condition: Value, x: Value, y: Value): Value {
+    const k = this.constantOf(condition);
+    if (k !== undefined) return k !== 0 ? x : y;
+    return x === y ? x : this.push(SELECT[this.typeOf(x)], condition, x, y);
+  }
+
+  typeOf(v: Value): Type {
+    const opcode = this.opcodes[v];
+    return opcode === HELPER ? this.helpers[this.a[v]].result : OPS[opcode].result;
+  }
+
+  // guest state
+  get(type: Type, offset: number): Value {
+    const granules = TYPE_SIZES[type] >>> 2;
+    const first = offset >>> 2;
+    const k = this.known[first];
+    if (k >= 0 && (k & 3) === 0 && this.typeOf(k >>> 2) === type) {
+      let whole = true;
+      for (let i = 1; i < granules; i++) whole &&= this.known[first + i] === k + i;
+      if (whole) return k >>> 2;
+    }
+    const v = this.push(GET[type], offset);
+    this.know(first, granules, v);
+    return v;
+  }
+  set(offset: number, value: Value): void {
+    const type = this.typeOf(value);
+    this.push(SET[type], offset, value);
+    this.know(offset >>> 2, TYPE_SIZES[type] >>> 2, value);
+  }
+  private know(first: number, granules: number, value: Value): void {
+    for (let i = 0; i < granules; i++) {
+      if (this.known[first + i] === -1) this.touched.push(first + i);
+      this.known[first + i] = value * 4 + i;
+    }
+  }
+  /** State may have changed behind the builder's back. */
+  private forgetState(): void {
+    for (const granule of this.touched) this.known[granule] = -1;
+    this.touched.length = 0;
+  }
+
+  // guest memory; `opcode` as in op('i32.load8_u')
+  load(opcode: number, address: Value, bigEndian = false): Value {
+    return this.push(opcode, address, Number(bigEndian));
+  }
+  store(opcode: number, address: Value, value: Value, bigEndian = false): void {
+    this.push(opcode, address, value, Number(bigEndian));
+  }
+
+  /** Calls the helper of this name from Isa.helpers. */
+  helper(name: string, ...args: Value[]): Value {
+    const number = this.helperNumbers.get(name);
+    if (number === undefined) throw new Error(`the ISA has no helper ${name}`);
+    const v = this.push(HELPER, number, args[0] ?? 0, args[1] ?? 0, args[2] ?? 0);
+    if (this.helpers[number].state) this.forgetState();
+    return v;
+  }
+
+  // control
+  /** Leaves the block with `kind` at the current instruction's pc if `condition` ≠ 0. */
+  exitIf(condition: Value, kind: ExitKind, arg = 0): void {
+    const k = this.constantOf(condition);
+    if (k !== 0) this.push(EXIT_IF, condition, kind, arg);
+  }
+  end(terminator: Terminator): void {
+    if (this.terminator) throw new Error(`block 0x${this.pc.toString(16)} ends twice`);
+    this.terminator = terminator;
+  }
+  goto(pc: number): void {
+    this.end({ kind: 'goto', pc: pc >>> 0 });
+  }
+  branch(condition: Value, taken: number, next: number): void {
+    const k = this.constantOf(condition);
+    if (k !== undefined) this.goto(k !== 0 ? taken : next);
+    else this.end({ kind: 'branch', condition, taken: taken >>> 0, next: next >>> 0 });
+  }
+  call(target: number, next: number): void {
+    this.end({ kind: 'call', target: target >>> 0, next: next >>> 0 });
+  }
+  callIndirect(target: Value, next: number): void {
+    const k = this.constantOf(target);
+    if (k !== undefined) this.call(k, next);
+    else this.end({ kind: 'call-indirect', target, next: next >>> 0 });
+  }
+  jump(target: Value): void {
+    const k = this.constantOf(target);
+    if (k !== undefined) this.goto(k);
+    else this.end({ kind: 'jump', target });
+  }
+  return(target: Value): void {
+    this.end({ kind: 'return', target });
+  }
+  /** Leaves; the vCPU's pc becomes `pc`. */
+  exit(exit: ExitKind, pc: number, ...args: number[]): void {
+    this.end({ kind: 'exit', exit, pc: pc >>> 0, args });
+  }
+}

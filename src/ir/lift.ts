@@ -1,0 +1,27 @@
+import { ExitKind, FaultAccess } from '../../assembly/shared/exit.ts';
+import { type Code, FetchFault } from '../isa/code.ts';
+import type { Isa } from '../isa/isa.ts';
+import type { Block } from './block.ts';
+import type { Builder } from './builder.ts';
+
+/** Guest instructions in a block at most. */
+export const BLOCK_INSTRUCTIONS = 64;
+/** Ops after which a block ends, so that the builder's fixed arrays never overflow. */
+const BLOCK_OPS = 3000;
+
+/**
+ * Lifts one basic block. Code that cannot be fetched ends the block before it; a block that begins there exits with
+ * the guest's memory fault.
+ */
+export function liftBlock(isa: Isa, builder: Builder, code: Code, pc: number, limit = BLOCK_INSTRUCTIONS): Block {
+  builder.begin(pc);
+  let at = pc >>> 0;
+  try {
+    while (!builder.ended && builder.instructionCount < limit && builder.length < BLOCK_OPS) at = isa.lift(builder, code, at) >>> 0;
+  } catch (error) {
+    if (!(error instanceof FetchFault)) throw error;
+    if (builder.instructionCount === 0) builder.exit(ExitKind.MemoryFault, at, error.address, FaultAccess.Execute);
+  }
+  if (!builder.ended) builder.goto(at);
+  return builder.finish(at);
+}

@@ -1,0 +1,104 @@
+import { Block } from '../block.ts';
+import { OPS, op, TYPE_SIZES } from '../ops.ts';
+
+const HELPER = op('helper');
+const EXIT_IF = op('exit.if');
+const INSN = op('insn');
+const SETS = new Set(['set.i32', 'set.i64', 'set.f32', 'set.f64', 'set.v128'].map(op));
+const GETS = new Set(['get.i32', 'get.i64', 'get.f32', 'get.f64', 'get.v128'].map(op));
+const SET_FLAG = OPS.map((_, n) => SETS.has(n));
+const GET_FLAG = OPS.map((_, n) => GETS.has(n));
+const GRANULES = 2048;
+
+export interface DeadcodeOptions {
+  /** A load or store may leave with a precise exception, so the state before it counts (memory model `checked`). */
+  readonly preciseMemory: boolean;
+  /** State that no successor reads, by granule of four bytes (1 = dead); none without it. */
+  readonly deadOut?: Uint8Array;
+}
+
+/** Removes state writes that are overwritten before anyone can see them, and values that nobody uses. */
+export function deadcode(block: Block, options: DeadcodeOptions): Block {
+  const n = block.length;
+  const used = new Uint8Array(n);
+  const keep = new Uint8Array(n);
+  /** 1 where the granule is written later before it is seen. */
+  const dead = options.deadOut ? options.deadOut.slice() : new Uint8Array(GRANULES);
+  if (block.terminatorValue >= 0) used[block.terminatorValue] = 1;
+  for (let v = n - 1; v >= 0; v--) {
+    const opcode = block.op[v];
+    const info = OPS[opcode];
+    let live = used[v] === 1;
+    if (SET_FLAG[opcode]) {
+      const first = block.a[v] >>> 2;
+      const last = first + (TYPE_SIZES[block.typeOf(block.b[v])] >>> 2);
+      for (let g = first; g < last; g++) live ||= dead[g] === 0;
+      if (live) for (let g = first; g < last; g++) dead[g] = 1;
+    } else if (GET_FLAG[opcode]) {
+      if (live) {
+        const first = block.a[v] >>> 2;
+        const last = first + (TYPE_SIZES[info.result] >>> 2);
+        for (let g = first; g < last; g++) dead[g] = 0;
+      }
+    } else if (opcode === HELPER) {
+      const helper = block.helpers[block.a[v]];
+      live ||= !helper.pure;
+      if (live && helper.state) dead.fill(0);
+    } else if (opcode === EXIT_IF) {
+      live = true;
+      dead.fill(0);
+    } else if (opcode === INSN) {
+      live = true;
+    } else if (info.memory) {
+      live = true;
+      if (options.preciseMemory) dead.fill(0);
+    } else if (!info.pure) {
+      live = true;
+    }
+    if (!live) continue;
+    keep[v] = 1;
+    for (let i = 0; i < block.operandCount(v); i++) if (block.operandType(v, i) !== 'imm') used[block.operand(v, i)] = 1;
+  }
+  return compact(block, keep);
+}
+
+/** The block with only the ops that `keep` marks. */
+function compact(block: Block, keep: Uint8Array): Block {
+  const to = new Int32Array(block.length);
+  let n = 0;
+  for (let v = 0; v < block.length; v++) if (keep[v]) to[v] = n++;
+  if (n === block.length) return block;
+  const opcodes = new Uint16Array(n);
+  const words = [new Int32Array(n), new Int32Array(n), new Int32Array(n), new Int32Array(n)];
+  for (let v = 0; v < block.length; v++) {
+    if (!keep[v]) continue;
+    const m = to[v];
+    opcodes[m] = block.op[v];
+    const count = block.operandCount(v);
+    for (let i = 0; i < count; i++) {
+      const word = block.operand(v, i);
+      words[i][m] = block.operandType(v, i) === 'imm' ? word : to[word];
+    }
+  }
+  const t = block.terminator;
+  const terminator =
+    t.kind === 'branch'
+      ? { ...t, condition: to[t.condition] }
+      : t.kind === 'call-indirect' || t.kind === 'return' || t.kind === 'jump'
+        ? { ...t, target: to[t.target] }
+        : t;
+  return new Block(
+    block.pc,
+    block.size,
+    block.instructions,
+    n,
+    opcodes,
+    words[0],
+    words[1],
+    words[2],
+    words[3],
+    terminator,
+    block.shuffles,
+    block.helpers,
+  );
+}

@@ -1,0 +1,62 @@
+import type { Builder } from '../ir/builder.ts';
+import type { Type } from '../ir/ops.ts';
+import type { Code } from './code.ts';
+
+/** A piece of guest state with a fixed place. */
+export interface Register {
+  readonly name: string;
+  /** Bytes from Layout.STATE. */
+  readonly offset: number;
+  readonly type: Type;
+  /**
+   * An executor may keep it in a local inside a region: the lifter then accesses these bytes only as this type at
+   * this offset. Helpers with `state` see it in memory.
+   */
+  readonly local: boolean;
+  /** What a debugger shows, as against internal variables (flag operands and the like). */
+  readonly visible: boolean;
+}
+
+/**
+ * A function that the AssemblyScript runtime exports under `name` and both executors call. Allowed signatures: up to
+ * three i32 parameters, or one i64 followed by up to two i32; result none, i32 or i64.
+ */
+export interface Helper {
+  readonly name: string;
+  readonly params: readonly Type[];
+  readonly result: Type;
+  /** Reads or writes guest state in memory: locals are written back before and read again after. */
+  readonly state: boolean;
+  /** Has no effect and reads only its arguments; unused calls may go. Excludes `state`. */
+  readonly pure: boolean;
+}
+
+export interface Disassembly {
+  readonly text: string;
+  readonly length: number;
+}
+
+/** What the engine knows of a guest instruction set. */
+export interface Isa {
+  /** Name on the command line: mips, mipsel, x86. */
+  readonly name: string;
+  readonly endian: 'little' | 'big';
+  readonly registers: readonly Register[];
+  /** Bytes of guest state. */
+  readonly stateSize: number;
+  readonly helpers: readonly Helper[];
+  /**
+   * Whether a store to code takes effect without a cache instruction (x86). Blocks from writable pages then check
+   * their bytes each time they are entered and end after each store.
+   */
+  readonly coherentCode: boolean;
+  /**
+   * Lifts the instruction at `pc` (with its delay slot, where there is one) and returns the pc after it. Ends the
+   * block through `b` if the instruction ends it. Must read all its bytes from `code` before it adds an op, since
+   * `code` throws FetchFault where a page is not executable. An illegal instruction ends the block with ExitKind.Illegal.
+   */
+  lift(b: Builder, code: Code, pc: number): number;
+  disassemble(code: Code, pc: number): Disassembly;
+  /** Sets all of the state to what a new user-mode process finds, registers zero. `state` is Layout.STATE on. */
+  reset(state: DataView): void;
+}

@@ -1,0 +1,66 @@
+/**
+ * Byte offsets of x86 state from Layout.STATE. Read by TypeScript and by AssemblyScript. Every integer is a 32-bit
+ * little-endian word unless noted.
+ */
+export const enum X86 {
+  EAX = 0,
+  ECX = 4,
+  EDX = 8,
+  EBX = 12,
+  ESP = 16,
+  EBP = 20,
+  ESI = 24,
+  EDI = 28,
+
+  // Status flags, kept in the form that instructions produce them; EFLAGS is composed when it is read.
+  /** CF: 0 or 1. */
+  CF = 32,
+  /** ZF is set iff this word is zero. */
+  ZF_RESULT = 36,
+  /** SF is bit 31. */
+  SF_RESULT = 40,
+  /** PF is set iff the low byte has an even number of ones. */
+  PF_RESULT = 44,
+  /** AF is bit 4. */
+  AF_RESULT = 48,
+  /** OF is bit 31. */
+  OF_RESULT = 52,
+  /** DF: 0 or 1. */
+  DF = 56,
+  /** The remaining EFLAGS bits in place: TF IF IOPL NT RF VM AC VIF VIP ID. */
+  OTHER_FLAGS = 60,
+
+  // Selectors in the SDM's order.
+  ES = 64,
+  CS = 68,
+  SS = 72,
+  DS = 76,
+  FS = 80,
+  GS = 84,
+  ES_BASE = 88,
+  CS_BASE = 92,
+  SS_BASE = 96,
+  DS_BASE = 100,
+  FS_BASE = 104,
+  GS_BASE = 108,
+  /** User mode: GDT entries 6, 7, 8 (set_thread_area), each {base, limit, flags as in user_desc's bit fields, 0 = empty}. */
+  TLS_DESCRIPTORS = 112,
+
+  /** x87 control, status (its TOP field is kept in FTOP, ignored here) and tag words (two bits a physical register, as FSTENV stores it). */
+  FCW = 160,
+  FSW = 164,
+  FTW = 168,
+  /** 0…7 */
+  FTOP = 172,
+  /** Last x87 instruction and operand pointers: FIP, FCS|opcode<<16, FDP, FDS. */
+  FIP = 176,
+  FCS = 180,
+  FDP = 184,
+  FDS = 188,
+  /** Eight physical registers of 16 bytes: u64 significand, u16 sign and exponent. MMX registers are their significands. */
+  ST = 192,
+  /** Eight registers of 16 bytes. */
+  XMM = 320,
+  MXCSR = 448,
+  SIZE = 464,
+}
