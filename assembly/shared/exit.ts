@@ -32,6 +32,8 @@ export const enum ExitKind {
   Miss = 64,
   /** Internal: the block at PC has become hot. */
   Hot = 65,
+  /** Internal: the bytes of the block at PC are no longer those it was translated from. */
+  Stale = 66,
 }
 
 /** What a region returns when it leaves with an exit instead of going on at a pc. No return address equals it. */

@@ -1,0 +1,136 @@
+import type { Block } from '../../ir/block.ts';
+import { Type } from '../../ir/ops.ts';
+import type { Isa } from '../../isa/isa.ts';
+import { emitRegion, functionName } from './emit.ts';
+import { binaryen, type Expression, type Module, plainConstructors, WASM_TYPES } from './expressions.ts';
+import type { Region } from './region.ts';
+import { planSlots, Slots } from './slots.ts';
+
+export interface CompileOptions {
+  readonly isa: Isa;
+  /** Memory model: permissions checked and faults precise, or direct. */
+  readonly checked: boolean;
+  /** Size of the guest's Wasm memory in 64 KiB pages. */
+  readonly memoryPages: number;
+  /** Function table index through which the code at a pc is called. */
+  readonly callSlot: (pc: number) => number;
+  /** Bytes that a block must still have when it is entered; undefined where code cannot change unnoticed. */
+  readonly expectedBytes: (block: Block) => Uint8Array | undefined;
+}
+
+const FEATURES =
+  binaryen.Features.SignExt |
+  binaryen.Features.NontrappingFPToInt |
+  binaryen.Features.SIMD128 |
+  binaryen.Features.TailCall |
+  binaryen.Features.ReferenceTypes |
+  binaryen.Features.MutableGlobals |
+  binaryen.Features.BulkMemory;
+
+const CHECK_ACCESS = { name: 'checkAccess', params: [Type.I32, Type.I32, Type.I32], result: Type.I32 } as const;
+
+/** pcs of the instructions whose accesses may trap, in the order of their marks in the source map. */
+interface Marks {
+  readonly pcs: number[];
+  readonly places: { name: string; expression: Expression; mark: number }[];
+}
+
+/**
+ * Compiles regions into one module. Its imports are `env.memory`, `env.table` and the helpers under `env`; it exports one
+ * function `r<entry pc in hex>` for each region.
+ */
+export function compileRegions(regions: readonly Region[], options: CompileOptions): Uint8Array<ArrayBuffer> {
+  const m = build(regions, options);
+  try {
+    return m.emitBinary() as Uint8Array<ArrayBuffer>;
+  } finally {
+    m.dispose();
+  }
+}
+
+/**
+ * The guest pc of the memory access at a byte offset in the module that the same arguments gave to compileRegions, or
+ * undefined. Costs a second compilation, so that modules carry no map.
+ */
+export function pcOfOffset(regions: readonly Region[], options: CompileOptions, offset: number): number | undefined {
+  const marks: Marks = { pcs: [], places: [] };
+  const m = build(regions, options, marks);
+  try {
+    const file = m.addDebugInfoFileName('guest');
+    const functions = new Map(regions.map((region) => [functionName(region.entry), m.getFunction(functionName(region.entry))]));
+    for (const { name, expression, mark } of marks.places) m.setDebugLocation(functions.get(name)!, expression, file, mark + 1, 0);
+    const { sourceMap } = m.emitBinary('map');
+    const mappings = (JSON.parse(sourceMap ?? '{"mappings":""}') as { mappings: string }).mappings;
+    let mark: number | undefined;
+    let at = 0;
+    let line = 0;
+    for (const segment of mappings.split(',')) {
+      const [column, source, lineDelta] = decodeVlq(segment);
+      at += column;
+      if (at > offset) break;
+      if (source === undefined) {
+        mark = undefined;
+        continue;
+      }
+      line += lineDelta;
+      mark = line;
+    }
+    return mark === undefined ? undefined : marks.pcs[mark];
+  } finally {
+    m.dispose();
+  }
+}
+
+const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+
+/** One segment of a source map (revision 3): base-64 variable-length signed numbers. */
+function decodeVlq(text: string): number[] {
+  const numbers: number[] = [];
+  let value = 0;
+  let shift = 0;
+  for (const c of text) {
+    const digit = BASE64.indexOf(c);
+    value |= (digit & 31) << shift;
+    shift += 5;
+    if (digit & 32) continue;
+    numbers.push(value & 1 ? -(value >>> 1) : value >>> 1);
+    value = 0;
+    shift = 0;
+  }
+  return numbers;
+}
+
+function build(regions: readonly Region[], options: CompileOptions, marks?: Marks): Module {
+  const m = new binaryen.Module();
+  m.setFeatures(FEATURES);
+  m.setMemory(options.memoryPages, 65536);
+  m.addMemoryImport('0', 'env', 'memory');
+  m.addTable('table', 0, -1);
+  m.addTableImport('table', 'env', 'table');
+  const slots = new Slots(options.isa.registers);
+  const constructors = plainConstructors(m);
+  const names = new Map(regions.map((region) => [region.entry, functionName(region.entry)]));
+  const helpers = new Set<string>();
+  for (const formed of regions) {
+    const leavesAtEntry = (block: Block): boolean => options.expectedBytes(block) !== undefined;
+    const { region, plan } = planSlots(formed, slots, { preciseMemory: options.checked, leavesAtEntry });
+    const name = names.get(region.entry)!;
+    emitRegion(region, plan, {
+      module: m,
+      constructors,
+      slots,
+      checked: options.checked,
+      callSlot: options.callSlot,
+      functionAt: (pc) => names.get(pc),
+      expectedBytes: options.expectedBytes,
+      useHelper: (helper) => helpers.add(helper),
+      noteAccess: marks && ((expression, pc) => marks.places.push({ name, expression, mark: marks.pcs.push(pc) - 1 })),
+    });
+    m.addFunctionExport(name, name);
+  }
+  for (const name of helpers) {
+    const helper = name === CHECK_ACCESS.name ? CHECK_ACCESS : options.isa.helpers.find((h) => h.name === name)!;
+    m.addFunctionImport(name, 'env', name, binaryen.createType(helper.params.map((type) => WASM_TYPES[type])), WASM_TYPES[helper.result]);
+  }
+  return m;
+}

@@ -1,0 +1,159 @@
+import type { Block } from '../../ir/block.ts';
+
+/** Limits that keep one Wasm function well inside what engines compile quickly. */
+export interface RegionLimits {
+  readonly blocks: number;
+  readonly instructions: number;
+}
+export const REGION_LIMITS: RegionLimits = { blocks: 400, instructions: 4000 };
+
+/** Where control goes on inside a region: positions in Region.blocks, or OUTSIDE. */
+export const OUTSIDE = -1;
+
+/**
+ * A translation unit: one entry, blocks in reverse postorder (the entry is 0), a reducible control-flow graph with its
+ * dominator tree. What the graph leaves out (limits, irreducible edges) is an edge to OUTSIDE.
+ */
+export interface Region {
+  readonly entry: number;
+  readonly blocks: readonly Block[];
+  /** For each block its successors in the order of successorPcs(). */
+  readonly successors: readonly (readonly number[])[];
+  readonly dominatorChildren: readonly (readonly number[])[];
+  readonly isLoopHeader: readonly boolean[];
+  /** Has two or more forward predecessors. */
+  readonly isMerge: readonly boolean[];
+  readonly instructions: number;
+}
+
+/** Statically known pcs at which the guest may go on inside the same function. */
+export function successorPcs(block: Block): number[] {
+  const t = block.terminator;
+  switch (t.kind) {
+    case 'goto':
+      return [t.pc];
+    case 'branch':
+      return [t.taken, t.next];
+    case 'call':
+    case 'call-indirect':
+      return [t.next];
+    default:
+      return [];
+  }
+}
+
+/** Collects the blocks of the guest function that `entry` begins, breadth first, as far as the limits allow. */
+export function formRegion(
+  entry: number,
+  lift: (pc: number) => Block | undefined,
+  limits: RegionLimits = REGION_LIMITS,
+): Region | undefined {
+  const first = lift(entry);
+  if (!first) return undefined;
+  const found = new Map<number, Block>([[entry, first]]);
+  const queue = [first];
+  let instructions = first.instructions;
+  for (let i = 0; i < queue.length; i++) {
+    for (const pc of successorPcs(queue[i])) {
+      if (found.has(pc) || found.size >= limits.blocks || instructions >= limits.instructions) continue;
+      const block = lift(pc);
+      if (!block) continue;
+      found.set(pc, block);
+      queue.push(block);
+      instructions += block.instructions;
+    }
+  }
+  const blocks = reversePostorder(entry, found);
+  const position = new Map(blocks.map((block, i) => [block.pc, i]));
+  const successors = blocks.map((block) => successorPcs(block).map((pc) => position.get(pc) ?? OUTSIDE));
+  const dominators = makeReducible(successors);
+  const isLoopHeader = blocks.map(() => false);
+  const forward = blocks.map(() => 0);
+  for (const [from, targets] of successors.entries()) {
+    for (const to of targets) {
+      if (to === OUTSIDE) continue;
+      if (to <= from) isLoopHeader[to] = true;
+      else forward[to]++;
+    }
+  }
+  const dominatorChildren: number[][] = blocks.map(() => []);
+  for (let i = 1; i < blocks.length; i++) dominatorChildren[dominators[i]].push(i);
+  return { entry, blocks, successors, dominatorChildren, isLoopHeader, isMerge: forward.map((n) => n > 1), instructions };
+}
+
+function reversePostorder(entry: number, found: ReadonlyMap<number, Block>): Block[] {
+  const order: Block[] = [];
+  const seen = new Set([entry]);
+  const stack: { block: Block; next: number; pcs: number[] }[] = [];
+  const enter = (block: Block): void => {
+    stack.push({ block, next: 0, pcs: successorPcs(block) });
+  };
+  enter(found.get(entry)!);
+  while (stack.length > 0) {
+    const top = stack[stack.length - 1];
+    if (top.next === top.pcs.length) {
+      order.push(top.block);
+      stack.pop();
+      continue;
+    }
+    const pc = top.pcs[top.next++];
+    const block = found.get(pc);
+    if (block && !seen.has(pc)) {
+      seen.add(pc);
+      enter(block);
+    }
+  }
+  return order.reverse();
+}
+
+/** Sends edges that enter a loop beside its header OUTSIDE until none is left; returns the immediate dominators. */
+function makeReducible(successors: number[][]): Int32Array {
+  for (;;) {
+    const dominators = immediateDominators(successors);
+    let cut = false;
+    for (const [from, targets] of successors.entries()) {
+      for (const [i, to] of targets.entries()) {
+        if (to === OUTSIDE || to > from || dominates(dominators, to, from)) continue;
+        targets[i] = OUTSIDE;
+        cut = true;
+      }
+    }
+    if (!cut) return dominators;
+  }
+}
+
+function dominates(dominators: Int32Array, a: number, b: number): boolean {
+  let at = b;
+  while (at > a) at = dominators[at];
+  return at === a;
+}
+
+/** Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm", over positions in reverse postorder. */
+function immediateDominators(successors: readonly (readonly number[])[]): Int32Array {
+  const n = successors.length;
+  const predecessors: number[][] = Array.from({ length: n }, () => []);
+  for (const [from, targets] of successors.entries()) for (const to of targets) if (to !== OUTSIDE) predecessors[to].push(from);
+  const dominators = new Int32Array(n).fill(-1);
+  dominators[0] = 0;
+  const intersect = (x: number, y: number): number => {
+    let a = x;
+    let b = y;
+    while (a !== b) {
+      while (a > b) a = dominators[a];
+      while (b > a) b = dominators[b];
+    }
+    return a;
+  };
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (let b = 1; b < n; b++) {
+      let best = -1;
+      for (const p of predecessors[b]) if (dominators[p] !== -1) best = best === -1 ? p : intersect(p, best);
+      if (dominators[b] !== best) {
+        dominators[b] = best;
+        changed = true;
+      }
+    }
+  }
+  return dominators;
+}

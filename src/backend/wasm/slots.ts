@@ -1,0 +1,188 @@
+import type { Block } from '../../ir/block.ts';
+import { OPS, op, TYPE_SIZES, type Type } from '../../ir/ops.ts';
+import { deadcode } from '../../ir/passes/deadcode.ts';
+import type { Register } from '../../isa/isa.ts';
+import { OUTSIDE, type Region } from './region.ts';
+
+/** A register that regions keep in a Wasm local. */
+export interface Slot {
+  readonly number: number;
+  readonly offset: number;
+  readonly type: Type;
+}
+
+/** A set of slot numbers, 0…63. */
+export interface SlotSet {
+  lo: number;
+  hi: number;
+}
+export const emptySet = (): SlotSet => ({ lo: 0, hi: 0 });
+const copy = (s: SlotSet): SlotSet => ({ lo: s.lo, hi: s.hi });
+const addAll = (to: SlotSet, from: SlotSet): void => {
+  to.lo |= from.lo;
+  to.hi |= from.hi;
+};
+const add = (s: SlotSet, n: number): void => {
+  if (n < 32) s.lo |= 1 << n;
+  else s.hi |= 1 << (n - 32);
+};
+const remove = (s: SlotSet, n: number): void => {
+  if (n < 32) s.lo &= ~(1 << n);
+  else s.hi &= ~(1 << (n - 32));
+};
+export const has = (s: SlotSet, n: number): boolean => (n < 32 ? (s.lo >>> n) & 1 : (s.hi >>> (n - 32)) & 1) === 1;
+const same = (a: SlotSet, b: SlotSet): boolean => a.lo === b.lo && a.hi === b.hi;
+
+const HELPER = op('helper');
+const EXIT_IF = op('exit.if');
+export const STATE_ACCESS: readonly ('get' | 'set' | undefined)[] = OPS.map((info) =>
+  /^get\./.test(info.name) ? 'get' : /^set\./.test(info.name) ? 'set' : undefined,
+);
+
+/** The ISA's registers that may live in locals, found by state offset. */
+export class Slots {
+  readonly all: readonly Slot[];
+  private readonly byGranule: (Slot | undefined)[] = [];
+  constructor(registers: readonly Register[]) {
+    this.all = registers.filter((r) => r.local).map((r, number) => ({ number, offset: r.offset, type: r.type }));
+    if (this.all.length > 64) throw new Error('more than 64 registers are marked local');
+    for (const slot of this.all) for (let i = 0; i < TYPE_SIZES[slot.type]; i += 4) this.byGranule[(slot.offset + i) >>> 2] = slot;
+  }
+  /** The slot of a state access, undefined if this part of the state stays in memory. */
+  at(offset: number, type: Type): Slot | undefined {
+    const slot = this.byGranule[offset >>> 2];
+    if (slot && (slot.offset !== offset || slot.type !== type))
+      throw new Error(`state offset ${offset} is a local register, accessed as another type or place`);
+    return slot;
+  }
+}
+
+/** What a region has to write back and to read, and where. */
+export interface SlotPlan {
+  /** Slots to load when the region is entered. */
+  readonly entry: SlotSet;
+  /** By block: slots that may differ from memory when it begins. */
+  readonly dirtyIn: readonly SlotSet[];
+  /** By block: slots that may differ from memory after its last op. */
+  readonly dirtyOut: readonly SlotSet[];
+  /** By block and op (a spill point: exit.if, faulting access, helper with state): slots to write back there. */
+  readonly spillAt: readonly ReadonlyMap<number, SlotSet>[];
+  /** By block and op (helper with state): slots to load after it. */
+  readonly reloadAt: readonly ReadonlyMap<number, SlotSet>[];
+  readonly liveIn: readonly SlotSet[];
+}
+
+export interface Purposes {
+  /** Loads and stores may leave with a precise fault. */
+  readonly preciseMemory: boolean;
+  /** The block may be left before its first op, at its own pc (its bytes are verified there). */
+  readonly leavesAtEntry: (block: Block) => boolean;
+}
+
+const isSpillPoint = (block: Block, v: number, precise: boolean): boolean => {
+  const number = block.op[v];
+  return number === EXIT_IF || (precise && OPS[number].memory !== undefined) || (number === HELPER && block.helpers[block.a[v]].state);
+};
+const isBarrier = (block: Block, v: number): boolean => block.op[v] === HELPER && block.helpers[block.a[v]].state;
+
+/**
+ * Solves two problems over the region: which slots may be dirty (forward), and which must hold a value (backward), where
+ * writing a dirty slot back counts as a use. `allDirty` assumes every slot is dirty everywhere, which asks what state can
+ * be seen at all.
+ */
+function solve(region: Region, slots: Slots, purposes: Purposes, allDirty: boolean): SlotPlan {
+  const precise = purposes.preciseMemory;
+  const n = region.blocks.length;
+  const everything: SlotSet = emptySet();
+  for (const slot of slots.all) add(everything, slot.number);
+  const make = (): SlotSet[] => Array.from({ length: n }, emptySet);
+  const dirtyIn = make();
+  const dirtyOut = make();
+  const spillAt = region.blocks.map(() => new Map<number, SlotSet>());
+
+  const isCall = region.blocks.map((b) => b.terminator.kind === 'call' || b.terminator.kind === 'call-indirect');
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (let i = 0; i < n; i++) {
+      const block = region.blocks[i];
+      const dirty = allDirty ? copy(everything) : copy(dirtyIn[i]);
+      for (let v = 0; v < block.length; v++) {
+        if (isSpillPoint(block, v, precise)) spillAt[i].set(v, copy(dirty));
+        if (isBarrier(block, v) && !allDirty) {
+          dirty.lo = 0;
+          dirty.hi = 0;
+        } else if (STATE_ACCESS[block.op[v]] === 'set') {
+          const slot = slots.at(block.a[v], block.typeOf(block.b[v]));
+          if (slot) add(dirty, slot.number);
+        }
+      }
+      dirtyOut[i] = dirty;
+      if (isCall[i]) continue;
+      for (const to of region.successors[i]) {
+        if (to === OUTSIDE) continue;
+        const before = copy(dirtyIn[to]);
+        addAll(dirtyIn[to], dirty);
+        if (!same(before, dirtyIn[to])) changed = true;
+      }
+    }
+  }
+  if (allDirty) for (let i = 0; i < n; i++) dirtyIn[i] = copy(everything);
+
+  const liveIn = make();
+  const reloadAt = region.blocks.map(() => new Map<number, SlotSet>());
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (let i = n - 1; i >= 0; i--) {
+      const live = liveOutOf(region, i, isCall[i], dirtyOut, liveIn);
+      const block = region.blocks[i];
+      for (let v = block.length - 1; v >= 0; v--) {
+        const access = STATE_ACCESS[block.op[v]];
+        if (access) {
+          const slot = slots.at(block.a[v], access === 'get' ? OPS[block.op[v]].result : block.typeOf(block.b[v]));
+          if (slot) (access === 'get' ? add : remove)(live, slot.number);
+          continue;
+        }
+        const spill = spillAt[i].get(v);
+        if (!spill) continue;
+        if (isBarrier(block, v)) {
+          reloadAt[i].set(v, copy(live));
+          live.lo = 0;
+          live.hi = 0;
+        }
+        addAll(live, spill);
+      }
+      // the budget check at a loop header writes back what is dirty there
+      if (region.isLoopHeader[i] || purposes.leavesAtEntry(block)) addAll(live, dirtyIn[i]);
+      if (!same(live, liveIn[i])) {
+        liveIn[i] = live;
+        changed = true;
+      }
+    }
+  }
+  return { entry: liveIn[0], dirtyIn, dirtyOut, spillAt, reloadAt, liveIn };
+}
+
+function liveOutOf(region: Region, i: number, isCall: boolean, dirtyOut: readonly SlotSet[], liveIn: readonly SlotSet[]): SlotSet {
+  const live = emptySet();
+  const successors = region.successors[i];
+  if (isCall || successors.length === 0) return copy(dirtyOut[i]);
+  for (const to of successors) addAll(live, to === OUTSIDE ? dirtyOut[i] : liveIn[to]);
+  return live;
+}
+
+/** Removes state writes that nobody can see, over the whole region, and plans the rest. */
+export function planSlots(region: Region, slots: Slots, purposes: Purposes): { region: Region; plan: SlotPlan } {
+  const visible = solve(region, slots, purposes, true);
+  const blocks = region.blocks.map((block, i) => {
+    const isCall = block.terminator.kind === 'call' || block.terminator.kind === 'call-indirect';
+    const live = liveOutOf(region, i, isCall, visible.dirtyOut, visible.liveIn);
+    const deadOut = new Uint8Array(2048);
+    for (const slot of slots.all) {
+      if (has(live, slot.number)) continue;
+      for (let byte = 0; byte < TYPE_SIZES[slot.type]; byte += 4) deadOut[(slot.offset + byte) >>> 2] = 1;
+    }
+    return deadcode(block, { preciseMemory: purposes.preciseMemory, deadOut });
+  });
+  const lean = { ...region, blocks };
+  return { region: lean, plan: solve(lean, slots, purposes, false) };
+}
