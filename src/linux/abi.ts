@@ -1,0 +1,106 @@
+import type { Isa } from '../isa/isa.ts';
+import type { Process } from './process.ts';
+import type { SignalName } from './signals.ts';
+import type { SyscallRow } from './syscall.ts';
+
+/** A file's status as the personality carries it; each ABI lays it out in the guest's structures. Times are nanoseconds since 1970. */
+export interface FileStatus {
+  readonly device: number;
+  readonly inode: number;
+  readonly mode: number;
+  readonly links: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly rdevice: number;
+  readonly size: number;
+  readonly blockSize: number;
+  /** Of 512 bytes. */
+  readonly blocks: number;
+  readonly atime: bigint;
+  readonly mtime: bigint;
+  readonly ctime: bigint;
+}
+
+/** Flags of open(2) and the like whose numbers differ between ABIs. */
+export interface OpenFlags {
+  readonly O_CREAT: number;
+  readonly O_EXCL: number;
+  readonly O_NOCTTY: number;
+  readonly O_TRUNC: number;
+  readonly O_APPEND: number;
+  readonly O_NONBLOCK: number;
+  readonly O_DSYNC: number;
+  readonly O_SYNC: number;
+  readonly O_DIRECT: number;
+  readonly O_LARGEFILE: number;
+  readonly O_DIRECTORY: number;
+  readonly O_NOFOLLOW: number;
+  readonly O_NOATIME: number;
+  readonly O_CLOEXEC: number;
+  readonly O_PATH: number;
+  readonly O_TMPFILE: number;
+}
+
+export interface MmapFlags {
+  readonly MAP_SHARED: number;
+  readonly MAP_PRIVATE: number;
+  readonly MAP_FIXED: number;
+  readonly MAP_ANONYMOUS: number;
+  readonly MAP_FIXED_NOREPLACE: number;
+  readonly MAP_GROWSDOWN: number;
+}
+
+/** Why a signal is raised for a fault, as siginfo tells it. */
+export interface SignalInfo {
+  readonly code: number;
+  /** si_addr of SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP. */
+  readonly address?: number;
+  /** si_pid, si_uid of kill and the like. */
+  readonly pid?: number;
+  readonly uid?: number;
+  /** si_value of sigqueue and timers. */
+  readonly value?: number;
+}
+
+/** What a Linux ABI adds to the common personality. One object for each of mips, mipsel and i386. */
+export interface Abi {
+  readonly name: 'mips' | 'mipsel' | 'i386';
+  readonly isa: Isa;
+  /** utsname.machine and AT_PLATFORM. */
+  readonly machine: string;
+  readonly platform: string;
+  readonly hwcap: number;
+  readonly hwcap2: number;
+  /** Exclusive top of user addresses, and where the stack starts below it. */
+  readonly top: number;
+  readonly stackTop: number;
+  /** Where position-independent executables are loaded, and where unhinted mappings end by default below the stack. */
+  readonly pieBase: number;
+  /** 64-bit arguments start at an even argument. */
+  readonly alignedPairs: boolean;
+  readonly table: readonly SyscallRow[];
+  /** A generic error number in the guest's numbering. */
+  errno(generic: number): number;
+  readonly open: OpenFlags;
+  readonly mmap: MmapFlags;
+  readonly signals: Readonly<Record<SignalName, number>>;
+  /** Number of signals (_NSIG): 64 or 128. */
+  readonly signalCount: number;
+
+  // Registers.
+  syscallNumber(p: Process): number;
+  /** Eight unsigned words. */
+  syscallArguments(p: Process): number[];
+  /** Stores a result or −errno (generic) where the guest expects it. */
+  setSyscallResult(p: Process, result: number): void;
+  /** pipe(2) returns its descriptors in registers on MIPS; true if it took them. */
+  setPipeResult?(p: Process, read: number, write: number): boolean;
+  stackPointer(p: Process): number;
+  /** Sets the registers a new program finds; the rest is zero. */
+  startRegisters(p: Process, pc: number, stackPointer: number): void;
+  setThreadPointer(p: Process, address: number): void;
+
+  // Structures.
+  writeStat64(p: Process, address: number, status: FileStatus): void;
+  writeStat(p: Process, address: number, status: FileStatus): void;
+}

@@ -1,0 +1,20 @@
+import type { Isa } from '../isa/isa.ts';
+import type { Exit } from '../vcpu/exit.ts';
+import type { GuestMemory } from '../vcpu/guest-memory.ts';
+
+/** What the personality needs of a vCPU. */
+export interface Cpu {
+  readonly isa: Isa;
+  readonly memory: GuestMemory;
+  /** Unsigned. */
+  pc: number;
+  /** A word of guest state, unsigned; `offset` from Layout.STATE. */
+  get32(offset: number): number;
+  set32(offset: number, value: number): void;
+  run(budget: number): Exit;
+  /** Code in this range of guest addresses changed. */
+  invalidate(start: number, length: number): void;
+  setMemoryModel(model: 'direct' | 'checked'): void;
+  /** Guest instructions completed. */
+  readonly retired: number;
+}

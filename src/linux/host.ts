@@ -1,0 +1,48 @@
+/** What the personality asks of the machine it runs on. Everything else it does itself. */
+export interface Host {
+  /** Nanoseconds since 1970-01-01 UTC. */
+  now(): bigint;
+  /** Nanoseconds since an arbitrary point, never going back. */
+  monotonic(): bigint;
+  /** Fills `bytes` with random numbers fit for keys. */
+  random(bytes: Uint8Array): void;
+  /** Resolves after at least `milliseconds`, or as soon as `abort` fires. */
+  sleep(milliseconds: number, abort?: AbortSignal): Promise<void>;
+  /** Lets timers, streams and signals of the host have their turn. */
+  turn(): Promise<void>;
+}
+
+const MILLION = 1_000_000;
+/** setTimeout takes no longer delay. */
+const LONGEST_TIMER = 0x7fffffff;
+
+/** Made of what every JavaScript host has. */
+export const defaultHost: Host = {
+  now: () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n,
+  monotonic: () => BigInt(Math.round(performance.now() * MILLION)),
+  random(bytes) {
+    for (let at = 0; at < bytes.length; at += 65536) crypto.getRandomValues(bytes.subarray(at, at + 65536));
+  },
+  sleep(milliseconds, abort) {
+    return new Promise((resolve) => {
+      if (abort?.aborted) return resolve();
+      const end = () => {
+        clearTimeout(timer);
+        abort?.removeEventListener('abort', end);
+        resolve();
+      };
+      const timer = setTimeout(end, Math.min(milliseconds, LONGEST_TIMER));
+      abort?.addEventListener('abort', end, { once: true });
+    });
+  },
+  turn() {
+    return new Promise((resolve) => {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = () => {
+        port1.close();
+        resolve();
+      };
+      port2.postMessage(0);
+    });
+  },
+};

@@ -1,0 +1,49 @@
+/** A resource limit; Infinity is RLIM_INFINITY. */
+export interface Limit {
+  soft: number;
+  hard: number;
+}
+
+export type LimitName =
+  | 'cpu'
+  | 'fsize'
+  | 'data'
+  | 'stack'
+  | 'core'
+  | 'rss'
+  | 'nproc'
+  | 'nofile'
+  | 'memlock'
+  | 'as'
+  | 'locks'
+  | 'sigpending'
+  | 'msgqueue'
+  | 'nice'
+  | 'rtprio'
+  | 'rttime';
+
+export type Limits = Record<LimitName, Limit>;
+
+export const STACK_LIMIT = 8 << 20;
+
+export function defaultLimits(): Limits {
+  const limit = (soft: number, hard = soft): Limit => ({ soft, hard });
+  return {
+    cpu: limit(Infinity),
+    fsize: limit(Infinity),
+    data: limit(Infinity),
+    stack: limit(STACK_LIMIT, Infinity),
+    core: limit(0, Infinity),
+    rss: limit(Infinity),
+    nproc: limit(1),
+    nofile: limit(1024, 4096),
+    memlock: limit(8 << 20),
+    as: limit(Infinity),
+    locks: limit(Infinity),
+    sigpending: limit(4096),
+    msgqueue: limit(819200),
+    nice: limit(0),
+    rtprio: limit(0),
+    rttime: limit(Infinity),
+  };
+}

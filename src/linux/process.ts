@@ -1,0 +1,58 @@
+import type { GuestMemory } from '../vcpu/guest-memory.ts';
+import type { Cpu } from './cpu.ts';
+import type { Abi } from './abi.ts';
+import type { FileTable } from './fs/file-table.ts';
+import type { Host } from './host.ts';
+import type { Limits } from './limits.ts';
+import type { MemoryMap } from './memory-map.ts';
+import type { Signals } from './signals.ts';
+
+/** User and group of the guest. */
+export interface Credentials {
+  uid: number;
+  euid: number;
+  suid: number;
+  gid: number;
+  egid: number;
+  sgid: number;
+  groups: number[];
+}
+
+/** How a program ended. */
+export type ProcessEnd = { readonly code: number } | { readonly signal: number; readonly core: boolean };
+
+/** A running guest program: what system calls act on. */
+export interface Process {
+  readonly abi: Abi;
+  readonly vcpu: Cpu;
+  readonly memory: GuestMemory;
+  readonly map: MemoryMap;
+  /** Descriptors, file system, working directory and umask. */
+  readonly files: FileTable;
+  readonly signals: Signals;
+  readonly limits: Limits;
+  readonly host: Host;
+  readonly credentials: Credentials;
+  readonly pid: number;
+  readonly ppid: number;
+  pgid: number;
+  sid: number;
+  /** Absolute guest path of the executable, and its arguments and environment at the start. */
+  readonly executable: string;
+  readonly argv: readonly string[];
+  readonly env: readonly string[];
+  /** prctl(PR_SET_NAME), up to 15 bytes. */
+  name: string;
+  personality: number;
+  /** Set once the program has ended. */
+  end?: ProcessEnd;
+  /** Nanoseconds of `host.monotonic()` when the program started. */
+  readonly started: bigint;
+  /**
+   * For a call that may block: fires when a signal is to be delivered. The call then settles soon, with
+   * −ERESTARTSYS (nothing done yet, may be repeated), −EINTR, or what it has done so far.
+   */
+  interrupt(): AbortSignal;
+  /** Tells the user once per key, with a line of text. */
+  warn(key: string, text: string): void;
+}
