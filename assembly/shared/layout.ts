@@ -31,7 +31,7 @@ export const enum Layout {
   TOP = 0x1028,
   /** 1 if loads and stores check page permissions (MemoryModel checked), else 0. */
   CHECKED = 0x102c,
-  /** Free-running count of guest instructions completed, i64, updated by the vCPU at each exit. */
+  /** i64: guest instructions completed before this run(), plus its whole budget; completed so far = RETIRED − BUDGET. */
   RETIRED = 0x1030,
 
   /** ISA state; register offsets count from here. */

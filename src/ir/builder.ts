@@ -108,6 +108,12 @@ export class Builder {
     return this.n;
   }
 
+  /** Whether an op from `first` on is one of those marked by number. */
+  hasOpSince(first: number, marked: readonly boolean[]): boolean {
+    for (let v = first; v < this.n; v++) if (marked[this.opcodes[v]]) return true;
+    return false;
+  }
+
   /** `end` is the guest address after the block's last byte. */
   finish(end: number): Block {
     if (!this.terminator) throw new Error(`block 0x${this.pc.toString(16)} has no terminator`);

@@ -3,21 +3,36 @@ import { type Code, FetchFault } from '../isa/code.ts';
 import type { Isa } from '../isa/isa.ts';
 import type { Block } from './block.ts';
 import type { Builder } from './builder.ts';
+import { OPS } from './ops.ts';
 
 /** Guest instructions in a block at most. */
 export const BLOCK_INSTRUCTIONS = 64;
 /** Ops after which a block ends, so that the builder's fixed arrays never overflow. */
 const BLOCK_OPS = 3000;
 
+export interface LiftOptions {
+  /** Guest instructions at most. */
+  readonly limit?: number;
+  /** End after an instruction that stores, so that code it changes is looked at anew. */
+  readonly endAfterStore?: boolean;
+}
+
+const IS_STORE = OPS.map((info) => info.memory === 'store');
+
 /**
  * Lifts one basic block. Code that cannot be fetched ends the block before it; a block that begins there exits with
  * the guest's memory fault.
  */
-export function liftBlock(isa: Isa, builder: Builder, code: Code, pc: number, limit = BLOCK_INSTRUCTIONS): Block {
+export function liftBlock(isa: Isa, builder: Builder, code: Code, pc: number, options: LiftOptions = {}): Block {
+  const limit = options.limit ?? BLOCK_INSTRUCTIONS;
   builder.begin(pc);
   let at = pc >>> 0;
   try {
-    while (!builder.ended && builder.instructionCount < limit && builder.length < BLOCK_OPS) at = isa.lift(builder, code, at) >>> 0;
+    while (!builder.ended && builder.instructionCount < limit && builder.length < BLOCK_OPS) {
+      const before = builder.length;
+      at = isa.lift(builder, code, at) >>> 0;
+      if (options.endAfterStore && builder.hasOpSince(before, IS_STORE)) break;
+    }
   } catch (error) {
     if (!(error instanceof FetchFault)) throw error;
     if (builder.instructionCount === 0) builder.exit(ExitKind.MemoryFault, at, error.address, FaultAccess.Execute);

@@ -2,7 +2,12 @@ import { ExitKind, FaultAccess } from '../../assembly/shared/exit.ts';
 
 export { ExitKind, FaultAccess };
 
-/** Why `vcpu.run(budget)` stopped. Addresses are unsigned 32-bit guest addresses. The union is closed. */
+/**
+ * Why `vcpu.run(budget)` stopped. Addresses are unsigned 32-bit guest addresses. The union is closed.
+ *
+ * A memory fault has no address where compiled code ran under the memory model `direct`: registers and address were in
+ * WebAssembly locals that the engine does not give back. The pc is right all the same; registers are as of the last call.
+ */
 export type Exit =
   | { readonly kind: 'budget'; readonly pc: number }
   | { readonly kind: 'syscall'; readonly pc: number; readonly at: number }
@@ -25,7 +30,12 @@ export type Exit =
     }
   | { readonly kind: 'privileged'; readonly pc: number }
   | { readonly kind: 'exception'; readonly pc: number; readonly number: number; readonly code: number }
-  | { readonly kind: 'memory-fault'; readonly pc: number; readonly address: number; readonly access: 'read' | 'write' | 'execute' }
+  | {
+      readonly kind: 'memory-fault';
+      readonly pc: number;
+      readonly address: number | undefined;
+      readonly access: 'read' | 'write' | 'execute';
+    }
   | { readonly kind: 'halt'; readonly pc: number }
   | { readonly kind: 'breakpoint'; readonly pc: number; readonly code: number }
   | { readonly kind: 'code-written'; readonly pc: number; readonly address: number; readonly bytes: number }

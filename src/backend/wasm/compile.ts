@@ -29,9 +29,15 @@ const FEATURES =
 
 const CHECK_ACCESS = { name: 'checkAccess', params: [Type.I32, Type.I32, Type.I32], result: Type.I32 } as const;
 
-/** pcs of the instructions whose accesses may trap, in the order of their marks in the source map. */
+/** A memory access of compiled code that may trap. */
+export interface Access {
+  readonly pc: number;
+  readonly write: boolean;
+}
+
+/** The accesses that may trap, in the order of their marks in the source map. */
 interface Marks {
-  readonly pcs: number[];
+  readonly accesses: Access[];
   readonly places: { name: string; expression: Expression; mark: number }[];
 }
 
@@ -49,11 +55,11 @@ export function compileRegions(regions: readonly Region[], options: CompileOptio
 }
 
 /**
- * The guest pc of the memory access at a byte offset in the module that the same arguments gave to compileRegions, or
+ * The guest's memory access at a byte offset in the module that the same arguments gave to compileRegions, or
  * undefined. Costs a second compilation, so that modules carry no map.
  */
-export function pcOfOffset(regions: readonly Region[], options: CompileOptions, offset: number): number | undefined {
-  const marks: Marks = { pcs: [], places: [] };
+export function accessAtOffset(regions: readonly Region[], options: CompileOptions, offset: number): Access | undefined {
+  const marks: Marks = { accesses: [], places: [] };
   const m = build(regions, options, marks);
   try {
     const file = m.addDebugInfoFileName('guest');
@@ -75,7 +81,7 @@ export function pcOfOffset(regions: readonly Region[], options: CompileOptions, 
       line += lineDelta;
       mark = line;
     }
-    return mark === undefined ? undefined : marks.pcs[mark];
+    return mark === undefined ? undefined : marks.accesses[mark];
   } finally {
     m.dispose();
   }
@@ -124,7 +130,7 @@ function build(regions: readonly Region[], options: CompileOptions, marks?: Mark
       functionAt: (pc) => names.get(pc),
       expectedBytes: options.expectedBytes,
       useHelper: (helper) => helpers.add(helper),
-      noteAccess: marks && ((expression, pc) => marks.places.push({ name, expression, mark: marks.pcs.push(pc) - 1 })),
+      noteAccess: marks && ((expression, access) => marks.places.push({ name, expression, mark: marks.accesses.push(access) - 1 })),
     });
     m.addFunctionExport(name, name);
   }

@@ -44,7 +44,7 @@ export interface EmitContext {
   /** Notes that a helper is imported. */
   useHelper(name: string): void;
   /** Called for each memory instruction that may trap, with the guest instruction's pc. */
-  noteAccess?(expression: Expression, pc: number): void;
+  noteAccess?(expression: Expression, access: { readonly pc: number; readonly write: boolean }): void;
 }
 
 const PC_PARAM = 0;
@@ -173,8 +173,8 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
       }
       return m.i32.add(value(address), fold(0));
     };
-    const note = (expression: Expression): Expression => {
-      context.noteAccess?.(expression, pc);
+    const note = (expression: Expression, write = false): Expression => {
+      context.noteAccess?.(expression, { pc, write });
       return expression;
     };
     const loadValue = (v: Value): Expression => {
@@ -205,15 +205,15 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
       const info = OPS[block.op[v]];
       const type = info.operands[1] as Type;
       if (block.c[v] === 0 || info.bytes === 1)
-        return note(storeExpression(m, info.name, Layout.WINDOW, index(block.a[v]), value(block.b[v])));
+        return note(storeExpression(m, info.name, Layout.WINDOW, index(block.a[v]), value(block.b[v])), true);
       if (info.bytes <= 4) {
         const t = temporary(Type.I32);
         const raw = type === Type.F32 ? m.i32.reinterpret(value(block.b[v])) : value(block.b[v]);
         const swapped = byteSwap(m, info.bytes as 2 | 4, (first) => (first ? m.local.tee(t, raw, binaryen.i32) : local(t)));
-        return note(storeExpression(m, info.bytes === 2 ? 'i32.store16' : 'i32.store', Layout.WINDOW, index(block.a[v]), swapped));
+        return note(storeExpression(m, info.bytes === 2 ? 'i32.store16' : 'i32.store', Layout.WINDOW, index(block.a[v]), swapped), true);
       }
       const raw = type === Type.F64 ? m.i64.reinterpret(value(block.b[v])) : value(block.b[v]);
-      return note(m.i64.store(Layout.WINDOW, 1, index(block.a[v]), m.i64x2.extract_lane(byteSwap64(raw), 0)));
+      return note(m.i64.store(Layout.WINDOW, 1, index(block.a[v]), m.i64x2.extract_lane(byteSwap64(raw), 0)), true);
     };
     /** Model `checked`: leaves with a precise fault if the page or pages do not permit the access. */
     const checkAccess = (v: Value): Expression => {

@@ -1,0 +1,114 @@
+import wabt from 'wabt';
+import { compileRegions } from './backend/wasm/compile.ts';
+import { formRegion } from './backend/wasm/region.ts';
+import type { Block } from './ir/block.ts';
+import { Builder } from './ir/builder.ts';
+import { liftBlock } from './ir/lift.ts';
+import { deadcode } from './ir/passes/deadcode.ts';
+import { printBlock } from './ir/print.ts';
+import { verify } from './ir/verify.ts';
+import { Code, FetchFault } from './isa/code.ts';
+import type { Disassembly, Isa } from './isa/isa.ts';
+import { ISAS, type IsaName } from './isas.ts';
+
+export interface TranslateOptions {
+  /** `mips` with `endian: 'little'` is `mipsel`. */
+  readonly isa: IsaName;
+  /** Byte order of the guest; MIPS only, default that of `isa`. */
+  readonly endian?: 'little' | 'big';
+  /** Guest address of the first byte, where translation begins; default 0x10000. */
+  readonly pc?: number;
+  /** Check page permissions at each access, with precise faults (memory model `checked`). */
+  readonly checked?: boolean;
+}
+
+/** One guest function (region), at every stage of the pipeline. */
+export interface Translation {
+  readonly pc: number;
+  /** Guest instructions of each block, in the order of the bytes. */
+  readonly disassembly: readonly (Disassembly & { readonly pc: number })[];
+  /** IR of each block as text, after passes. */
+  readonly ir: string;
+  /** The same as data. */
+  readonly blocks: readonly Block[];
+  /** WebAssembly module; it imports env.memory, env.table and helpers, and exports one function, r<pc>. */
+  readonly wasm: Uint8Array;
+  readonly wat: string;
+}
+
+/**
+ * Translates the guest function at the start of `bytes`: decode → IR → passes → WebAssembly. Control that leaves the
+ * bytes leaves the function. Throws RangeError on an address or ISA that does not exist.
+ */
+export async function translate(bytes: Uint8Array, options: TranslateOptions): Promise<Translation> {
+  const isa = isaOf(options);
+  const pc = options.pc ?? 0x10000;
+  if (!Number.isInteger(pc) || pc < 0 || pc + bytes.length > 2 ** 32)
+    throw new RangeError(`pc ${pc} is not a 32-bit address with room for ${bytes.length} bytes`);
+  const code = Code.of(bytes, pc);
+  const builder = new Builder(isa.helpers);
+  const checked = options.checked ?? false;
+  const inside = (at: number): boolean => (at & ~1) >>> 0 >= pc && at < pc + bytes.length;
+
+  const lift = (at: number): Block | undefined => {
+    if (!inside(at)) return undefined;
+    const block = deadcode(liftBlock(isa, builder, code, at), { preciseMemory: checked });
+    verify(block, isa.stateSize);
+    return block;
+  };
+  const region = formRegion(pc, lift);
+  if (!region) throw new RangeError('there are no bytes to translate');
+  const wasm = compileRegions([region], { isa, checked, memoryPages: 65536, callSlot: () => 0, expectedBytes: () => undefined });
+
+  const registers = new Map(isa.registers.map((r) => [r.offset, r.name]));
+  const blocks = [...region.blocks].sort((a, b) => a.pc - b.pc);
+  return {
+    pc,
+    disassembly: disassembleRange(isa, code, pc, pc + bytes.length),
+    ir: blocks.map((block) => printBlock(block, (offset) => registers.get(offset))).join('\n'),
+    blocks,
+    wasm,
+    wat: await wasmToText(wasm),
+  };
+}
+
+/** WebAssembly text of a module, through wabt. */
+export async function wasmToText(wasm: Uint8Array): Promise<string> {
+  const module = (await wabt()).readWasm(wasm, { readDebugNames: true, ...WABT_FEATURES });
+  try {
+    return module.toText({ foldExprs: true, inlineExport: true });
+  } finally {
+    module.destroy();
+  }
+}
+const WABT_FEATURES = {
+  simd: true,
+  sat_float_to_int: true,
+  sign_extension: true,
+  tail_call: true,
+  reference_types: true,
+  bulk_memory: true,
+  mutable_globals: true,
+};
+
+function isaOf(options: TranslateOptions): Isa {
+  const name = options.isa === 'x86' || options.endian === undefined ? options.isa : options.endian === 'little' ? 'mipsel' : 'mips';
+  const isa = ISAS[name];
+  if (!isa) throw new RangeError(`there is no ISA ${options.isa}: choose one of ${Object.keys(ISAS).join(', ')}`);
+  return isa;
+}
+
+/** Instructions one after the other, from `start` up to `end`; what is cut off at the end is left out. */
+export function disassembleRange(isa: Isa, code: Code, start: number, end: number): (Disassembly & { readonly pc: number })[] {
+  const out: (Disassembly & { readonly pc: number })[] = [];
+  try {
+    for (let pc = start; pc < end; ) {
+      const instruction = isa.disassemble(code, pc);
+      out.push({ pc, ...instruction });
+      pc += instruction.length;
+    }
+  } catch (error) {
+    if (!(error instanceof FetchFault)) throw error;
+  }
+  return out;
+}

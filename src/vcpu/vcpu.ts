@@ -1,0 +1,334 @@
+import { ExitKind } from '../../assembly/shared/exit.ts';
+import { Layout } from '../../assembly/shared/layout.ts';
+import { lowerBlock } from '../backend/interpret/lower.ts';
+import type { Runtime } from '../backend/runtime.ts';
+import { type CachedBlock, CodeCache } from '../cache/code-cache.ts';
+import type { Block } from '../ir/block.ts';
+import { Builder } from '../ir/builder.ts';
+import { type LiftOptions, liftBlock } from '../ir/lift.ts';
+import { deadcode } from '../ir/passes/deadcode.ts';
+import { Code } from '../isa/code.ts';
+import type { Isa } from '../isa/isa.ts';
+import { type Exit, makeExit } from './exit.ts';
+import { type GuestMemory, PagePermission } from './guest-memory.ts';
+import { type Compiler, RegionTier } from './region-tier.ts';
+
+/** interpret never translates to Wasm, translate always does, tiered starts in the interpreter and translates what is hot. */
+export type Executor = 'interpret' | 'translate' | 'tiered';
+
+export interface VcpuOptions {
+  readonly isa: Isa;
+  readonly memory: GuestMemory;
+  readonly runtime: Runtime;
+  readonly executor: Executor;
+  /** Loads the Wasm back end; called at most once, when something is hot (tiered) or by `prepare` (translate). */
+  readonly loadCompiler: () => Promise<Compiler>;
+  readonly memoryModel?: MemoryModel;
+  /** Stop after exactly the budget (in every executor alike), or at the next convenient place before. */
+  readonly exactBudget?: boolean;
+  /** Arrivals at a loop header or function after which it is translated (tiered). */
+  readonly hotThreshold?: number;
+  /** Bytes of machine stack that nested guest calls may take. */
+  readonly stackBytes?: number;
+}
+
+/** direct: only null and out-of-range accesses fault. checked: page permissions hold, and faults are precise. */
+export type MemoryModel = 'direct' | 'checked';
+
+/** What happened so far; times in milliseconds. */
+export interface VcpuStats {
+  /** Guest instructions completed. */
+  instructions: number;
+  blocks: number;
+  regions: number;
+  modules: number;
+  /** Guest instructions in translated regions (static). */
+  regionInstructions: number;
+  wasmBytes: number;
+  liftTime: number;
+  compileTime: number;
+  /** Times that the dispatcher found nothing translated at the pc. */
+  misses: number;
+  hot: number;
+  stale: number;
+  invalidations: number;
+  exits: Partial<Record<Exit['kind'], number>>;
+}
+
+const now = (): number => performance.now();
+
+/** A virtual processor: guest state, guest memory and what has been translated of it. */
+export class Vcpu {
+  readonly isa: Isa;
+  readonly memory: GuestMemory;
+  readonly stats: VcpuStats = {
+    instructions: 0,
+    blocks: 0,
+    regions: 0,
+    modules: 0,
+    regionInstructions: 0,
+    wasmBytes: 0,
+    liftTime: 0,
+    compileTime: 0,
+    misses: 0,
+    hot: 0,
+    stale: 0,
+    invalidations: 0,
+    exits: {},
+  };
+  readonly executor: Executor;
+  private readonly runtime: Runtime;
+  private readonly builder: Builder;
+  private readonly code: Code;
+  private readonly cache: CodeCache;
+  private readonly tier: RegionTier;
+  private readonly exact: boolean;
+  private readonly header: Int32Array;
+  private readonly expected = new WeakMap<Block, Uint8Array>();
+  private checked: boolean;
+
+  constructor(private readonly options: VcpuOptions) {
+    this.isa = options.isa;
+    this.memory = options.memory;
+    this.runtime = options.runtime;
+    this.executor = options.executor;
+    this.exact = options.exactBudget ?? false;
+    this.builder = new Builder(this.isa.helpers);
+    this.code = new Code(this.memory.codePage);
+    this.header = new Int32Array(this.memory.memory.buffer, 0, Layout.STATE / 4);
+    this.checked = options.memoryModel === 'checked';
+    this.tier = new RegionTier({
+      isa: this.isa,
+      memory: this.memory,
+      runtime: this.runtime,
+      stats: this.stats,
+      lift: (pc) => this.lifted(pc),
+      expectedBytes: (block) => this.expected.get(block),
+      checked: () => this.checked,
+    });
+    this.cache = new CodeCache(this.memory, {
+      staleBlock: (address) => this.runtime.markStale(address),
+      hasRegion: (address, present) => this.runtime.markRegion(address, present),
+      unlink: (entry) => this.tier.unlink(entry),
+    });
+    this.tier.cache = this.cache;
+    this.setHeader(Layout.CHECKED, Number(this.checked));
+    this.setHeader(Layout.DEPTH, options.stackBytes ?? 500_000);
+    this.setHeader(Layout.HOT_THRESHOLD, this.executor === 'tiered' ? this.hotThreshold : 0);
+    this.isa.reset(new DataView(this.memory.memory.buffer, Layout.STATE, Layout.STATE_SIZE));
+  }
+
+  private get hotThreshold(): number {
+    return this.options.hotThreshold ?? 60;
+  }
+  private setHeader(address: number, value: number): void {
+    this.header[address >>> 2] = value;
+  }
+  private getHeader(address: number): number {
+    return this.header[address >>> 2];
+  }
+
+  get pc(): number {
+    return this.getHeader(Layout.PC) >>> 0;
+  }
+  set pc(value: number) {
+    this.setHeader(Layout.PC, value);
+  }
+  /** A 32-bit word of guest state, signed; `offset` in bytes as in the ISA's state file. */
+  get32(offset: number): number {
+    return this.memory.data.getInt32(Layout.STATE + offset, true);
+  }
+  set32(offset: number, value: number): void {
+    this.memory.data.setInt32(Layout.STATE + offset, value, true);
+  }
+  /** The ISA's state as bytes (little-endian words), live. */
+  get state(): DataView {
+    return new DataView(this.memory.memory.buffer, Layout.STATE, this.isa.stateSize);
+  }
+  /** Guest instructions completed so far. */
+  get retired(): number {
+    return this.stats.instructions;
+  }
+
+  /** Loads the Wasm back end if this executor must have it from the start. */
+  async prepare(): Promise<void> {
+    if (this.executor === 'translate') await this.loadCompiler();
+  }
+  private loading: Promise<void> | undefined;
+  private loadCompiler(): Promise<void> {
+    this.loading ??= this.options.loadCompiler().then((compiler) => {
+      this.tier.compiler = compiler;
+      if (this.executor === 'tiered') this.setHeader(Layout.HOT_THRESHOLD, this.hotThreshold);
+    });
+    return this.loading;
+  }
+
+  /** Translations of this range are forgotten; call it when its bytes, mapping or permissions change. */
+  invalidate(start: number, length: number): void {
+    this.code.forget();
+    if (length <= 0 || !this.memory.hasCode(start, length)) return;
+    this.stats.invalidations++;
+    this.cache.invalidate(start, length);
+  }
+
+  setMemoryModel(model: MemoryModel): void {
+    const checked = model === 'checked';
+    if (checked === this.checked) return;
+    this.checked = checked;
+    this.setHeader(Layout.CHECKED, Number(checked));
+    this.cache.clear();
+  }
+
+  /** Runs guest code until it exits or `budget` guest instructions (1 … 2^31−1) are completed. */
+  run(budget: number): Exit {
+    const grant = Math.max(1, Math.min(budget, 0x7fffffff));
+    const before = this.stats.instructions;
+    this.setHeader(Layout.BUDGET, grant);
+    this.memory.data.setBigInt64(Layout.RETIRED, BigInt(before + grant), true);
+    for (;;) {
+      const exit = this.step();
+      this.stats.instructions = before + grant - this.getHeader(Layout.BUDGET);
+      if (!exit) continue;
+      this.stats.exits[exit.kind] = (this.stats.exits[exit.kind] ?? 0) + 1;
+      return exit;
+    }
+  }
+
+  /** One stay in guest code, and what the engine itself has to do after it; an Exit if it is somebody else's turn. */
+  private step(): Exit | undefined {
+    const fault = this.enter(() => this.runtime.run());
+    if (fault) return fault;
+    const kind = this.getHeader(Layout.EXIT_KIND) as ExitKind;
+    const pc = this.pc;
+    switch (kind) {
+      case ExitKind.Miss:
+        this.stats.misses++;
+        this.translate(pc);
+        return undefined;
+      case ExitKind.Hot:
+        this.stats.hot++;
+        this.becameHot(pc);
+        return undefined;
+      case ExitKind.Stale:
+        this.stats.stale++;
+        this.cache.invalidate(pc, 1);
+        return undefined;
+      case ExitKind.Budget:
+        if (this.exact && this.getHeader(Layout.BUDGET) > 0) return this.spendRest();
+        this.tier.stoppedAt(pc);
+        return makeExit(kind, pc, 0, 0, 0);
+      default:
+        return this.exitOf(kind, pc);
+    }
+  }
+
+  private exitOf(kind: ExitKind, pc: number): Exit {
+    return makeExit(
+      kind,
+      pc,
+      this.getHeader(Layout.EXIT_ARG0) >>> 0,
+      this.getHeader(Layout.EXIT_ARG1) >>> 0,
+      this.getHeader(Layout.EXIT_ARG2) >>> 0,
+    );
+  }
+
+  private enter(run: () => void): Exit | undefined {
+    this.setHeader(Layout.EXIT_KIND, ExitKind.None);
+    try {
+      run();
+      return undefined;
+    } catch (error) {
+      const access = this.tier.accessOfTrap(error);
+      if (!access) throw error;
+      this.pc = access.pc;
+      return { kind: 'memory-fault', pc: access.pc, address: undefined, access: access.write ? 'write' : 'read' };
+    }
+  }
+
+  /** Something must be there for the dispatcher to run at `pc`. */
+  private translate(pc: number): void {
+    if (this.tier.republish(pc)) return;
+    if (this.executor === 'translate' && this.tier.compile(pc)) return;
+    this.interpretable(pc);
+  }
+
+  private becameHot(pc: number): void {
+    if (!this.tier.compiler) {
+      // nothing may wait for the compiler; it is asked for, and heat counts again from the next slice on
+      this.setHeader(Layout.HOT_THRESHOLD, 0);
+      void this.loadCompiler();
+    } else if (!this.tier.compile(pc)) {
+      const cached = this.cache.block(pc);
+      if (cached?.address) this.runtime.coolDown(cached.address);
+    }
+  }
+
+  private lift(pc: number, options: LiftOptions): Block {
+    const writable = this.isa.coherentCode && (this.memory.permission(pc) & PagePermission.Write) !== 0;
+    const block = deadcode(liftBlock(this.isa, this.builder, this.code, pc, writable ? { ...options, endAfterStore: true } : options), {
+      preciseMemory: this.checked,
+    });
+    if (writable && block.size > 0) this.expected.set(block, this.memory.view(pc, block.size, 'write').slice());
+    return block;
+  }
+
+  /** The block at `pc`, lifted once. */
+  private lifted(pc: number): Block {
+    return this.cached(pc).block;
+  }
+  private cached(pc: number): CachedBlock {
+    let cached = this.cache.block(pc);
+    if (!cached) {
+      const start = now();
+      cached = { block: this.lift(pc, {}), address: 0 };
+      this.cache.addBlock(cached);
+      this.stats.blocks++;
+      this.stats.liftTime += now() - start;
+    }
+    return cached;
+  }
+
+  private lower(block: Block, address: number): number {
+    return lowerBlock(block, this.runtime, address, { checked: this.checked, verifyBytes: this.expected.get(block) });
+  }
+
+  private interpretable(pc: number): CachedBlock {
+    let cached = this.cached(pc);
+    if (cached.address === 0) {
+      if (this.cache.uopAddress > Layout.UOPS_END - UOP_RESERVE) {
+        this.cache.clear();
+        cached = this.cached(pc);
+      }
+      const start = now();
+      const address = this.cache.uopAddress;
+      this.cache.uopAddress = this.lower(cached.block, address);
+      cached.address = address;
+      this.stats.liftTime += now() - start;
+    }
+    this.cache.publishBlock(cached);
+    return cached;
+  }
+
+  /** Less than the next block or region needs is left: single blocks, cut to size, up to the exact end. */
+  private spendRest(): Exit {
+    for (;;) {
+      const left = this.getHeader(Layout.BUDGET);
+      const pc = this.pc;
+      if (left <= 0) return makeExit(ExitKind.Budget, pc, 0, 0, 0);
+      let block = this.lifted(pc);
+      if (block.instructions > left) block = this.lift(pc, { limit: left });
+      // a branch and its delay slot cannot be parted
+      if (block.instructions > left) this.setHeader(Layout.BUDGET, block.instructions);
+      const address = Layout.UOPS_END - UOP_RESERVE / 2;
+      this.lower(block, address);
+      const fault = this.enter(() => this.runtime.runBlock(address));
+      if (fault) return fault;
+      const kind = this.getHeader(Layout.EXIT_KIND) as ExitKind;
+      if (kind === ExitKind.Stale) this.cache.invalidate(pc, 1);
+      else if (kind !== ExitKind.None && kind !== ExitKind.Miss && kind !== ExitKind.Hot) return this.exitOf(kind, this.pc);
+    }
+  }
+}
+
+/** More than any block's µops take. */
+const UOP_RESERVE = 1 << 20;
