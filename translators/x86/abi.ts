@@ -1,0 +1,82 @@
+import { X86 } from './state.ts';
+
+/** EFLAGS bits (SDM volume 1, 3.4.3). */
+export const enum Eflags {
+  CF = 1 << 0,
+  /** Always set. */
+  FIXED = 1 << 1,
+  PF = 1 << 2,
+  AF = 1 << 4,
+  ZF = 1 << 6,
+  SF = 1 << 7,
+  TF = 1 << 8,
+  IF = 1 << 9,
+  DF = 1 << 10,
+  OF = 1 << 11,
+  IOPL = 3 << 12,
+  NT = 1 << 14,
+  RF = 1 << 16,
+  VM = 1 << 17,
+  AC = 1 << 18,
+  VIF = 1 << 19,
+  VIP = 1 << 20,
+  ID = 1 << 21,
+}
+
+/** Slots of the registers that Linux's i386 ABI names, as byte offsets in the state. */
+export const ABI = {
+  /** Number of the system call; its result. */
+  syscallNumber: X86.EAX,
+  syscallResult: X86.EAX,
+  syscallArguments: [X86.EBX, X86.ECX, X86.EDX, X86.ESI, X86.EDI, X86.EBP],
+  stackPointer: X86.ESP,
+  framePointer: X86.EBP,
+  /** The thread pointer is the base of the segment that GS selects. */
+  gsSelector: X86.GS,
+  gsBase: X86.GS_BASE,
+  /** GDT entries that set_thread_area fills: the first one's number, how many, where, and words of each. */
+  firstTlsEntry: 6,
+  tlsEntries: 3,
+  tlsDescriptors: X86.TLS_DESCRIPTORS,
+  tlsDescriptorSize: 12,
+  /** Selectors of 32-bit user code and data on a 32-bit kernel (RPL 3). */
+  userCode: 0x73,
+  userData: 0x7b,
+} as const;
+
+const OTHER_FLAGS =
+  Eflags.TF | Eflags.IF | Eflags.IOPL | Eflags.NT | Eflags.RF | Eflags.VM | Eflags.AC | Eflags.VIF | Eflags.VIP | Eflags.ID;
+
+function evenOnes(byte: number): boolean {
+  let n = byte & 0xff;
+  n ^= n >>> 4;
+  n ^= n >>> 2;
+  n ^= n >>> 1;
+  return (n & 1) === 0;
+}
+
+/** EFLAGS composed from the flag words. `state` is Layout.STATE on. */
+export function getEflags(state: DataView): number {
+  const word = (offset: X86): number => state.getInt32(offset, true);
+  let flags = Eflags.FIXED | (word(X86.CF) & 1) | (word(X86.OTHER_FLAGS) & OTHER_FLAGS);
+  if (evenOnes(word(X86.PF_RESULT))) flags |= Eflags.PF;
+  flags |= word(X86.AF_RESULT) & Eflags.AF;
+  if (word(X86.ZF_RESULT) === 0) flags |= Eflags.ZF;
+  if (word(X86.SF_RESULT) < 0) flags |= Eflags.SF;
+  if (word(X86.DF) !== 0) flags |= Eflags.DF;
+  if (word(X86.OF_RESULT) < 0) flags |= Eflags.OF;
+  return flags;
+}
+
+/** Sets the flag words so that `getEflags` gives `flags` (bits that do not exist aside). */
+export function setEflags(state: DataView, flags: number): void {
+  const set = (offset: X86, value: number): void => state.setInt32(offset, value, true);
+  set(X86.CF, flags & Eflags.CF);
+  set(X86.PF_RESULT, flags & Eflags.PF ? 0 : 1);
+  set(X86.AF_RESULT, flags & Eflags.AF);
+  set(X86.ZF_RESULT, flags & Eflags.ZF ? 0 : 1);
+  set(X86.SF_RESULT, flags & Eflags.SF ? -1 : 0);
+  set(X86.DF, flags & Eflags.DF ? 1 : 0);
+  set(X86.OF_RESULT, flags & Eflags.OF ? -1 : 0);
+  set(X86.OTHER_FLAGS, flags & OTHER_FLAGS);
+}

@@ -1,0 +1,247 @@
+import type { Code } from '../../src/isa/code.ts';
+import type { Insn } from './operands.ts';
+import { Immediate, Mandatory, MODRM_INDEXES, modrmIndex, type Row, row } from './row.ts';
+
+/**
+ * Opcode maps as flat arrays. `top[(map << 8 | opcode) << 2 | mandatory prefix]` is 0 for no instruction, a row
+ * number, or minus the start of MODRM_INDEXES row numbers in `sub`.
+ */
+export interface OpcodeTable {
+  readonly rows: readonly Row[];
+  readonly top: Int32Array;
+  readonly sub: Uint16Array;
+}
+
+/** Throws if two rows claim the same encoding. Row number 0 is no instruction. */
+export function buildTable(rows: readonly Row[]): OpcodeTable {
+  const none = row('0F FF', '(bad)', () => undefined);
+  const numbered = [none, ...rows];
+  const byOpcode: number[][] = Array.from({ length: 1024 }, () => []);
+  for (let n = 1; n < numbered.length; n++) {
+    const r = numbered[n];
+    for (let k = 0; k < r.opcodes; k++) byOpcode[(r.map << 8) | (r.opcode + k)].push(n);
+  }
+  const top = new Int32Array(4096);
+  const sub: number[] = new Array(MODRM_INDEXES).fill(0);
+  byOpcode.forEach((numbers, opcode) => {
+    if (numbers.length === 0) return;
+    const modrm = numbered[numbers[0]].modrm;
+    for (const n of numbers)
+      if (numbered[n].modrm !== modrm) throw new Error(`rows '${numbered[numbers[0]].text}' and '${numbered[n].text}' overlap`);
+    const slots = Array.from({ length: 4 }, () => new Array<number>(MODRM_INDEXES).fill(0));
+    const general = new Array<number>(MODRM_INDEXES).fill(0);
+    for (const n of numbers) {
+      const r = numbered[n];
+      const slot = r.mandatory === Mandatory.Any ? general : slots[r.mandatory];
+      for (const m of modrm ? r.modrms : slot.keys()) {
+        if (slot[m] !== 0) throw new Error(`rows '${numbered[slot[m]].text}' and '${r.text}' overlap`);
+        slot[m] = n;
+      }
+    }
+    let shared = 0;
+    slots.forEach((slot, prefix) => {
+      let own = false;
+      slot.forEach((n, m) => {
+        if (n !== 0) own = true;
+        else slot[m] = general[m];
+      });
+      const index = (opcode << 2) | prefix;
+      if (slot.every((n) => n === slot[0])) top[index] = slot[0];
+      else if (!own && shared !== 0) top[index] = shared;
+      else {
+        top[index] = -sub.length;
+        if (!own) shared = -sub.length;
+        sub.push(...slot);
+      }
+    });
+  });
+  return { rows: numbered, top, sub: Uint16Array.from(sub) };
+}
+
+export const enum Decoded {
+  Ok,
+  /** No such instruction, or LOCK where it is not allowed: #UD. */
+  Illegal,
+  /** More than 15 bytes: #GP(0). */
+  TooLong,
+}
+
+export const MAX_LENGTH = 15;
+
+const enum Prefix {
+  None,
+  Segment,
+  OperandSize,
+  AddressSize,
+  Lock,
+  Repeat,
+}
+const PREFIXES = new Uint8Array(256);
+for (const segment of [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65]) PREFIXES[segment] = Prefix.Segment;
+PREFIXES[0x66] = Prefix.OperandSize;
+PREFIXES[0x67] = Prefix.AddressSize;
+PREFIXES[0xf0] = Prefix.Lock;
+PREFIXES[0xf2] = Prefix.Repeat;
+PREFIXES[0xf3] = Prefix.Repeat;
+
+/** 16-bit addressing (SDM table 2-1): base and index register by ModRM.rm. */
+const BASE16 = [3, 3, 5, 5, 6, 7, 5, 3];
+const INDEX16 = [6, 7, 6, 7, -1, -1, -1, -1];
+
+export function newInsn(none: Row): Insn {
+  return {
+    row: none,
+    pc: 0,
+    next: 0,
+    length: 0,
+    opcode: 0,
+    operandSize: 4,
+    addressSize: 4,
+    rep: 0,
+    lock: false,
+    segment: -1,
+    modrm: 0,
+    mod: 0,
+    reg: 0,
+    rm: 0,
+    base: -1,
+    index: -1,
+    scale: 0,
+    displacement: 0,
+    immediate: 0,
+    immediate2: 0,
+    ea: -1,
+    espBias: 0,
+  };
+}
+
+/** Fills `i` with the instruction at `pc`. Throws FetchFault where its bytes cannot be fetched. */
+export function decode(table: OpcodeTable, i: Insn, code: Code, pc: number): Decoded {
+  const limit = pc + MAX_LENGTH;
+  let at = pc;
+  i.pc = pc;
+  i.row = table.rows[0];
+  i.operandSize = 4;
+  i.addressSize = 4;
+  i.rep = 0;
+  i.lock = false;
+  i.segment = -1;
+  i.ea = -1;
+  i.espBias = 0;
+  i.length = 1;
+  i.next = (pc + 1) >>> 0;
+
+  let byte = code.u8(at++);
+  for (let prefix = PREFIXES[byte]; prefix !== Prefix.None; prefix = PREFIXES[byte]) {
+    if (prefix === Prefix.Segment) i.segment = byte >= 0x64 ? byte - 0x60 : (byte >>> 3) & 3;
+    else if (prefix === Prefix.OperandSize) i.operandSize = 2;
+    else if (prefix === Prefix.AddressSize) i.addressSize = 2;
+    else if (prefix === Prefix.Lock) i.lock = true;
+    else i.rep = byte;
+    if (at >= limit) return Decoded.TooLong;
+    byte = code.u8(at++);
+  }
+
+  let map = 0;
+  if (byte === 0x0f) {
+    if (at >= limit) return Decoded.TooLong;
+    byte = code.u8(at++);
+    map = 1;
+    if (byte === 0x38 || byte === 0x3a) {
+      map = byte === 0x38 ? 2 : 3;
+      if (at >= limit) return Decoded.TooLong;
+      byte = code.u8(at++);
+    }
+  }
+  i.opcode = byte;
+  const mandatory = i.rep === 0xf3 ? Mandatory.PF3 : i.rep === 0xf2 ? Mandatory.PF2 : i.operandSize === 2 ? Mandatory.P66 : Mandatory.None;
+  let number = table.top[(((map << 8) | byte) << 2) | mandatory];
+  if (number === 0) return Decoded.Illegal;
+  const modrm = number < 0 || table.rows[number].modrm;
+  if (modrm) {
+    if (at >= limit) return Decoded.TooLong;
+    const m = code.u8(at++);
+    i.modrm = m;
+    i.mod = m >>> 6;
+    i.reg = (m >>> 3) & 7;
+    i.rm = m & 7;
+    if (number < 0) number = table.sub[modrmIndex(m) - number];
+    if (number === 0) return Decoded.Illegal;
+    if (m < 0xc0) at = decodeMemory(i, code, at);
+  } else i.mod = 3;
+  const r = table.rows[number];
+  i.row = r;
+  if (r.immediate !== Immediate.None) {
+    at = decodeImmediate(i, code, at, r.immediate);
+    if (r.immediate2 !== Immediate.None) {
+      i.immediate2 = r.immediate2 === Immediate.Byte ? code.u8(at) : code.u16le(at);
+      at += r.immediate2 === Immediate.Byte ? 1 : 2;
+    }
+  }
+  if (at > limit) return Decoded.TooLong;
+  i.length = at - pc;
+  i.next = at >>> 0;
+  if (i.lock && !(r.lockable && i.mod !== 3)) return Decoded.Illegal;
+  return Decoded.Ok;
+}
+
+/** SIB and displacement. */
+function decodeMemory(i: Insn, code: Code, start: number): number {
+  let at = start;
+  i.index = -1;
+  i.scale = 0;
+  i.displacement = 0;
+  if (i.addressSize === 2) {
+    i.base = BASE16[i.rm];
+    i.index = INDEX16[i.rm];
+    if (i.mod === 1) i.displacement = (code.u8(at++) << 24) >> 24;
+    else if (i.mod === 2 || i.rm === 6) {
+      i.displacement = code.u16le(at);
+      at += 2;
+      if (i.mod === 0) i.base = -1;
+    }
+    return at;
+  }
+  i.base = i.rm;
+  if (i.rm === 4) {
+    const sib = code.u8(at++);
+    i.base = sib & 7;
+    const index = (sib >>> 3) & 7;
+    if (index !== 4) i.index = index;
+    i.scale = sib >>> 6;
+  }
+  if (i.mod === 1) i.displacement = (code.u8(at++) << 24) >> 24;
+  else if (i.mod === 2 || i.base === 5) {
+    i.displacement = code.i32le(at);
+    at += 4;
+    if (i.mod === 0) i.base = -1;
+  }
+  return at;
+}
+
+function decodeImmediate(i: Insn, code: Code, at: number, kind: Immediate): number {
+  switch (kind) {
+    case Immediate.Byte:
+      i.immediate = (code.u8(at) << 24) >> 24;
+      return at + 1;
+    case Immediate.Word:
+      i.immediate = (code.u16le(at) << 16) >> 16;
+      return at + 2;
+    case Immediate.Dword:
+      i.immediate = code.i32le(at);
+      return at + 4;
+    case Immediate.Offset:
+      i.mod = 0;
+      i.base = -1;
+      i.index = -1;
+      i.scale = 0;
+      i.displacement = i.addressSize === 4 ? code.i32le(at) : code.u16le(at);
+      return at + i.addressSize;
+    default: {
+      i.immediate = i.operandSize === 4 ? code.i32le(at) : (code.u16le(at) << 16) >> 16;
+      if (kind === Immediate.Full) return at + i.operandSize;
+      i.immediate2 = code.u16le(at + i.operandSize);
+      return at + i.operandSize + 2;
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import { ExitKind } from '../../assembly/shared/exit.ts';
+import { Type } from '../../src/ir/ops.ts';
+import type { Helper, Isa, Register } from '../../src/isa/isa.ts';
+import { ABI, Eflags, setEflags } from './abi.ts';
+import { buildTable, Decoded, decode, newInsn } from './decode.ts';
+import { disassemble } from './disassemble.ts';
+import type { Row } from './row.ts';
+import { arithmetic } from './rows/arithmetic.ts';
+import { bcd } from './rows/bcd.ts';
+import { bit } from './rows/bit.ts';
+import { control } from './rows/control.ts';
+import { logic } from './rows/logic.ts';
+import { misc } from './rows/misc.ts';
+import { move } from './rows/move.ts';
+import { shift } from './rows/shift.ts';
+import { stack } from './rows/stack.ts';
+import { string, stringHelpers } from './rows/string.ts';
+import { system, systemHelpers } from './rows/system.ts';
+import { x87, x87Helpers } from './rows/x87.ts';
+import { X86 } from './state.ts';
+
+/** All instruction forms; the published instruction list. */
+export const rows: readonly Row[] = [
+  ...move,
+  ...arithmetic,
+  ...logic,
+  ...shift,
+  ...bit,
+  ...control,
+  ...stack,
+  ...string,
+  ...bcd,
+  ...misc,
+  ...system,
+  ...x87,
+];
+
+export const table = buildTable(rows);
+
+const helpers: readonly Helper[] = [...stringHelpers, ...systemHelpers, ...x87Helpers];
+
+const i32 = (name: string, offset: number, visible = true): Register => ({ name, offset, type: Type.I32, local: true, visible });
+
+const registers: readonly Register[] = [
+  ...['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'].map((name, n) => i32(name, n * 4)),
+  i32('cf', X86.CF, false),
+  i32('zf_result', X86.ZF_RESULT, false),
+  i32('sf_result', X86.SF_RESULT, false),
+  i32('pf_result', X86.PF_RESULT, false),
+  i32('af_result', X86.AF_RESULT, false),
+  i32('of_result', X86.OF_RESULT, false),
+  i32('df', X86.DF, false),
+  i32('other_flags', X86.OTHER_FLAGS, false),
+  ...['es', 'cs', 'ss', 'ds', 'fs', 'gs'].map((name, n) => i32(name, X86.ES + n * 4)),
+  ...['es', 'cs', 'ss', 'ds', 'fs', 'gs'].map((name, n) => i32(`${name}_base`, X86.ES_BASE + n * 4, false)),
+];
+
+const insn = newInsn(table.rows[0]);
+
+/** Vector of the general-protection exception, which an instruction of more than 15 bytes raises. */
+const GENERAL_PROTECTION = 13;
+
+/** x86, 32-bit protected mode with flat segments: what a Linux i386 program sees. */
+export const x86: Isa = {
+  name: 'x86',
+  endian: 'little',
+  registers,
+  stateSize: X86.SIZE,
+  helpers,
+  coherentCode: true,
+  lift(b, code, pc) {
+    const decoded = decode(table, insn, code, pc >>> 0);
+    if (decoded === Decoded.Ok) {
+      b.insn(pc, insn.length);
+      insn.row.meaning(b, insn);
+    } else if (decoded === Decoded.Illegal) b.exit(ExitKind.Illegal, pc);
+    else b.exit(ExitKind.Exception, pc, GENERAL_PROTECTION, 0);
+    return insn.next;
+  },
+  disassemble: (code, pc) => disassemble(table, code, pc),
+  reset(state) {
+    for (let offset = 0; offset < X86.SIZE; offset += 4) state.setUint32(offset, 0, true);
+    setEflags(state, Eflags.IF);
+    state.setUint32(X86.CS, ABI.userCode, true);
+    for (const segment of [X86.ES, X86.SS, X86.DS]) state.setUint32(segment, ABI.userData, true);
+    // FNINIT's values (SDM volume 1, 8.1.5, 8.1.7) and MXCSR's at reset (11.6.4)
+    state.setUint32(X86.FCW, 0x37f, true);
+    state.setUint32(X86.FTW, 0xffff, true);
+    state.setUint32(X86.MXCSR, 0x1f80, true);
+  },
+};

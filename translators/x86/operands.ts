@@ -1,0 +1,213 @@
+import type { Builder } from '../../src/ir/builder.ts';
+import type { Value } from '../../src/ir/block.ts';
+import { op, Type } from '../../src/ir/ops.ts';
+import { Kind, type Row } from './row.ts';
+import { X86 } from './state.ts';
+
+/** A decoded instruction. The decoder fills one object again and again: nothing may keep it. */
+export interface Insn {
+  row: Row;
+  pc: number;
+  /** pc after the instruction, unsigned. */
+  next: number;
+  length: number;
+  /** Last opcode byte: condition codes and registers are in its low bits. */
+  opcode: number;
+  /** 2 or 4. */
+  operandSize: number;
+  /** 2 or 4. */
+  addressSize: number;
+  /** 0, 0xf2 or 0xf3, whichever came last. */
+  rep: number;
+  lock: boolean;
+  /** Segment override in the SDM's order (ES CS SS DS FS GS), or -1. */
+  segment: number;
+  modrm: number;
+  mod: number;
+  reg: number;
+  rm: number;
+  /** Memory operand: register numbers or -1, log2 of the scale, displacement. */
+  base: number;
+  index: number;
+  scale: number;
+  displacement: number;
+  /** Sign-extended to 32 bits; for a far pointer the offset. */
+  immediate: number;
+  /** Second immediate; for a far pointer the selector. */
+  immediate2: number;
+  /** Linear address of the memory operand once `address` has made it, else -1. */
+  ea: Value;
+  /** Added to a memory operand's ESP base: POP computes its address after it has incremented ESP. */
+  espBias: number;
+}
+
+const LOAD8 = op('i32.load8_u');
+const LOAD8S = op('i32.load8_s');
+const LOAD16 = op('i32.load16_u');
+const LOAD16S = op('i32.load16_s');
+const LOAD32 = op('i32.load');
+const STORE8 = op('i32.store8');
+const STORE16 = op('i32.store16');
+const STORE32 = op('i32.store');
+const EXTEND8 = op('i32.extend8_s');
+const EXTEND16 = op('i32.extend16_s');
+
+/** A general register by number: 0…7, and for `size` 1 the SDM's AL CL DL BL AH CH DH BH. Zero-extended. */
+export function register(b: Builder, number: number, size: number): Value {
+  if (size === 4) return b.get(Type.I32, number * 4);
+  if (size === 2) return b.and(b.get(Type.I32, number * 4), b.i32(0xffff));
+  if (number < 4) return b.and(b.get(Type.I32, number * 4), b.i32(0xff));
+  return b.and(b.shrU(b.get(Type.I32, (number - 4) * 4), b.i32(8)), b.i32(0xff));
+}
+
+/** Writes the low `size` bytes of a general register and keeps the rest. `zeroExtended`: the value has no bits beyond `size`. */
+export function setRegister(b: Builder, number: number, size: number, value: Value, zeroExtended = false): void {
+  if (size === 4) {
+    b.set(number * 4, value);
+    return;
+  }
+  if (size === 2) {
+    const low = zeroExtended ? value : b.and(value, b.i32(0xffff));
+    b.set(number * 4, b.or(b.and(b.get(Type.I32, number * 4), b.i32(~0xffff)), low));
+    return;
+  }
+  const low = zeroExtended ? value : b.and(value, b.i32(0xff));
+  const offset = (number & 3) * 4;
+  const old = b.get(Type.I32, offset);
+  if (number < 4) b.set(offset, b.or(b.and(old, b.i32(~0xff)), low));
+  else b.set(offset, b.or(b.and(old, b.i32(~0xff00)), b.shl(low, b.i32(8))));
+}
+
+/** Guest memory, `size` 1, 2 or 4, zero-extended. */
+export function load(b: Builder, address: Value, size: number): Value {
+  return b.load(size === 4 ? LOAD32 : size === 2 ? LOAD16 : LOAD8, address);
+}
+export function store(b: Builder, address: Value, size: number, value: Value): void {
+  b.store(size === 4 ? STORE32 : size === 2 ? STORE16 : STORE8, address, value);
+}
+
+/** The low `size` bytes, zero-extended. */
+export function zeroExtend(b: Builder, value: Value, size: number): Value {
+  return size === 4 ? value : b.and(value, b.i32(size === 2 ? 0xffff : 0xff));
+}
+export function signExtend(b: Builder, value: Value, size: number): Value {
+  return size === 4 ? value : b.emit(size === 2 ? EXTEND16 : EXTEND8, value);
+}
+
+/**
+ * Base address of the segment that an access through `segment` (override or default, -1 none) uses, or -1 where it
+ * is zero: in user mode ES, CS, SS and DS are flat, and only FS and GS have bases.
+ */
+export function segmentBase(b: Builder, segment: number): Value {
+  if (segment === 4) return b.get(Type.I32, X86.FS_BASE);
+  if (segment === 5) return b.get(Type.I32, X86.GS_BASE);
+  return -1;
+}
+
+/** The offset part of the memory operand: what LEA gives. */
+export function effectiveAddress(b: Builder, i: Insn): Value {
+  let address = -1;
+  if (i.base >= 0) {
+    address = b.get(Type.I32, i.base * 4);
+    if (i.espBias !== 0 && i.base === 4) address = b.add(address, b.i32(i.espBias));
+  }
+  if (i.index >= 0) {
+    const index = b.shl(b.get(Type.I32, i.index * 4), b.i32(i.scale));
+    address = address < 0 ? index : b.add(address, index);
+  }
+  const displacement = b.i32(i.displacement);
+  address = address < 0 ? displacement : b.add(address, displacement);
+  return i.addressSize === 2 ? b.and(address, b.i32(0xffff)) : address;
+}
+
+/** Linear address of the memory operand (ModRM or Kind.O), segment base included. Made once an instruction. */
+export function address(b: Builder, i: Insn): Value {
+  if (i.ea >= 0) return i.ea;
+  const offset = effectiveAddress(b, i);
+  const base = segmentBase(b, i.segment);
+  i.ea = base < 0 ? offset : b.add(base, offset);
+  return i.ea;
+}
+
+/** Bytes of operand `n`. */
+export function sizeOf(i: Insn, n: number): number {
+  return i.row.operands[n].size || i.operandSize;
+}
+
+/** Whether operand `n` (E, M, O, Q, W) is in memory. */
+export function inMemory(i: Insn, n: number): boolean {
+  const kind = i.row.operands[n].kind;
+  if (kind === Kind.E || kind === Kind.Q || kind === Kind.W) return i.mod !== 3;
+  return kind === Kind.M || kind === Kind.O;
+}
+
+/** Operand `n`, 1, 2 or 4 bytes, zero-extended. Segment registers give their selector. */
+export function read(b: Builder, i: Insn, n: number): Value {
+  const operand = i.row.operands[n];
+  const size = operand.size || i.operandSize;
+  switch (operand.kind) {
+    case Kind.E:
+      return i.mod === 3 ? register(b, i.rm, size) : load(b, address(b, i), size);
+    case Kind.R:
+      return register(b, i.rm, size);
+    case Kind.M:
+    case Kind.O:
+      return load(b, address(b, i), size);
+    case Kind.G:
+      return register(b, i.reg, size);
+    case Kind.Z:
+      return register(b, i.opcode & 7, size);
+    case Kind.Register:
+      return register(b, operand.number, size);
+    case Kind.Segment:
+      return b.get(Type.I32, X86.ES + operand.number * 4);
+    case Kind.S:
+      return b.get(Type.I32, X86.ES + i.reg * 4);
+    case Kind.One:
+      return b.i32(1);
+    case Kind.I: {
+      const width = operand.signed ? i.operandSize : size;
+      return b.i32(width === 4 ? i.immediate : i.immediate & (width === 2 ? 0xffff : 0xff));
+    }
+    default:
+      throw new Error(`${i.row.text}: operand ${operand.text} is not read by operands.read`);
+  }
+}
+
+/** Operand `n` sign-extended to 32 bits. */
+export function readSigned(b: Builder, i: Insn, n: number): Value {
+  const size = sizeOf(i, n);
+  if (size === 4) return read(b, i, n);
+  if (inMemory(i, n)) return b.load(size === 2 ? LOAD16S : LOAD8S, address(b, i));
+  return signExtend(b, read(b, i, n), size);
+}
+
+/** Writes the low bytes of `value` to operand `n`, a general register or memory. See `setRegister` for `zeroExtended`. */
+export function write(b: Builder, i: Insn, n: number, value: Value, zeroExtended = false): void {
+  const operand = i.row.operands[n];
+  const size = operand.size || i.operandSize;
+  switch (operand.kind) {
+    case Kind.E:
+      if (i.mod === 3) setRegister(b, i.rm, size, value, zeroExtended);
+      else store(b, address(b, i), size, value);
+      return;
+    case Kind.R:
+      setRegister(b, i.rm, size, value, zeroExtended);
+      return;
+    case Kind.M:
+    case Kind.O:
+      store(b, address(b, i), size, value);
+      return;
+    case Kind.G:
+      setRegister(b, i.reg, size, value, zeroExtended);
+      return;
+    case Kind.Z:
+      setRegister(b, i.opcode & 7, size, value, zeroExtended);
+      return;
+    case Kind.Register:
+      setRegister(b, operand.number, size, value, zeroExtended);
+      return;
+    default:
+      throw new Error(`${i.row.text}: operand ${operand.text} is not written by operands.write`);
+  }
+}

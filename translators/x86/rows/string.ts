@@ -1,0 +1,6 @@
+import type { Helper } from '../../../src/isa/isa.ts';
+import { group, type Row } from '../row.ts';
+
+export const stringHelpers: readonly Helper[] = [];
+
+export const string: readonly Row[] = group('string', []);
