@@ -1,0 +1,136 @@
+import { fail } from './fail.ts';
+import type { Namespace } from './namespace.ts';
+import { pipeFileSystem } from './pipe.ts';
+import type { Access, Directory, DirectoryEntry, Inode, OpenFile } from './vfs.ts';
+
+/** An open file description (open(2)): what duplicated descriptors share. */
+export interface Description {
+  readonly inode: Inode;
+  /** Undefined for directories and for O_PATH, which cannot be read or written. */
+  readonly file: OpenFile | undefined;
+  readonly access: Access;
+  /** Opened with O_PATH. */
+  readonly pathOnly: boolean;
+  append: boolean;
+  nonblock: boolean;
+  /** Further flags that F_GETFL shows, in the guest's numbering. */
+  readonly flags: number;
+  /** Guest path at the time of opening, or as `pipe:[3]`. */
+  readonly path: string;
+  position: number;
+  /** What getdents goes through, taken when it starts. */
+  listing?: DirectoryEntry[];
+  /** Descriptors (and mappings, which the memory map counts) that refer to it. */
+  references: number;
+}
+
+export interface Descriptor {
+  readonly description: Description;
+  closeOnExec: boolean;
+}
+
+/** Makes a description that nothing refers to yet. */
+export function describe(
+  inode: Inode,
+  file: OpenFile | undefined,
+  access: Access,
+  path: string,
+  options: { append?: boolean; nonblock?: boolean; flags?: number; pathOnly?: boolean } = {},
+): Description {
+  return {
+    inode,
+    file,
+    access,
+    path,
+    pathOnly: options.pathOnly ?? false,
+    append: options.append ?? false,
+    nonblock: options.nonblock ?? false,
+    flags: options.flags ?? 0,
+    position: 0,
+    references: 0,
+  };
+}
+
+/** Counts one reference less and closes with the last. */
+export function release(description: Description): void {
+  if (--description.references === 0) description.file?.close?.();
+}
+
+/** The most descriptors there can be, whatever the limit is set to. */
+const MAX_DESCRIPTORS = 1 << 20;
+
+/** A process's view of files: its descriptors, its directory tree, working directory and umask. */
+export class FileTable {
+  private readonly slots: (Descriptor | undefined)[] = [];
+  cwd: Directory;
+  umask: number;
+  readonly pipes = pipeFileSystem();
+
+  constructor(
+    readonly namespace: Namespace,
+    options: { readonly cwd?: string; readonly umask?: number } = {},
+  ) {
+    this.cwd = namespace.directory(namespace.resolve(namespace.root, options.cwd ?? '/', 'follow'));
+    this.umask = options.umask ?? 0o022;
+    this.pipes.device = 0xe;
+  }
+
+  /** EBADF if closed. */
+  get(fd: number): Description {
+    return this.descriptor(fd).description;
+  }
+
+  descriptor(fd: number): Descriptor {
+    return this.slots[fd >>> 0] ?? fail('EBADF');
+  }
+
+  has(fd: number): boolean {
+    return this.slots[fd] !== undefined;
+  }
+
+  /** Open descriptors, ascending. */
+  list(): number[] {
+    const numbers: number[] = [];
+    this.slots.forEach((slot, fd) => {
+      if (slot) numbers.push(fd);
+    });
+    return numbers;
+  }
+
+  /** Puts a description at the lowest free number from `minimum` on; EMFILE if that is `limit` or more. */
+  install(description: Description, limit: number, closeOnExec = false, minimum = 0): number {
+    let fd = minimum;
+    while (this.slots[fd]) fd++;
+    if (fd >= Math.min(limit, MAX_DESCRIPTORS)) {
+      if (description.references === 0) description.file?.close?.();
+      fail('EMFILE');
+    }
+    this.slots[fd] = { description, closeOnExec };
+    description.references++;
+    return fd;
+  }
+
+  /** Puts a description at a number, closing what was there. */
+  replace(fd: number, description: Description, closeOnExec = false): void {
+    description.references++;
+    const old = this.slots[fd];
+    this.slots[fd] = { description, closeOnExec };
+    if (old) release(old.description);
+  }
+
+  close(fd: number): void {
+    const { description } = this.descriptor(fd);
+    this.slots[fd >>> 0] = undefined;
+    release(description);
+  }
+
+  /** What execve does. */
+  closeOnExec(): void {
+    for (const fd of this.list()) if (this.slots[fd]?.closeOnExec) this.close(fd);
+  }
+
+  /** What the end of the process does. */
+  closeAll(): void {
+    for (const fd of this.list()) this.close(fd);
+  }
+}

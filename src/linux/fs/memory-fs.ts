@@ -1,0 +1,384 @@
+import { fail } from './fail.ts';
+import { compareNames } from './names.ts';
+import {
+  type Access,
+  type Attributes,
+  type Directory,
+  type DirectoryEntry,
+  type FileSystem,
+  type FileSystemStatistics,
+  type Inode,
+  isDirectory,
+  Mode,
+  type OpenFile,
+  type Stat,
+  type Symlink,
+  TMPFS_MAGIC,
+} from './vfs.ts';
+
+const BLOCK = 4096;
+
+export interface MemoryFileSystemOptions {
+  /** Bytes of file content; beyond them writes fail with ENOSPC. Default 256 MiB. */
+  readonly limit?: number;
+  /** Owner of what is btime. */
+  readonly uid?: number;
+  readonly gid?: number;
+  /** Nanoseconds since 1970. */
+  readonly now?: () => bigint;
+  readonly readOnly?: boolean;
+}
+
+export const wallClock = (): bigint => BigInt(Date.now()) * 1_000_000n;
+
+/** A file system in memory, like tmpfs. */
+export class MemoryFileSystem implements FileSystem {
+  readonly type = 'tmpfs';
+  device = 0;
+  readonly root: MemoryDirectory;
+  readonly readOnly: boolean;
+  readonly limit: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly now: () => bigint;
+  /** Bytes that files hold. */
+  used = 0;
+  inodes = 0;
+  private nextInode = 1;
+
+  constructor(options: MemoryFileSystemOptions = {}) {
+    this.limit = options.limit ?? 256 * 1024 * 1024;
+    this.uid = options.uid ?? 0;
+    this.gid = options.gid ?? 0;
+    this.now = options.now ?? wallClock;
+    this.readOnly = options.readOnly ?? false;
+    this.root = new MemoryDirectory(this, 0o755, undefined, '');
+  }
+
+  takeInode(): number {
+    this.inodes++;
+    return this.nextInode++;
+  }
+
+  statistics(): FileSystemStatistics {
+    const free = BigInt(Math.floor((this.limit - this.used) / BLOCK));
+    const freeFiles = 1n << 20n;
+    return {
+      magic: TMPFS_MAGIC,
+      blockSize: BLOCK,
+      blocks: BigInt(Math.floor(this.limit / BLOCK)),
+      free,
+      available: free,
+      files: freeFiles + BigInt(this.inodes),
+      freeFiles,
+    };
+  }
+
+  /** Makes a file that no directory names (memfd_create, O_TMPFILE). */
+  anonymous(mode: number): MemoryFile {
+    return new MemoryFile(this, mode);
+  }
+}
+
+abstract class MemoryInode implements Inode {
+  abstract readonly format: number;
+  readonly number: number;
+  links = 1;
+  uid: number;
+  gid: number;
+  atime: bigint;
+  mtime: bigint;
+  ctime: bigint;
+  readonly btime: bigint;
+
+  constructor(
+    readonly fileSystem: MemoryFileSystem,
+    public permissions: number,
+  ) {
+    this.number = fileSystem.takeInode();
+    this.uid = fileSystem.uid;
+    this.gid = fileSystem.gid;
+    this.btime = fileSystem.now();
+    this.atime = this.btime;
+    this.mtime = this.btime;
+    this.ctime = this.btime;
+  }
+
+  abstract length(): number;
+
+  stat(): Stat {
+    const size = this.length();
+    return {
+      device: this.fileSystem.device,
+      inode: this.number,
+      mode: this.format | this.permissions,
+      links: this.links,
+      uid: this.uid,
+      gid: this.gid,
+      rdevice: 0,
+      size,
+      blockSize: BLOCK,
+      blocks: this.format === Mode.Regular ? Math.ceil(size / BLOCK) * 8 : 0,
+      atime: this.atime,
+      mtime: this.mtime,
+      ctime: this.ctime,
+      btime: this.btime,
+    };
+  }
+
+  setAttributes(change: Attributes): void {
+    if (this.fileSystem.readOnly) fail('EROFS');
+    if (change.mode !== undefined) this.permissions = change.mode & Mode.Permissions;
+    this.uid = change.uid ?? this.uid;
+    this.gid = change.gid ?? this.gid;
+    this.atime = change.atime ?? this.atime;
+    this.mtime = change.mtime ?? this.mtime;
+    this.ctime = this.fileSystem.now();
+  }
+
+  touch(): void {
+    this.mtime = this.fileSystem.now();
+    this.ctime = this.mtime;
+  }
+}
+
+export class MemoryFile extends MemoryInode {
+  readonly format = Mode.Regular;
+  private content = new Uint8Array(0);
+  private size = 0;
+  private opened = 0;
+
+  override length(): number {
+    return this.size;
+  }
+
+  /** The file's bytes; valid until the next write. */
+  bytes(): Uint8Array {
+    return this.content.subarray(0, this.size);
+  }
+
+  resize(size: number): void {
+    if (size > this.content.length) {
+      const capacity = Math.max(size, Math.min(this.content.length * 2, this.content.length + (1 << 24)));
+      const fileSystem = this.fileSystem;
+      const exact = fileSystem.used - this.content.length + size;
+      if (exact > fileSystem.limit) fail('ENOSPC');
+      const take = fileSystem.used - this.content.length + capacity <= fileSystem.limit ? capacity : size;
+      const content = new Uint8Array(take);
+      content.set(this.bytes());
+      fileSystem.used += take - this.content.length;
+      this.content = content;
+    } else if (size < this.size) {
+      if (size <= this.content.length / 4) {
+        const content = this.content.slice(0, size);
+        this.fileSystem.used += content.length - this.content.length;
+        this.content = content;
+      } else this.content.fill(0, size, this.size);
+    }
+    this.size = size;
+  }
+
+  /** Writes and grows as needed; what does not fit the file system's limit is not written, ENOSPC if nothing is. */
+  writeAt(from: Uint8Array, position: number): number {
+    if (this.fileSystem.readOnly) fail('EROFS');
+    if (from.length === 0) return 0;
+    const end = position + from.length;
+    let count = from.length;
+    if (end > this.size) {
+      const room = this.fileSystem.limit - this.fileSystem.used + this.content.length - position;
+      if (room <= 0) fail('ENOSPC');
+      count = Math.min(count, room);
+      if (position + count > this.size) this.resize(position + count);
+    }
+    this.content.set(count < from.length ? from.subarray(0, count) : from, position);
+    this.touch();
+    return count;
+  }
+
+  open(access: Access): OpenFile {
+    if (access.write && this.fileSystem.readOnly) fail('EROFS');
+    this.opened++;
+    let open = true;
+    return {
+      inode: this,
+      seekable: true,
+      read: (into, position) => {
+        if (position >= this.size) return 0;
+        const count = Math.min(into.length, this.size - position);
+        into.set(this.content.subarray(position, position + count));
+        this.atime = this.fileSystem.now();
+        return count;
+      },
+      write: (from, position) => this.writeAt(from, position),
+      truncate: (size) => {
+        this.resize(size);
+        this.touch();
+      },
+      close: () => {
+        if (!open) return;
+        open = false;
+        this.opened--;
+        this.releaseIfGone();
+      },
+    };
+  }
+
+  /** Gives the content back once no name and no descriptor is left. */
+  releaseIfGone(): void {
+    if (this.links > 0 || this.opened > 0) return;
+    this.fileSystem.used -= this.content.length;
+    this.content = new Uint8Array(0);
+    this.size = 0;
+    this.fileSystem.inodes--;
+  }
+}
+
+class MemorySymlink extends MemoryInode implements Symlink {
+  readonly format = Mode.Symlink;
+  constructor(
+    fileSystem: MemoryFileSystem,
+    private readonly target: string,
+  ) {
+    super(fileSystem, 0o777);
+  }
+  override length(): number {
+    return new TextEncoder().encode(this.target).length;
+  }
+  readlink(): string {
+    return this.target;
+  }
+}
+
+export class MemoryDirectory extends MemoryInode implements Directory {
+  readonly format = Mode.Directory;
+  private readonly children = new Map<string, MemoryInode>();
+  removed = false;
+
+  constructor(
+    fileSystem: MemoryFileSystem,
+    permissions: number,
+    public parent: MemoryDirectory | undefined,
+    public name: string,
+  ) {
+    super(fileSystem, permissions);
+    this.links = 2;
+  }
+
+  override length(): number {
+    return this.children.size * 20 + 40;
+  }
+
+  lookup(name: string): Inode | undefined {
+    return this.children.get(name);
+  }
+
+  list(): DirectoryEntry[] {
+    return [...this.children]
+      .map(([name, inode]) => ({ name, inode: inode.number, format: inode.format }))
+      .sort((a, b) => compareNames(a.name, b.name));
+  }
+
+  private add(name: string, inode: MemoryInode): void {
+    this.children.set(name, inode);
+    this.touch();
+  }
+
+  private checkNew(name: string): void {
+    if (this.children.has(name)) fail('EEXIST');
+    this.checkWritable();
+    if (this.removed) fail('ENOENT');
+  }
+
+  private checkWritable(): void {
+    if (this.fileSystem.readOnly) fail('EROFS');
+  }
+
+  create(name: string, mode: number): MemoryFile {
+    this.checkNew(name);
+    const file = new MemoryFile(this.fileSystem, mode & Mode.Permissions);
+    this.add(name, file);
+    return file;
+  }
+
+  makeDirectory(name: string, mode: number): MemoryDirectory {
+    this.checkNew(name);
+    const directory = new MemoryDirectory(this.fileSystem, mode & Mode.Permissions, this, name);
+    this.add(name, directory);
+    this.links++;
+    return directory;
+  }
+
+  makeSymlink(name: string, target: string): void {
+    this.checkNew(name);
+    this.add(name, new MemorySymlink(this.fileSystem, target));
+  }
+
+  link(name: string, target: Inode): void {
+    this.checkNew(name);
+    if (!(target instanceof MemoryInode) || target.fileSystem !== this.fileSystem) fail('EXDEV');
+    if (isDirectory(target)) fail('EPERM');
+    target.links++;
+    target.ctime = this.fileSystem.now();
+    this.add(name, target);
+  }
+
+  unlink(name: string): void {
+    const inode = this.children.get(name) ?? fail('ENOENT');
+    if (isDirectory(inode)) fail('EISDIR');
+    this.checkWritable();
+    this.drop(name, inode);
+  }
+
+  removeDirectory(name: string): void {
+    const inode = this.children.get(name) ?? fail('ENOENT');
+    if (!(inode instanceof MemoryDirectory)) fail('ENOTDIR');
+    if (inode.children.size > 0) fail('ENOTEMPTY');
+    this.checkWritable();
+    this.drop(name, inode);
+  }
+
+  private drop(name: string, inode: MemoryInode): void {
+    this.children.delete(name);
+    this.touch();
+    inode.ctime = this.mtime;
+    if (inode instanceof MemoryDirectory) {
+      this.links--;
+      inode.removed = true;
+      inode.links = 0;
+      this.fileSystem.inodes--;
+      return;
+    }
+    inode.links--;
+    if (inode instanceof MemoryFile) inode.releaseIfGone();
+    else if (inode.links === 0) this.fileSystem.inodes--;
+  }
+
+  rename(name: string, to: Directory, newName: string, exclusive: boolean): void {
+    const inode = this.children.get(name) ?? fail('ENOENT');
+    if (!(to instanceof MemoryDirectory) || to.fileSystem !== this.fileSystem) fail('EXDEV');
+    this.checkWritable();
+    const old = to.children.get(newName);
+    if (old && exclusive) fail('EEXIST');
+    if (old === inode) return;
+    if (to.removed) fail('ENOENT');
+    if (inode instanceof MemoryDirectory) {
+      for (let above: MemoryDirectory | undefined = to; above; above = above.parent) if (above === inode) fail('EINVAL');
+      if (old && !(old instanceof MemoryDirectory)) fail('ENOTDIR');
+    }
+    if (old instanceof MemoryDirectory) {
+      if (!(inode instanceof MemoryDirectory)) fail('EISDIR');
+      if (old.children.size > 0) fail('ENOTEMPTY');
+    }
+    if (old) to.drop(newName, old);
+    this.children.delete(name);
+    this.touch();
+    to.add(newName, inode);
+    inode.ctime = this.ctime;
+    if (inode instanceof MemoryDirectory) {
+      this.links--;
+      to.links++;
+      inode.parent = to;
+      inode.name = newName;
+    }
+  }
+}

@@ -1,0 +1,229 @@
+import { fail } from './fail.ts';
+import { compareNames, encodeName } from './names.ts';
+import { MemoryDirectory, MemoryFileSystem } from './memory-fs.ts';
+import {
+  type Directory,
+  type DirectoryEntry,
+  type FileSystem,
+  type Inode,
+  isDirectory,
+  isSymlink,
+  Mode,
+  NAME_MAX,
+  PATH_MAX,
+} from './vfs.ts';
+
+/** Symbolic links that one path may lead through (path_resolution(7)). */
+const MAX_LINKS = 40;
+
+export const enum Want {
+  Read = 4,
+  Write = 2,
+  Execute = 1,
+}
+
+/** Who asks. Root passes all permission checks, as with CAP_DAC_OVERRIDE. */
+export interface Identity {
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+}
+
+interface Mount {
+  readonly fileSystem: FileSystem;
+  /** Where it covers a name; undefined for the root. */
+  readonly parent: Directory | undefined;
+  readonly name: string;
+}
+
+/** Where a path leads: `name` in `directory`, and what is there, if anything. */
+export interface Place {
+  readonly directory: Directory;
+  /** '' if the path ends in `.`, `..` or is the root: then `directory` is what it names. */
+  readonly name: string;
+  readonly inode: Inode | undefined;
+  /** The path ends in a slash, so it can only name a directory. */
+  readonly slash: boolean;
+  /** The last component as written: `.`, `..`, or '' for the root. */
+  readonly last: string;
+}
+
+/** How to treat a symbolic link that a path ends in. `parent` does not look through a trailing slash either. */
+export type Final = 'follow' | 'nofollow' | 'parent';
+
+/**
+ * The directory tree that a program sees: file systems mounted over names in one another. Paths are resolved here,
+ * component by component; no file system ever sees more than a single name.
+ */
+export class Namespace {
+  readonly mounts: Mount[] = [];
+  readonly root: Directory;
+  private readonly covered = new Map<Directory, Map<string, Inode>>();
+  private readonly mountOf = new Map<Inode, Mount>();
+  private nextDevice = 0x10;
+
+  constructor(root: FileSystem) {
+    if (!isDirectory(root.root)) throw new Error('the root of a file tree must be a directory');
+    this.root = root.root;
+    this.addMount({ fileSystem: root, parent: undefined, name: '' });
+  }
+
+  private addMount(mount: Mount): void {
+    // Minor numbers of major 0, as Linux gives file systems without a device.
+    if (mount.fileSystem.device === 0) mount.fileSystem.device = this.nextDevice++;
+    this.mounts.push(mount);
+    this.mountOf.set(mount.fileSystem.root, mount);
+  }
+
+  /** Mounts at an absolute path. Directories on the way that do not exist are made up in memory. */
+  mount(path: string, fileSystem: FileSystem): void {
+    const names = path.split('/').filter((name) => name !== '' && name !== '.');
+    if (!path.startsWith('/') || names.includes('..') || names.length === 0)
+      throw new Error(`cannot mount at '${path}': not an absolute path`);
+    if (fileSystem.root.fileSystem !== fileSystem || this.mountOf.has(fileSystem.root))
+      throw new Error(`'${path}': file system is mounted already`);
+    const name = names.pop()!;
+    let directory = this.root;
+    for (const step of names) {
+      const child = this.child(directory, step);
+      if (child && isDirectory(child)) directory = child;
+      else if (child && isSymlink(child)) directory = this.directory(this.resolve(directory, step, 'follow'));
+      else if (child) fail('ENOTDIR');
+      else if (directory instanceof MemoryDirectory) directory = directory.makeDirectory(step, 0o755);
+      else {
+        const made = new MemoryFileSystem();
+        this.cover(directory, step, made);
+        directory = made.root;
+      }
+    }
+    this.cover(directory, name, fileSystem);
+  }
+
+  private cover(directory: Directory, name: string, fileSystem: FileSystem): void {
+    let names = this.covered.get(directory);
+    if (!names) {
+      names = new Map();
+      this.covered.set(directory, names);
+    }
+    this.addMount({ fileSystem, parent: directory, name });
+    names.set(name, fileSystem.root);
+  }
+
+  /** Whether something is mounted over this name: it can then not be removed or renamed (EBUSY). */
+  isMountPoint(directory: Directory, name: string): boolean {
+    return this.covered.get(directory)?.has(name) ?? false;
+  }
+
+  child(directory: Directory, name: string): Inode | undefined {
+    return this.covered.get(directory)?.get(name) ?? directory.lookup(name);
+  }
+
+  /** The directory above, the root's being itself. */
+  parent(directory: Directory): Directory {
+    const above = directory.parent ?? this.mountOf.get(directory)?.parent;
+    return above ?? directory;
+  }
+
+  entries(directory: Directory): DirectoryEntry[] {
+    const covered = this.covered.get(directory);
+    if (!covered) return directory.list();
+    const list = directory.list().filter((entry) => !covered.has(entry.name));
+    for (const [name, inode] of covered) list.push({ name, inode: inode.stat().inode, format: inode.format });
+    return list.sort((a, b) => compareNames(a.name, b.name));
+  }
+
+  /** Absolute path of a directory; undefined once it is removed. */
+  pathOf(directory: Directory): string | undefined {
+    const names: string[] = [];
+    for (let at = directory; at !== this.root; ) {
+      if (at.removed) return undefined;
+      const mount = at.parent ? undefined : this.mountOf.get(at);
+      names.push(mount ? mount.name : at.name);
+      const above = at.parent ?? mount?.parent;
+      if (!above) return undefined;
+      at = above;
+    }
+    return `/${names.reverse().join('/')}`;
+  }
+
+  pathOfPlace(place: Place): string {
+    const directory = this.pathOf(place.directory) ?? '';
+    if (place.name === '') return directory;
+    return directory === '/' ? `/${place.name}` : `${directory}/${place.name}`;
+  }
+
+  /** ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, EACCES as path_resolution(7) has them. The last component may be missing. */
+  resolve(start: Directory, path: string, final: Final, who?: Identity): Place {
+    if (path === '') fail('ENOENT');
+    if (encodeName(path).length >= PATH_MAX) fail('ENAMETOOLONG');
+    let directory = path.startsWith('/') ? this.root : start;
+    let slash = path.endsWith('/');
+    let links = 0;
+    const pending = path
+      .split('/')
+      .filter((name) => name !== '')
+      .reverse();
+    let last = '';
+    while (pending.length > 0) {
+      const name = pending.pop()!;
+      if (who) demand(directory, Want.Execute, who);
+      last = name;
+      if (name === '.') continue;
+      if (name === '..') {
+        directory = this.parent(directory);
+        continue;
+      }
+      if (name.length * 3 > NAME_MAX && encodeName(name).length > NAME_MAX) fail('ENAMETOOLONG');
+      const isLast = pending.length === 0;
+      const inode = this.child(directory, name);
+      if (inode && isSymlink(inode) && (!isLast || final === 'follow' || (final === 'nofollow' && slash))) {
+        if (++links > MAX_LINKS) fail('ELOOP');
+        if (inode.follow) {
+          const target = inode.follow();
+          if (isLast) {
+            if (slash && !isDirectory(target)) fail('ENOTDIR');
+            return { directory, name, inode: target, slash, last };
+          }
+          if (!isDirectory(target)) fail('ENOTDIR');
+          directory = target;
+          continue;
+        }
+        const target = inode.readlink();
+        if (target === '') fail('ENOENT');
+        if (target.startsWith('/')) directory = this.root;
+        if (isLast && target.endsWith('/')) slash = true;
+        const names = target.split('/');
+        for (let at = names.length - 1; at >= 0; at--) if (names[at] !== '') pending.push(names[at]);
+        last = '';
+        continue;
+      }
+      if (isLast) {
+        if (slash && final !== 'parent' && inode && !isDirectory(inode)) fail('ENOTDIR');
+        return { directory, name, inode, slash, last };
+      }
+      if (!inode) fail('ENOENT');
+      if (!isDirectory(inode)) fail('ENOTDIR');
+      directory = inode;
+    }
+    return { directory, name: '', inode: directory, slash, last };
+  }
+
+  /** The directory at a place; ENOENT or ENOTDIR if it is none. */
+  directory(place: Place): Directory {
+    const inode = place.inode ?? fail('ENOENT');
+    return isDirectory(inode) ? inode : fail('ENOTDIR');
+  }
+}
+
+/** Whether the permission bits let `who` do all of `want`. */
+export function permits(inode: Inode, want: number, who: Identity): boolean {
+  const stat = inode.stat();
+  if (who.uid === 0) return !(want & Want.Execute) || inode.format === Mode.Directory || (stat.mode & 0o111) !== 0;
+  const shift = stat.uid === who.uid ? 6 : stat.gid === who.gid || who.groups.includes(stat.gid) ? 3 : 0;
+  return ((stat.mode >> shift) & want) === want;
+}
+
+export function demand(inode: Inode, want: number, who: Identity): void {
+  if (who.uid === 0 && (!(want & Want.Execute) || inode.format === Mode.Directory)) return;
+  if (!permits(inode, want, who)) fail('EACCES');
+}

@@ -1,0 +1,219 @@
+import { fail } from './fail.ts';
+import { encodeName } from './names.ts';
+import { ComputedFile, ComputedLink, type SyntheticDirectory, SyntheticFileSystem } from './synthetic.ts';
+import { type Inode, PROC_MAGIC } from './vfs.ts';
+
+/** What /proc shows of the program. All of it is asked for when a file is opened. */
+export interface ProcessView {
+  readonly pid: number;
+  readonly ppid: number;
+  pgid(): number;
+  sid(): number;
+  uid(): number;
+  gid(): number;
+  /** Guest path. */
+  executable(): string;
+  name(): string;
+  argv(): readonly string[];
+  env(): readonly string[];
+  /** The lines of /proc/self/maps. */
+  maps(): string;
+  /** Bytes of address space. */
+  memoryUsed(): number;
+  /** Bytes of address space that there are. */
+  memoryTotal(): number;
+  /** Nanoseconds since the program started. */
+  age(): bigint;
+  auxv(): Uint8Array;
+  descriptors(): readonly number[];
+  /** Text that /proc/self/fd/N links to, and what it leads to; undefined if the descriptor is closed. */
+  descriptor(fd: number): { readonly path: string; readonly inode: Inode } | undefined;
+  descriptorFlags(fd: number): string;
+  cwd(): { readonly path: string; readonly inode: Inode };
+  root(): Inode;
+  mounts(): string;
+  /** The text of /proc/cpuinfo. */
+  cpuinfo(): string;
+  /** utsname.release and utsname.version. */
+  readonly release: string;
+  readonly version: string;
+}
+
+const PAGE = 4096;
+/** USER_HZ. */
+const TICKS = 100n;
+const SECOND = 1_000_000_000n;
+
+function statLine(view: ProcessView): string {
+  const fields = [
+    view.pid,
+    `(${view.name()})`,
+    'R',
+    view.ppid,
+    view.pgid(),
+    view.sid(),
+    // tty_nr … cstime: no terminal, no faults counted, run time as user time.
+    ...[0, -1, 0, 0, 0, 0, 0, (view.age() * TICKS) / SECOND, 0, 0, 0],
+    // priority, nice, num_threads, itrealvalue, starttime
+    ...[20, 0, 1, 0, 0],
+    view.memoryUsed(),
+    Math.ceil(view.memoryUsed() / PAGE),
+    4294967295,
+    // startcode … policy and what follows, not shown (0), as Linux does to those who may not see them.
+    ...Array.from({ length: 27 }, () => 0),
+  ];
+  return `${fields.join(' ')}\n`;
+}
+
+function statusText(view: ProcessView): string {
+  const kilobytes = (bytes: number) => `${String(Math.ceil(bytes / 1024)).padStart(8)} kB`;
+  const ids = (id: number) => [id, id, id, id].join('\t');
+  return [
+    `Name:\t${view.name()}`,
+    'State:\tR (running)',
+    `Tgid:\t${view.pid}`,
+    `Pid:\t${view.pid}`,
+    `PPid:\t${view.ppid}`,
+    'TracerPid:\t0',
+    `Uid:\t${ids(view.uid())}`,
+    `Gid:\t${ids(view.gid())}`,
+    'FDSize:\t64',
+    `VmPeak:\t${kilobytes(view.memoryUsed())}`,
+    `VmSize:\t${kilobytes(view.memoryUsed())}`,
+    `VmRSS:\t${kilobytes(view.memoryUsed())}`,
+    'Threads:\t1',
+    'Cpus_allowed:\t1',
+    'Cpus_allowed_list:\t0',
+    '',
+  ].join('\n');
+}
+
+const terminated = (texts: readonly string[]): Uint8Array => encodeName(texts.map((text) => `${text}\0`).join(''));
+
+function uptime(view: ProcessView): string {
+  const hundredths = (view.age() * 100n) / SECOND;
+  const text = `${hundredths / 100n}.${String(hundredths % 100n).padStart(2, '0')}`;
+  return `${text} 0.00\n`;
+}
+
+function memoryInfo(view: ProcessView): string {
+  const line = (name: string, bytes: number) => `${`${name}:`.padEnd(16)}${String(Math.floor(bytes / 1024)).padStart(8)} kB\n`;
+  const total = view.memoryTotal();
+  const free = Math.max(0, total - view.memoryUsed());
+  return [
+    line('MemTotal', total),
+    line('MemFree', free),
+    line('MemAvailable', free),
+    line('Buffers', 0),
+    line('Cached', 0),
+    line('SwapTotal', 0),
+    line('SwapFree', 0),
+  ].join('');
+}
+
+function addProcess(fileSystem: SyntheticFileSystem, directory: SyntheticDirectory, view: ProcessView): void {
+  const file = (name: string, content: () => string | Uint8Array) => directory.add(name, new ComputedFile(fileSystem, content));
+  directory.add('exe', new ComputedLink(fileSystem, () => view.executable()));
+  directory.add(
+    'cwd',
+    new ComputedLink(
+      fileSystem,
+      () => view.cwd().path,
+      () => view.cwd().inode,
+    ),
+  );
+  directory.add(
+    'root',
+    new ComputedLink(
+      fileSystem,
+      () => '/',
+      () => view.root(),
+    ),
+  );
+  file('cmdline', () => terminated(view.argv()));
+  file('environ', () => terminated(view.env()));
+  file('comm', () => `${view.name()}\n`);
+  file('maps', () => view.maps());
+  file('stat', () => statLine(view));
+  file('statm', () => {
+    const pages = Math.ceil(view.memoryUsed() / PAGE);
+    return `${pages} ${pages} 0 0 0 ${pages} 0\n`;
+  });
+  file('status', () => statusText(view));
+  file('auxv', () => view.auxv());
+  file('mounts', () => view.mounts());
+  const descriptors = (make: (fd: number) => Inode) => (known: Map<string, Inode>) => {
+    const names = view.descriptors().map(String);
+    for (const name of names) if (!known.has(name)) known.set(name, make(Number(name)));
+    return names;
+  };
+  directory.addDirectory(
+    'fd',
+    descriptors((fd) => {
+      const target = () => view.descriptor(fd) ?? fail('ENOENT');
+      return new ComputedLink(
+        fileSystem,
+        () => target().path,
+        () => target().inode,
+      );
+    }),
+  );
+  directory.addDirectory(
+    'fdinfo',
+    descriptors((fd) => new ComputedFile(fileSystem, () => view.descriptorFlags(fd))),
+  );
+  const task = directory.addDirectory('task').addDirectory(String(view.pid));
+  task.add('comm', new ComputedFile(fileSystem, () => `${view.name()}\n`));
+  task.add('stat', new ComputedFile(fileSystem, () => statLine(view)));
+  task.add('status', new ComputedFile(fileSystem, () => statusText(view)));
+}
+
+/** /proc with what C libraries, shells and ps read. */
+export function procFileSystem(view: ProcessView, random: (bytes: Uint8Array) => void): SyntheticFileSystem {
+  const fileSystem = new SyntheticFileSystem('proc', PROC_MAGIC);
+  const root = fileSystem.root;
+  addProcess(fileSystem, root.addDirectory(String(view.pid)), view);
+  const link = (name: string, target: () => string) => root.add(name, new ComputedLink(fileSystem, target));
+  const file = (name: string, content: () => string) => root.add(name, new ComputedFile(fileSystem, content));
+  link('self', () => String(view.pid));
+  link('thread-self', () => `${view.pid}/task/${view.pid}`);
+  link('mounts', () => 'self/mounts');
+  file('cpuinfo', () => view.cpuinfo());
+  file('meminfo', () => memoryInfo(view));
+  file('uptime', () => uptime(view));
+  file('loadavg', () => `0.00 0.00 0.00 1/1 ${view.pid}\n`);
+  file('version', () => `Linux version ${view.release} ${view.version}\n`);
+  file('filesystems', () => 'nodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\n');
+  file('stat', () => {
+    const ticks = (view.age() * TICKS) / SECOND;
+    return `cpu  ${ticks} 0 0 0 0 0 0 0 0 0\ncpu0 ${ticks} 0 0 0 0 0 0 0 0 0\nprocesses 1\nprocs_running 1\nprocs_blocked 0\n`;
+  });
+  const sys = root.addDirectory('sys');
+  const value = (directory: SyntheticDirectory, name: string, content: () => string) =>
+    directory.add(name, new ComputedFile(fileSystem, () => `${content()}\n`));
+  const kernel = sys.addDirectory('kernel');
+  value(kernel, 'ostype', () => 'Linux');
+  value(kernel, 'osrelease', () => view.release);
+  value(kernel, 'version', () => view.version);
+  value(kernel, 'hostname', () => 'wasmvisor');
+  value(kernel, 'pid_max', () => '32768');
+  value(kernel, 'ngroups_max', () => '65536');
+  value(kernel, 'cap_last_cap', () => '40');
+  const randomDirectory = kernel.addDirectory('random');
+  value(randomDirectory, 'uuid', () => {
+    const bytes = new Uint8Array(16);
+    random(bytes);
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+    return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+  });
+  const memory = sys.addDirectory('vm');
+  value(memory, 'overcommit_memory', () => '0');
+  value(memory, 'mmap_min_addr', () => '65536');
+  value(memory, 'max_map_count', () => '65530');
+  const files = sys.addDirectory('fs');
+  value(files, 'file-max', () => '1024');
+  value(files, 'pipe-max-size', () => '65536');
+  return fileSystem;
+}

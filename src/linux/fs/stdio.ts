@@ -1,0 +1,239 @@
+import { fail } from './fail.ts';
+import { SpecialInode, type SyntheticFileSystem } from './synthetic.ts';
+import { makeDevice, Mode, type OpenFile, Poll, type Terminal, WOULD_BLOCK } from './vfs.ts';
+import { WaitQueue } from './wait.ts';
+
+/** Where a program's standard input comes from. */
+export interface Stdin {
+  /** Between 1 and `max` bytes, null at the end of input, or a promise of that. Not called again before it settles. */
+  read(max: number): Uint8Array | null | Promise<Uint8Array | null>;
+  readonly tty?: TerminalHost;
+}
+
+/** Where a program's output goes. */
+export interface Output {
+  /**
+   * Takes a copy of `bytes` or writes them, and returns how many it took, at least one. While a promise is pending no
+   * further write is made; the program waits, or is told EAGAIN. Throws or rejects with an Error whose `code` is EPIPE
+   * if nobody reads any more.
+   */
+  write(bytes: Uint8Array): number | Promise<number>;
+  readonly tty?: TerminalHost;
+}
+
+/** The terminal behind a stream. The line discipline (echo, editing, ^C) is this side's while raw mode is off. */
+export interface TerminalHost {
+  columns(): number;
+  rows(): number;
+  /** Turns line editing, echo and signal characters off or on again. */
+  setRaw(raw: boolean): void;
+}
+
+const CHUNK = 65536;
+
+function makeTerminal(host: TerminalHost): Terminal {
+  return { settings: undefined, columns: () => host.columns(), rows: () => host.rows(), setRaw: (raw) => host.setRaw(raw) };
+}
+
+const terminals = new WeakMap<TerminalHost, Terminal>();
+
+/** One Terminal for each host's terminal, so that its settings are the same through every descriptor. */
+function terminalOf(host: TerminalHost | undefined): Terminal | undefined {
+  if (!host) return undefined;
+  let terminal = terminals.get(host);
+  if (!terminal) {
+    terminal = makeTerminal(host);
+    terminals.set(host, terminal);
+  }
+  return terminal;
+}
+
+function hostFailure(error: unknown): never {
+  return fail((error as { code?: string }).code === 'EPIPE' ? 'EPIPE' : 'EIO');
+}
+
+/** What all descriptors of one stream share. */
+interface Stream {
+  read(into: Uint8Array): number;
+  write(from: Uint8Array): number;
+  poll(interest: number): number;
+  available(): number;
+  flush(): Promise<void>;
+}
+
+function inputStream(stdin: Stdin, queue: WaitQueue): Stream {
+  let chunk: Uint8Array = new Uint8Array(0);
+  let ended = false;
+  let failure: unknown;
+  let pending = false;
+
+  /** Asks for more; true if there is an answer already. */
+  const fill = (): boolean => {
+    if (chunk.length > 0 || ended || failure) return true;
+    if (pending) return false;
+    const result = stdin.read(CHUNK);
+    const take = (bytes: Uint8Array | null) => {
+      if (bytes === null) ended = true;
+      else chunk = bytes;
+    };
+    if (!(result instanceof Promise)) {
+      take(result);
+      return true;
+    }
+    pending = true;
+    result
+      .then(take, (error: unknown) => {
+        failure = error;
+      })
+      .finally(() => {
+        pending = false;
+        queue.wake();
+      });
+    return false;
+  };
+
+  return {
+    read(into) {
+      if (into.length === 0) return 0;
+      if (!fill()) return WOULD_BLOCK;
+      if (failure) {
+        const error = failure;
+        failure = undefined;
+        hostFailure(error);
+      }
+      if (chunk.length === 0) {
+        // A terminal's end of file (^D) is not the end for ever.
+        if (stdin.tty) ended = false;
+        return 0;
+      }
+      const count = Math.min(into.length, chunk.length);
+      into.set(chunk.subarray(0, count));
+      chunk = chunk.subarray(count);
+      return count;
+    },
+    write: () => fail('EBADF'),
+    poll(interest) {
+      // Input is asked for only if the guest waits for it: what is read here is lost to whoever reads after the guest.
+      if (!(interest & (Poll.In | Poll.ReadNormal)) || !fill()) return 0;
+      return Poll.In | Poll.ReadNormal | (ended && !stdin.tty ? Poll.HangUp : 0);
+    },
+    available: () => (fill() ? chunk.length : 0),
+    flush: () => Promise.resolve(),
+  };
+}
+
+function outputStream(output: Output, queue: WaitQueue): Stream {
+  let pending: Promise<void> | undefined;
+  let failure: unknown;
+
+  return {
+    read: () => fail('EBADF'),
+    write(from) {
+      if (failure) {
+        const error = failure;
+        failure = undefined;
+        hostFailure(error);
+      }
+      if (pending) return WOULD_BLOCK;
+      let result: number | Promise<number>;
+      // The promise may be settled after the guest has overwritten its buffer.
+      const bytes = from.slice();
+      try {
+        result = output.write(bytes);
+      } catch (error) {
+        hostFailure(error);
+      }
+      if (!(result instanceof Promise)) return result;
+      const rest = async (written: number): Promise<void> => {
+        for (let done = written; done < bytes.length; ) done += await output.write(bytes.subarray(done));
+      };
+      pending = result
+        .then(rest)
+        .catch((error: unknown) => {
+          failure = error;
+        })
+        .finally(() => {
+          pending = undefined;
+          queue.wake();
+        });
+      return bytes.length;
+    },
+    poll: () => (pending ? 0 : Poll.Out),
+    available: () => 0,
+    async flush() {
+      while (pending) await pending;
+    },
+  };
+}
+
+/** A standard stream as a file; `flush` resolves once all output has reached the embedder. */
+export interface StandardStream {
+  readonly inode: SpecialInode;
+  readonly file: OpenFile;
+  readonly terminal: Terminal | undefined;
+  flush(): Promise<void>;
+}
+
+function standardStream(
+  fileSystem: SyntheticFileSystem,
+  stream: Stream,
+  queue: WaitQueue,
+  tty: TerminalHost | undefined,
+  end: Stream | undefined,
+): StandardStream {
+  const terminal = terminalOf(tty);
+  const inode = new SpecialInode(
+    fileSystem,
+    terminal ? Mode.Character : Mode.Fifo,
+    terminal ? 0o620 : 0o600,
+    terminal ? makeDevice(136, 0) : 0,
+    (self) => ({
+      inode: self,
+      seekable: false,
+      read: (into) => stream.read(into),
+      write: (from) => (end ?? stream).write(from),
+      poll: (interest) => stream.poll(interest) | (end ? end.poll(interest) : 0),
+      subscribe: queue.subscribe,
+      available: () => stream.available(),
+      ...(terminal && { terminal }),
+    }),
+  );
+  return { inode, file: inode.open({ read: true, write: true }), terminal, flush: () => stream.flush() };
+}
+
+export interface StandardStreams {
+  readonly stdin: StandardStream;
+  readonly stdout: StandardStream;
+  readonly stderr: StandardStream;
+  /** The controlling terminal (/dev/tty), if a stream is one. */
+  readonly terminal: SpecialInode | undefined;
+  flush(): Promise<void>;
+}
+
+/** Makes files of the embedder's streams. A terminal can be both read and written through each of its descriptors. */
+export function standardStreams(fileSystem: SyntheticFileSystem, stdin: Stdin, stdout: Output, stderr: Output): StandardStreams {
+  const queue = new WaitQueue();
+  const input = inputStream(stdin, queue);
+  const out = outputStream(stdout, queue);
+  const errors = stderr === stdout ? out : outputStream(stderr, queue);
+  const screen = stdout.tty ? out : stderr.tty ? errors : undefined;
+  const both = (mine: Stream): Stream => ({
+    ...mine,
+    read: (into) => input.read(into),
+    poll: (interest) => input.poll(interest) | mine.poll(interest),
+    available: () => input.available(),
+  });
+  const inputFile = standardStream(fileSystem, input, queue, stdin.tty, stdin.tty && screen);
+  const outFile = standardStream(fileSystem, stdout.tty && stdin.tty ? both(out) : out, queue, stdout.tty, undefined);
+  const errorFile = standardStream(fileSystem, stderr.tty && stdin.tty ? both(errors) : errors, queue, stderr.tty, undefined);
+  return {
+    stdin: inputFile,
+    stdout: outFile,
+    stderr: errorFile,
+    terminal: [inputFile, outFile, errorFile].find((stream) => stream.terminal)?.inode,
+    async flush() {
+      await out.flush();
+      await errors.flush();
+    },
+  };
+}

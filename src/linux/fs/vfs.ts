@@ -1,0 +1,172 @@
+import type { FileStatus } from '../abi.ts';
+
+/** File type and special bits of st_mode (inode(7)); the permissions are the low nine bits. */
+export const enum Mode {
+  Format = 0o170000,
+  Socket = 0o140000,
+  Symlink = 0o120000,
+  Regular = 0o100000,
+  Block = 0o060000,
+  Directory = 0o040000,
+  Character = 0o020000,
+  Fifo = 0o010000,
+  SetUid = 0o4000,
+  SetGid = 0o2000,
+  Sticky = 0o1000,
+  Permissions = 0o7777,
+}
+
+/** What inode(7) tells of a file, with the time of its creation. */
+export interface Stat extends FileStatus {
+  readonly btime: bigint;
+}
+
+export interface Attributes {
+  readonly mode?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly atime?: bigint;
+  readonly mtime?: bigint;
+}
+
+export interface FileSystemStatistics {
+  /** f_type of statfs(2). */
+  readonly magic: number;
+  readonly blockSize: number;
+  readonly blocks: bigint;
+  readonly free: bigint;
+  readonly available: bigint;
+  readonly files: bigint;
+  readonly freeFiles: bigint;
+}
+
+/** A tree of inodes. All operations are synchronous and throw SyscallError. */
+export interface FileSystem {
+  /** As in /proc/mounts. */
+  readonly type: string;
+  readonly readOnly: boolean;
+  /** st_dev; a namespace gives each file system it mounts one of its own. */
+  device: number;
+  readonly root: Inode;
+  statistics(): FileSystemStatistics;
+}
+
+export interface Inode {
+  readonly fileSystem: FileSystem;
+  /** One of Mode's formats. */
+  readonly format: number;
+  stat(): Stat;
+  setAttributes(change: Attributes): void;
+  /** Opens a file or device. Directories and symbolic links are not opened this way. */
+  open?(access: Access): OpenFile;
+}
+
+export interface Access {
+  readonly read: boolean;
+  readonly write: boolean;
+}
+
+export interface DirectoryEntry {
+  readonly name: string;
+  readonly inode: number;
+  /** One of Mode's formats. */
+  readonly format: number;
+}
+
+export interface Directory extends Inode {
+  readonly format: Mode.Directory;
+  /** Undefined for the root of a file system. A directory has one object as long as anything refers to it. */
+  readonly parent: Directory | undefined;
+  readonly name: string;
+  /** No longer reachable from the root of its file system. */
+  readonly removed: boolean;
+  lookup(name: string): Inode | undefined;
+  /** Sorted by name, without `.` and `..`. */
+  list(): DirectoryEntry[];
+  /** Creates a regular file; EEXIST if the name is taken by anything, a dangling symbolic link too. */
+  create(name: string, mode: number): Inode;
+  makeDirectory(name: string, mode: number): void;
+  makeSymlink(name: string, target: string): void;
+  link(name: string, target: Inode): void;
+  unlink(name: string): void;
+  removeDirectory(name: string): void;
+  /** `to` belongs to the same file system. Replaces as rename(2) does unless `exclusive`. */
+  rename(name: string, to: Directory, newName: string, exclusive: boolean): void;
+}
+
+export interface Symlink extends Inode {
+  readonly format: Mode.Symlink;
+  readlink(): string;
+  /** Links of /proc that lead to an inode whatever their text says. */
+  follow?(): Inode;
+}
+
+/** Returned by read and write where a blocking call would wait. */
+export const WOULD_BLOCK = -1;
+
+/** Bits of poll(2); the same in all Linux ABIs. */
+export const enum Poll {
+  In = 1,
+  Priority = 2,
+  Out = 4,
+  Error = 8,
+  HangUp = 0x10,
+  Invalid = 0x20,
+  ReadNormal = 0x40,
+  ReadHangUp = 0x2000,
+}
+
+/** What an inode gives when it is opened; positions are the caller's. */
+export interface OpenFile {
+  readonly inode: Inode;
+  readonly seekable: boolean;
+  /** Bytes read, 0 at the end, WOULD_BLOCK where there are none yet. */
+  read(into: Uint8Array, position: number): number;
+  /** Bytes written, possibly fewer than given, or WOULD_BLOCK. */
+  write(from: Uint8Array, position: number): number;
+  truncate?(size: number): void;
+  sync?(): void;
+  /** Ready events, at least those of `interest` that are; a file without it is always ready. */
+  poll?(interest: number): number;
+  /** Calls back, once or more, when poll() may have changed; returns what ends that. */
+  subscribe?(listener: () => void): () => void;
+  /** Bytes that can be read without waiting (FIONREAD). */
+  available?(): number;
+  readonly terminal?: Terminal;
+  close?(): void;
+}
+
+/** A terminal as an embedder provides it: size and raw mode; the line discipline is the embedder's. */
+export interface Terminal {
+  /** struct termios as the guest's ABI lays it out; undefined before the first TCSETS. */
+  settings: Uint8Array | undefined;
+  columns(): number;
+  rows(): number;
+  setRaw(raw: boolean): void;
+}
+
+export function isDirectory(inode: Inode): inode is Directory {
+  return inode.format === Mode.Directory;
+}
+
+export function isSymlink(inode: Inode): inode is Symlink {
+  return inode.format === Mode.Symlink;
+}
+
+/** Device number as struct stat64 carries it: minor 0–7, major 8–19, the rest of minor 20–31. */
+export function makeDevice(major: number, minor: number): number {
+  return ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0;
+}
+export function deviceMajor(device: number): number {
+  return (device >>> 8) & 0xfff;
+}
+export function deviceMinor(device: number): number {
+  return (device & 0xff) | ((device >>> 12) & 0xfff00);
+}
+
+export const NAME_MAX = 255;
+export const PATH_MAX = 4096;
+/** What statfs(2) says of file systems. */
+export const TMPFS_MAGIC = 0x01021994;
+export const PROC_MAGIC = 0x9fa0;
+export const EXT4_MAGIC = 0xef53;
