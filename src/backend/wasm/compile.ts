@@ -64,7 +64,7 @@ export function accessAtOffset(regions: readonly Region[], options: CompileOptio
   try {
     const file = m.addDebugInfoFileName('guest');
     const functions = new Map(regions.map((region) => [functionName(region.entry), m.getFunction(functionName(region.entry))]));
-    for (const { name, expression, mark } of marks.places) m.setDebugLocation(functions.get(name)!, expression, file, mark + 1, 0);
+    for (const { name, expression, mark } of marks.places) m.setDebugLocation(functions.get(name)!, expression, file, mark + FIRST_LINE, 0);
     const { sourceMap } = m.emitBinary('map');
     const mappings = (JSON.parse(sourceMap ?? '{"mappings":""}') as { mappings: string }).mappings;
     let mark: number | undefined;
@@ -79,7 +79,7 @@ export function accessAtOffset(regions: readonly Region[], options: CompileOptio
         continue;
       }
       line += lineDelta;
-      mark = line;
+      mark = line + 1 - FIRST_LINE;
     }
     return mark === undefined ? undefined : marks.accesses[mark];
   } finally {
@@ -87,6 +87,8 @@ export function accessAtOffset(regions: readonly Region[], options: CompileOptio
   }
 }
 
+/** binaryen writes no mapping for line 1, column 0: it is what it starts from. */
+const FIRST_LINE = 2;
 const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
 /** One segment of a source map (revision 3): base-64 variable-length signed numbers. */

@@ -35,7 +35,8 @@ type Method = (...args: (Expression | number | readonly number[])[]) => Expressi
 /** The op's constructor in a binaryen module. */
 function methodOf(m: Module, name: string): Method {
   let at: unknown = m;
-  for (const part of (SPELLING[name] ?? name).split('.')) at = (at as Record<string, unknown>)[part];
+  for (const part of (SPELLING[name] ?? name.replace(/^(i8x16|i16x8)\.(add|sub)_sat_/, '$1.$2_saturate_')).split('.'))
+    at = (at as Record<string, unknown>)[part];
   if (typeof at !== 'function') throw new Error(`binaryen has no ${name}`);
   return at as Method;
 }
