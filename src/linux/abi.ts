@@ -62,9 +62,11 @@ export interface SignalInfo {
   readonly value?: number;
 }
 
+export type AbiName = 'mips' | 'mipsel' | 'i386';
+
 /** What a Linux ABI adds to the common personality. One object for each of mips, mipsel and i386. */
 export interface Abi {
-  readonly name: 'mips' | 'mipsel' | 'i386';
+  readonly name: AbiName;
   readonly isa: Isa;
   /** utsname.machine and AT_PLATFORM. */
   readonly machine: string;

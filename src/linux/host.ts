@@ -5,7 +5,7 @@ export interface Host {
   /** Nanoseconds since an arbitrary point, never going back. */
   monotonic(): bigint;
   /** Fills `bytes` with random numbers fit for keys. */
-  random(bytes: Uint8Array): void;
+  random(bytes: Uint8Array<ArrayBuffer>): void;
   /** Resolves after at least `milliseconds`, or as soon as `abort` fires. */
   sleep(milliseconds: number, abort?: AbortSignal): Promise<void>;
   /** Lets timers, streams and signals of the host have their turn. */

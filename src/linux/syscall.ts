@@ -1,3 +1,4 @@
+import { Errno } from './errno.ts';
 import type { Process } from './process.ts';
 
 /**
@@ -22,6 +23,35 @@ export interface SyscallRow {
   readonly note?: string;
 }
 
+/** A call that does less than Linux's, with what is missing. */
+export interface PartialCall {
+  readonly call: Syscall;
+  readonly note: string;
+}
+
+/** Implementations by the name that Linux's system call tables give. */
+export type Calls = Readonly<Record<string, Syscall | PartialCall>>;
+
+export const partial = (call: Syscall, note: string): PartialCall => ({ call, note });
+
+/** Answers ENOSYS, and the user is told once that the program asked. */
+export const missing = (note: string): PartialCall => ({ call: NOT_IMPLEMENTED, note });
+export const NOT_IMPLEMENTED: Syscall = () => -Errno.ENOSYS;
+
+/** An ABI's table: its numbers joined with the implementations, of which later ones win. Numbers without one are left out. */
+export function makeTable(numbers: Readonly<Record<string, number>>, ...calls: readonly Calls[]): SyscallRow[] {
+  const all: Calls = Object.assign({}, ...calls);
+  const rows: SyscallRow[] = [];
+  for (const [name, number] of Object.entries(numbers)) {
+    const entry = all[name];
+    if (entry) rows.push(typeof entry === 'function' ? { number, name, call: entry } : { number, name, ...entry });
+  }
+  return rows.sort((a, b) => a.number - b.number);
+}
+
+/** What a call returns that has set the registers itself (sigreturn). */
+export const KEEP_REGISTERS = Number.MAX_SAFE_INTEGER;
+
 /** Thrown where returning −errno is inconvenient; the dispatcher turns it into that. `errno` is generic and positive. */
 export class SyscallError extends Error {
   override name = 'SyscallError';
@@ -29,8 +59,6 @@ export class SyscallError extends Error {
     super(`errno ${errno}`);
   }
 }
-
-export const row = (number: number, name: string, call: Syscall, note?: string): SyscallRow => ({ number, name, call, ...(note && { note }) });
 
 /**
  * A signed 64-bit argument whose first half is `a[index]`: two words in the order that the ABI passes them; where pairs
