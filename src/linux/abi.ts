@@ -1,4 +1,5 @@
 import type { Isa } from '../isa/isa.ts';
+import type { FileAbi } from './calls/file-abi.ts';
 import type { Process } from './process.ts';
 import type { SignalName } from './signals.ts';
 import type { SyscallRow } from './syscall.ts';
@@ -65,7 +66,7 @@ export interface SignalInfo {
 export type AbiName = 'mips' | 'mipsel' | 'i386';
 
 /** What a Linux ABI adds to the common personality. One object for each of mips, mipsel and i386. */
-export interface Abi {
+export interface Abi extends FileAbi {
   readonly name: AbiName;
   readonly isa: Isa;
   /** utsname.machine and AT_PLATFORM. */
@@ -83,7 +84,6 @@ export interface Abi {
   readonly table: readonly SyscallRow[];
   /** A generic error number in the guest's numbering. */
   errno(generic: number): number;
-  readonly open: OpenFlags;
   readonly mmap: MmapFlags;
   readonly signals: Readonly<Record<SignalName, number>>;
   /** Number of signals (_NSIG): 64 or 128. */
@@ -101,8 +101,4 @@ export interface Abi {
   /** Sets the registers a new program finds; the rest is zero. */
   startRegisters(p: Process, pc: number, stackPointer: number): void;
   setThreadPointer(p: Process, address: number): void;
-
-  // Structures.
-  writeStat64(p: Process, address: number, status: FileStatus): void;
-  writeStat(p: Process, address: number, status: FileStatus): void;
 }

@@ -293,11 +293,15 @@ export class MemoryDirectory extends MemoryInode implements Directory {
     if (this.fileSystem.readOnly) fail('EROFS');
   }
 
-  create(name: string, mode: number): MemoryFile {
+  makeFile(name: string, mode: number): MemoryFile {
     this.checkNew(name);
     const file = new MemoryFile(this.fileSystem, mode & Mode.Permissions);
     this.add(name, file);
     return file;
+  }
+
+  create(name: string, mode: number, access: Access): OpenFile {
+    return this.makeFile(name, mode).open(access);
   }
 
   makeDirectory(name: string, mode: number): MemoryDirectory {

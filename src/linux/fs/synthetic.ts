@@ -192,7 +192,7 @@ export class SyntheticDirectory extends SyntheticInode implements Directory {
   private refuse(name: string): never {
     return fail(this.lookup(name) ? 'EEXIST' : 'EACCES');
   }
-  create(name: string): Inode {
+  create(name: string): OpenFile {
     return this.refuse(name);
   }
   makeDirectory(name: string): void {

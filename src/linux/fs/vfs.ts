@@ -83,8 +83,11 @@ export interface Directory extends Inode {
   lookup(name: string): Inode | undefined;
   /** Sorted by name, without `.` and `..`. */
   list(): DirectoryEntry[];
-  /** Creates a regular file; EEXIST if the name is taken by anything, a dangling symbolic link too. */
-  create(name: string, mode: number): Inode;
+  /**
+   * Creates and opens a regular file, whatever `mode` would let the owner do; EEXIST if the name is taken by anything, a
+   * dangling symbolic link too.
+   */
+  create(name: string, mode: number, access: Access): OpenFile;
   makeDirectory(name: string, mode: number): void;
   makeSymlink(name: string, target: string): void;
   link(name: string, target: Inode): void;
