@@ -23,6 +23,25 @@ export const enum Eflags {
   ID = 1 << 21,
 }
 
+/** Exception vectors (SDM volume 3, table 6-1), what ExitKind.Exception carries. */
+export const enum Vector {
+  DE = 0,
+  DB = 1,
+  BP = 3,
+  /** A trap, but the exit's pc is INTO's own: one byte before what the SDM reports. */
+  OF = 4,
+  BR = 5,
+  UD = 6,
+  NM = 7,
+  NP = 11,
+  SS = 12,
+  GP = 13,
+  PF = 14,
+  MF = 16,
+  AC = 17,
+  XM = 19,
+}
+
 /** Slots of the registers that Linux's i386 ABI names, as byte offsets in the state. */
 export const ABI = {
   /** Number of the system call; its result. */

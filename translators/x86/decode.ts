@@ -156,7 +156,10 @@ export function decode(table: OpcodeTable, i: Insn, code: Code, pc: number): Dec
   i.opcode = byte;
   const mandatory = i.rep === 0xf3 ? Mandatory.PF3 : i.rep === 0xf2 ? Mandatory.PF2 : i.operandSize === 2 ? Mandatory.P66 : Mandatory.None;
   let number = table.top[(((map << 8) | byte) << 2) | mandatory];
-  if (number === 0) return Decoded.Illegal;
+  if (number === 0) {
+    i.next = at >>> 0;
+    return Decoded.Illegal;
+  }
   const modrm = number < 0 || table.rows[number].modrm;
   if (modrm) {
     if (at >= limit) return Decoded.TooLong;
@@ -166,7 +169,10 @@ export function decode(table: OpcodeTable, i: Insn, code: Code, pc: number): Dec
     i.reg = (m >>> 3) & 7;
     i.rm = m & 7;
     if (number < 0) number = table.sub[modrmIndex(m) - number];
-    if (number === 0) return Decoded.Illegal;
+    if (number === 0) {
+      i.next = at >>> 0;
+      return Decoded.Illegal;
+    }
     if (m < 0xc0) at = decodeMemory(i, code, at);
   } else i.mod = 3;
   const r = table.rows[number];

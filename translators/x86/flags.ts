@@ -1,6 +1,7 @@
 import type { Value } from '../../src/ir/block.ts';
 import type { Builder } from '../../src/ir/builder.ts';
 import { op, Type } from '../../src/ir/ops.ts';
+import { Eflags } from './abi.ts';
 import { signExtend } from './operands.ts';
 import { X86 } from './state.ts';
 
@@ -10,22 +11,50 @@ import { X86 } from './state.ts';
  * `forgetFlags`.
  */
 interface Setter {
-  kind: 'sub' | 'dec' | 'logic' | 'result' | 'none';
-  size: number;
-  left: Value;
-  right: Value;
-  result: Value;
+  readonly kind: 'sub' | 'dec' | 'logic' | 'result';
+  readonly size: number;
+  readonly left: Value;
+  readonly right: Value;
+  readonly result: Value;
+}
+
+/** `Builder.context`. */
+interface Context {
+  setter: Setter | undefined;
+  /** The value that CWD or CDQ put into EDX, the sign of the value `extended`. */
+  sign: Value;
+  extended: Value;
+}
+
+function contextOf(b: Builder): Context {
+  let context = b.context as Context | undefined;
+  if (!context) {
+    context = { setter: undefined, sign: -1, extended: -1 };
+    b.context = context;
+  }
+  return context;
 }
 
 const POPCNT = op('i32.popcnt');
 
 function remember(b: Builder, kind: Setter['kind'], size: number, left: Value, right: Value, result: Value): void {
-  b.context = { kind, size, left, right, result } satisfies Setter;
+  contextOf(b).setter = { kind, size, left, right, result };
 }
 
 /** Flag state was written by other means than this file. */
 export function forgetFlags(b: Builder): void {
-  b.context = undefined;
+  contextOf(b).setter = undefined;
+}
+
+/** Notes that `sign` is `extended` >> 31, so that a division of the two needs only 32 bits. */
+export function rememberSign(b: Builder, sign: Value, extended: Value): void {
+  const context = contextOf(b);
+  context.sign = sign;
+  context.extended = extended;
+}
+export function isSignOf(b: Builder, sign: Value, extended: Value): boolean {
+  const context = contextOf(b);
+  return context.sign === sign && context.extended === extended;
 }
 
 const get = (b: Builder, offset: X86): Value => b.get(Type.I32, offset);
@@ -152,13 +181,13 @@ export function setLogicFlags(b: Builder, result: Value, size: number): void {
 /** Sets CF to a value that is 0 or 1; the other flags stay. */
 export function setCarry(b: Builder, carry: Value): void {
   b.set(X86.CF, carry);
-  const setter = b.context as Setter | undefined;
-  if (setter && setter.kind !== 'dec') setter.kind = 'none';
+  if (contextOf(b).setter?.kind !== 'dec') forgetFlags(b);
 }
 
-/** Sets OF to bit 31 of `value`; the other flags stay. */
-export function setOverflow(b: Builder, value: Value): void {
-  b.set(X86.OF_RESULT, value);
+/** Sets CF and OF to a value that is 0 or 1; the other flags stay. */
+export function setCarryOverflow(b: Builder, carry: Value): void {
+  b.set(X86.CF, carry);
+  b.set(X86.OF_RESULT, b.shl(carry, b.i32(31)));
   forgetFlags(b);
 }
 
@@ -177,10 +206,10 @@ export const adjustFlag = (b: Builder): Value => bit(b, get(b, X86.AF_RESULT), 4
 
 /** 0 or 1: whether condition `cc` (the low four opcode bits, SDM volume 1 appendix B) holds. */
 export function condition(b: Builder, cc: number): Value {
-  const setter = b.context as Setter | undefined;
+  const { setter } = contextOf(b);
   const negate = (cc & 1) === 1;
   const zero = b.i32(0);
-  const kind = setter?.kind ?? 'none';
+  const kind = setter?.kind;
   switch (cc >>> 1) {
     case 0: {
       const overflow = get(b, X86.OF_RESULT);
@@ -255,3 +284,22 @@ export function setLowFlags(b: Builder, flags: Value): void {
   b.set(X86.SF_RESULT, b.shl(flags, b.i32(24)));
   forgetFlags(b);
 }
+
+/** Sets ZF iff `result` is zero; the other flags stay. */
+export function setZero(b: Builder, result: Value): void {
+  b.set(X86.ZF_RESULT, result);
+  forgetFlags(b);
+}
+
+/**
+ * What POPF and IRET change at CPL 3, IOPL 0 (SDM volume 2, POPF, table 4-15), from 2 or 4 bytes. TF stays clear:
+ * single-stepping is the debugger's.
+ */
+export function restoreFlags(b: Builder, flags: Value, size: number): void {
+  const changed = size === 4 ? RESTORED : RESTORED & 0xffff;
+  b.set(X86.OTHER_FLAGS, b.or(b.and(get(b, X86.OTHER_FLAGS), b.i32(~changed)), b.and(flags, b.i32(changed))));
+  b.set(X86.DF, bit(b, flags, 10));
+  b.set(X86.OF_RESULT, b.shl(flags, b.i32(20)));
+  setLowFlags(b, flags);
+}
+const RESTORED = Eflags.NT | Eflags.AC | Eflags.ID;

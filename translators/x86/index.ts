@@ -1,7 +1,7 @@
 import { ExitKind } from '../../assembly/shared/exit.ts';
 import { Type } from '../../src/ir/ops.ts';
 import type { Helper, Isa, Register } from '../../src/isa/isa.ts';
-import { ABI, Eflags, setEflags } from './abi.ts';
+import { ABI, Eflags, setEflags, Vector } from './abi.ts';
 import { buildTable, Decoded, decode, newInsn } from './decode.ts';
 import { disassemble } from './disassemble.ts';
 import type { Row } from './row.ts';
@@ -57,9 +57,6 @@ const registers: readonly Register[] = [
 
 const insn = newInsn(table.rows[0]);
 
-/** Vector of the general-protection exception, which an instruction of more than 15 bytes raises. */
-const GENERAL_PROTECTION = 13;
-
 /** x86, 32-bit protected mode with flat segments: what a Linux i386 program sees. */
 export const x86: Isa = {
   name: 'x86',
@@ -74,7 +71,7 @@ export const x86: Isa = {
       b.insn(pc, insn.length);
       insn.row.meaning(b, insn);
     } else if (decoded === Decoded.Illegal) b.exit(ExitKind.Illegal, pc);
-    else b.exit(ExitKind.Exception, pc, GENERAL_PROTECTION, 0);
+    else b.exit(ExitKind.Exception, pc, Vector.GP, 0);
     return insn.next;
   },
   disassemble: (code, pc) => disassemble(table, code, pc),

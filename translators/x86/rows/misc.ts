@@ -1,3 +1,57 @@
-import { group, type Row } from '../row.ts';
+import { ExitKind } from '../../../assembly/shared/exit.ts';
+import { carryFlag, lowFlags, setCarry, setLowFlags } from '../flags.ts';
+import { register, setRegister } from '../operands.ts';
+import { group, type Meaning, type Row, row } from '../row.ts';
+import { X86 } from '../state.ts';
 
-export const misc: readonly Row[] = group('misc', []);
+const AL = 0;
+const AH = 4;
+
+const nop: Meaning = () => undefined;
+/** Not allowed at CPL 3 with IOPL 0 (#GP). */
+const privileged: Meaning = (b, i) => b.exit(ExitKind.Privileged, i.pc);
+
+export const misc: readonly Row[] = group('misc', [
+  row('F3 90', 'PAUSE', nop),
+  row('0F 1F /r', 'NOP Ev', nop),
+  // NOP's reserved encodings, in which later processors have hints
+  row('0F 18 /r r', 'NOP Ev', nop),
+  row('0F 18 /0 m', 'PREFETCHNTA Mb', nop),
+  row('0F 18 /1 m', 'PREFETCHT0 Mb', nop),
+  row('0F 18 /2 m', 'PREFETCHT1 Mb', nop),
+  row('0F 18 /3 m', 'PREFETCHT2 Mb', nop),
+  row('0F 18 /4 m', 'NOP Ev', nop),
+  row('0F 18 /5 m', 'NOP Ev', nop),
+  row('0F 18 /6 m', 'NOP Ev', nop),
+  row('0F 18 /7 m', 'NOP Ev', nop),
+  row('0F 19 /r', 'NOP Ev', nop),
+  row('0F 1A /r', 'NOP Ev', nop),
+  row('0F 1B /r', 'NOP Ev', nop),
+  row('0F 1C /r', 'NOP Ev', nop),
+  row('0F 1D /r', 'NOP Ev', nop),
+  row('0F 1E /r', 'NOP Ev', nop),
+  row('F3 0F 1E FA', 'ENDBR64', nop),
+  row('F3 0F 1E FB', 'ENDBR32', nop),
+  row('0F 0D /0 m', 'PREFETCH Mb', nop),
+  row('0F 0D /1 m', 'PREFETCHW Mb', nop),
+  row('F8', 'CLC', (b) => setCarry(b, b.i32(0))),
+  row('F9', 'STC', (b) => setCarry(b, b.i32(1))),
+  row('F5', 'CMC', (b) => setCarry(b, b.xor(carryFlag(b), b.i32(1)))),
+  row('FC', 'CLD', (b) => b.set(X86.DF, b.i32(0))),
+  row('FD', 'STD', (b) => b.set(X86.DF, b.i32(1))),
+  row('9F', 'LAHF', (b) => setRegister(b, AH, 1, lowFlags(b), true)),
+  row('9E', 'SAHF', (b) => setLowFlags(b, register(b, AH, 1))),
+  // not in the SDM: AL becomes CF, all bits
+  row('D6', 'SALC', (b) => setRegister(b, AL, 1, b.neg(carryFlag(b)))),
+  row('F4', 'HLT', privileged),
+  row('FA', 'CLI', privileged),
+  row('FB', 'STI', privileged),
+  row('E4 ib', 'IN AL, Ib', privileged),
+  row('E5 ib', 'IN eAX, Ib', privileged),
+  row('EC', 'IN AL, DX', privileged),
+  row('ED', 'IN eAX, DX', privileged),
+  row('E6 ib', 'OUT Ib, AL', privileged),
+  row('E7 ib', 'OUT Ib, eAX', privileged),
+  row('EE', 'OUT DX, AL', privileged),
+  row('EF', 'OUT DX, eAX', privileged),
+]);

@@ -1,0 +1,9 @@
+/** Descriptors of user mode as Linux arranges them. Read by TypeScript and by AssemblyScript. */
+export const enum UserSegment {
+  /** Selectors (privilege level 3) of flat 32-bit code and data: those of a 64-bit kernel. */
+  CODE = 0x23,
+  DATA = 0x2b,
+  /** GDT entries that set_thread_area fills: the first one's number, and how many. */
+  FIRST_TLS = 6,
+  TLS_ENTRIES = 3,
+}
