@@ -1,13 +1,320 @@
-/** What a mapping shows of a file. The file system's files are adapted to it. */
+import { Layout } from '../../assembly/shared/layout.ts';
+import { PAGE_SIZE } from '../isa/code.ts';
+import { GuestMemory, PagePermission } from '../vcpu/guest-memory.ts';
+import { type Area, Areas, type Backing } from './areas.ts';
+import { Errno } from './errno.ts';
+
+/** What a mapping needs of a file. */
 export interface MappableFile {
   readonly name: string;
+  /** Bytes. */
+  size(): number;
   /** Reads up to `into.length` bytes at `position`; short only at the end of the file. */
-  read(into: Uint8Array, position: number): number | Promise<number>;
-  /** Writes back a shared mapping. Absent: read-only. */
-  write?(from: Uint8Array, position: number): number | Promise<number>;
+  read(into: Uint8Array, position: number): number;
+  /** Writes back a shared mapping. Absent: the file was not opened for writing. */
+  write?(from: Uint8Array, position: number): number;
+  /** Called when the last area that shows it is gone. Not called if map() fails. */
+  release?(): void;
 }
 
-export interface MemoryMap {
-  /** Bytes mapped. */
-  readonly used: number;
+export interface MemoryMapOptions {
+  /** Exclusive top of user addresses. */
+  readonly top: number;
+  /** Where mappings without a hint end: they are placed below it, downwards. */
+  readonly base: number;
+  /** Bytes that may be mapped with any permission; beyond them calls fail with ENOMEM. */
+  readonly limit: number;
+  /** Translations of a range are void. */
+  readonly invalidate: (start: number, length: number) => void;
+}
+
+export interface MapRequest {
+  /** 0: anywhere. */
+  readonly address: number;
+  readonly length: number;
+  /** PagePermission bits (which are PROT_READ, PROT_WRITE, PROT_EXEC). */
+  readonly permission: number;
+  readonly placement: 'hint' | 'fixed' | 'fixed-noreplace';
+  readonly shared?: boolean;
+  readonly backing?: Backing;
+  readonly name?: string;
+}
+
+/** vm.max_map_count */
+const MAX_AREAS = 65530;
+
+export const pageUp = (value: number): number => Math.ceil(value / PAGE_SIZE) * PAGE_SIZE;
+export const pageDown = (value: number): number => value - (value % PAGE_SIZE);
+export const isPageAligned = (value: number): boolean => value % PAGE_SIZE === 0;
+
+/** The address space of a program: what mmap and its relatives work on. Results are addresses or 0, or −errno. */
+export class MemoryMap {
+  readonly areas = new Areas();
+  /** Bytes mapped with any permission. */
+  used = 0;
+  /** The most there has been. */
+  peak = 0;
+  private breakStart = 0;
+  private breakEnd = 0;
+
+  constructor(
+    readonly memory: GuestMemory,
+    readonly options: MemoryMapOptions,
+  ) {}
+
+  /** The bytes of a range as they lie in Wasm memory, whatever its permissions. */
+  private raw(start: number, length: number): Uint8Array {
+    const index = GuestMemory.index(start);
+    return this.memory.bytes.subarray(index, index + length);
+  }
+
+  private inUserSpace(start: number, length: number): boolean {
+    return start >= Layout.FLOOR && start + length <= this.options.top;
+  }
+
+  private charge(bytes: number): boolean {
+    if (bytes > 0 && this.used + bytes > this.options.limit) return false;
+    this.used += bytes;
+    this.peak = Math.max(this.peak, this.used);
+    return true;
+  }
+
+  private chargedWithin(start: number, end: number): number {
+    let bytes = 0;
+    for (const area of this.areas.within(start, end)) if (area.permission !== 0) bytes += area.end - area.start;
+    return bytes;
+  }
+
+  /** Where a mapping of `length` bytes would go that asks for `hint` (0: nothing); undefined if there is no room. */
+  private place(hint: number, length: number): number | undefined {
+    const wanted = pageUp(hint);
+    if (hint !== 0 && this.inUserSpace(wanted, length) && this.areas.isFree(wanted, wanted + length)) return wanted;
+    return (
+      this.areas.highestGap(length, Layout.FLOOR, this.options.base) ?? this.areas.highestGap(length, this.options.base, this.options.top)
+    );
+  }
+
+  map(request: MapRequest): number {
+    const length = pageUp(request.length);
+    if (request.length <= 0) return -Errno.EINVAL;
+    if (length > this.options.top) return -Errno.ENOMEM;
+    let start = request.address;
+    if (request.placement === 'hint') {
+      const place = this.place(start, length);
+      if (place === undefined) return -Errno.ENOMEM;
+      start = place;
+    } else {
+      if (!isPageAligned(start)) return -Errno.EINVAL;
+      if (start + length > this.options.top) return -Errno.ENOMEM;
+      // vm.mmap_min_addr
+      if (start < Layout.FLOOR) return -Errno.EPERM;
+      if (request.placement === 'fixed-noreplace' && !this.areas.isFree(start, start + length)) return -Errno.EEXIST;
+    }
+    const end = start + length;
+    if (this.areas.count >= MAX_AREAS) return -Errno.ENOMEM;
+    const freed = this.chargedWithin(start, end);
+    if (!this.charge((request.permission ? length : 0) - freed)) return -Errno.ENOMEM;
+    this.drop(start, end);
+    const backing = request.backing;
+    const fileEnd = backing && start + Math.max(0, pageUp(backing.file.size() - backing.offset));
+    this.memory.map(start, length, request.permission);
+    const gone = this.areas.within(start, end);
+    this.areas.replace(start, end, [
+      {
+        start,
+        end,
+        permission: request.permission,
+        shared: request.shared ?? false,
+        backing,
+        name: request.name ?? backing?.file.name ?? '',
+        fileEnd: fileEnd !== undefined && fileEnd < end ? fileEnd : undefined,
+      },
+    ]);
+    if (backing) this.fill(start, end, backing, fileEnd!);
+    this.release(gone);
+    return start;
+  }
+
+  /** Lets go of files that only areas which are gone showed. */
+  private release(gone: readonly Area[]): void {
+    const files = new Set<MappableFile>();
+    for (const area of gone) if (area.backing) files.add(area.backing.file);
+    if (files.size === 0) return;
+    for (const area of this.areas) if (area.backing) files.delete(area.backing.file);
+    for (const file of files) file.release?.();
+  }
+
+  private fill(start: number, end: number, backing: Backing, fileEnd: number): void {
+    const into = this.raw(start, Math.min(end, fileEnd) - start);
+    for (let done = 0; done < into.length; ) {
+      const count = backing.file.read(into.subarray(done), backing.offset + done);
+      if (count <= 0) break;
+      done += count;
+    }
+    if (fileEnd < end) this.memory.protect(fileEnd, end - fileEnd, 0);
+  }
+
+  /** Before areas go or change their content: shared changes are written back, translations voided. */
+  private drop(start: number, end: number): void {
+    for (const area of this.areas.within(start, end)) this.writeBack(area);
+    this.options.invalidate(start, end - start);
+  }
+
+  private writeBack(area: Area): void {
+    const { backing } = area;
+    if (!area.shared || !backing?.file.write || !(area.permission & PagePermission.Write)) return;
+    const length = Math.min(area.end - area.start, backing.file.size() - backing.offset);
+    if (length > 0) backing.file.write(this.raw(area.start, length), backing.offset);
+  }
+
+  unmap(start: number, byteLength: number): number {
+    const length = pageUp(byteLength);
+    if (!isPageAligned(start) || length === 0 || start + length > this.options.top) return -Errno.EINVAL;
+    const end = start + length;
+    if (this.areas.isFree(start, end)) return 0;
+    this.charge(-this.chargedWithin(start, end));
+    this.drop(start, end);
+    const gone = this.areas.within(start, end);
+    for (const area of gone) this.memory.unmap(area.start, area.end - area.start);
+    this.areas.replace(start, end, []);
+    this.release(gone);
+    return 0;
+  }
+
+  protect(start: number, byteLength: number, permission: number): number {
+    const length = pageUp(byteLength);
+    if (!isPageAligned(start)) return -Errno.EINVAL;
+    if (length === 0) return 0;
+    const end = start + length;
+    if (end > this.options.top || !this.areas.covers(start, end)) return -Errno.ENOMEM;
+    const areas = this.areas.within(start, end);
+    for (const area of areas)
+      if (area.shared && area.backing && !area.backing.file.write && permission & PagePermission.Write) return -Errno.EACCES;
+    if (!this.charge((permission ? length : 0) - this.chargedWithin(start, end))) return -Errno.ENOMEM;
+    this.options.invalidate(start, length);
+    for (const area of areas) {
+      if (permission === 0) this.writeBack(area);
+      const open = area.fileEnd === undefined ? area.end : Math.max(area.start, Math.min(area.end, area.fileEnd));
+      if (open > area.start) this.memory.protect(area.start, open - area.start, permission);
+    }
+    this.areas.replace(
+      start,
+      end,
+      areas.map((area) => ({ ...area, permission })),
+    );
+    return 0;
+  }
+
+  /** mremap(2). `fixed` is the address that MREMAP_FIXED gives. */
+  remap(start: number, oldBytes: number, newBytes: number, mayMove: boolean, fixed?: number): number {
+    const [oldLength, newLength] = [pageUp(oldBytes), pageUp(newBytes)];
+    if (!isPageAligned(start) || newLength === 0) return -Errno.EINVAL;
+    const area = this.areas.at(start);
+    if (!area) return -Errno.EFAULT;
+    // an old length of zero duplicates a shared mapping
+    if (oldLength === 0) return -Errno.EINVAL;
+    if (start + oldLength > area.end) return -Errno.EFAULT;
+    if (newLength > this.options.top) return -Errno.ENOMEM;
+    if (fixed !== undefined) {
+      if (!mayMove || !isPageAligned(fixed) || (fixed < start + oldLength && start < fixed + newLength)) return -Errno.EINVAL;
+      if (!this.inUserSpace(fixed, newLength)) return -Errno.EINVAL;
+      return this.move(area, start, oldLength, newLength, fixed);
+    }
+    if (newLength <= oldLength) {
+      if (newLength < oldLength) this.unmap(start + newLength, oldLength - newLength);
+      return start;
+    }
+    const grows = start + oldLength === area.end && start + newLength <= this.options.top;
+    if (grows && this.areas.isFree(area.end, start + newLength)) {
+      const backing = area.backing && { ...area.backing, offset: area.backing.offset + (area.end - area.start) };
+      const { permission, shared, name } = area;
+      const grown = this.map({
+        address: area.end,
+        length: newLength - oldLength,
+        permission,
+        shared,
+        name,
+        placement: 'fixed',
+        ...(backing && { backing }),
+      });
+      return grown < 0 ? grown : start;
+    }
+    if (!mayMove) return -Errno.ENOMEM;
+    const place = this.place(0, newLength);
+    return place === undefined ? -Errno.ENOMEM : this.move(area, start, oldLength, newLength, place);
+  }
+
+  private move(area: Area, from: number, oldLength: number, newLength: number, to: number): number {
+    const backing = area.backing && { ...area.backing, offset: area.backing.offset + (from - area.start) };
+    const kept = Math.min(oldLength, newLength);
+    // the old pages are freed below, so only growth counts
+    const { permission, shared, name } = area;
+    if (permission && newLength > oldLength && this.used + newLength - oldLength > this.options.limit) return -Errno.ENOMEM;
+    const moving = permission ? kept : 0;
+    this.used -= moving;
+    const placed = this.map({ address: to, length: newLength, permission, shared, name, placement: 'fixed', ...(backing && { backing }) });
+    this.used += moving;
+    if (placed < 0) return placed;
+    this.raw(to, kept).set(this.raw(from, kept));
+    this.unmap(from, oldLength);
+    return to;
+  }
+
+  /** madvise(MADV_DONTNEED): anonymous private pages read as zero again, file pages as the file. */
+  discard(start: number, byteLength: number): number {
+    const end = start + pageUp(byteLength);
+    if (!isPageAligned(start)) return -Errno.EINVAL;
+    if (end > this.options.top) return -Errno.ENOMEM;
+    this.options.invalidate(start, end - start);
+    for (const area of this.areas.within(start, end)) {
+      if (area.shared) continue;
+      this.memory.map(area.start, area.end - area.start, area.permission);
+      if (area.backing) this.fill(area.start, area.end, area.backing, area.fileEnd ?? area.end);
+    }
+    return this.areas.covers(start, end) ? 0 : -Errno.ENOMEM;
+  }
+
+  /** msync(2), and the end of the program: shared changes reach their files. */
+  sync(start = 0, byteLength = this.options.top): number {
+    const end = Math.min(start + pageUp(byteLength), this.options.top);
+    if (!isPageAligned(start)) return -Errno.EINVAL;
+    for (const area of this.areas.within(start, end)) this.writeBack(area);
+    return this.areas.covers(start, end) ? 0 : -Errno.ENOMEM;
+  }
+
+  /** Where brk starts. */
+  setBreakStart(address: number): void {
+    this.breakStart = pageUp(address);
+    this.breakEnd = this.breakStart;
+  }
+  get heap(): { readonly start: number; readonly end: number } {
+    return { start: this.breakStart, end: this.breakEnd };
+  }
+
+  /** brk(2): the new break, or the old one if it cannot be moved. */
+  setBreak(address: number): number {
+    if (address < this.breakStart || address > this.options.top) return this.breakEnd;
+    const [oldEnd, newEnd] = [pageUp(this.breakEnd), pageUp(address)];
+    if (newEnd < oldEnd) this.unmap(newEnd, oldEnd - newEnd);
+    else if (newEnd > oldEnd) {
+      if (!this.areas.isFree(oldEnd, newEnd)) return this.breakEnd;
+      const permission = PagePermission.Read | PagePermission.Write;
+      const placed = this.map({ address: oldEnd, length: newEnd - oldEnd, permission, placement: 'fixed', name: '[heap]' });
+      if (placed < 0) return this.breakEnd;
+    }
+    this.breakEnd = address;
+    return address;
+  }
+
+  /** Why an access faults, as si_code of SIGSEGV or SIGBUS tells it. */
+  faultKind(address: number): 'unmapped' | 'permission' | 'beyond-file' {
+    const area = this.areas.at(address);
+    if (!area) return 'unmapped';
+    return area.fileEnd !== undefined && address >= area.fileEnd && area.permission !== 0 ? 'beyond-file' : 'permission';
+  }
+
+  /** Unmaps everything, as the end of the program does. */
+  clear(): void {
+    for (const area of [...this.areas]) this.unmap(area.start, area.end - area.start);
+  }
 }

@@ -14,6 +14,9 @@ export class GuestMemoryFault extends Error {
   }
 }
 
+/** A reservation (no permissions) stays unused: unmapping need not clear it, and the host never backs it. */
+const used = (permission: number): number => (permission === 0 ? 0 : permission | PagePermission.Used);
+
 /**
  * A guest's memory: 32-bit guest addresses FLOOR ≤ address < top, 4 KiB pages with permissions. Every access of the
  * host goes through `view`, which checks; multi-byte values are in the guest's byte order.
@@ -56,7 +59,7 @@ export class GuestMemory {
   map(start: number, length: number, permission: number): void {
     this.unmap(start, length);
     for (let page = start / PAGE_SIZE, last = (start + length) / PAGE_SIZE; page < last; page++)
-      this.pages[page] = permission | PagePermission.Used;
+      this.pages[page] = used(permission);
   }
 
   unmap(start: number, length: number): void {
@@ -77,7 +80,7 @@ export class GuestMemory {
   /** Changes permissions of mapped pages; content stays. */
   protect(start: number, length: number, permission: number): void {
     for (let page = start / PAGE_SIZE, last = (start + length) / PAGE_SIZE; page < last; page++) {
-      this.pages[page] = (this.pages[page] & (PagePermission.Used | PagePermission.Code)) | permission;
+      this.pages[page] = (this.pages[page] & (PagePermission.Used | PagePermission.Code)) | used(permission);
     }
   }
 
