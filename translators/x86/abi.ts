@@ -1,3 +1,4 @@
+import { UserSegment } from './segments.ts';
 import { X86 } from './state.ts';
 
 /** EFLAGS bits (SDM volume 1, 3.4.3). */
@@ -54,13 +55,13 @@ export const ABI = {
   gsSelector: X86.GS,
   gsBase: X86.GS_BASE,
   /** GDT entries that set_thread_area fills: the first one's number, how many, where, and words of each. */
-  firstTlsEntry: 6,
-  tlsEntries: 3,
+  firstTlsEntry: UserSegment.FIRST_TLS,
+  tlsEntries: UserSegment.TLS_ENTRIES,
   tlsDescriptors: X86.TLS_DESCRIPTORS,
   tlsDescriptorSize: 12,
-  /** Selectors of 32-bit user code and data on a 32-bit kernel (RPL 3). */
-  userCode: 0x73,
-  userData: 0x7b,
+  /** Selectors of 32-bit user code and data. */
+  userCode: UserSegment.CODE,
+  userData: UserSegment.DATA,
 } as const;
 
 const OTHER_FLAGS =

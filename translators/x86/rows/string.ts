@@ -1,6 +1,102 @@
+import { ExitKind } from '../../../assembly/shared/exit.ts';
+import { RepForm, RepPass } from '../../../assembly/shared/rep.ts';
+import type { Value } from '../../../src/ir/block.ts';
+import type { Builder } from '../../../src/ir/builder.ts';
+import { Type } from '../../../src/ir/ops.ts';
 import type { Helper } from '../../../src/isa/isa.ts';
-import { group, type Row } from '../row.ts';
+import { sub } from '../flags.ts';
+import { type Insn, load, register, segmentBase, setRegister, sizeOf, store } from '../operands.ts';
+import { group, type Meaning, type Row, row } from '../row.ts';
+import { X86 } from '../state.ts';
 
-export const stringHelpers: readonly Helper[] = [];
+const rep = (name: string, parameters: number): Helper => ({
+  name: `x86_rep_${name}`,
+  params: new Array<Type>(parameters).fill(Type.I32),
+  result: Type.I32,
+  state: true,
+  pure: false,
+});
 
-export const string: readonly Row[] = group('string', []);
+/** Parameters: RepForm, and for those that read DS:ESI the base of its segment. Result: RepPass. */
+export const stringHelpers: readonly Helper[] = [rep('movs', 2), rep('stos', 1), rep('lods', 2), rep('cmps', 2), rep('scas', 1)];
+
+const ESI = 6;
+const EDI = 7;
+
+const source = (b: Builder, i: Insn): Value => {
+  const offset = register(b, ESI, i.addressSize);
+  const base = segmentBase(b, i.segment);
+  return base < 0 ? offset : b.add(base, offset);
+};
+/** ES:EDI, which has no segment override. */
+const destination = (b: Builder, i: Insn): Value => register(b, EDI, i.addressSize);
+
+/** The operand's size, or minus it if DF is set. */
+function step(b: Builder, size: number): Value {
+  return b.sub(b.i32(size), b.mul(b.get(Type.I32, X86.DF), b.i32(2 * size)));
+}
+function advance(b: Builder, i: Insn, number: number, by: Value): void {
+  setRegister(b, number, i.addressSize, b.add(register(b, number, i.addressSize), by));
+}
+
+/** One element, or with a repeat prefix a pass of the helper `name`. `operand` tells the element's size. */
+function repeatable(name: string, operand: number, readsSource: boolean, once: (b: Builder, i: Insn, size: number) => void): Meaning {
+  return (b, i) => {
+    const size = sizeOf(i, operand);
+    if (i.rep === 0) {
+      once(b, i, size);
+      return;
+    }
+    const form = b.i32(size | (i.addressSize === 2 ? RepForm.ADDRESS16 : 0) | (i.rep === 0xf2 ? RepForm.REPNE : 0));
+    const base = segmentBase(b, i.segment);
+    const pass = readsSource ? b.helper(`x86_rep_${name}`, form, base < 0 ? b.i32(0) : base) : b.helper(`x86_rep_${name}`, form);
+    b.exitIf(b.eq(pass, b.i32(RepPass.Fault)), ExitKind.MemoryFault);
+    b.branch(pass, i.pc, i.next);
+  };
+}
+
+const movs = repeatable('movs', 0, true, (b, i, size) => {
+  store(b, destination(b, i), size, load(b, source(b, i), size));
+  const by = step(b, size);
+  advance(b, i, ESI, by);
+  advance(b, i, EDI, by);
+});
+const cmps = repeatable('cmps', 0, true, (b, i, size) => {
+  const left = load(b, source(b, i), size);
+  const right = load(b, destination(b, i), size);
+  sub(b, left, right, size).flags();
+  const by = step(b, size);
+  advance(b, i, ESI, by);
+  advance(b, i, EDI, by);
+});
+const stos = repeatable('stos', 0, false, (b, i, size) => {
+  store(b, destination(b, i), size, register(b, 0, size));
+  advance(b, i, EDI, step(b, size));
+});
+const lods = repeatable('lods', 1, true, (b, i, size) => {
+  setRegister(b, 0, size, load(b, source(b, i), size), true);
+  advance(b, i, ESI, step(b, size));
+});
+const scas = repeatable('scas', 1, false, (b, i, size) => {
+  sub(b, register(b, 0, size), load(b, destination(b, i), size), size).flags();
+  advance(b, i, EDI, step(b, size));
+});
+
+const privileged: Meaning = (b, i) => b.exit(ExitKind.Privileged, i.pc);
+
+export const string: readonly Row[] = group('string', [
+  row('A4', 'MOVS Yb, Xb', movs),
+  row('A5', 'MOVS Yv, Xv', movs),
+  row('A6', 'CMPS Xb, Yb', cmps),
+  row('A7', 'CMPS Xv, Yv', cmps),
+  row('AA', 'STOS Yb, AL', stos),
+  row('AB', 'STOS Yv, eAX', stos),
+  row('AC', 'LODS AL, Xb', lods),
+  row('AD', 'LODS eAX, Xv', lods),
+  row('AE', 'SCAS AL, Yb', scas),
+  row('AF', 'SCAS eAX, Yv', scas),
+  row('6C', 'INS Yb, DX', privileged),
+  row('6D', 'INS Yv, DX', privileged),
+  row('6E', 'OUTS DX, Xb', privileged),
+  row('6F', 'OUTS DX, Xv', privileged),
+]);

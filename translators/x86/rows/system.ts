@@ -1,6 +1,233 @@
+import { ExitKind } from '../../../assembly/shared/exit.ts';
+import type { Value } from '../../../src/ir/block.ts';
+import type { Builder } from '../../../src/ir/builder.ts';
+import { op, Type } from '../../../src/ir/ops.ts';
 import type { Helper } from '../../../src/isa/isa.ts';
-import { group, type Row } from '../row.ts';
+import { Eflags, Vector } from '../abi.ts';
+import { restoreFlags, setZero } from '../flags.ts';
+import { address, type Insn, load, read, store, write } from '../operands.ts';
+import { group, type Meaning, type Row, row } from '../row.ts';
+import { X86 } from '../state.ts';
 
-export const systemHelpers: readonly Helper[] = [];
+const I32 = Type.I32;
+const WRAP = op('i32.wrap_i64');
+const I64_SHR_U = op('i64.shr_u');
 
-export const system: readonly Row[] = group('system', []);
+export const systemHelpers: readonly Helper[] = [
+  { name: 'x86_cpuid', params: [], result: Type.None, state: true, pure: false },
+  { name: 'x86_rdtsc', params: [], result: Type.I64, state: true, pure: false },
+  { name: 'x86_load_segment', params: [I32, I32], result: I32, state: true, pure: false },
+  { name: 'x86_access_rights', params: [I32], result: I32, state: true, pure: false },
+  { name: 'x86_segment_limit', params: [I32], result: I32, state: true, pure: false },
+];
+
+const illegal: Meaning = (b, i) => b.exit(ExitKind.Illegal, i.pc);
+/** Needs privilege level 0, or is one of those that UMIP keeps from user mode: #GP(0) there. */
+const privileged: Meaning = (b, i) => b.exit(ExitKind.Privileged, i.pc);
+
+// Segment registers
+
+const SEGMENT = { ES: 0, CS: 1, SS: 2, DS: 3, FS: 4, GS: 5 };
+
+/** Loads a segment register and leaves with the exception if the selector cannot be loaded. */
+function loadSegment(b: Builder, segment: number, selector: Value): void {
+  const vector = b.helper('x86_load_segment', b.i32(segment), selector);
+  b.exitIf(b.eq(vector, b.i32(Vector.GP)), ExitKind.Exception, Vector.GP);
+  b.exitIf(b.eq(vector, b.i32(Vector.NP)), ExitKind.Exception, Vector.NP);
+  if (segment === SEGMENT.SS) b.exitIf(b.eq(vector, b.i32(Vector.SS)), ExitKind.Exception, Vector.SS);
+  b.exitIf(b.eq(vector, b.i32(Vector.UD)), ExitKind.Illegal);
+}
+
+const movToSegment: Meaning = (b, i) => loadSegment(b, i.reg, read(b, i, 1));
+
+const popSegment: Meaning = (b, i) => {
+  const esp = b.get(I32, X86.ESP);
+  const selector = b.and(load(b, esp, i.operandSize), b.i32(0xffff));
+  loadSegment(b, i.row.operands[0].number, selector);
+  b.set(X86.ESP, b.add(esp, b.i32(i.operandSize)));
+};
+
+/** Selector of the far pointer in memory, which follows its offset. */
+const farSelector = (b: Builder, i: Insn): Value => load(b, b.add(address(b, i), b.i32(i.operandSize)), 2);
+
+const loadFar =
+  (segment: number): Meaning =>
+  (b, i) => {
+    const offset = load(b, address(b, i), i.operandSize);
+    loadSegment(b, segment, farSelector(b, i));
+    write(b, i, 0, offset, true);
+  };
+
+// Far transfers: user mode has one code segment.
+
+/** #GP unless the selector, whatever its RPL, names the current code segment. */
+function sameCodeSegment(b: Builder, selector: Value): void {
+  const other = b.and(b.xor(selector, b.get(I32, X86.CS)), b.i32(0xfffc));
+  b.exitIf(b.ne(other, b.i32(0)), ExitKind.Exception, Vector.GP);
+}
+function pushFarReturn(b: Builder, i: Insn): void {
+  const esp = b.get(I32, X86.ESP);
+  store(b, b.sub(esp, b.i32(i.operandSize)), i.operandSize, b.get(I32, X86.CS));
+  store(b, b.sub(esp, b.i32(2 * i.operandSize)), i.operandSize, b.i32(i.next));
+  b.set(X86.ESP, b.sub(esp, b.i32(2 * i.operandSize)));
+}
+const directTarget = (i: Insn): number => (i.operandSize === 4 ? i.immediate >>> 0 : i.immediate & 0xffff);
+
+const farJump: Meaning = (b, i) => {
+  sameCodeSegment(b, b.i32(i.immediate2));
+  b.goto(directTarget(i));
+};
+const farCall: Meaning = (b, i) => {
+  sameCodeSegment(b, b.i32(i.immediate2));
+  pushFarReturn(b, i);
+  b.call(directTarget(i), i.next);
+};
+const farJumpIndirect: Meaning = (b, i) => {
+  const target = load(b, address(b, i), i.operandSize);
+  sameCodeSegment(b, farSelector(b, i));
+  b.jump(target);
+};
+const farCallIndirect: Meaning = (b, i) => {
+  const target = load(b, address(b, i), i.operandSize);
+  sameCodeSegment(b, farSelector(b, i));
+  pushFarReturn(b, i);
+  b.callIndirect(target, i.next);
+};
+
+/** A return may not gain privilege: the selector's RPL is 3, as CS's. */
+function returnSelector(b: Builder, selector: Value): void {
+  b.exitIf(b.ne(b.and(selector, b.i32(0xffff)), b.get(I32, X86.CS)), ExitKind.Exception, Vector.GP);
+}
+const farReturn: Meaning = (b, i) => {
+  const size = i.operandSize;
+  const esp = b.get(I32, X86.ESP);
+  const target = load(b, esp, size);
+  returnSelector(b, load(b, b.add(esp, b.i32(size)), size));
+  const released = i.row.operands.length === 1 ? i.immediate & 0xffff : 0;
+  b.set(X86.ESP, b.add(esp, b.i32(2 * size + released)));
+  b.return(target);
+};
+const iret: Meaning = (b, i) => {
+  const size = i.operandSize;
+  const esp = b.get(I32, X86.ESP);
+  b.exitIf(b.and(b.get(I32, X86.OTHER_FLAGS), b.i32(Eflags.NT)), ExitKind.Exception, Vector.GP);
+  const target = load(b, esp, size);
+  const selector = load(b, b.add(esp, b.i32(size)), size);
+  const flags = load(b, b.add(esp, b.i32(2 * size)), size);
+  returnSelector(b, selector);
+  b.set(X86.ESP, b.add(esp, b.i32(3 * size)));
+  restoreFlags(b, flags, size);
+  b.jump(target);
+};
+
+// What user mode may ask about descriptors
+
+/** ZF tells whether the selector names a descriptor that user mode may see; only then is the destination written. */
+const lar: Meaning = (b, i) => {
+  const rights = b.helper('x86_access_rights', read(b, i, 1));
+  write(b, i, 0, b.select(rights, rights, read(b, i, 0)));
+  setZero(b, b.eqz(rights));
+};
+const lsl: Meaning = (b, i) => {
+  const selector = read(b, i, 1);
+  const rights = b.helper('x86_access_rights', selector);
+  const limit = b.helper('x86_segment_limit', selector);
+  write(b, i, 0, b.select(rights, limit, read(b, i, 0)));
+  setZero(b, b.eqz(rights));
+};
+/** Type bits of a descriptor's second word: code, and writable data or readable code. */
+const CODE = 0x800;
+const SECOND = 0x200;
+const verr: Meaning = (b, i) => {
+  const rights = b.helper('x86_access_rights', read(b, i, 0));
+  const executeOnly = b.eq(b.and(rights, b.i32(CODE | SECOND)), b.i32(CODE));
+  setZero(b, b.or(b.eqz(rights), executeOnly));
+};
+const verw: Meaning = (b, i) => {
+  const rights = b.helper('x86_access_rights', read(b, i, 0));
+  setZero(b, b.ne(b.and(rights, b.i32(CODE | SECOND)), b.i32(SECOND)));
+};
+
+// The processor itself
+
+const cpuid: Meaning = (b) => {
+  b.helper('x86_cpuid');
+};
+
+/** Ends the block, so that the count of instructions is the same in every executor. */
+const rdtsc: Meaning = (b, i) => {
+  const count = b.helper('x86_rdtsc');
+  b.set(X86.EAX, b.emit(WRAP, count));
+  b.set(X86.EDX, b.emit(WRAP, b.emit(I64_SHR_U, count, b.i64(32, 0))));
+  b.goto(i.next);
+};
+
+const segmentRows: readonly Row[] = [
+  row('8E /0', 'MOV Sw, Ew', movToSegment),
+  row('8E /2', 'MOV Sw, Ew', movToSegment),
+  row('8E /3', 'MOV Sw, Ew', movToSegment),
+  row('8E /4', 'MOV Sw, Ew', movToSegment),
+  row('8E /5', 'MOV Sw, Ew', movToSegment),
+  row('07', 'POP ES', popSegment),
+  row('17', 'POP SS', popSegment),
+  row('1F', 'POP DS', popSegment),
+  row('0F A1', 'POP FS', popSegment),
+  row('0F A9', 'POP GS', popSegment),
+  row('C4 /r', 'LES Gv, Mp', loadFar(SEGMENT.ES)),
+  row('C5 /r', 'LDS Gv, Mp', loadFar(SEGMENT.DS)),
+  row('0F B2 /r', 'LSS Gv, Mp', loadFar(SEGMENT.SS)),
+  row('0F B4 /r', 'LFS Gv, Mp', loadFar(SEGMENT.FS)),
+  row('0F B5 /r', 'LGS Gv, Mp', loadFar(SEGMENT.GS)),
+];
+
+const farRows: readonly Row[] = [
+  row('9A ap', 'CALL Ap', farCall),
+  row('EA ap', 'JMP Ap', farJump),
+  row('FF /3', 'CALL Mp', farCallIndirect),
+  row('FF /5', 'JMP Mp', farJumpIndirect),
+  row('CB', 'RETF', farReturn),
+  row('CA iw', 'RETF Iw', farReturn),
+  row('CF', 'IRETW/IRET', iret),
+];
+
+const descriptorRows: readonly Row[] = [
+  row('0F 02 /r', 'LAR Gv, Ew', lar),
+  row('0F 03 /r', 'LSL Gv, Ew', lsl),
+  row('0F 00 /4', 'VERR Ew', verr),
+  row('0F 00 /5', 'VERW Ew', verw),
+];
+
+const processorRows: readonly Row[] = [
+  row('0F A2', 'CPUID', cpuid),
+  row('0F 31', 'RDTSC', rdtsc),
+  row('0F 0B', 'UD2', illegal),
+  row('0F B9 /r', 'UD1 Gv, Ev', illegal),
+  row('0F FF /r', 'UD0 Gv, Ev', illegal),
+];
+
+const privilegedRows: readonly Row[] = [
+  row('0F 00 /0', 'SLDT Ew', privileged),
+  row('0F 00 /1', 'STR Ew', privileged),
+  row('0F 00 /2', 'LLDT Ew', privileged),
+  row('0F 00 /3', 'LTR Ew', privileged),
+  row('0F 01 /0 m', 'SGDT M', privileged),
+  row('0F 01 /1 m', 'SIDT M', privileged),
+  row('0F 01 /2 m', 'LGDT M', privileged),
+  row('0F 01 /3 m', 'LIDT M', privileged),
+  row('0F 01 /4', 'SMSW Ew', privileged),
+  row('0F 01 /6', 'LMSW Ew', privileged),
+  row('0F 01 /7 m', 'INVLPG Mb', privileged),
+  row('0F 06', 'CLTS', privileged),
+  row('0F 08', 'INVD', privileged),
+  row('0F 09', 'WBINVD', privileged),
+  row('0F 20 /r', 'MOV Rd, Cd', privileged),
+  row('0F 21 /r', 'MOV Rd, Dd', privileged),
+  row('0F 22 /r', 'MOV Cd, Rd', privileged),
+  row('0F 23 /r', 'MOV Dd, Rd', privileged),
+  row('0F 30', 'WRMSR', privileged),
+  row('0F 32', 'RDMSR', privileged),
+  row('0F 33', 'RDPMC', privileged),
+];
+
+/** SYSENTER and SYSCALL have no row: CPUID does not announce them, and they raise #UD. */
+export const system: readonly Row[] = group('system', [...segmentRows, ...farRows, ...descriptorRows, ...processorRows, ...privilegedRows]);

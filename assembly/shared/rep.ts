@@ -1,0 +1,17 @@
+/** What a repeated string instruction asks of its helper, and what the helper answers. Read by TypeScript and by AssemblyScript. */
+export const enum RepForm {
+  /** Element size in bytes: 1, 2 or 4. */
+  SIZE = 7,
+  /** SI, DI and CX instead of ESI, EDI and ECX. */
+  ADDRESS16 = 8,
+  /** CMPS and SCAS go on while the elements differ, not while they are equal. */
+  REPNE = 16,
+}
+
+export const enum RepPass {
+  Finished = 0,
+  /** The pass has reached its limit; the instruction goes on where it stands. */
+  More = 1,
+  /** Memory fault, recorded in EXIT_ARG0 and EXIT_ARG1; the registers show the iterations completed. */
+  Fault = 2,
+}

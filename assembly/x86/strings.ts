@@ -1,0 +1,335 @@
+/**
+ * REP, REPE and REPNE of the string instructions (SDM volume 2, REP/REPE/REPZ/REPNE/REPNZ). A call is one pass: at most
+ * PASS_BYTES of work, then the guest instruction is entered again. Results are those of one element after the other,
+ * whatever is done at once.
+ */
+import { accessible, checkRead, checkWrite } from '../memory';
+import { Layout, PagePermission } from '../shared/layout';
+import { RepForm, RepPass } from '../shared/rep';
+import { X86 } from '../../translators/x86/state';
+
+const PASS_BYTES: u32 = 65536;
+
+// @ts-ignore: decorator
+@inline
+function get(slot: u32): u32 {
+  return load<u32>(Layout.STATE + slot);
+}
+// @ts-ignore: decorator
+@inline
+function set(slot: u32, value: u32): void {
+  store<u32>(Layout.STATE + slot, value);
+}
+/** Where a guest address lies in this memory. */
+// @ts-ignore: decorator
+@inline
+function at(address: u32): usize {
+  return address - Layout.FLOOR + Layout.WINDOW;
+}
+
+// @ts-ignore: decorator
+@inline
+function mask(form: u32): u32 {
+  return form & RepForm.ADDRESS16 ? 0xffff : 0xffffffff;
+}
+/** Adds to ECX, ESI or EDI within the address size. */
+// @ts-ignore: decorator
+@inline
+function advance(slot: u32, delta: u32, within: u32): void {
+  const old = get(slot);
+  set(slot, (old & ~within) | ((old + delta) & within));
+}
+/** Elements of this pass. */
+// @ts-ignore: decorator
+@inline
+function passCount<T>(form: u32): u32 {
+  return min(get(X86.ECX) & mask(form), PASS_BYTES / sizeof<T>());
+}
+// @ts-ignore: decorator
+@inline
+function step<T>(): u32 {
+  return get(X86.DF) ? <u32>-(<i32>sizeof<T>()) : sizeof<T>();
+}
+/** Elements can be handled many at once: addresses rise, and do not wrap at 64 KiB. */
+// @ts-ignore: decorator
+@inline
+function plain(form: u32): bool {
+  return get(X86.DF) == 0 && (form & RepForm.ADDRESS16) == 0;
+}
+// @ts-ignore: decorator
+@inline
+function outcome(form: u32): u32 {
+  return get(X86.ECX) & mask(form) ? RepPass.More : RepPass.Finished;
+}
+
+// MOVS
+
+function movs<T>(form: u32, base: u32): u32 {
+  const size: u32 = sizeof<T>();
+  let count = passCount<T>(form);
+  if (plain(form)) {
+    while (count) {
+      const from = base + get(X86.ESI);
+      const to = get(X86.EDI);
+      const bytes = count * size;
+      const n = min(accessible(from, bytes, PagePermission.Read), accessible(to, bytes, PagePermission.Write)) / size;
+      if (n == 0) {
+        // an element that is cut by the end of what may be accessed, or lies outside
+        if (checkRead(from, size)) checkWrite(to, size);
+        return RepPass.Fault;
+      }
+      copyForward<T>(to, from, n * size);
+      set(X86.ESI, get(X86.ESI) + n * size);
+      set(X86.EDI, to + n * size);
+      set(X86.ECX, get(X86.ECX) - n);
+      count -= n;
+    }
+    return outcome(form);
+  }
+  const within = mask(form);
+  const delta = step<T>();
+  for (; count; count--) {
+    const from = base + (get(X86.ESI) & within);
+    const to = get(X86.EDI) & within;
+    if (!checkRead(from, size) || !checkWrite(to, size)) return RepPass.Fault;
+    store<T>(at(to), load<T>(at(from)));
+    advance(X86.ESI, delta, within);
+    advance(X86.EDI, delta, within);
+    advance(X86.ECX, -1, within);
+  }
+  return outcome(form);
+}
+
+/** Copies element by element, upwards; where the areas overlap, what was copied is copied again. */
+function copyForward<T>(to: u32, from: u32, bytes: u32): void {
+  const distance = to - from;
+  if (distance >= bytes) {
+    memory.copy(at(to), at(from), bytes);
+  } else if (distance >= sizeof<T>()) {
+    for (let done: u32 = 0; done < bytes; done += distance) memory.copy(at(to + done), at(from + done), min(distance, bytes - done));
+  } else {
+    for (let done: u32 = 0; done < bytes; done += sizeof<T>()) store<T>(at(to + done), load<T>(at(from + done)));
+  }
+}
+
+export function x86_rep_movs(form: u32, base: u32): u32 {
+  const size = form & RepForm.SIZE;
+  return size == 1 ? movs<u8>(form, base) : size == 2 ? movs<u16>(form, base) : movs<u32>(form, base);
+}
+
+// STOS
+
+function stos<T>(form: u32): u32 {
+  const size: u32 = sizeof<T>();
+  const value = <T>get(X86.EAX);
+  let count = passCount<T>(form);
+  if (plain(form)) {
+    while (count) {
+      const to = get(X86.EDI);
+      const n = accessible(to, count * size, PagePermission.Write) / size;
+      if (n == 0) {
+        checkWrite(to, size);
+        return RepPass.Fault;
+      }
+      fillForward<T>(to, value, n * size);
+      set(X86.EDI, to + n * size);
+      set(X86.ECX, get(X86.ECX) - n);
+      count -= n;
+    }
+    return outcome(form);
+  }
+  const within = mask(form);
+  const delta = step<T>();
+  for (; count; count--) {
+    const to = get(X86.EDI) & within;
+    if (!checkWrite(to, size)) return RepPass.Fault;
+    store<T>(at(to), value);
+    advance(X86.EDI, delta, within);
+    advance(X86.ECX, -1, within);
+  }
+  return outcome(form);
+}
+
+function fillForward<T>(to: u32, value: T, bytes: u32): void {
+  const low = <u8>value;
+  if (sizeof<T>() == 1 || value == <T>(<u32>low * 0x01010101)) {
+    memory.fill(at(to), low, bytes);
+    return;
+  }
+  const many = v128.splat<T>(value);
+  let done: u32 = 0;
+  for (; done + 16 <= bytes; done += 16) v128.store(at(to + done), many);
+  for (; done < bytes; done += sizeof<T>()) store<T>(at(to + done), value);
+}
+
+export function x86_rep_stos(form: u32): u32 {
+  const size = form & RepForm.SIZE;
+  return size == 1 ? stos<u8>(form) : size == 2 ? stos<u16>(form) : stos<u32>(form);
+}
+
+// LODS
+
+function lods<T>(form: u32, base: u32): u32 {
+  const size: u32 = sizeof<T>();
+  const within = mask(form);
+  const delta = step<T>();
+  for (let count = passCount<T>(form); count; count--) {
+    const from = base + (get(X86.ESI) & within);
+    if (!checkRead(from, size)) return RepPass.Fault;
+    store<T>(Layout.STATE + X86.EAX, load<T>(at(from)));
+    advance(X86.ESI, delta, within);
+    advance(X86.ECX, -1, within);
+  }
+  return outcome(form);
+}
+
+export function x86_rep_lods(form: u32, base: u32): u32 {
+  const size = form & RepForm.SIZE;
+  return size == 1 ? lods<u8>(form, base) : size == 2 ? lods<u16>(form, base) : lods<u32>(form, base);
+}
+
+// CMPS and SCAS
+
+/** The flags of left − right, as X86's flag words hold them. */
+function setCompareFlags<T>(left: T, right: T): void {
+  const up: u32 = 32 - sizeof<T>() * 8;
+  const a = <u32>left;
+  const b = <u32>right;
+  const difference = a - b;
+  const result = <u32>(<T>difference);
+  set(X86.CF, u32(a < b));
+  set(X86.ZF_RESULT, result);
+  set(X86.SF_RESULT, result << up);
+  set(X86.PF_RESULT, result);
+  set(X86.AF_RESULT, a ^ b ^ difference);
+  set(X86.OF_RESULT, ((a ^ b) & (a ^ difference)) << up);
+}
+
+/** Number of leading elements, of `n`, at which the two areas agree (`equal`) or differ. */
+function run<T>(left: u32, right: u32, n: u32, equal: bool): u32 {
+  const lanes: u32 = 16 / sizeof<T>();
+  const all: u32 = (1 << lanes) - 1;
+  let i: u32 = 0;
+  for (; i + lanes <= n; i += lanes) {
+    let same = <u32>v128.bitmask<T>(v128.eq<T>(v128.load(at(left + i * sizeof<T>())), v128.load(at(right + i * sizeof<T>()))));
+    if (equal) same ^= all;
+    if (same) return i + ctz(same);
+  }
+  while (i < n && (load<T>(at(left + i * sizeof<T>())) == load<T>(at(right + i * sizeof<T>()))) == equal) i++;
+  return i;
+}
+
+/** The same, of one area against a value. */
+function runOf<T>(area: u32, value: T, n: u32, equal: bool): u32 {
+  const lanes: u32 = 16 / sizeof<T>();
+  const all: u32 = (1 << lanes) - 1;
+  const many = v128.splat<T>(value);
+  let i: u32 = 0;
+  for (; i + lanes <= n; i += lanes) {
+    let same = <u32>v128.bitmask<T>(v128.eq<T>(v128.load(at(area + i * sizeof<T>())), many));
+    if (equal) same ^= all;
+    if (same) return i + ctz(same);
+  }
+  while (i < n && (load<T>(at(area + i * sizeof<T>())) == value) == equal) i++;
+  return i;
+}
+
+// Flags are written only when the instruction ends: a fault leaves them as they were before it (SDM volume 2, REP).
+
+function cmps<T>(form: u32, base: u32): u32 {
+  const size: u32 = sizeof<T>();
+  const equal = (form & RepForm.REPNE) == 0;
+  let count = passCount<T>(form);
+  if (plain(form)) {
+    while (count) {
+      const left = base + get(X86.ESI);
+      const right = get(X86.EDI);
+      const bytes = count * size;
+      const n = min(accessible(left, bytes, PagePermission.Read), accessible(right, bytes, PagePermission.Read)) / size;
+      if (n == 0) {
+        if (checkRead(left, size)) checkRead(right, size);
+        return RepPass.Fault;
+      }
+      const agreed = run<T>(left, right, n, equal);
+      const done = min(agreed + 1, n);
+      set(X86.ESI, get(X86.ESI) + done * size);
+      set(X86.EDI, right + done * size);
+      set(X86.ECX, get(X86.ECX) - done);
+      if (agreed < n || get(X86.ECX) == 0) {
+        const last = (done - 1) * size;
+        setCompareFlags<T>(load<T>(at(left + last)), load<T>(at(right + last)));
+        return RepPass.Finished;
+      }
+      count -= n;
+    }
+    return outcome(form);
+  }
+  const within = mask(form);
+  const delta = step<T>();
+  for (; count; count--) {
+    const left = base + (get(X86.ESI) & within);
+    const right = get(X86.EDI) & within;
+    if (!checkRead(left, size) || !checkRead(right, size)) return RepPass.Fault;
+    const a = load<T>(at(left));
+    const b = load<T>(at(right));
+    advance(X86.ESI, delta, within);
+    advance(X86.EDI, delta, within);
+    advance(X86.ECX, -1, within);
+    if ((a == b) != equal || (get(X86.ECX) & within) == 0) {
+      setCompareFlags<T>(a, b);
+      return RepPass.Finished;
+    }
+  }
+  return outcome(form);
+}
+
+export function x86_rep_cmps(form: u32, base: u32): u32 {
+  const size = form & RepForm.SIZE;
+  return size == 1 ? cmps<u8>(form, base) : size == 2 ? cmps<u16>(form, base) : cmps<u32>(form, base);
+}
+
+function scas<T>(form: u32): u32 {
+  const size: u32 = sizeof<T>();
+  const equal = (form & RepForm.REPNE) == 0;
+  const value = <T>get(X86.EAX);
+  let count = passCount<T>(form);
+  if (plain(form)) {
+    while (count) {
+      const area = get(X86.EDI);
+      const n = accessible(area, count * size, PagePermission.Read) / size;
+      if (n == 0) {
+        checkRead(area, size);
+        return RepPass.Fault;
+      }
+      const agreed = runOf<T>(area, value, n, equal);
+      const done = min(agreed + 1, n);
+      set(X86.EDI, area + done * size);
+      set(X86.ECX, get(X86.ECX) - done);
+      if (agreed < n || get(X86.ECX) == 0) {
+        setCompareFlags<T>(value, load<T>(at(area + (done - 1) * size)));
+        return RepPass.Finished;
+      }
+      count -= n;
+    }
+    return outcome(form);
+  }
+  const within = mask(form);
+  const delta = step<T>();
+  for (; count; count--) {
+    const address = get(X86.EDI) & within;
+    if (!checkRead(address, size)) return RepPass.Fault;
+    const element = load<T>(at(address));
+    advance(X86.EDI, delta, within);
+    advance(X86.ECX, -1, within);
+    if ((element == value) != equal || (get(X86.ECX) & within) == 0) {
+      setCompareFlags<T>(value, element);
+      return RepPass.Finished;
+    }
+  }
+  return outcome(form);
+}
+
+export function x86_rep_scas(form: u32): u32 {
+  const size = form & RepForm.SIZE;
+  return size == 1 ? scas<u8>(form) : size == 2 ? scas<u16>(form) : scas<u32>(form);
+}
