@@ -1,0 +1,130 @@
+/** The x87 register stack and the exception rules that all instructions share (SDM volume 1, 8.1 and 8.4…8.6). */
+import { Layout } from '../shared/layout';
+import { X86 } from '../../translators/x86/state';
+import { clearFlags, controlWord, dropFlags, EXPONENT, Fsw, INTEGER_BIT, QUIET_BIT, raise, raised, resultSe, resultSig, SIGN } from './float80';
+
+const FSW: usize = Layout.STATE + X86.FSW;
+const FTW: usize = Layout.STATE + X86.FTW;
+const FTOP: usize = Layout.STATE + X86.FTOP;
+const ST: usize = Layout.STATE + X86.ST;
+
+/** What an instruction's helper answers. */
+export const enum Status {
+  Done = 0,
+  /** An unmasked exception is pending: #MF, nothing was done. */
+  Pending = 1,
+  /** The memory operand faults, nothing was done. */
+  MemoryFault = 2,
+}
+
+// @ts-ignore: decorator
+@inline
+export function pending(): bool {
+  return (load<u32>(FSW) & Fsw.ES) != 0;
+}
+
+/** Physical number of ST(i). */
+// @ts-ignore: decorator
+@inline
+export function physical(i: u32): u32 {
+  return (load<u32>(FTOP) + i) & 7;
+}
+// @ts-ignore: decorator
+@inline
+export function isEmpty(number: u32): bool {
+  return ((load<u32>(FTW) >> (number << 1)) & 3) == 3;
+}
+// @ts-ignore: decorator
+@inline
+export function sigOf(number: u32): u64 {
+  return load<u64>(ST + (number << 4));
+}
+// @ts-ignore: decorator
+@inline
+export function seOf(number: u32): u32 {
+  return load<u16>(ST + (number << 4), 8);
+}
+// @ts-ignore: decorator
+@inline
+export function write(number: u32, sig: u64, se: u32): void {
+  store<u64>(ST + (number << 4), sig);
+  store<u16>(ST + (number << 4), u16(se), 8);
+}
+// @ts-ignore: decorator
+@inline
+export function writeResult(number: u32): void {
+  write(number, resultSig(), resultSe());
+}
+export function writeIndefinite(number: u32): void {
+  write(number, INTEGER_BIT | QUIET_BIT, SIGN | EXPONENT);
+}
+// @ts-ignore: decorator
+@inline
+export function fill(number: u32): void {
+  store<u32>(FTW, load<u32>(FTW) & ~(3 << (number << 1)));
+}
+// @ts-ignore: decorator
+@inline
+export function free(number: u32): void {
+  store<u32>(FTW, load<u32>(FTW) | (3 << (number << 1)));
+}
+// @ts-ignore: decorator
+@inline
+export function setTop(number: u32): void {
+  store<u32>(FTOP, number & 7);
+}
+// @ts-ignore: decorator
+@inline
+export function pop(): void {
+  const top = load<u32>(FTOP);
+  free(top);
+  setTop(top + 1);
+}
+
+/** Merges what the instruction raised into the status word; `cleared`: condition codes that it writes. */
+// @ts-ignore: decorator
+@inline
+export function settle(cleared: u32): void {
+  const bits = raised();
+  let status = (load<u32>(FSW) & ~cleared) | bits;
+  if ((bits & Fsw.EXCEPTIONS & ~controlWord()) != 0) status |= Fsw.ES | Fsw.B;
+  store<u32>(FSW, status);
+}
+
+/**
+ * Whether an exception that is found before the operation is unmasked: then the operation does not take place
+ * (SDM volume 1, 8.5.1…8.5.3), and what it would have raised later is not raised.
+ */
+// @ts-ignore: decorator
+@inline
+export function stopped(): bool {
+  if ((raised() & (Fsw.IE | Fsw.DE | Fsw.ZE) & ~controlWord()) == 0) return false;
+  dropFlags(Fsw.OE | Fsw.UE | Fsw.PE | ((raised() & Fsw.SF) != 0 ? 0 : Fsw.C1));
+  return true;
+}
+
+/** #IS for an empty register. True if it is masked. */
+export function underflow(): bool {
+  raise(Fsw.IE | Fsw.SF);
+  return (controlWord() & Fsw.IE) != 0;
+}
+
+/** Pushes a value; #IS where the stack is full. */
+export function push(sig: u64, se: u32): void {
+  const number = physical(7);
+  if (!isEmpty(number)) {
+    raise(Fsw.IE | Fsw.SF | Fsw.C1);
+    if ((controlWord() & Fsw.IE) == 0) return;
+    writeIndefinite(number);
+  } else {
+    fill(number);
+    write(number, sig, se);
+  }
+  setTop(number);
+}
+
+/** Ends an instruction that only clears C1. */
+export function settleQuiet(): void {
+  clearFlags();
+  settle(Fsw.C1);
+}

@@ -1,0 +1,1 @@
+export function transcendental(number: u32): void {}
