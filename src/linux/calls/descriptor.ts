@@ -1,0 +1,161 @@
+import { Errno } from '../errno.ts';
+import { fail } from '../fs/fail.ts';
+import { isDirectory, Mode } from '../fs/vfs.ts';
+import type { Process } from '../process.ts';
+import { type Syscall, wide } from '../syscall.ts';
+import { statSource } from './arguments.ts';
+import { ioctl } from './ioctl.ts';
+
+const FD_CLOEXEC = 1;
+const PIPE_SIZE = 65536;
+const F_UNLCK = 2;
+
+/** EINVAL for descriptors beyond what a process may have, as dup2 and F_DUPFD report. */
+function checkMinimum(p: Process, minimum: number, error: 'EINVAL' | 'EBADF'): void {
+  if (minimum >= p.limits.nofile.soft) fail(error);
+}
+
+/** O_RDONLY, O_WRONLY or O_RDWR with what F_GETFL shows besides. */
+function statusFlags(p: Process, fd: number): number {
+  const { access, append, nonblock, flags } = p.files.get(fd);
+  const mode = access.write ? (access.read ? 2 : 1) : 0;
+  return mode | flags | (append ? p.abi.open.O_APPEND : 0) | (nonblock ? p.abi.open.O_NONBLOCK : 0);
+}
+
+const fcntl: Syscall = (p, a) => {
+  const [fd, number, argument] = a;
+  const descriptor = p.files.descriptor(fd);
+  const { description } = descriptor;
+  const command = p.abi.fcntl.get(number);
+  switch (command) {
+    case 'F_DUPFD':
+    case 'F_DUPFD_CLOEXEC':
+      checkMinimum(p, argument, 'EINVAL');
+      return p.files.install(description, p.limits.nofile.soft, command === 'F_DUPFD_CLOEXEC', argument);
+    case 'F_GETFD':
+      return descriptor.closeOnExec ? FD_CLOEXEC : 0;
+    case 'F_SETFD':
+      descriptor.closeOnExec = (argument & FD_CLOEXEC) !== 0;
+      return 0;
+    case 'F_GETFL':
+      return statusFlags(p, fd);
+    case 'F_SETFL':
+      description.append = (argument & p.abi.open.O_APPEND) !== 0;
+      description.nonblock = (argument & p.abi.open.O_NONBLOCK) !== 0;
+      return 0;
+    // Nobody else can hold a lock: taking one succeeds, asking for one finds none (l_type is the first half-word).
+    case 'F_GETLK':
+    case 'F_GETLK64':
+      if (p.memory.u16(argument) > F_UNLCK) return -Errno.EINVAL;
+      p.memory.setU16(argument, F_UNLCK);
+      return 0;
+    case 'F_SETLK':
+    case 'F_SETLKW':
+    case 'F_SETLK64':
+    case 'F_SETLKW64':
+      return p.memory.u16(argument) > F_UNLCK ? -Errno.EINVAL : 0;
+    case 'F_GETOWN':
+    case 'F_GETSIG':
+      return 0;
+    case 'F_SETOWN':
+    case 'F_SETSIG':
+      return 0;
+    case 'F_GETLEASE':
+      return F_UNLCK;
+    case 'F_GETPIPE_SZ':
+      return description.inode.format === Mode.Fifo ? PIPE_SIZE : -Errno.EBADF;
+    case 'F_SETPIPE_SZ':
+      if (description.inode.format !== Mode.Fifo) return -Errno.EBADF;
+      return argument <= PIPE_SIZE ? PIPE_SIZE : -Errno.EPERM;
+    case 'F_SETLEASE':
+      return -Errno.EINVAL;
+    case undefined:
+      return -Errno.EINVAL;
+  }
+};
+
+function sync(p: Process, fd: number): number {
+  const { file, inode, pathOnly } = p.files.get(fd);
+  if (pathOnly) return -Errno.EBADF;
+  if (!file) return isDirectory(inode) ? 0 : -Errno.EBADF;
+  if (inode.format !== Mode.Regular) return -Errno.EINVAL;
+  file.sync?.();
+  return 0;
+}
+
+const FALLOC_FL_KEEP_SIZE = 1;
+
+/** A call that only hints; the descriptor must be a file's. */
+function hint(p: Process, fd: number): number {
+  return p.files.get(fd).inode.format === Mode.Fifo ? -Errno.ESPIPE : 0;
+}
+
+/** Calls on descriptors as such. */
+export const descriptorCalls = {
+  close: (p, a) => {
+    p.files.close(a[0]);
+    return 0;
+  },
+  close_range: (p, a) => {
+    const [first, last, flags] = a;
+    // CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC
+    if (first > last || flags & ~6) return -Errno.EINVAL;
+    for (const fd of p.files.list()) {
+      if (fd < first || fd > last) continue;
+      if (flags & 4) p.files.descriptor(fd).closeOnExec = true;
+      else p.files.close(fd);
+    }
+    return 0;
+  },
+  dup: (p, a) => p.files.install(p.files.get(a[0]), p.limits.nofile.soft),
+  dup2: (p, a) => {
+    const description = p.files.get(a[0]);
+    checkMinimum(p, a[1], 'EBADF');
+    if (a[0] !== a[1]) p.files.replace(a[1], description);
+    return a[1];
+  },
+  dup3: (p, a) => {
+    const { O_CLOEXEC } = p.abi.open;
+    if (a[2] & ~O_CLOEXEC || a[0] === a[1]) return -Errno.EINVAL;
+    const description = p.files.get(a[0]);
+    checkMinimum(p, a[1], 'EBADF');
+    p.files.replace(a[1], description, (a[2] & O_CLOEXEC) !== 0);
+    return a[1];
+  },
+  fcntl,
+  fcntl64: fcntl,
+  // LOCK_SH, LOCK_EX, LOCK_UN, each with LOCK_NB
+  flock: (p, a) => {
+    p.files.get(a[0]);
+    return [1, 2, 8].includes(a[1] & ~4) ? 0 : -Errno.EINVAL;
+  },
+  ioctl,
+  fsync: (p, a) => sync(p, a[0]),
+  fdatasync: (p, a) => sync(p, a[0]),
+  sync: () => 0,
+  syncfs: (p, a) => {
+    p.files.get(a[0]);
+    return 0;
+  },
+  sync_file_range: (p, a) => hint(p, a[0]),
+  readahead: (p, a) => {
+    const { access, inode } = p.files.get(a[0]);
+    if (!access.read) return -Errno.EBADF;
+    return inode.format === Mode.Regular ? 0 : -Errno.EINVAL;
+  },
+  // The advice is not looked at, so the two ways to pass its arguments do not matter.
+  fadvise64: (p, a) => hint(p, a[0]),
+  fadvise64_64: (p, a) => hint(p, a[0]),
+  fallocate: (p, a) => {
+    const { file, access, inode } = p.files.get(a[0]);
+    const offset = wide(p, a, 2);
+    const length = wide(p, a, 4);
+    if (offset < 0 || length <= 0) return -Errno.EINVAL;
+    if (a[1] & ~FALLOC_FL_KEEP_SIZE) return -Errno.EOPNOTSUPP;
+    if (!access.write || !file) return -Errno.EBADF;
+    if (inode.format === Mode.Fifo) return -Errno.ESPIPE;
+    if (!file.truncate) return -Errno.ENODEV;
+    if (!(a[1] & FALLOC_FL_KEEP_SIZE) && offset + length > statSource(p, a[0]).stat().size) file.truncate(offset + length);
+    return 0;
+  },
+} satisfies Record<string, Syscall>;

@@ -1,0 +1,202 @@
+import { Errno } from '../errno.ts';
+import { fail } from '../fs/fail.ts';
+import { decodeName, encodeName } from '../fs/names.ts';
+import { demand, type Place, Want } from '../fs/namespace.ts';
+import { isDirectory, isSymlink, Mode } from '../fs/vfs.ts';
+import type { Process } from '../process.ts';
+import type { Syscall } from '../syscall.ts';
+import { At, effective, inodeAt, pathArgument, resolveAt } from './arguments.ts';
+
+/** Where a name is to be made: EEXIST if there is one. */
+function newPlace(p: Process, fd: number, address: number, directory: boolean): Place {
+  const place = resolveAt(p, fd, address, 'parent');
+  if (place.name === '' || place.inode) fail('EEXIST');
+  if (place.slash && !directory) fail('ENOENT');
+  demand(place.directory, Want.Write | Want.Execute, effective(p));
+  return place;
+}
+
+/** A name that is to be taken away; EBUSY if something is mounted there. */
+function oldPlace(p: Process, place: Place): Place {
+  if (!place.inode) fail('ENOENT');
+  demand(place.directory, Want.Write | Want.Execute, effective(p));
+  if (p.files.namespace.isMountPoint(place.directory, place.name)) fail('EBUSY');
+  return place;
+}
+
+function mkdir(p: Process, fd: number, address: number, mode: number): number {
+  const place = newPlace(p, fd, address, true);
+  place.directory.makeDirectory(place.name, mode & ~p.files.umask & (Mode.Permissions & ~(Mode.SetUid | Mode.SetGid)));
+  return 0;
+}
+
+function mknod(p: Process, fd: number, address: number, mode: number): number {
+  const format = mode & Mode.Format;
+  if (format !== 0 && format !== Mode.Regular) return -Errno.EPERM;
+  const place = newPlace(p, fd, address, false);
+  place.directory.create(place.name, mode & ~p.files.umask & Mode.Permissions, { read: false, write: true }).close?.();
+  return 0;
+}
+
+function unlink(p: Process, fd: number, address: number): number {
+  const place = resolveAt(p, fd, address, 'parent');
+  if (place.name === '') return -Errno.EISDIR;
+  if (place.slash && place.inode) return isDirectory(place.inode) ? -Errno.EISDIR : -Errno.ENOTDIR;
+  oldPlace(p, place).directory.unlink(place.name);
+  return 0;
+}
+
+function rmdir(p: Process, fd: number, address: number): number {
+  const place = resolveAt(p, fd, address, 'parent');
+  if (place.name === '') return place.last === '.' ? -Errno.EINVAL : place.last === '..' ? -Errno.ENOTEMPTY : -Errno.EBUSY;
+  oldPlace(p, place).directory.removeDirectory(place.name);
+  return 0;
+}
+
+const enum RenameFlag {
+  NoReplace = 1,
+  Exchange = 2,
+}
+
+function rename(p: Process, fromFd: number, fromAddress: number, toFd: number, toAddress: number, flags: number): number {
+  if (flags & ~RenameFlag.NoReplace) return -Errno.EINVAL;
+  const from = resolveAt(p, fromFd, fromAddress, 'parent');
+  const to = resolveAt(p, toFd, toAddress, 'parent');
+  if (from.name === '' || to.name === '') return -Errno.EBUSY;
+  const inode = oldPlace(p, from).inode!;
+  if ((from.slash || to.slash) && !isDirectory(inode)) return -Errno.ENOTDIR;
+  if (to.inode) oldPlace(p, to);
+  else demand(to.directory, Want.Write | Want.Execute, effective(p));
+  if (from.directory.fileSystem !== to.directory.fileSystem) return -Errno.EXDEV;
+  from.directory.rename(from.name, to.directory, to.name, (flags & RenameFlag.NoReplace) !== 0);
+  return 0;
+}
+
+function link(p: Process, fromFd: number, fromAddress: number, toFd: number, toAddress: number, flags: number): number {
+  if (flags & ~(At.SYMLINK_FOLLOW | At.EMPTY_PATH)) return -Errno.EINVAL;
+  const source = inodeAt(p, fromFd, fromAddress, (flags & At.EMPTY_PATH) | (flags & At.SYMLINK_FOLLOW ? 0 : At.SYMLINK_NOFOLLOW));
+  const to = newPlace(p, toFd, toAddress, false);
+  if (isDirectory(source)) return -Errno.EPERM;
+  if (source.fileSystem !== to.directory.fileSystem) return -Errno.EXDEV;
+  to.directory.link(to.name, source);
+  return 0;
+}
+
+function symlink(p: Process, target: number, fd: number, address: number): number {
+  const text = pathArgument(p, target);
+  if (text === '') return -Errno.ENOENT;
+  const place = newPlace(p, fd, address, false);
+  place.directory.makeSymlink(place.name, text);
+  return 0;
+}
+
+function readlink(p: Process, fd: number, address: number, into: number, size: number): number {
+  if ((size | 0) <= 0) return -Errno.EINVAL;
+  // An empty path names the descriptor itself, opened with O_PATH | O_NOFOLLOW.
+  const path = decodeName(p.memory.cString(address));
+  const inode =
+    path === '' && (fd | 0) !== At.FDCWD ? p.files.get(fd).inode : (resolveAt(p, fd, address, 'nofollow').inode ?? fail('ENOENT'));
+  if (!isSymlink(inode)) return path === '' ? -Errno.ENOENT : -Errno.EINVAL;
+  const bytes = encodeName(inode.readlink()).subarray(0, size);
+  p.memory.write(into, bytes);
+  return bytes.length;
+}
+
+const enum Entry {
+  /** Offset of d_name in struct linux_dirent64 and struct linux_dirent. */
+  Name64 = 19,
+  Name = 10,
+}
+
+/** Fills a buffer with entries, `.` and `..` first; the offset of an entry is the number of entries up to it. */
+function getdents(p: Process, fd: number, address: number, size: number, wide: boolean): number {
+  const description = p.files.get(fd);
+  const { inode } = description;
+  if (description.pathOnly) fail('EBADF');
+  if (!isDirectory(inode)) fail('ENOTDIR');
+  if (!description.listing) {
+    const { namespace } = p.files;
+    description.listing = [
+      { name: '.', inode: inode.stat().inode, format: Mode.Directory },
+      { name: '..', inode: namespace.parent(inode).stat().inode, format: Mode.Directory },
+      ...namespace.entries(inode),
+    ];
+  }
+  const { listing } = description;
+  let used = 0;
+  while (description.position < listing.length) {
+    const entry = listing[description.position];
+    const name = encodeName(entry.name);
+    const length = wide ? (Entry.Name64 + name.length + 1 + 7) & ~7 : (Entry.Name + name.length + 2 + 3) & ~3;
+    if (used + length > size) {
+      if (used === 0) fail('EINVAL');
+      break;
+    }
+    const at = address + used;
+    p.memory.view(at, length, 'write').fill(0);
+    const type = entry.format >>> 12;
+    const next = description.position + 1;
+    if (wide) {
+      p.memory.setU64(at, BigInt(entry.inode));
+      p.memory.setU64(at + 8, BigInt(next));
+      p.memory.setU16(at + 16, length);
+      p.memory.setU8(at + 18, type);
+      p.memory.write(at + Entry.Name64, name);
+    } else {
+      if (entry.inode > 0xffffffff) fail('EOVERFLOW');
+      p.memory.setU32(at, entry.inode);
+      p.memory.setU32(at + 4, next);
+      p.memory.setU16(at + 8, length);
+      p.memory.write(at + Entry.Name, name);
+      p.memory.setU8(at + length - 1, type);
+    }
+    used += length;
+    description.position = next;
+  }
+  return used;
+}
+
+/** Calls that make, remove and list names, and the working directory. */
+export const nameCalls = {
+  mkdir: (p, a) => mkdir(p, At.FDCWD, a[0], a[1]),
+  mkdirat: (p, a) => mkdir(p, a[0], a[1], a[2]),
+  mknod: (p, a) => mknod(p, At.FDCWD, a[0], a[1]),
+  mknodat: (p, a) => mknod(p, a[0], a[1], a[2]),
+  rmdir: (p, a) => rmdir(p, At.FDCWD, a[0]),
+  unlink: (p, a) => unlink(p, At.FDCWD, a[0]),
+  unlinkat: (p, a) => {
+    if (a[2] & ~At.REMOVEDIR) return -Errno.EINVAL;
+    return a[2] & At.REMOVEDIR ? rmdir(p, a[0], a[1]) : unlink(p, a[0], a[1]);
+  },
+  rename: (p, a) => rename(p, At.FDCWD, a[0], At.FDCWD, a[1], 0),
+  renameat: (p, a) => rename(p, a[0], a[1], a[2], a[3], 0),
+  renameat2: (p, a) => rename(p, a[0], a[1], a[2], a[3], a[4]),
+  link: (p, a) => link(p, At.FDCWD, a[0], At.FDCWD, a[1], 0),
+  linkat: (p, a) => link(p, a[0], a[1], a[2], a[3], a[4]),
+  symlink: (p, a) => symlink(p, a[0], At.FDCWD, a[1]),
+  symlinkat: (p, a) => symlink(p, a[0], a[1], a[2]),
+  readlink: (p, a) => readlink(p, At.FDCWD, a[0], a[1], a[2]),
+  readlinkat: (p, a) => readlink(p, a[0], a[1], a[2], a[3]),
+  getdents: (p, a) => getdents(p, a[0], a[1], a[2], false),
+  getdents64: (p, a) => getdents(p, a[0], a[1], a[2], true),
+  getcwd: (p, a) => {
+    const path = p.files.namespace.pathOf(p.files.cwd) ?? fail('ENOENT');
+    const bytes = encodeName(`${path}\0`);
+    if (bytes.length > a[1]) return -Errno.ERANGE;
+    p.memory.write(a[0], bytes);
+    return bytes.length;
+  },
+  chdir: (p, a) => {
+    const directory = p.files.namespace.directory(resolveAt(p, At.FDCWD, a[0], 'follow'));
+    demand(directory, Want.Execute, effective(p));
+    p.files.cwd = directory;
+    return 0;
+  },
+  fchdir: (p, a) => {
+    const { inode } = p.files.get(a[0]);
+    if (!isDirectory(inode)) return -Errno.ENOTDIR;
+    demand(inode, Want.Execute, effective(p));
+    p.files.cwd = inode;
+    return 0;
+  },
+} satisfies Record<string, Syscall>;

@@ -1,0 +1,126 @@
+import { Errno } from '../errno.ts';
+import { fail } from '../fs/fail.ts';
+import { type Description, describe } from '../fs/file-table.ts';
+import { MemoryFileSystem } from '../fs/memory-fs.ts';
+import { decodeName } from '../fs/names.ts';
+import { demand, type Place, Want } from '../fs/namespace.ts';
+import { makePipe } from '../fs/pipe.ts';
+import { type Access, isDirectory, isSymlink, Mode, type OpenFile } from '../fs/vfs.ts';
+import type { Process } from '../process.ts';
+import type { Syscall } from '../syscall.ts';
+import { At, effective, pathArgument, startAt } from './arguments.ts';
+
+/** O_RDONLY, O_WRONLY, O_RDWR; 3 gives neither, as Linux has it for ioctl only. */
+function accessMode(flags: number): Access {
+  const mode = flags & 3;
+  return { read: mode === 0 || mode === 2, write: mode === 1 || mode === 2 };
+}
+
+function wants(access: Access): number {
+  return (access.read ? Want.Read : 0) | (access.write ? Want.Write : 0);
+}
+
+/** Opens a file as open(2) does; `flags` in the guest's numbering. */
+export function openAt(p: Process, fd: number, path: string, flags: number, mode: number): Description {
+  const o = p.abi.open;
+  const who = effective(p);
+  const pathOnly = (flags & o.O_PATH) !== 0;
+  const create = !pathOnly && (flags & o.O_CREAT) !== 0;
+  const exclusive = create && (flags & o.O_EXCL) !== 0;
+  const wantDirectory = (flags & o.O_DIRECTORY) !== 0;
+  const access: Access = pathOnly ? { read: false, write: false } : accessMode(flags);
+  const options = {
+    append: (flags & o.O_APPEND) !== 0,
+    nonblock: (flags & o.O_NONBLOCK) !== 0,
+    flags: flags & (o.O_DSYNC | o.O_SYNC | o.O_DIRECT | o.O_LARGEFILE | o.O_DIRECTORY | o.O_NOFOLLOW | o.O_NOATIME | o.O_PATH),
+    pathOnly,
+  };
+  if (!pathOnly && (flags & o.O_TMPFILE) === o.O_TMPFILE) fail('EOPNOTSUPP');
+  const place = p.files.namespace.resolve(startAt(p, fd, path), path, flags & o.O_NOFOLLOW || exclusive ? 'nofollow' : 'follow', who);
+  const { inode } = place;
+  const describePlace = (at: Place, file: OpenFile | undefined) =>
+    describe(at.inode ?? file!.inode, file, access, p.files.namespace.pathOfPlace(at), options);
+
+  if (!inode) {
+    if (!create) fail('ENOENT');
+    if (place.slash) fail('EISDIR');
+    if (wantDirectory) fail('EINVAL');
+    demand(place.directory, Want.Write | Want.Execute, who);
+    return describePlace(place, place.directory.create(place.name, mode & ~p.files.umask & Mode.Permissions, access));
+  }
+  if (exclusive) fail('EEXIST');
+  if (isSymlink(inode) && !pathOnly) fail(wantDirectory ? 'ENOTDIR' : 'ELOOP');
+  if (isDirectory(inode)) {
+    if (create || access.write) fail('EISDIR');
+    if (!pathOnly) demand(inode, Want.Read, who);
+    return describePlace(place, undefined);
+  }
+  if (wantDirectory) fail('ENOTDIR');
+  if (pathOnly) return describePlace(place, undefined);
+  const truncate = (flags & o.O_TRUNC) !== 0 && inode.format === Mode.Regular;
+  demand(inode, wants(access) | (truncate ? Want.Write : 0), who);
+  if (!inode.open) fail('ENXIO');
+  const file = inode.open(access);
+  if (truncate) {
+    if (access.write) file.truncate?.(0);
+    else {
+      const writable = inode.open({ read: false, write: true });
+      writable.truncate?.(0);
+      writable.close?.();
+    }
+  }
+  return describePlace(place, file);
+}
+
+function open(p: Process, fd: number, address: number, flags: number, mode: number): number {
+  const description = openAt(p, fd, pathArgument(p, address), flags, mode);
+  return p.files.install(description, p.limits.nofile.soft, (flags & p.abi.open.O_CLOEXEC) !== 0);
+}
+
+function pipe(p: Process, address: number, flags: number, inRegisters: boolean): number {
+  const { O_CLOEXEC, O_NONBLOCK, O_DIRECT } = p.abi.open;
+  if (flags & ~(O_CLOEXEC | O_NONBLOCK)) return flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT) ? -Errno.EINVAL : -Errno.EOPNOTSUPP;
+  const ends = makePipe(p.files.pipes);
+  const limit = p.limits.nofile.soft;
+  const closeOnExec = (flags & O_CLOEXEC) !== 0;
+  const path = `pipe:[${ends.read.inode.stat().inode}]`;
+  const end = (file: OpenFile, write: boolean) =>
+    describe(file.inode, file, { read: !write, write }, path, { nonblock: (flags & O_NONBLOCK) !== 0 });
+  const read = p.files.install(end(ends.read, false), limit, closeOnExec);
+  let write: number;
+  try {
+    write = p.files.install(end(ends.write, true), limit, closeOnExec);
+  } catch (error) {
+    p.files.close(read);
+    throw error;
+  }
+  // pipe(2) of MIPS returns in registers, pipe2 and other ABIs in memory.
+  if (inRegisters && p.abi.setPipeResult?.(p, read, write)) return read;
+  try {
+    p.memory.setU32(address, read);
+    p.memory.setU32(address + 4, write);
+  } catch (error) {
+    p.files.close(read);
+    p.files.close(write);
+    throw error;
+  }
+  return 0;
+}
+
+/** Calls that make descriptors. */
+export const openCalls = {
+  open: (p, a) => open(p, At.FDCWD, a[0], a[1], a[2]),
+  openat: (p, a) => open(p, a[0], a[1], a[2], a[3]),
+  creat: (p, a) => open(p, At.FDCWD, a[0], 1 | p.abi.open.O_CREAT | p.abi.open.O_TRUNC, a[1]),
+  pipe: (p, a) => pipe(p, a[0], 0, true),
+  pipe2: (p, a) => pipe(p, a[0], a[1], false),
+  memfd_create: (p, a) => {
+    const name = decodeName(p.memory.cString(a[0], 250));
+    // MFD_CLOEXEC, MFD_ALLOW_SEALING
+    if (a[1] & ~3) fail('EINVAL');
+    const file = new MemoryFileSystem({ uid: p.credentials.euid, gid: p.credentials.egid }).anonymous(0o777);
+    const access = { read: true, write: true };
+    const description = describe(file, file.open(access), access, `/memfd:${name} (deleted)`, { flags: p.abi.open.O_LARGEFILE });
+    return p.files.install(description, p.limits.nofile.soft, (a[1] & 1) !== 0);
+  },
+} satisfies Record<string, Syscall>;

@@ -1,0 +1,266 @@
+import { Errno } from '../errno.ts';
+import { fail } from '../fs/fail.ts';
+import type { Description } from '../fs/file-table.ts';
+import { isDirectory, type OpenFile, WOULD_BLOCK } from '../fs/vfs.ts';
+import type { Process } from '../process.ts';
+import { type Syscall, SyscallError, type SyscallResult, wide } from '../syscall.ts';
+import { buffer, MAX_TRANSFER, type Segment, vector, waitFor } from './arguments.ts';
+
+/** Pieces that are written together if they are no longer than this, so that a pipe or terminal sees one write. */
+const JOIN_MAX = 65536;
+
+function openFile(description: Description, direction: 'read' | 'write'): OpenFile {
+  const { file, access } = description;
+  if (file && access[direction]) return file;
+  return fail(direction === 'read' && !description.pathOnly && isDirectory(description.inode) ? 'EISDIR' : 'EBADF');
+}
+
+function seekable(file: OpenFile, position: number): OpenFile {
+  if (!file.seekable) fail('ESPIPE');
+  if (position < 0) fail('EINVAL');
+  return file;
+}
+
+function readSegments(p: Process, file: OpenFile, segments: readonly Segment[], position: number): number {
+  let done = 0;
+  for (const { address, length } of segments) {
+    if (length === 0) continue;
+    let count: number;
+    try {
+      const into = buffer(p, address, Math.min(length, MAX_TRANSFER), 'write');
+      count = file.read(into, position + done);
+      if (count === WOULD_BLOCK) return done > 0 ? done : WOULD_BLOCK;
+      done += count;
+      if (count < length) return done;
+    } catch (error) {
+      if (done > 0) return done;
+      throw error;
+    }
+  }
+  return done;
+}
+
+/** Reads at a position, or at the descriptor's own, which then moves. */
+function read(p: Process, fd: number, segments: readonly Segment[], at?: number): SyscallResult {
+  const description = p.files.get(fd);
+  const file = openFile(description, 'read');
+  if (at !== undefined) seekable(file, at);
+  const attempt = () => {
+    const count = readSegments(p, file, segments, at ?? description.position);
+    if (count > 0 && at === undefined && file.seekable) description.position += count;
+    return count;
+  };
+  if (!file.subscribe || description.nonblock) {
+    const count = attempt();
+    return count === WOULD_BLOCK ? -Errno.EAGAIN : count;
+  }
+  return waitFor(p, [file], attempt);
+}
+
+function writeSegments(p: Process, segments: readonly Segment[]): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  for (const { address, length } of segments) {
+    if (length === 0) continue;
+    const part = buffer(p, address, Math.min(length, MAX_TRANSFER), 'read');
+    parts.push(part);
+    if (part.length < length) break;
+  }
+  return parts;
+}
+
+function join(parts: Uint8Array[], length: number): Uint8Array {
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/** Writes all of `parts`; a blocking file is waited for, a signal or error leaves what was written so far. */
+function writeAll(p: Process, description: Description, file: OpenFile, given: Uint8Array[], at?: number): SyscallResult {
+  const total = given.reduce((sum, part) => sum + part.length, 0);
+  const parts = given.length > 1 && total <= JOIN_MAX ? [join(given, total)] : given;
+  let done = 0;
+  let part = 0;
+  let offset = 0;
+  const end = description.append && file.seekable ? file.inode.stat().size : undefined;
+  const start = end ?? at ?? description.position;
+
+  const attempt = (): number => {
+    try {
+      while (part < parts.length) {
+        const piece = parts[part];
+        const count = file.write(offset === 0 ? piece : piece.subarray(offset), start + done);
+        if (count === WOULD_BLOCK) return description.nonblock && done > 0 ? done : WOULD_BLOCK;
+        if (count === 0) break;
+        done += count;
+        offset += count;
+        if (offset === piece.length) {
+          part++;
+          offset = 0;
+        }
+      }
+      return done;
+    } catch (error) {
+      if (done > 0) return done;
+      if (error instanceof SyscallError && error.errno === Errno.EPIPE) p.signals.raise('SIGPIPE');
+      throw error;
+    } finally {
+      if (file.seekable && at === undefined) description.position = start + done;
+    }
+  };
+  if (!file.subscribe || description.nonblock) {
+    const count = attempt();
+    return count === WOULD_BLOCK ? -Errno.EAGAIN : count;
+  }
+  return waitFor(p, [file], attempt, { interrupted: () => (done > 0 ? done : -Errno.ERESTARTSYS) });
+}
+
+function write(p: Process, fd: number, segments: readonly Segment[], at?: number): SyscallResult {
+  const description = p.files.get(fd);
+  const file = openFile(description, 'write');
+  if (at !== undefined) seekable(file, at);
+  return writeAll(p, description, file, writeSegments(p, segments), at);
+}
+
+const one = (a: readonly number[]): Segment[] => [{ address: a[1], length: Math.min(a[2], MAX_TRANSFER) }];
+
+/** The position of preadv and pwritev: low word, then high word, in all ABIs. */
+const vectorPosition = (a: readonly number[]): number => (a[4] | 0) * 0x1_0000_0000 + a[3];
+
+const enum Seek {
+  Set = 0,
+  Current = 1,
+  End = 2,
+  Data = 3,
+  Hole = 4,
+}
+
+/** Moves a descriptor's position, and returns it. */
+function seek(p: Process, fd: number, offset: number, whence: number): number {
+  const description = p.files.get(fd);
+  if (description.pathOnly) fail('EBADF');
+  const { file } = description;
+  if (file && !file.seekable) fail('ESPIPE');
+  const size = () => (file?.inode ?? description.inode).stat().size;
+  let position = offset;
+  if (whence === Seek.Current) position += description.position;
+  else if (whence === Seek.End) position += size();
+  else if (whence === Seek.Data || whence === Seek.Hole) {
+    if (offset < 0 || offset >= size()) fail('ENXIO');
+    position = whence === Seek.Data ? offset : size();
+  } else if (whence !== Seek.Set) fail('EINVAL');
+  if (position < 0 || !Number.isSafeInteger(position)) fail('EINVAL');
+  description.position = position;
+  // A directory is read anew from its start.
+  if (position === 0) delete description.listing;
+  return position;
+}
+
+/** Copies between two open files through a buffer; positions are the descriptors' unless given. */
+function copy(p: Process, from: Description, to: Description, length: number, fromAt?: number, toAt?: number): SyscallResult {
+  const source = openFile(from, 'read');
+  const target = openFile(to, 'write');
+  const count = Math.min(length, MAX_TRANSFER);
+  const bytes = new Uint8Array(Math.min(count, 1 << 16));
+  let done = 0;
+
+  const step = (): SyscallResult => {
+    while (done < count) {
+      const at = (fromAt ?? from.position) + (fromAt === undefined ? 0 : done);
+      const got = source.read(bytes.subarray(0, Math.min(bytes.length, count - done)), at);
+      if (got === WOULD_BLOCK) return done > 0 ? done : -Errno.EAGAIN;
+      if (got === 0) return done;
+      const put = writeAll(p, to, target, [bytes.subarray(0, got)], toAt === undefined ? undefined : toAt + done);
+      const take = (written: number): boolean => {
+        if (written <= 0) return false;
+        done += written;
+        if (fromAt === undefined && source.seekable) from.position += written;
+        return written === got;
+      };
+      if (put instanceof Promise) return put.then((written) => (take(written) ? step() : done > 0 ? done : written));
+      if (!take(put)) return done > 0 ? done : put;
+    }
+    return done;
+  };
+  return step();
+}
+
+function sendfile(width: 4 | 8): Syscall {
+  return (p, a) => {
+    const from = p.files.get(a[1]);
+    const to = p.files.get(a[0]);
+    if (!from.file?.seekable) fail('EINVAL');
+    if (a[2] === 0) return copy(p, from, to, a[3]);
+    const at = width === 4 ? p.memory.i32(a[2]) : Number(BigInt.asIntN(64, p.memory.u64(a[2])));
+    if (at < 0) fail('EINVAL');
+    const done = copy(p, from, to, a[3], at);
+    const store = (count: number): number => {
+      if (count > 0) {
+        if (width === 4) p.memory.setU32(a[2], at + count);
+        else p.memory.setU64(a[2], BigInt(at + count));
+      }
+      return count;
+    };
+    return done instanceof Promise ? done.then(store) : store(done);
+  };
+}
+
+function offsetAt(p: Process, address: number): number | undefined {
+  return address === 0 ? undefined : Number(BigInt.asIntN(64, p.memory.u64(address)));
+}
+
+/** Reading, writing, seeking. */
+export const transferCalls = {
+  read: (p, a) => read(p, a[0], one(a)),
+  write: (p, a) => write(p, a[0], one(a)),
+  readv: (p, a) => read(p, a[0], vector(p, a[1], a[2])),
+  writev: (p, a) => write(p, a[0], vector(p, a[1], a[2])),
+  pread64: (p, a) => read(p, a[0], one(a), wide(p, a, 3)),
+  pwrite64: (p, a) => write(p, a[0], one(a), wide(p, a, 3)),
+  preadv: (p, a) => read(p, a[0], vector(p, a[1], a[2]), vectorPosition(a)),
+  pwritev: (p, a) => write(p, a[0], vector(p, a[1], a[2]), vectorPosition(a)),
+  preadv2: (p, a) => {
+    if (a[5] !== 0) fail('EOPNOTSUPP');
+    const at = vectorPosition(a);
+    return read(p, a[0], vector(p, a[1], a[2]), at === -1 ? undefined : at);
+  },
+  pwritev2: (p, a) => {
+    if (a[5] !== 0) fail('EOPNOTSUPP');
+    const at = vectorPosition(a);
+    return write(p, a[0], vector(p, a[1], a[2]), at === -1 ? undefined : at);
+  },
+  lseek: (p, a) => {
+    const description = p.files.get(a[0]);
+    const before = description.position;
+    const position = seek(p, a[0], a[1] | 0, a[2]);
+    if (position <= 0x7fffffff) return position;
+    description.position = before;
+    return -Errno.EOVERFLOW;
+  },
+  _llseek: (p, a) => {
+    const position = seek(p, a[0], (a[1] | 0) * 0x1_0000_0000 + a[2], a[4]);
+    p.memory.setU64(a[3], BigInt(position));
+    return 0;
+  },
+  sendfile: sendfile(4),
+  sendfile64: sendfile(8),
+  copy_file_range: (p, a) => {
+    const from = p.files.get(a[0]);
+    const to = p.files.get(a[2]);
+    if (a[5] !== 0) fail('EINVAL');
+    if (!from.file?.seekable || !to.file?.seekable) fail('EINVAL');
+    if (to.append) fail('EBADF');
+    const fromAt = offsetAt(p, a[1]);
+    const toAt = offsetAt(p, a[3]);
+    const done = copy(p, from, to, a[4], fromAt, toAt);
+    const store = (count: number): number => {
+      if (count > 0 && fromAt !== undefined) p.memory.setU64(a[1], BigInt(fromAt + count));
+      if (count > 0 && toAt !== undefined) p.memory.setU64(a[3], BigInt(toAt + count));
+      return count;
+    };
+    return done instanceof Promise ? done.then(store) : store(done);
+  },
+} satisfies Record<string, Syscall>;
