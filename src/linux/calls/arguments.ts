@@ -11,10 +11,9 @@ import type { SyscallResult } from '../syscall.ts';
 export const enum At {
   FDCWD = -100,
   SYMLINK_NOFOLLOW = 0x100,
-  /** unlinkat */
+  /** Of unlinkat; of faccessat2 it is AT_EACCESS. */
   REMOVEDIR = 0x200,
-  /** faccessat2 */
-  EACCESS = 0x200,
+
   SYMLINK_FOLLOW = 0x400,
   NO_AUTOMOUNT = 0x800,
   EMPTY_PATH = 0x1000,

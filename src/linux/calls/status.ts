@@ -27,6 +27,7 @@ function fstat(write: WriteStatus): Syscall {
   };
 }
 
+const AT_EACCESS = At.REMOVEDIR;
 const STAT_FLAGS = At.SYMLINK_NOFOLLOW | At.NO_AUTOMOUNT | At.EMPTY_PATH;
 /** STATX_BASIC_STATS | STATX_BTIME */
 const STATX_MASK = 0xfff;
@@ -57,9 +58,9 @@ function writeStatx({ memory }: Process, address: number, inode: Inode): void {
 }
 
 function access(p: Process, fd: number, address: number, mode: number, flags: number): number {
-  if (mode & ~7 || flags & ~(At.EACCESS | At.SYMLINK_NOFOLLOW | At.EMPTY_PATH)) return -Errno.EINVAL;
+  if (mode & ~7 || flags & ~(AT_EACCESS | At.SYMLINK_NOFOLLOW | At.EMPTY_PATH)) return -Errno.EINVAL;
   const { credentials } = p;
-  const who: Identity = flags & At.EACCESS ? effective(p) : { uid: credentials.uid, gid: credentials.gid, groups: credentials.groups };
+  const who: Identity = flags & AT_EACCESS ? effective(p) : { uid: credentials.uid, gid: credentials.gid, groups: credentials.groups };
   const inode = inodeAt(p, fd, address, flags);
   if (mode & Want.Write && inode.fileSystem.readOnly && (inode.format === Mode.Regular || isDirectory(inode) || isSymlink(inode)))
     return -Errno.EROFS;

@@ -1,0 +1,121 @@
+import { Errno } from '../errno.ts';
+import { fail } from '../fs/fail.ts';
+import { type Description, describe } from '../fs/file-table.ts';
+import { SpecialInode } from '../fs/synthetic.ts';
+import { type OpenFile, Poll, WOULD_BLOCK } from '../fs/vfs.ts';
+import type { Process } from '../process.ts';
+import type { Syscall, SyscallResult } from '../syscall.ts';
+import { waitFor } from './arguments.ts';
+import { ready, withMask } from './poll.ts';
+
+const enum Control {
+  Add = 1,
+  Delete = 2,
+  Modify = 3,
+}
+
+const EPOLLONESHOT = 1 << 30;
+const EPOLLET = 0x8000_0000;
+
+interface Interest {
+  readonly description: Description;
+  events: number;
+  data: bigint;
+  /** Edge-triggered: what was ready at the last report. */
+  reported: number;
+}
+
+/** Interests by descriptor number, of each epoll instance. */
+const instances = new WeakMap<OpenFile, Map<number, Interest>>();
+
+function interests(p: Process, fd: number): Map<number, Interest> {
+  const { file } = p.files.get(fd);
+  return (file && instances.get(file)) ?? fail('EINVAL');
+}
+
+function create(p: Process, closeOnExec: boolean): number {
+  const map = new Map<number, Interest>();
+  const inode = new SpecialInode(p.files.pipes, 0, 0o600, 0, () => fail('ENXIO'));
+  const file: OpenFile = {
+    inode,
+    seekable: false,
+    read: () => fail('EINVAL'),
+    write: () => fail('EINVAL'),
+    poll: () => ([...map.values()].some((interest) => ready(interest.description.file, interest.events & 0xffff)) ? Poll.In : 0),
+    subscribe(listener) {
+      const ends = [...map.values()].flatMap(({ description }) => description.file?.subscribe?.(listener) ?? []);
+      return () => {
+        for (const end of ends) end();
+      };
+    },
+  };
+  instances.set(file, map);
+  const description = describe(inode, file, { read: true, write: true }, 'anon_inode:[eventpoll]');
+  return p.files.install(description, p.limits.nofile.soft, closeOnExec);
+}
+
+function control(p: Process, fd: number, operation: number, target: number, address: number): number {
+  const map = interests(p, fd);
+  const description = p.files.get(target);
+  if (fd === target) return -Errno.EINVAL;
+  // Files that are always ready cannot be waited for.
+  if (!description.file?.poll) return -Errno.EPERM;
+  const known = map.get(target);
+  const current = known?.description === description ? known : undefined;
+  if (operation === Control.Delete) {
+    if (!current) return -Errno.ENOENT;
+    map.delete(target);
+    return 0;
+  }
+  const events = p.memory.u32(address);
+  const data = p.memory.u64(address + p.abi.epollData);
+  if (operation === Control.Add) {
+    if (current) return -Errno.EEXIST;
+    map.set(target, { description, events, data, reported: 0 });
+    return 0;
+  }
+  if (operation !== Control.Modify) return -Errno.EINVAL;
+  if (!current) return -Errno.ENOENT;
+  Object.assign(current, { events, data, reported: 0 });
+  return 0;
+}
+
+function wait(p: Process, fd: number, address: number, most: number, timeout: number): SyscallResult {
+  const map = interests(p, fd);
+  if ((most | 0) <= 0) return -Errno.EINVAL;
+  const size = p.abi.epollData + 8;
+  const files: OpenFile[] = [];
+  for (const [target, { description }] of map) {
+    // Closing the last descriptor takes a file out of the set.
+    if (description.references === 0) map.delete(target);
+    else if (description.file) files.push(description.file);
+  }
+  const attempt = (last: boolean): number => {
+    let found = 0;
+    for (const interest of map.values()) {
+      if (found === most) break;
+      if (interest.events === EPOLLONESHOT) continue;
+      const events = ready(interest.description.file, interest.events & 0xffff);
+      const fresh = interest.events & EPOLLET ? events & ~interest.reported : events;
+      interest.reported = events;
+      if (!fresh) continue;
+      const at = address + found * size;
+      p.memory.setU32(at, events);
+      p.memory.setU64(at + p.abi.epollData, interest.data);
+      if (interest.events & EPOLLONESHOT) interest.events = EPOLLONESHOT;
+      found++;
+    }
+    return found > 0 || last ? found : WOULD_BLOCK;
+  };
+  const milliseconds = (timeout | 0) < 0 ? undefined : timeout;
+  return waitFor(p, files, attempt, { milliseconds, interrupted: () => -Errno.EINTR });
+}
+
+/** epoll over what has poll(); edges are seen only where readiness is looked at. */
+export const epollCalls = {
+  epoll_create: (p, a) => ((a[0] | 0) <= 0 ? -Errno.EINVAL : create(p, false)),
+  epoll_create1: (p, a) => (a[0] & ~p.abi.open.O_CLOEXEC ? -Errno.EINVAL : create(p, a[0] !== 0)),
+  epoll_ctl: (p, a) => control(p, a[0], a[1], a[2], a[3]),
+  epoll_wait: (p, a) => wait(p, a[0], a[1], a[2], a[3]),
+  epoll_pwait: (p, a) => withMask(p, a[4], a[5], () => wait(p, a[0], a[1], a[2], a[3])),
+} satisfies Record<string, Syscall>;

@@ -1,0 +1,47 @@
+import { descriptorCalls } from './descriptor.ts';
+import { epollCalls } from './epoll.ts';
+import { nameCalls } from './names.ts';
+import { openCalls } from './open.ts';
+import { pollCalls } from './poll.ts';
+import { refusedCalls } from './refused.ts';
+import { statusCalls } from './status.ts';
+import { transferCalls } from './transfer.ts';
+
+/** All calls that take a path or a descriptor, by name; a name with two forms has its own suffix (chown16, *_time64). */
+export const fileCalls = {
+  ...openCalls,
+  ...transferCalls,
+  ...nameCalls,
+  ...statusCalls,
+  ...descriptorCalls,
+  ...pollCalls,
+  ...epollCalls,
+  ...refusedCalls,
+};
+
+/** What is missing or different from Linux in some of them; published with the list of calls. */
+export const fileNotes: Partial<Record<keyof typeof fileCalls, string>> = {
+  open: 'no O_TMPFILE, O_ASYNC, no effect of O_DIRECT, O_SYNC, O_NOATIME',
+  openat: 'as open',
+  fcntl: 'locks always succeed, no leases, no signals (F_SETOWN, F_SETSIG)',
+  fcntl64: 'as fcntl',
+  flock: 'always succeeds',
+  ioctl: 'terminals, FIONREAD, FIONBIO, FIOCLEX; TCSETS tells the host only raw or not, TIOCSWINSZ does nothing',
+  mknod: 'regular files only',
+  mknodat: 'regular files only',
+  renameat2: 'RENAME_NOREPLACE only',
+  fallocate: 'extends only',
+  memfd_create: 'no seals',
+  pipe2: 'no O_DIRECT',
+  preadv2: 'no flags',
+  pwritev2: 'no flags',
+  splice: 'EINVAL',
+  tee: 'EINVAL',
+  vmsplice: 'EBADF',
+  epoll_ctl: 'EPOLLET by readiness at each wait, no EPOLLEXCLUSIVE',
+  getxattr: 'EOPNOTSUPP',
+  setxattr: 'EOPNOTSUPP',
+  mount: 'EPERM',
+  umount2: 'EPERM',
+  chroot: 'EPERM',
+};
