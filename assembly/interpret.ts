@@ -1,0 +1,484 @@
+// The µop interpreter: one loop, one switch.
+import { ExitKind, FaultAccess } from './shared/exit';
+import { Layout } from './shared/layout';
+import { BlockFlag, BlockHeader, Link, Uop } from './shared/uop';
+import { helper } from './interpret-helper';
+import { memory } from './interpret-memory';
+import { scalar } from './interpret-scalar';
+import { simd } from './interpret-simd';
+import { fault, leave, refund } from './leave';
+
+/** Address of the block for a pc, or 0. */
+// @ts-ignore: decorator
+@inline
+export function findBlock(pc: u32): u32 {
+  const entry = ((pc ^ (pc >>> 16)) & Layout.HASH_MASK) << 3;
+  return load<u32>(entry, Layout.BLOCK_HASH) == pc ? load<u32>(entry, Layout.BLOCK_HASH + 4) : 0;
+}
+
+// @ts-ignore: decorator
+@inline
+function slotA(ip: usize): i32 {
+  return load<i32>(load<u16>(ip, 4));
+}
+// @ts-ignore: decorator
+@inline
+function slotB(ip: usize): i32 {
+  return load<i32>(load<u16>(ip, 6));
+}
+// @ts-ignore: decorator
+@inline
+function imm(ip: usize): i32 {
+  return load<i32>(ip, 8);
+}
+// @ts-ignore: decorator
+@inline
+function result(ip: usize, value: i32): void {
+  store<i32>(load<u16>(ip, 2), value);
+}
+// @ts-ignore: decorator
+@inline
+function indexOf(ip: usize): u32 {
+  return load<u32>(load<u16>(ip, 4)) + load<u32>(ip, 8) - Layout.FLOOR;
+}
+/** The Link that a branch follows. */
+// @ts-ignore: decorator
+@inline
+function pick(ip: usize, condition: bool): usize {
+  return select<usize>(ip + 8, ip + 8 + Link.SIZE, condition);
+}
+
+/** Whether the block may run now: it was not too often arrived at, and the budget covers it (and has paid for it). */
+// @ts-ignore: decorator
+@inline
+function enter(block: u32, counts: bool, threshold: i32): bool {
+  if (counts && threshold != 0) {
+    const heat = load<i32>(block, BlockHeader.HEAT) + 1;
+    store<i32>(block, heat, BlockHeader.HEAT);
+    if (heat >= threshold) return leave(ExitKind.Hot, load<u32>(block, BlockHeader.PC));
+  }
+  const cost = load<i32>(block, BlockHeader.INSTRUCTIONS);
+  const budget = load<i32>(Layout.BUDGET);
+  if (budget < cost) return leave(ExitKind.Budget, load<u32>(block, BlockHeader.PC));
+  store<i32>(Layout.BUDGET, budget - cost);
+  store<u32>(Layout.CURRENT_BLOCK, block);
+  return true;
+}
+
+/** Whether the guest's bytes at the block's pc are still those in the VERIFY µop at `ip`. */
+function unchanged(ip: usize): bool {
+  const length = <u32>load<u16>(ip, 2);
+  const index = load<u32>(load<u32>(Layout.CURRENT_BLOCK), BlockHeader.PC) - Layout.FLOOR;
+  let i: u32 = 0;
+  for (; i + 8 <= length; i += 8) if (load<u64>(ip + i, 4) != load<u64>(index + i, Layout.WINDOW)) return false;
+  for (; i < length; i++) if (load<u8>(ip + i, 4) != load<u8>(index + i, Layout.WINDOW)) return false;
+  return true;
+}
+
+/**
+ * Runs a block and those that it leads to, until something other than a block is next: then true, with that pc in
+ * the header, or guest code was left: false. `counts`: arriving at the first block counts as heat. `once`: only this block;
+ * then false with ExitKind.None.
+ */
+export function interpret(first: u32, counts: bool, once: bool): bool {
+  const limit = load<u32>(Layout.TOP) - Layout.FLOOR;
+  const threshold = load<i32>(Layout.HOT_THRESHOLD);
+  if (!enter(first, counts, threshold)) return false;
+  let ip: usize = first + BlockHeader.SIZE;
+  let link: usize = 0;
+  let pc: u32 = 0;
+  while (true) {
+    const number = <i32>load<u16>(ip);
+    switch (number) {
+      case Uop.I32_ADD:
+        result(ip, slotA(ip) + slotB(ip));
+        ip += 8;
+        continue;
+      case Uop.I32_SUB:
+        result(ip, slotA(ip) - slotB(ip));
+        ip += 8;
+        continue;
+      case Uop.I32_MUL:
+        result(ip, slotA(ip) * slotB(ip));
+        ip += 8;
+        continue;
+      case Uop.I32_DIV_S:
+        result(ip, slotA(ip) / slotB(ip));
+        ip += 8;
+        continue;
+      case Uop.I32_DIV_U:
+        result(ip, u32(slotA(ip)) / u32(slotB(ip)));
+        ip += 8;
+        continue;
+      case Uop.I32_REM_S:
+        result(ip, slotA(ip) % slotB(ip));
+        ip += 8;
+        continue;
+      case Uop.I32_REM_U:
+        result(ip, u32(slotA(ip)) % u32(slotB(ip)));
+        ip += 8;
+        continue;
+      case Uop.I32_AND:
+        result(ip, slotA(ip) & slotB(ip));
+        ip += 8;
+        continue;
+      case Uop.I32_OR:
+        result(ip, slotA(ip) | slotB(ip));
+        ip += 8;
+        continue;
+      case Uop.I32_XOR:
+        result(ip, slotA(ip) ^ slotB(ip));
+        ip += 8;
+        continue;
+      case Uop.I32_SHL:
+        result(ip, slotA(ip) << slotB(ip));
+        ip += 8;
+        continue;
+      case Uop.I32_SHR_S:
+        result(ip, slotA(ip) >> slotB(ip));
+        ip += 8;
+        continue;
+      case Uop.I32_SHR_U:
+        result(ip, slotA(ip) >>> slotB(ip));
+        ip += 8;
+        continue;
+      case Uop.I32_ROTL:
+        result(ip, rotl(slotA(ip), slotB(ip)));
+        ip += 8;
+        continue;
+      case Uop.I32_ROTR:
+        result(ip, rotr(slotA(ip), slotB(ip)));
+        ip += 8;
+        continue;
+      case Uop.I32_EQ:
+        result(ip, i32(slotA(ip) == slotB(ip)));
+        ip += 8;
+        continue;
+      case Uop.I32_NE:
+        result(ip, i32(slotA(ip) != slotB(ip)));
+        ip += 8;
+        continue;
+      case Uop.I32_LT_S:
+        result(ip, i32(slotA(ip) < slotB(ip)));
+        ip += 8;
+        continue;
+      case Uop.I32_LT_U:
+        result(ip, i32(u32(slotA(ip)) < u32(slotB(ip))));
+        ip += 8;
+        continue;
+      case Uop.I32_LE_S:
+        result(ip, i32(slotA(ip) <= slotB(ip)));
+        ip += 8;
+        continue;
+      case Uop.I32_LE_U:
+        result(ip, i32(u32(slotA(ip)) <= u32(slotB(ip))));
+        ip += 8;
+        continue;
+      case Uop.I32_CLZ:
+        result(ip, clz(slotA(ip)));
+        ip += 8;
+        continue;
+      case Uop.I32_CTZ:
+        result(ip, ctz(slotA(ip)));
+        ip += 8;
+        continue;
+      case Uop.I32_POPCNT:
+        result(ip, popcnt(slotA(ip)));
+        ip += 8;
+        continue;
+      case Uop.I32_EXTEND8_S:
+        result(ip, <i32>load<i8>(load<u16>(ip, 4)));
+        ip += 8;
+        continue;
+      case Uop.I32_EXTEND16_S:
+        result(ip, <i32>load<i16>(load<u16>(ip, 4)));
+        ip += 8;
+        continue;
+      case Uop.I32_EQZ:
+        result(ip, i32(slotA(ip) == 0));
+        ip += 8;
+        continue;
+      case Uop.I32_ADD_IMM:
+        result(ip, slotA(ip) + imm(ip));
+        ip += 12;
+        continue;
+      case Uop.I32_AND_IMM:
+        result(ip, slotA(ip) & imm(ip));
+        ip += 12;
+        continue;
+      case Uop.I32_OR_IMM:
+        result(ip, slotA(ip) | imm(ip));
+        ip += 12;
+        continue;
+      case Uop.I32_XOR_IMM:
+        result(ip, slotA(ip) ^ imm(ip));
+        ip += 12;
+        continue;
+      case Uop.I32_SHL_IMM:
+        result(ip, slotA(ip) << imm(ip));
+        ip += 12;
+        continue;
+      case Uop.I32_SHR_S_IMM:
+        result(ip, slotA(ip) >> imm(ip));
+        ip += 12;
+        continue;
+      case Uop.I32_SHR_U_IMM:
+        result(ip, slotA(ip) >>> imm(ip));
+        ip += 12;
+        continue;
+      case Uop.I32_EQ_IMM:
+        result(ip, i32(slotA(ip) == imm(ip)));
+        ip += 12;
+        continue;
+      case Uop.I32_NE_IMM:
+        result(ip, i32(slotA(ip) != imm(ip)));
+        ip += 12;
+        continue;
+      case Uop.I32_LT_S_IMM:
+        result(ip, i32(slotA(ip) < imm(ip)));
+        ip += 12;
+        continue;
+      case Uop.I32_LT_U_IMM:
+        result(ip, i32(u32(slotA(ip)) < u32(imm(ip))));
+        ip += 12;
+        continue;
+      case Uop.MOVE32:
+        store<i32>(load<u16>(ip, 2), load<i32>(load<u16>(ip, 4)));
+        ip += 8;
+        continue;
+      case Uop.MOVE64:
+        store<i64>(load<u16>(ip, 2), load<i64>(load<u16>(ip, 4)));
+        ip += 8;
+        continue;
+      case Uop.MOVE128:
+        store<v128>(load<u16>(ip, 2), load<v128>(load<u16>(ip, 4)));
+        ip += 8;
+        continue;
+      case Uop.CONST32:
+        store<i32>(load<u16>(ip, 2), load<i32>(ip, 4));
+        ip += 8;
+        continue;
+      case Uop.CONST64:
+        store<i64>(load<u16>(ip, 2), load<i64>(ip, 4));
+        ip += 12;
+        continue;
+      case Uop.CONST128:
+        store<v128>(load<u16>(ip, 2), load<v128>(ip, 4));
+        ip += 20;
+        continue;
+      case Uop.SELECT32: {
+        const from = load<i32>(load<u16>(ip, 4)) ? load<u16>(ip, 6) : load<u16>(ip, 8);
+        store<i32>(load<u16>(ip, 2), load<i32>(from));
+        ip += 12;
+        continue;
+      }
+      case Uop.SELECT64: {
+        const from = load<i32>(load<u16>(ip, 4)) ? load<u16>(ip, 6) : load<u16>(ip, 8);
+        store<i64>(load<u16>(ip, 2), load<i64>(from));
+        ip += 12;
+        continue;
+      }
+      case Uop.SELECT128: {
+        const from = load<i32>(load<u16>(ip, 4)) ? load<u16>(ip, 6) : load<u16>(ip, 8);
+        store<v128>(load<u16>(ip, 2), load<v128>(from));
+        ip += 12;
+        continue;
+      }
+      case Uop.LOAD8_S: {
+        const index = indexOf(ip);
+        if (index > limit - 1) return fault(ip, index, FaultAccess.Read);
+        store<i32>(load<u16>(ip, 2), load<i8>(index, Layout.WINDOW));
+        ip += 12;
+        continue;
+      }
+      case Uop.LOAD8_U: {
+        const index = indexOf(ip);
+        if (index > limit - 1) return fault(ip, index, FaultAccess.Read);
+        store<i32>(load<u16>(ip, 2), load<u8>(index, Layout.WINDOW));
+        ip += 12;
+        continue;
+      }
+      case Uop.LOAD16_S: {
+        const index = indexOf(ip);
+        if (index > limit - 2) return fault(ip, index, FaultAccess.Read);
+        store<i32>(load<u16>(ip, 2), load<i16>(index, Layout.WINDOW));
+        ip += 12;
+        continue;
+      }
+      case Uop.LOAD16_U: {
+        const index = indexOf(ip);
+        if (index > limit - 2) return fault(ip, index, FaultAccess.Read);
+        store<i32>(load<u16>(ip, 2), load<u16>(index, Layout.WINDOW));
+        ip += 12;
+        continue;
+      }
+      case Uop.LOAD32: {
+        const index = indexOf(ip);
+        if (index > limit - 4) return fault(ip, index, FaultAccess.Read);
+        store<i32>(load<u16>(ip, 2), load<i32>(index, Layout.WINDOW));
+        ip += 12;
+        continue;
+      }
+      case Uop.LOAD16_S_BE: {
+        const index = indexOf(ip);
+        if (index > limit - 2) return fault(ip, index, FaultAccess.Read);
+        store<i32>(load<u16>(ip, 2), bswap<i16>(load<i16>(index, Layout.WINDOW)));
+        ip += 12;
+        continue;
+      }
+      case Uop.LOAD16_U_BE: {
+        const index = indexOf(ip);
+        if (index > limit - 2) return fault(ip, index, FaultAccess.Read);
+        store<i32>(load<u16>(ip, 2), bswap<u16>(load<u16>(index, Layout.WINDOW)));
+        ip += 12;
+        continue;
+      }
+      case Uop.LOAD32_BE: {
+        const index = indexOf(ip);
+        if (index > limit - 4) return fault(ip, index, FaultAccess.Read);
+        store<i32>(load<u16>(ip, 2), bswap<i32>(load<i32>(index, Layout.WINDOW)));
+        ip += 12;
+        continue;
+      }
+      case Uop.STORE8: {
+        const index = indexOf(ip);
+        if (index > limit - 1) return fault(ip, index, FaultAccess.Write);
+        store<u8>(index, load<u8>(load<u16>(ip, 2)), Layout.WINDOW);
+        ip += 12;
+        continue;
+      }
+      case Uop.STORE16: {
+        const index = indexOf(ip);
+        if (index > limit - 2) return fault(ip, index, FaultAccess.Write);
+        store<u16>(index, load<u16>(load<u16>(ip, 2)), Layout.WINDOW);
+        ip += 12;
+        continue;
+      }
+      case Uop.STORE32: {
+        const index = indexOf(ip);
+        if (index > limit - 4) return fault(ip, index, FaultAccess.Write);
+        store<i32>(index, load<i32>(load<u16>(ip, 2)), Layout.WINDOW);
+        ip += 12;
+        continue;
+      }
+      case Uop.STORE16_BE: {
+        const index = indexOf(ip);
+        if (index > limit - 2) return fault(ip, index, FaultAccess.Write);
+        store<u16>(index, bswap<u16>(load<u16>(load<u16>(ip, 2))), Layout.WINDOW);
+        ip += 12;
+        continue;
+      }
+      case Uop.STORE32_BE: {
+        const index = indexOf(ip);
+        if (index > limit - 4) return fault(ip, index, FaultAccess.Write);
+        store<i32>(index, bswap<i32>(load<i32>(load<u16>(ip, 2))), Layout.WINDOW);
+        ip += 12;
+        continue;
+      }
+      case Uop.STORE32_IMM: {
+        const index = indexOf(ip);
+        if (index > limit - 4) return fault(ip, index, FaultAccess.Write);
+        store<i32>(index, load<i32>(ip, 12), Layout.WINDOW);
+        ip += 16;
+        continue;
+      }
+      case Uop.EXIT_IF:
+        if (load<i32>(load<u16>(ip, 2))) {
+          const kind = <ExitKind>load<u16>(ip, 4);
+          // a helper that found the fault has described it
+          if (kind != ExitKind.MemoryFault) {
+            store<u32>(Layout.EXIT_ARG0, load<u32>(ip, 12));
+            store<u32>(Layout.EXIT_ARG1, 0);
+          }
+          refund(load<u16>(ip, 6));
+          return leave(kind, load<u32>(ip, 8));
+        }
+        ip += 16;
+        continue;
+      case Uop.GOTO:
+        link = ip + 4;
+        break;
+      case Uop.BRANCH_NZ:
+        link = pick(ip, load<i32>(load<u16>(ip, 2)) != 0);
+        break;
+      case Uop.BRANCH_Z:
+        link = pick(ip, load<i32>(load<u16>(ip, 2)) == 0);
+        break;
+      case Uop.BRANCH_EQ:
+        link = pick(ip, load<i32>(load<u16>(ip, 2)) == slotA(ip));
+        break;
+      case Uop.BRANCH_NE:
+        link = pick(ip, load<i32>(load<u16>(ip, 2)) != slotA(ip));
+        break;
+      case Uop.BRANCH_LT_S:
+        link = pick(ip, load<i32>(load<u16>(ip, 2)) < slotA(ip));
+        break;
+      case Uop.BRANCH_LT_U:
+        link = pick(ip, u32(load<i32>(load<u16>(ip, 2))) < u32(slotA(ip)));
+        break;
+      case Uop.BRANCH_LE_S:
+        link = pick(ip, load<i32>(load<u16>(ip, 2)) <= slotA(ip));
+        break;
+      case Uop.BRANCH_LE_U:
+        link = pick(ip, u32(load<i32>(load<u16>(ip, 2))) <= u32(slotA(ip)));
+        break;
+      case Uop.JUMP:
+        link = 0;
+        pc = load<u32>(load<u16>(ip, 2));
+        break;
+      case Uop.EXIT:
+        store<u32>(Layout.EXIT_ARG0, load<u32>(ip, 8));
+        store<u32>(Layout.EXIT_ARG1, load<u32>(ip, 12));
+        store<u32>(Layout.EXIT_ARG2, load<u32>(ip, 16));
+        return leave(<ExitKind>load<u16>(ip, 2), load<u32>(ip, 4));
+      case Uop.VERIFY:
+        if (!unchanged(ip)) {
+          const stale = load<u32>(Layout.CURRENT_BLOCK);
+          refund(load<u32>(stale, BlockHeader.INSTRUCTIONS));
+          return leave(ExitKind.Stale, load<u32>(stale, BlockHeader.PC));
+        }
+        ip += 4 + ((load<u16>(ip, 2) + 3) & ~3);
+        continue;
+      default:
+        if (number < Uop.MEMORY) {
+          ip = scalar(number, ip);
+        } else if (number < Uop.HELPER) {
+          ip = memory(number, ip, limit);
+          if (!ip) return false;
+        } else if (number < Uop.SIMD) {
+          ip = helper(number, ip);
+        } else {
+          ip = simd(number, ip);
+        }
+        continue;
+    }
+
+    // a terminator: on to the next block
+    if (once) return leave(ExitKind.None, link ? load<u32>(link, Link.PC) : pc);
+    let block: u32 = 0;
+    let heats = true;
+    if (link) {
+      block = load<u32>(link, Link.BLOCK);
+      heats = load<u8>(link, Link.COUNTS) != 0;
+      if (!block) {
+        pc = load<u32>(link, Link.PC);
+        block = findBlock(pc);
+        store<u32>(link, block, Link.BLOCK);
+      }
+    } else {
+      block = findBlock(pc);
+    }
+    if (!block) {
+      store<u32>(Layout.PC, pc);
+      return true;
+    }
+    const flags = load<u32>(block, BlockHeader.FLAGS);
+    if (flags) {
+      if (link && flags & BlockFlag.STALE) store<u32>(link, 0, Link.BLOCK);
+      store<u32>(Layout.PC, load<u32>(block, BlockHeader.PC));
+      return true;
+    }
+    if (!enter(block, heats, threshold)) return false;
+    ip = block + BlockHeader.SIZE;
+  }
+}

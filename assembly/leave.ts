@@ -1,0 +1,33 @@
+// Leaving a block: where the guest stands and what it has paid.
+import { ExitKind, FaultAccess } from './shared/exit';
+import { Layout } from './shared/layout';
+import { BlockHeader } from './shared/uop';
+import { firstFault } from './memory';
+
+// @ts-ignore: decorator
+@inline
+export function leave(kind: ExitKind, pc: u32): bool {
+  store<u32>(Layout.EXIT_KIND, kind);
+  store<u32>(Layout.PC, pc);
+  return false;
+}
+
+/** Gives back what instructions cost that were not completed. */
+// @ts-ignore: decorator
+@inline
+export function refund(instructions: u32): void {
+  store<u32>(Layout.BUDGET, load<u32>(Layout.BUDGET) + instructions);
+}
+
+/** Leaves with the memory fault of the µop at `ip`, whose access begins at `index` of the window. */
+export function fault(ip: usize, index: u32, access: FaultAccess): bool {
+  store<u32>(Layout.EXIT_ARG0, firstFault(index + Layout.FLOOR, access));
+  store<u32>(Layout.EXIT_ARG1, access);
+  const block = load<u32>(Layout.CURRENT_BLOCK);
+  const table = load<u32>(block, BlockHeader.TABLE);
+  const count = load<u32>(block, BlockHeader.INSTRUCTIONS);
+  let k = count - 1;
+  while (k > 0 && load<u32>(table + (k << 3)) > <u32>ip) k--;
+  refund(count - k);
+  return leave(ExitKind.MemoryFault, load<u32>(table + (k << 3), 4));
+}

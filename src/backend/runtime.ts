@@ -1,0 +1,76 @@
+import { BlockFlag, BlockHeader } from '../../assembly/shared/uop.ts';
+import { Layout } from '../../assembly/shared/layout.ts';
+import type { Helper } from '../isa/isa.ts';
+import type { GuestMemory } from '../vcpu/guest-memory.ts';
+
+/** The AssemblyScript runtime over one guest's memory, and what the lowering of blocks keeps between them. */
+export interface Runtime {
+  /** Runs guest code from the header's PC on until EXIT_KIND says why it stopped. */
+  readonly run: () => void;
+  /** Runs the block with this µop address once; afterwards EXIT_KIND is None if nothing stopped it. */
+  readonly runBlock: (address: number) => void;
+  /** Functions that generated code calls: helpers, then whatever its owner adds by `grow`. Entry 0 is empty. */
+  readonly table: WebAssembly.Table;
+  readonly exports: Readonly<Record<string, CallableFunction>>;
+  /** The memory up to UOPS_END, as words and as bytes. */
+  readonly words: Int32Array;
+  readonly bytes: Uint8Array;
+  /** 32-bit constants that have a slot, with its address. */
+  readonly constants: Map<number, number>;
+  /** Index in the table of a helper; throws if the runtime does not export it. */
+  helperIndex(helper: Helper): number;
+  /** The block at this µop address must not be entered again. */
+  markStale(address: number): void;
+  /** Whether arriving at the block goes through the dispatcher, because there is a region at its pc. */
+  markRegion(address: number, present: boolean): void;
+  /** The block will not be hot again soon. */
+  coolDown(address: number): void;
+}
+
+const COLD = -0x40000000;
+
+/** Instantiates build/runtime.wasm (given as bytes or compiled) over a guest's memory. */
+export function createRuntime(code: WebAssembly.Module | Uint8Array<ArrayBuffer>, memory: GuestMemory): Runtime {
+  const module = code instanceof WebAssembly.Module ? code : new WebAssembly.Module(code);
+  const table = new WebAssembly.Table({ element: 'anyfunc', initial: 1 });
+  const env = {
+    memory: memory.memory,
+    table,
+    abort: () => {
+      throw new Error('the runtime aborted');
+    },
+  };
+  const exports = new WebAssembly.Instance(module, { env }).exports as Record<string, CallableFunction>;
+  const { buffer } = memory.memory;
+  const words = new Int32Array(buffer, 0, Layout.UOPS_END / 4);
+  const helpers = new Map<string, number>();
+  const flag = (address: number, bit: BlockFlag, on: boolean): void => {
+    const i = (address + BlockHeader.FLAGS) >>> 2;
+    words[i] = on ? words[i] | bit : words[i] & ~bit;
+  };
+  return {
+    run: exports.run as () => void,
+    runBlock: exports.runBlock as (address: number) => void,
+    table,
+    exports,
+    words,
+    bytes: new Uint8Array(buffer, 0, Layout.UOPS_END),
+    constants: new Map(),
+    helperIndex(helper) {
+      let index = helpers.get(helper.name);
+      if (index === undefined) {
+        const f = exports[helper.name];
+        if (typeof f !== 'function') throw new Error(`the runtime exports no helper ${helper.name}`);
+        index = table.grow(1);
+        table.set(index, f);
+        helpers.set(helper.name, index);
+      }
+      return index;
+    },
+    markStale: (address) => flag(address, BlockFlag.STALE, true),
+    markRegion: (address, present) => flag(address, BlockFlag.HAS_REGION, present),
+    coolDown: (address) => {
+      words[(address + BlockHeader.HEAT) >>> 2] = COLD;
+    },
+  };
+}
