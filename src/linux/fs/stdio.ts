@@ -68,10 +68,10 @@ function inputStream(stdin: Stdin, queue: WaitQueue): Stream {
   let pending = false;
 
   /** Asks for more; true if there is an answer already. */
-  const fill = (): boolean => {
+  const fill = (max: number): boolean => {
     if (chunk.length > 0 || ended || failure) return true;
     if (pending) return false;
-    const result = stdin.read(CHUNK);
+    const result = stdin.read(max);
     const take = (bytes: Uint8Array | null) => {
       if (bytes === null) ended = true;
       else chunk = bytes;
@@ -95,7 +95,7 @@ function inputStream(stdin: Stdin, queue: WaitQueue): Stream {
   return {
     read(into) {
       if (into.length === 0) return 0;
-      if (!fill()) return WOULD_BLOCK;
+      if (!fill(into.length)) return WOULD_BLOCK;
       if (failure) {
         const error = failure;
         failure = undefined;
@@ -114,10 +114,10 @@ function inputStream(stdin: Stdin, queue: WaitQueue): Stream {
     write: () => fail('EBADF'),
     poll(interest) {
       // Input is asked for only if the guest waits for it: what is read here is lost to whoever reads after the guest.
-      if (!(interest & (Poll.In | Poll.ReadNormal)) || !fill()) return 0;
+      if (!(interest & (Poll.In | Poll.ReadNormal)) || !fill(CHUNK)) return 0;
       return Poll.In | Poll.ReadNormal | (ended && !stdin.tty ? Poll.HangUp : 0);
     },
-    available: () => (fill() ? chunk.length : 0),
+    available: () => (fill(CHUNK) ? chunk.length : 0),
     flush: () => Promise.resolve(),
   };
 }
