@@ -1,6 +1,8 @@
+import { ExitKind } from '../../assembly/shared/exit.ts';
 import type { Builder } from '../../src/ir/builder.ts';
 import type { Value } from '../../src/ir/block.ts';
 import { op, Type } from '../../src/ir/ops.ts';
+import { Vector } from './abi.ts';
 import { Kind, type Row } from './row.ts';
 import { X86 } from './state.ts';
 
@@ -40,6 +42,8 @@ export interface Insn {
   /** Added to a memory operand's ESP base: POP computes its address after it has incremented ESP. */
   espBias: number;
 }
+
+const CS = 1;
 
 const LOAD8 = op('i32.load8_u');
 const LOAD8S = op('i32.load8_s');
@@ -182,6 +186,11 @@ export function readSigned(b: Builder, i: Insn, n: number): Value {
   return signExtend(b, read(b, i, n), size);
 }
 
+/** Call before a store to the memory operand: a code segment cannot be written (#GP). */
+export function checkWritable(b: Builder, i: Insn): void {
+  if (i.segment === CS) b.exitIf(b.i32(1), ExitKind.Exception, Vector.GP);
+}
+
 /** Writes the low bytes of `value` to operand `n`, a general register or memory. See `setRegister` for `zeroExtended`. */
 export function write(b: Builder, i: Insn, n: number, value: Value, zeroExtended = false): void {
   const operand = i.row.operands[n];
@@ -189,13 +198,17 @@ export function write(b: Builder, i: Insn, n: number, value: Value, zeroExtended
   switch (operand.kind) {
     case Kind.E:
       if (i.mod === 3) setRegister(b, i.rm, size, value, zeroExtended);
-      else store(b, address(b, i), size, value);
+      else {
+        checkWritable(b, i);
+        store(b, address(b, i), size, value);
+      }
       return;
     case Kind.R:
       setRegister(b, i.rm, size, value, zeroExtended);
       return;
     case Kind.M:
     case Kind.O:
+      checkWritable(b, i);
       store(b, address(b, i), size, value);
       return;
     case Kind.G:

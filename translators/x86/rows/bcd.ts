@@ -13,17 +13,18 @@ const REM_U = op('i32.rem_u');
 const AL = 0;
 const AH = 4;
 
-/** CF and AF as given (0 or 1), OF clear (undefined in the SDM), SF ZF PF of a byte. */
-function setFlags(b: Builder, carry: Value, adjust: Value, result: Value): void {
+/** CF and AF as given (0 or 1); SF, ZF and PF of a zero-extended result. */
+function setFlags(b: Builder, carry: Value, adjust: Value, overflow: Value, result: Value, size: number): void {
   b.set(X86.CF, carry);
   b.set(X86.AF_RESULT, b.shl(adjust, b.i32(4)));
-  b.set(X86.OF_RESULT, b.i32(0));
-  setResultFlags(b, result, 1);
+  b.set(X86.OF_RESULT, overflow);
+  setResultFlags(b, result, size);
 }
 
 /** Whether the low digit needs adjustment. */
 const lowDigit = (b: Builder, al: Value): Value => b.or(b.gtU(b.and(al, b.i32(15)), b.i32(9)), adjustFlag(b));
 
+/** OF is undefined; AMD Zen gives that of adding or subtracting the correction. */
 const decimal =
   (subtract: boolean): Meaning =>
   (b) => {
@@ -33,10 +34,13 @@ const decimal =
     const correction = b.add(b.mul(low, b.i32(6)), b.mul(high, b.i32(0x60)));
     const result = b.and(subtract ? b.sub(al, correction) : b.add(al, correction), b.i32(0xff));
     setRegister(b, AL, 1, result, true);
-    setFlags(b, subtract ? b.or(high, b.and(low, b.ltU(al, b.i32(6)))) : high, low, result);
+    const carry = subtract ? b.or(high, b.and(low, b.ltU(al, b.i32(6)))) : high;
+    const changed = b.xor(al, result);
+    const overflow = b.and(changed, subtract ? b.xor(al, correction) : b.xor(correction, result));
+    setFlags(b, carry, low, b.shl(overflow, b.i32(24)), result, 1);
   };
 
-/** SF, ZF and PF are undefined; AMD Zen gives those of AL before its high digit is cleared. */
+/** OF, SF, ZF and PF are undefined; AMD Zen gives those of AX before AL's high digit is cleared. */
 const ascii =
   (subtract: boolean): Meaning =>
   (b) => {
@@ -46,7 +50,8 @@ const ascii =
     const ax = register(b, 0, 2);
     const result = subtract ? b.sub(ax, change) : b.add(ax, change);
     setRegister(b, 0, 2, b.and(result, b.i32(0xff0f)), true);
-    setFlags(b, adjust, adjust, b.and(result, b.i32(0xff)));
+    const overflow = b.and(b.xor(ax, result), subtract ? b.xor(ax, change) : b.xor(change, result));
+    setFlags(b, adjust, adjust, b.shl(overflow, b.i32(16)), b.and(result, b.i32(0xffff)), 2);
   };
 
 const aam: Meaning = (b, i) => {

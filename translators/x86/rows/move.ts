@@ -1,6 +1,18 @@
 import { op, Type } from '../../../src/ir/ops.ts';
 import { condition, setZero } from '../flags.ts';
-import { address, effectiveAddress, load, read, readSigned, register, segmentBase, setRegister, store, write } from '../operands.ts';
+import {
+  address,
+  checkWritable,
+  effectiveAddress,
+  load,
+  read,
+  readSigned,
+  register,
+  segmentBase,
+  setRegister,
+  store,
+  write,
+} from '../operands.ts';
 import { group, type Meaning, type Row, row } from '../row.ts';
 import { X86 } from '../state.ts';
 
@@ -28,7 +40,10 @@ const xchg: Meaning = (b, i) => {
 const movFromSegment: Meaning = (b, i) => {
   const selector = read(b, i, 1);
   if (i.mod === 3) setRegister(b, i.rm, i.operandSize, selector, true);
-  else store(b, address(b, i), 2, selector);
+  else {
+    checkWritable(b, i);
+    store(b, address(b, i), 2, selector);
+  }
 };
 
 const lea: Meaning = (b, i) => write(b, i, 0, effectiveAddress(b, i));
@@ -57,6 +72,7 @@ const cmpxchg8b: Meaning = (b, i) => {
   const old = b.load(I64_LOAD, at);
   const expected = pair(X86.EDX, X86.EAX);
   const different = b.emit(I64_NE, old, expected);
+  checkWritable(b, i);
   b.store(I64_STORE, at, b.select(different, old, pair(X86.ECX, X86.EBX)));
   b.set(X86.EAX, b.emit(I64_WRAP, old));
   b.set(X86.EDX, b.emit(I64_WRAP, b.emit(I64_SHR_U, old, b.i64(32, 0))));

@@ -152,7 +152,7 @@ const double =
       carry = b.shrU(value, below(b, count));
     }
     if (size === 2) carry = b.select(b.gtU(count, b.i32(16)), b.i32(0), carry);
-    const overflow = left ? b.xor(result, toTop(b, carry, size)) : topTwo(b, result);
+    const overflow = left ? b.xor(b.shl(value, count), toTop(b, carry, size)) : topTwo(b, result);
     finish(b, i, size, count, { result, carry, overflow, arithmetic: true }, value);
   };
 
