@@ -3,6 +3,7 @@ import { Layout } from '../shared/layout';
 import { X86 } from '../../translators/x86/state';
 import { clearFlags, controlWord, dropFlags, EXPONENT, Fsw, INTEGER_BIT, QUIET_BIT, raise, raised, resultSe, resultSig, SIGN } from './float80';
 
+const FCW: usize = Layout.STATE + X86.FCW;
 const FSW: usize = Layout.STATE + X86.FSW;
 const FTW: usize = Layout.STATE + X86.FTW;
 const FTOP: usize = Layout.STATE + X86.FTOP;
@@ -127,4 +128,12 @@ export function push(sig: u64, se: u32): void {
 export function settleQuiet(): void {
   clearFlags();
   settle(Fsw.C1);
+}
+
+/** Sets the control word; whether an exception is pending follows from the new masks. */
+export function setControl(value: u32): void {
+  const control = (value & 0x1f7f) | 0x40;
+  store<u32>(FCW, control);
+  const status = load<u32>(FSW) & ~(Fsw.ES | Fsw.B);
+  store<u32>(FSW, (status & Fsw.EXCEPTIONS & ~control) != 0 ? status | Fsw.ES | Fsw.B : status);
 }

@@ -348,7 +348,9 @@ export class Builder {
     const number = this.helperNumbers.get(name);
     if (number === undefined) throw new Error(`the ISA has no helper ${name}`);
     const v = this.push(HELPER, number, args[0] ?? 0, args[1] ?? 0, args[2] ?? 0);
-    if (this.helpers[number].state) this.forgetState();
+    const { state, range } = this.helpers[number];
+    if (range) this.known.fill(-1, range[0] >>> 2, range[1] >>> 2);
+    else if (state) this.forgetState();
     return v;
   }
 

@@ -27,6 +27,8 @@ export interface Helper {
   readonly result: Type;
   /** Reads or writes guest state in memory: locals are written back before and read again after. */
   readonly state: boolean;
+  /** With `state`: it touches only these bytes of it, which hold no local register. Locals then stay where they are. */
+  readonly range?: readonly [from: number, to: number];
   /** Has no effect and reads only its arguments; unused calls may go. Excludes `state`. */
   readonly pure: boolean;
 }

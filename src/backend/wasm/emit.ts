@@ -17,7 +17,7 @@ import {
   WASM_TYPES,
 } from './expressions.ts';
 import { OUTSIDE, type Region } from './region.ts';
-import { has, type SlotPlan, type SlotSet, type Slots, STATE_ACCESS } from './slots.ts';
+import { has, isBarrier, type SlotPlan, type SlotSet, type Slots, STATE_ACCESS } from './slots.ts';
 
 const HELPER = op('helper');
 const EXIT_IF = op('exit.if');
@@ -270,7 +270,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
         out.push(m.if(value(block.a[v]), m.block(null, [...spill(plan.spillAt[i].get(v)!), storeBudget(done), ...leave(kind, pc, args)])));
         continue;
       }
-      if (number === HELPER && block.helpers[block.a[v]].state) {
+      if (isBarrier(block, v)) {
         // an operand that is a register keeps its value in the local; memory is written first
         out.push(...spill(plan.spillAt[i].get(v)!), storeBudget(done), header(Layout.PC, i32(pc)));
         if (block.typeOf(v) === Type.None) out.push(compute(v));

@@ -79,11 +79,16 @@ export interface Purposes {
   readonly leavesAtEntry: (block: Block) => boolean;
 }
 
+/** A helper that sees local registers in memory. */
+export const isBarrier = (block: Block, v: number): boolean => {
+  if (block.op[v] !== HELPER) return false;
+  const helper = block.helpers[block.a[v]];
+  return helper.state && !helper.range;
+};
 const isSpillPoint = (block: Block, v: number, precise: boolean): boolean => {
   const number = block.op[v];
-  return number === EXIT_IF || (precise && OPS[number].memory !== undefined) || (number === HELPER && block.helpers[block.a[v]].state);
+  return number === EXIT_IF || (precise && OPS[number].memory !== undefined) || isBarrier(block, v);
 };
-const isBarrier = (block: Block, v: number): boolean => block.op[v] === HELPER && block.helpers[block.a[v]].state;
 
 /**
  * Solves two problems over the region: which slots may be dirty (forward), and which must hold a value (backward), where

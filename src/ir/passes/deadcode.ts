@@ -43,7 +43,7 @@ export function deadcode(block: Block, options: DeadcodeOptions): Block {
     } else if (opcode === HELPER) {
       const helper = block.helpers[block.a[v]];
       live ||= !helper.pure;
-      if (live && helper.state) dead.fill(0);
+      if (live && helper.state) dead.fill(0, (helper.range?.[0] ?? 0) >>> 2, helper.range ? helper.range[1] >>> 2 : GRANULES);
     } else if (opcode === EXIT_IF) {
       live = true;
       dead.fill(0);
