@@ -11,7 +11,9 @@ function sources(): string[] {
   const assembly = readdirSync(join(ROOT, 'assembly'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
     .map((name) => join('assembly', name));
-  const shared = readdirSync(join(ROOT, 'translators')).map((isa) => join('translators', isa, 'state.ts'));
+  const shared = readdirSync(join(ROOT, 'translators')).flatMap((isa) =>
+    ['state.ts', 'features.ts', 'segments.ts'].map((name) => join('translators', isa, name)),
+  );
   return [...assembly, ...shared, 'asconfig.json'].map((name) => join(ROOT, name)).filter((path) => existsSync(path));
 }
 
