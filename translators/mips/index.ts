@@ -1,0 +1,52 @@
+import { Type } from '../../src/ir/ops.ts';
+import type { Helper, Isa, Register } from '../../src/isa/isa.ts';
+import { makeDisassemble, makeLift } from './lift.ts';
+import { GPR_NAMES } from './row.ts';
+import { ROWS } from './rows.ts';
+import { Mips } from './state.ts';
+
+const word = (name: string, offset: number, visible = true): Register => ({ name, offset, type: Type.I32, local: true, visible });
+
+const registers: readonly Register[] = [
+  ...GPR_NAMES.slice(1).map((name, i) => word(name, Mips.GPR + 4 * (i + 1))),
+  word('hi', Mips.HI),
+  word('lo', Mips.LO),
+  word('fcsr', Mips.FCSR),
+  word('userlocal', Mips.USER_LOCAL),
+  word('llbit', Mips.LLBIT, false),
+  word('lladdr', Mips.LLADDR, false),
+  // accessed as words, singles and doubles, so never in locals
+  ...Array.from(
+    { length: 32 },
+    (_, i): Register => ({ name: `f${i}`, offset: Mips.FPR + 4 * i, type: Type.I32, local: false, visible: true }),
+  ),
+];
+
+const helpers: readonly Helper[] = [
+  // (address, bytes): records what SYNCI declared changed
+  { name: 'mipsSynci', params: [Type.I32, Type.I32], result: Type.None, state: false, pure: false },
+  // what RDHWR CC reads
+  { name: 'mipsCycles', params: [], result: Type.I32, state: false, pure: false },
+];
+
+const makeIsa = (name: string, endian: 'big' | 'little'): Isa => ({
+  name,
+  endian,
+  registers,
+  stateSize: Mips.SIZE,
+  helpers,
+  coherentCode: false,
+  lift: makeLift(endian === 'big'),
+  disassemble: makeDisassemble(endian === 'big'),
+  reset(state) {
+    for (let offset = 0; offset < Mips.SIZE; offset += 4) state.setInt32(offset, 0, true);
+  },
+});
+
+/** MIPS32 release 2, user mode, big-endian. */
+export const mips: Isa = makeIsa('mips', 'big');
+/** MIPS32 release 2, user mode, little-endian. */
+export const mipsel: Isa = makeIsa('mipsel', 'little');
+
+/** The implemented instructions, in the order of the rows: assembly text and group. */
+export const instructions: readonly { readonly text: string; readonly group: string }[] = ROWS.map(({ text, group }) => ({ text, group }));

@@ -1,0 +1,135 @@
+import { ExitKind } from '../../assembly/shared/exit.ts';
+import type { Value } from '../../src/ir/block.ts';
+import type { Builder } from '../../src/ir/builder.ts';
+import { disassembleRow, type Extract, extractor, makeDecoder } from '../../src/isa/bits.ts';
+import type { Code } from '../../src/isa/code.ts';
+import type { Disassembly } from '../../src/isa/isa.ts';
+import { ExcCode } from './abi.ts';
+import { BRANCH, FIELDS, type MipsRow, type Site } from './row.ts';
+import { CONTINUED } from './rows/system.ts';
+import { ROWS } from './rows.ts';
+
+/** A row with what lifting asks of it. */
+interface Instruction extends MipsRow {
+  readonly extract: Extract;
+  readonly delaySlot: boolean;
+  readonly continued: boolean;
+}
+
+/** The row of an instruction word, or undefined for a reserved one. */
+export const decode = makeDecoder(
+  ROWS.map(
+    (row): Instruction => ({
+      ...row,
+      extract: extractor(row, FIELDS),
+      delaySlot: row.group === BRANCH,
+      continued: row.group === CONTINUED,
+    }),
+  ),
+);
+
+/**
+ * Lifts instructions of one byte order. Bit 0 of a pc is not the guest's: at `pc | 1` stands the delay slot of the branch
+ * at pc, then the branch's target. Taken branches whose slot cannot be part of their block go there.
+ */
+class Lifter implements Site {
+  pc = 0;
+  next = 0;
+  /** The delay slot of the branch at pc, decoded before the branch. */
+  private slotWord = 0;
+  private slot: Instruction | undefined;
+
+  constructor(readonly bigEndian: boolean) {}
+
+  private fetch(code: Code, pc: number): number {
+    return this.bigEndian ? code.i32be(pc) : code.i32le(pc);
+  }
+
+  lift(b: Builder, code: Code, at: number): number {
+    if ((at & 3) === 1) return this.liftSlot(b, code, at - 1);
+    if (at & 3) return this.misaligned(b, at);
+    const word = this.fetch(code, at);
+    const instruction = decode(word);
+    this.pc = at;
+    if (instruction?.delaySlot) {
+      this.slotWord = this.fetch(code, at + 4);
+      this.slot = decode(this.slotWord);
+    }
+    this.next = at + 4;
+    this.execute(b, instruction, word);
+    return instruction?.delaySlot ? at + 8 : at + 4;
+  }
+
+  private misaligned(b: Builder, at: number): number {
+    b.insn(at, 4);
+    b.exit(ExitKind.Exception, at, ExcCode.AdEL, 0);
+    return at + 4;
+  }
+
+  /** The taken way of the branch at `pc`. */
+  private liftSlot(b: Builder, code: Code, pc: number): number {
+    const word = this.fetch(code, pc);
+    const branch = decode(word);
+    const offset = branch?.delaySlot ? branch.extract(word).o : undefined;
+    if (offset === undefined) return this.misaligned(b, pc + 1);
+    const target = (pc + 4 + 4 * offset) >>> 0;
+    this.slotWord = this.fetch(code, pc + 4);
+    this.slot = decode(this.slotWord);
+    this.pc = pc;
+    this.executeSlot(b, target);
+    if (!b.ended) b.goto(target);
+    return pc + 8;
+  }
+
+  private execute(b: Builder, instruction: Instruction | undefined, word: number): void {
+    b.insn(this.pc, 4);
+    if (instruction) instruction.meaning(instruction.extract(word), b, this);
+    else b.exit(ExitKind.Illegal, this.pc);
+  }
+
+  private executeSlot(b: Builder, next: number): void {
+    this.pc = this.pc + 4;
+    this.next = next;
+    // a branch in a delay slot is UNPREDICTABLE
+    this.execute(b, this.slot?.delaySlot ? undefined : this.slot, this.slotWord);
+  }
+
+  branch(b: Builder, condition: Value, offset: number): void {
+    const { pc } = this;
+    const target = (pc + 4 + 4 * offset) >>> 0;
+    const next = (pc + 8) >>> 0;
+    if (b.constantOf(condition) === 0) this.afterSlot(b, () => b.goto(next), next);
+    else if (b.constantOf(condition) !== undefined || target === next) this.afterSlot(b, () => b.goto(target), target);
+    else if (this.slot?.continued) b.branch(condition, pc | 1, pc + 4);
+    else this.afterSlot(b, () => b.branch(condition, target, next));
+  }
+
+  branchLikely(b: Builder, condition: Value, _offset: number): void {
+    b.branch(condition, this.pc | 1, this.pc + 8);
+  }
+
+  afterSlot(b: Builder, end: () => void, target?: number): void {
+    const { pc } = this;
+    if (target === undefined && this.slot?.continued) {
+      // where it goes on is not known here
+      this.slot = undefined;
+    }
+    this.executeSlot(b, target ?? pc + 8);
+    this.pc = pc;
+    if (!b.ended) end();
+  }
+}
+
+export function makeLift(bigEndian: boolean): (b: Builder, code: Code, pc: number) => number {
+  const lifter = new Lifter(bigEndian);
+  return (b, code, pc) => lifter.lift(b, code, pc >>> 0);
+}
+
+export function makeDisassemble(bigEndian: boolean): (code: Code, pc: number) => Disassembly {
+  return (code, pc) => {
+    const word = bigEndian ? code.i32be(pc) : code.i32le(pc);
+    const row = decode(word);
+    const text = row ? disassembleRow(row, row.extract(word), FIELDS, pc >>> 0, word) : `.word 0x${(word >>> 0).toString(16)}`;
+    return { text, length: 4 };
+  };
+}

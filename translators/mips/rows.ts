@@ -1,0 +1,28 @@
+import { checkRows } from '../../src/isa/bits.ts';
+import { FIELDS, type MipsRow } from './row.ts';
+import { arithmetic, multiplyDivide } from './rows/arithmetic.ts';
+import { branches } from './rows/branch.ts';
+import { floatArithmetic, floatConvert, floatMove } from './rows/float.ts';
+import { field, logical, shift } from './rows/logical.ts';
+import { memory } from './rows/memory.ts';
+import { continued, kernel, system, traps } from './rows/system.ts';
+
+/** Every instruction that is implemented. Any other word is a reserved instruction. */
+export const ROWS: readonly MipsRow[] = [
+  ...arithmetic,
+  ...multiplyDivide,
+  ...logical,
+  ...shift,
+  ...field,
+  ...memory,
+  ...branches,
+  ...traps,
+  ...continued,
+  ...system,
+  ...floatMove,
+  ...floatArithmetic,
+  ...floatConvert,
+  ...kernel,
+];
+
+checkRows(ROWS, FIELDS);
