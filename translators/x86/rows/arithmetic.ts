@@ -3,7 +3,7 @@ import type { Value } from '../../../src/ir/block.ts';
 import type { Builder } from '../../../src/ir/builder.ts';
 import { op, Type } from '../../../src/ir/ops.ts';
 import { Vector } from '../abi.ts';
-import { adc, add, dec, inc, isSignOf, type Outcome, rememberSign, sbb, setCarryOverflow, sub } from '../flags.ts';
+import { adc, add, dec, inc, isSignOf, type Outcome, rememberSign, sbb, setCarryOverflow, setResultFlags, sub } from '../flags.ts';
 import { type Insn, inMemory, read, readSigned, register, setRegister, signExtend, sizeOf, write } from '../operands.ts';
 import { group, type Meaning, type Row, row } from '../row.ts';
 import { X86 } from '../state.ts';
@@ -165,12 +165,15 @@ function longDividend(b: Builder): Value {
   return b.emit(I64_OR, high, b.emit(I64_EXTEND_U, b.get(Type.I32, X86.EAX)));
 }
 
+/** SF, ZF, AF and PF are undefined and become what AMD Zen leaves: only AF set. So are CF and OF, which stay. */
 function setQuotient(b: Builder, size: number, quotient: Value, remainder: Value): void {
+  b.set(X86.AF_RESULT, b.i32(0x10));
+  setResultFlags(b, b.i32(1), 4);
   setRegister(b, 0, size, quotient);
   setRegister(b, size === 1 ? 4 : 2, size, remainder);
 }
 
-/** #DE if the divisor is zero or the quotient too large: if the dividend's upper half is not below the divisor. Flags stay. */
+/** #DE if the divisor is zero or the quotient too large: if the dividend's upper half is not below the divisor. */
 const div: Meaning = (b, i) => {
   const size = sizeOf(i, 0);
   const divisor = read(b, i, 0);
@@ -189,7 +192,7 @@ const div: Meaning = (b, i) => {
   }
 };
 
-/** The conditions leave no case in which WebAssembly's own division traps. Flags stay. */
+/** The conditions leave no case in which WebAssembly's own division traps. */
 const idiv: Meaning = (b, i) => {
   const size = sizeOf(i, 0);
   const divisor = readSigned(b, i, 0);
