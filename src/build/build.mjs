@@ -1,0 +1,80 @@
+// Makes build/runtime.wasm (asc) and dist/: ESM bundles split so that the Wasm back end loads only when it is needed,
+// type declarations, and the licences of what was bundled. `--no-types` leaves the declarations out.
+import { execFileSync } from 'node:child_process';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
+process.chdir(root);
+
+const bin = (name) => join(root, 'node_modules/.bin', name);
+const step = async (name, work) => {
+  const start = performance.now();
+  await work();
+  console.log(`${name}: ${Math.round(performance.now() - start)} ms`);
+};
+
+await step('runtime.wasm', () => {
+  mkdirSync('build', { recursive: true });
+  execFileSync(bin('asc'), ['--config', 'asconfig.json'], { stdio: 'inherit' });
+});
+
+/** All files lie side by side in dist/, so that each finds runtime.wasm beside itself. */
+const common = {
+  outdir: 'dist',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  external: ['binaryen', 'wabt'],
+  minifyWhitespace: true,
+  minifySyntax: true,
+  legalComments: 'none',
+  metafile: true,
+  logLevel: 'warning',
+};
+
+await step('dist', async () => {
+  rmSync('dist', { recursive: true, force: true });
+  const library = await build({
+    ...common,
+    entryPoints: [
+      { in: 'src/index.ts', out: 'index' },
+      { in: 'src/host/node.ts', out: 'node' },
+    ],
+    platform: 'neutral',
+    target: 'es2022',
+    external: [...common.external, 'node:*'],
+    chunkNames: 'lib-[hash]',
+  });
+  const cli = await build({
+    ...common,
+    entryPoints: [{ in: 'src/cli/main.ts', out: 'cli' }],
+    platform: 'node',
+    target: 'node20.19',
+    // for the CommonJS packages that are bundled
+    banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+    chunkNames: 'cli-[hash]',
+  });
+  copyFileSync('build/runtime.wasm', 'dist/runtime.wasm');
+  chmodSync('dist/cli.js', 0o755);
+  writeFileSync('dist/THIRD-PARTY-LICENSES.txt', licences([library, cli].flatMap((result) => Object.keys(result.metafile.inputs))));
+});
+
+if (!process.argv.includes('--no-types'))
+  await step('types', () => execFileSync(bin('tsc'), ['-p', 'tsconfig.types.json'], { stdio: 'inherit' }));
+
+/** The licence texts of the packages among the bundled files. */
+function licences(inputs) {
+  const packages = new Set(inputs.flatMap((file) => /^(?:.*\/)?node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? []));
+  return [...packages]
+    .sort()
+    .map((name) => {
+      const folder = join('node_modules', name);
+      const { version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+      const file = ['LICENSE', 'LICENSE.md', 'license', 'license.md', 'LICENSE.txt'].map((f) => join(folder, f)).find(existsSync);
+      return `${name} ${version} (${license})\n\n${file ? readFileSync(file, 'utf8').trim() : ''}\n`;
+    })
+    .join(`\n${'-'.repeat(72)}\n\n`);
+}

@@ -1,0 +1,62 @@
+import { Command } from 'commander';
+import { CliError, ExitCode } from './errors.ts';
+
+interface DisasmOptions {
+  readonly symbol?: string;
+  readonly start?: string;
+  readonly stop?: string;
+}
+
+export function disasmCommand(): Command {
+  return new Command('disasm')
+    .description('disassemble the code of an ELF file')
+    .argument('<elf>', 'MIPS or x86 executable or shared library')
+    .option('--symbol <name>', 'only this function')
+    .option('--start <address>', 'from this address on (0x… or decimal)')
+    .option('--stop <address>', 'up to this address')
+    .action(disasm);
+}
+
+async function disasm(path: string, options: DisasmOptions): Promise<void> {
+  const { openExecutable, parseAddress, rangeOf } = await import('./elf-code.ts');
+  const executable = openExecutable(path);
+  const { elf, isa, code, symbols } = executable;
+  const address = (name: '--start' | '--stop', text: string | undefined): number | undefined => {
+    const value = text === undefined ? undefined : parseAddress(text);
+    if (text !== undefined && value === undefined) throw new CliError(`${name} ${text}: not a 32-bit address`, ExitCode.Usage);
+    return value;
+  };
+  const start = address('--start', options.start);
+  const stop = address('--stop', options.stop);
+  const EXECUTE = 4;
+  const ranges = options.symbol
+    ? [rangeOf(executable, options.symbol)]
+    : elf.segments.filter((s) => s.permission & EXECUTE).map((s) => ({ start: s.address, end: s.address + s.fileSize }));
+
+  const names = new Map<number, string>();
+  for (const s of symbols) if (!names.has(s.address)) names.set(s.address, s.name);
+  const lines: string[] = [];
+  for (const range of ranges) {
+    let pc = Math.max(range.start, start ?? 0);
+    const end = Math.min(range.end, stop ?? 2 ** 32);
+    while (pc < end) {
+      const name = names.get(pc);
+      if (name) lines.push('', `${hex8(pc)} <${name}>:`);
+      const { text, length } = isa.disassemble(code, pc);
+      const bytes: string[] = [];
+      for (let i = 0; i < length && pc + i < end; i++)
+        bytes.push(
+          code
+            .u8(pc + i)
+            .toString(16)
+            .padStart(2, '0'),
+        );
+      lines.push(`${hex8(pc)}  ${bytes.join(isa.name === 'x86' ? ' ' : '').padEnd(isa.name === 'x86' ? 23 : 8)}  ${text}`);
+      pc += length;
+    }
+  }
+  if (lines.length === 0) throw new CliError('no code in that range', ExitCode.Usage);
+  process.stdout.write(`${(lines[0] === '' ? lines.slice(1) : lines).join('\n')}\n`);
+}
+
+const hex8 = (n: number): string => (n >>> 0).toString(16).padStart(8, '0');

@@ -1,0 +1,42 @@
+import { Command, Option } from 'commander';
+
+interface ListOptions {
+  readonly isa?: string;
+  readonly json?: boolean;
+}
+
+export function listCommand(): Command {
+  const list = new Command('list').description('print what is implemented');
+  list
+    .command('instructions')
+    .description('instructions: encoding and assembly text, as the tables that implement them say')
+    .addOption(new Option('--isa <isa>', 'only of this ISA').choices(['mips', 'x86']))
+    .option('--json', 'as JSON')
+    .action(instructions);
+  list
+    .command('syscalls')
+    .description('system calls of each Linux ABI; what is missing in a partial one is noted')
+    .addOption(new Option('--isa <isa>', 'only of this ISA').choices(['mips', 'x86']))
+    .option('--json', 'as JSON')
+    .action(syscalls);
+  return list;
+}
+
+async function instructions(options: ListOptions): Promise<void> {
+  const { listInstructions } = await import('../index.ts');
+  const rows = listInstructions().filter((row) => !options.isa || row.isa === options.isa);
+  print(rows, options, (r) => `${r.isa.padEnd(5)} ${r.encoding.padEnd(40)} ${r.text}`);
+}
+
+async function syscalls(options: ListOptions): Promise<void> {
+  const { listSyscalls } = await import('../index.ts');
+  const abi = options.isa === 'x86' ? 'i386' : options.isa;
+  const rows = listSyscalls().filter((row) => !abi || row.abi === abi);
+  print(rows, options, (r) =>
+    `${r.abi.padEnd(5)} ${String(r.number).padStart(4)} ${r.name.padEnd(28)}${r.note ? ` partial: ${r.note}` : ''}`.trimEnd(),
+  );
+}
+
+function print<T>(rows: readonly T[], options: ListOptions, line: (row: T) => string): void {
+  process.stdout.write(options.json ? `${JSON.stringify(rows, null, 2)}\n` : `${rows.map(line).join('\n')}\n${rows.length} in all\n`);
+}

@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import module from 'node:module';
+import { Command, CommanderError } from 'commander';
+import { benchCommand } from './bench.ts';
+import { demoCommand } from './demo.ts';
+import { disasmCommand } from './disasm.ts';
+import { CliError, ExitCode } from './errors.ts';
+import { inspectCommand } from './inspect.ts';
+import { listCommand } from './list.ts';
+import { runCommand } from './run.ts';
+
+// Node 22 keeps compiled code between starts.
+(module as { enableCompileCache?: () => void }).enableCompileCache?.();
+
+function version(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** One line for an error of the user's, all that is known for one of ours. */
+function explain(error: unknown): void {
+  if (error instanceof CliError) process.stderr.write(`wasmvisor: ${error.message}\n`);
+  else process.stderr.write(`wasmvisor: internal error: ${error instanceof Error ? error.stack : String(error)}\n`);
+}
+
+async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command('wasmvisor')
+    .description('Runs MIPS and x86 Linux programs by translating them into WebAssembly.')
+    .helpOption('-h, --help', 'show help')
+    .option('-V, --version', 'show the version', () => {
+      process.stdout.write(`${version()}\n`);
+      process.exit(0);
+    })
+    .enablePositionalOptions()
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'wasmvisor: ')) });
+  for (const command of [runCommand(), disasmCommand(), inspectCommand(), benchCommand(), demoCommand(), listCommand()]) {
+    program.addCommand(command.copyInheritedSettings(program));
+  }
+  for (const command of [program, ...program.commands, ...program.commands.flatMap((c) => c.commands)]) command.exitOverride();
+  try {
+    await program.parseAsync(argv);
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : ExitCode.Usage;
+      return;
+    }
+    explain(error);
+    process.exitCode = error instanceof CliError ? error.code : ExitCode.Own;
+  }
+}
+
+await main(process.argv);

@@ -1,0 +1,27 @@
+import { describe, expect, test } from 'vitest';
+import { COMMANDS, PATHS, title } from './commands.ts';
+import { EXECUTORS, haveQemu, inTree, qemu, wasmvisor } from './execute.ts';
+import { type Arch, guestRoot } from './guests.ts';
+
+/** qemu-user says so on stderr when a guest dies by a signal; the guest itself does not. */
+const withoutQemu = (stderr: string): string => stderr.replace(/^qemu: uncaught target signal.*\n/gm, '');
+
+for (const arch of ['mipsel', 'i386'] satisfies Arch[]) {
+  const guest = guestRoot(arch);
+  const missing = 'missing' in guest ? guest.missing : haveQemu(arch) ? undefined : `qemu-${arch} is not installed`;
+  if (missing) console.warn(`Debian's programs for ${arch} are not tested: ${missing}`);
+  const root = 'root' in guest ? guest.root : '';
+
+  describe.skipIf(missing !== undefined)(`Debian's programs for ${arch} do what they do under qemu-${arch}`, () => {
+    for (const command of COMMANDS) {
+      test.concurrent(title(command), async () => {
+        const path = PATHS[command.program];
+        const expected = await inTree((cwd) => qemu(arch, root, path, command.args, cwd, command.stdin));
+        for (const executor of EXECUTORS) {
+          const actual = await inTree((cwd) => wasmvisor(executor, root, path, command.args, cwd, command.stdin));
+          expect({ executor, ...actual }).toEqual({ executor, ...expected, stderr: withoutQemu(expected.stderr) });
+        }
+      }, 180_000);
+    }
+  });
+}

@@ -1,0 +1,130 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Arch, have, makeTree, ROOT } from './guests.ts';
+
+export interface Outcome {
+  /** latin1, so that every byte is kept. */
+  readonly stdout: string;
+  readonly stderr: string;
+  /** 128 + signal if it was killed. */
+  readonly status: number;
+}
+
+export interface Execution {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly stdin?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Name that the program is called by (argv[0]), if not `command`. */
+  readonly argv0?: string;
+}
+
+const SIGNALS: Readonly<Record<string, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGILL: 4,
+  SIGTRAP: 5,
+  SIGABRT: 6,
+  SIGFPE: 8,
+  SIGKILL: 9,
+  SIGSEGV: 11,
+  SIGPIPE: 13,
+  SIGTERM: 15,
+};
+
+export const ENV: Readonly<Record<string, string>> = { PATH: '/usr/bin:/bin', HOME: '/', LC_ALL: 'C', TZ: 'UTC', TERM: 'dumb' };
+
+/** Runs a host command to its end. */
+export function execute({ command, args, cwd, stdin = '', env = {}, argv0 }: Execution, timeout = 60_000): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd, env, stdio: 'pipe', ...(argv0 === undefined ? {} : { argv0 }) });
+    const out: Buffer[] = [];
+    const err: Buffer[] = [];
+    const timer = setTimeout(() => child.kill('SIGKILL'), timeout);
+    child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(stdin);
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      clearTimeout(timer);
+      const status = code ?? 128 + (SIGNALS[signal as string] ?? 0);
+      resolve({ stdout: Buffer.concat(out).toString('latin1'), stderr: Buffer.concat(err).toString('latin1'), status });
+    });
+  });
+}
+
+/** A fresh copy of the test files for one execution. */
+export async function inTree<T>(work: (cwd: string) => Promise<T>): Promise<T> {
+  const cwd = mkdtempSync(join(tmpdir(), 'wasmvisor-real-'));
+  makeTree(join(cwd, 'tree'));
+  try {
+    return await work(join(cwd, 'tree'));
+  } finally {
+    rmSync(cwd, { recursive: true, force: true });
+  }
+}
+
+export type Executor = 'interpret' | 'translate' | 'tiered';
+export const EXECUTORS: readonly Executor[] = ['interpret', 'translate', 'tiered'];
+
+const CLI = join(ROOT, 'dist/cli.js');
+
+/** `wasmvisor run` of a guest path below `root`, with `cwd` mounted at /tree as working directory. */
+export function wasmvisor(
+  executor: Executor,
+  root: string,
+  path: string,
+  args: readonly string[],
+  cwd: string,
+  stdin?: string,
+): Promise<Outcome> {
+  const options = executor === 'tiered' ? [] : [`--${executor}`];
+  const env = Object.entries(ENV).flatMap(([key, value]) => ['--env', `${key}=${value}`]);
+  return execute({
+    command: process.execPath,
+    args: [
+      CLI,
+      'run',
+      ...options,
+      '--root',
+      root,
+      '--mount',
+      `${cwd}:/tree`,
+      '--cwd',
+      '/tree',
+      '--timeout',
+      '50',
+      ...env,
+      '--',
+      path,
+      ...args,
+    ],
+    cwd,
+    env: { PATH: process.env.PATH ?? '' },
+    ...(stdin === undefined ? {} : { stdin }),
+  });
+}
+
+/** The same program under qemu-user. */
+export function qemu(
+  arch: Arch | 'mips',
+  root: string,
+  path: string,
+  args: readonly string[],
+  cwd: string,
+  stdin?: string,
+): Promise<Outcome> {
+  return execute({
+    command: `qemu-${arch}`,
+    args: ['-L', root, '-0', path, join(root, path), ...args],
+    cwd,
+    env: ENV,
+    ...(stdin === undefined ? {} : { stdin }),
+  });
+}
+
+export const haveQemu = (arch: Arch | 'mips'): boolean => have(`qemu-${arch}`);

@@ -1,0 +1,50 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { EXECUTORS, haveQemu, inTree, qemu, wasmvisor } from './execute.ts';
+import { have, ROOT } from './guests.ts';
+
+/** Our own C program with a static glibc, for each ISA that a Debian cross compiler makes. */
+const TARGETS = [
+  { arch: 'mips', compiler: 'mips-linux-gnu-gcc', flags: [] },
+  { arch: 'mipsel', compiler: 'mipsel-linux-gnu-gcc', flags: [] },
+  { arch: 'i386', compiler: 'i686-linux-gnu-gcc', flags: ['-march=i686', '-mfpmath=387'] },
+] as const;
+
+const CASES = [[], ['one', 'two words'], ['catch'], ['abort'], ['null'], ['jump'], ['divide']];
+
+const withoutQemu = (stderr: string): string => stderr.replace(/^qemu: uncaught target signal.*\n/gm, '');
+/** What wasmvisor says of a guest that died by a fault of its own. */
+const withoutReport = (stderr: string): string => stderr.replace(/^wasmvisor: [\s\S]*/m, '');
+
+for (const { arch, compiler, flags } of TARGETS) {
+  const missing = [compiler, `qemu-${arch}`].filter((tool) => !have(tool));
+  if (missing.length > 0) console.warn(`the static glibc program for ${arch} is not tested: ${missing.join(' and ')} not installed`);
+
+  describe.skipIf(missing.length > 0 || !haveQemu(arch))(`a static glibc program for ${arch} does what it does under qemu-${arch}`, () => {
+    const folder = join(ROOT, '.guests/built', arch);
+    const binary = join(folder, 'libc');
+    let built = false;
+    const build = (): void => {
+      if (built) return;
+      mkdirSync(folder, { recursive: true });
+      execFileSync(compiler, ['-O2', '-static', ...flags, '-o', binary, join(import.meta.dirname, 'programs/libc.c'), '-lm']);
+      built = true;
+    };
+    for (const args of CASES) {
+      test(args.join(' ') || 'without arguments', async () => {
+        build();
+        const expected = await inTree((cwd) => qemu(arch, folder, '/libc', args, cwd));
+        for (const executor of EXECUTORS) {
+          const actual = await inTree((cwd) => wasmvisor(executor, folder, '/libc', args, cwd));
+          expect({ executor, ...actual, stderr: withoutReport(actual.stderr) }).toEqual({
+            executor,
+            ...expected,
+            stderr: withoutQemu(expected.stderr),
+          });
+        }
+      }, 120_000);
+    }
+  });
+}
