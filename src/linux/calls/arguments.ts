@@ -33,7 +33,7 @@ export function effective(p: Process): Identity {
 
 /** The directory that a path relative to `fd` starts from; EBADF and ENOTDIR only if the path is relative. */
 export function startAt(p: Process, fd: number, path: string): Directory {
-  if ((fd | 0) === At.FDCWD || path.startsWith('/')) return p.files.cwd;
+  if ((fd | 0) === At.FDCWD || path.startsWith('/') || path === '') return p.files.cwd;
   const { inode } = p.files.get(fd);
   return isDirectory(inode) ? inode : fail('ENOTDIR');
 }

@@ -57,31 +57,15 @@ const writeTimeval: WriteRemaining = (p, address, milliseconds) => {
   p.memory.setU32(address + 4, Math.floor((milliseconds % 1000) * 1000));
 };
 
-/** Runs `call` with other signals blocked (ppoll, pselect6, epoll_pwait); `mask` is the address of a sigset of eight or 16 bytes. */
+/** Makes `call` with other signals blocked until guest code runs again; `mask` is the address of a sigset, 0 for none. */
 export function withMask(p: Process, mask: number, size: number, call: () => SyscallResult): SyscallResult {
   if (mask === 0) return call();
   if (size !== p.abi.signalCount / 8) fail('EINVAL');
-  const { signals } = p;
-  const saved = signals.mask;
   let bits = 0n;
   // A sigset is an array of 32-bit words, the low one first.
   for (let at = 0; at < size; at += 4) bits |= BigInt(p.memory.u32(mask + at)) << BigInt(at * 8);
-  signals.mask = bits;
-  const restore = () => {
-    signals.mask = saved;
-  };
-  let result: SyscallResult;
-  try {
-    result = call();
-  } catch (error) {
-    restore();
-    throw error;
-  }
-  if (!(result instanceof Promise)) {
-    restore();
-    return result;
-  }
-  return result.finally(restore);
+  p.signals.suspendMask(bits);
+  return call();
 }
 
 const interrupted = () => -Errno.ERESTARTNOHAND;

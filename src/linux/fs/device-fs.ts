@@ -11,7 +11,7 @@ const TTY = 5;
 const RANDOM_MAX = 1 << 25;
 
 /** /dev: memory and random devices, the terminal, and links to the standard streams. */
-export function deviceFileSystem(streams: StandardStreams, random: (bytes: Uint8Array) => void): SyntheticFileSystem {
+export function deviceFileSystem(streams: StandardStreams, random: (bytes: Uint8Array<ArrayBuffer>) => void): SyntheticFileSystem {
   const fileSystem = new SyntheticFileSystem('devtmpfs', TMPFS_MAGIC);
   const root = fileSystem.root;
 
@@ -31,8 +31,9 @@ export function deviceFileSystem(streams: StandardStreams, random: (bytes: Uint8
     return into.length;
   };
   const randomBytes = (into: Uint8Array) => {
-    const part = into.subarray(0, RANDOM_MAX);
+    const part = new Uint8Array(Math.min(into.length, RANDOM_MAX));
     random(part);
+    into.set(part);
     return part.length;
   };
   device('null', MEMORY, 3, { read: () => 0, write: swallow });
@@ -47,6 +48,8 @@ export function deviceFileSystem(streams: StandardStreams, random: (bytes: Uint8
       (streams.terminal ?? fail('ENXIO')).open(access),
     ),
   );
+  const terminals = root.addDirectory('pts');
+  if (streams.terminal) terminals.add('0', streams.terminal);
   for (const [name, target] of [
     ['fd', '/proc/self/fd'],
     ['stdin', '/proc/self/fd/0'],

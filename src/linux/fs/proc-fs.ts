@@ -169,7 +169,7 @@ function addProcess(fileSystem: SyntheticFileSystem, directory: SyntheticDirecto
 }
 
 /** /proc with what C libraries, shells and ps read. */
-export function procFileSystem(view: ProcessView, random: (bytes: Uint8Array) => void): SyntheticFileSystem {
+export function procFileSystem(view: ProcessView, random: (bytes: Uint8Array<ArrayBuffer>) => void): SyntheticFileSystem {
   const fileSystem = new SyntheticFileSystem('proc', PROC_MAGIC);
   const root = fileSystem.root;
   addProcess(fileSystem, root.addDirectory(String(view.pid)), view);

@@ -180,6 +180,7 @@ function standardStream(
   queue: WaitQueue,
   tty: TerminalHost | undefined,
   end: Stream | undefined,
+  number: number | undefined,
 ): StandardStream {
   const terminal = terminalOf(tty);
   const inode = new SpecialInode(
@@ -197,6 +198,7 @@ function standardStream(
       available: () => stream.available(),
       ...(terminal && { terminal }),
     }),
+    terminal && number,
   );
   return { inode, file: inode.open({ read: true, write: true }), terminal, flush: () => stream.flush() };
 }
@@ -223,9 +225,11 @@ export function standardStreams(fileSystem: SyntheticFileSystem, stdin: Stdin, s
     poll: (interest) => input.poll(interest) | mine.poll(interest),
     available: () => input.available(),
   });
-  const inputFile = standardStream(fileSystem, input, queue, stdin.tty, stdin.tty && screen);
-  const outFile = standardStream(fileSystem, stdout.tty && stdin.tty ? both(out) : out, queue, stdout.tty, undefined);
-  const errorFile = standardStream(fileSystem, stderr.tty && stdin.tty ? both(errors) : errors, queue, stderr.tty, undefined);
+  // Every descriptor of the terminal is the same file.
+  const number = fileSystem.takeInode();
+  const inputFile = standardStream(fileSystem, input, queue, stdin.tty, stdin.tty && screen, number);
+  const outFile = standardStream(fileSystem, stdout.tty && stdin.tty ? both(out) : out, queue, stdout.tty, undefined, number);
+  const errorFile = standardStream(fileSystem, stderr.tty && stdin.tty ? both(errors) : errors, queue, stderr.tty, undefined, number);
   return {
     stdin: inputFile,
     stdout: outFile,

@@ -45,8 +45,9 @@ abstract class SyntheticInode implements Inode {
     readonly fileSystem: SyntheticFileSystem,
     protected readonly permissions: number,
     protected readonly rdevice = 0,
+    number?: number,
   ) {
-    this.number = fileSystem.takeInode();
+    this.number = number ?? fileSystem.takeInode();
   }
 
   protected get links(): number {
@@ -86,8 +87,9 @@ export class SpecialInode extends SyntheticInode {
     permissions: number,
     rdevice: number,
     private readonly opener: (inode: SpecialInode, access: Access) => OpenFile,
+    number?: number,
   ) {
-    super(fileSystem, permissions, rdevice);
+    super(fileSystem, permissions, rdevice, number);
   }
   open(access: Access): OpenFile {
     return this.opener(this, access);

@@ -1,0 +1,123 @@
+import { Layout } from '../../../assembly/shared/layout.ts';
+import { PAGE_SIZE } from '../../isa/code.ts';
+import { PagePermission } from '../../vcpu/guest-memory.ts';
+import { Errno } from '../errno.ts';
+import { release } from '../fs/file-table.ts';
+import { Mode } from '../fs/vfs.ts';
+import { isPageAligned, type MappableFile, pageUp } from '../memory-map.ts';
+import type { Process } from '../process.ts';
+import { type Calls, partial } from '../syscall.ts';
+
+const PROT_MASK = PagePermission.Read | PagePermission.Write | PagePermission.Execute;
+/** Hints that are accepted and mean nothing here: PROT_SEM, PROT_GROWSDOWN, PROT_GROWSUP. */
+const PROT_KNOWN = PROT_MASK | 0x8 | 0x01000000 | 0x02000000;
+const MAP_TYPE = 0xf;
+/** Two processes share anonymous memory only after a fork; MAP_SHARED_VALIDATE is MAP_SHARED with flags checked. */
+const MAP_SHARED_VALIDATE = 3;
+
+const MREMAP_MAYMOVE = 1;
+const MREMAP_FIXED = 2;
+
+/** What a processor without separate execute permission makes of PROT bits: neither guest could tell read from execute before NX. */
+const permissionOf = (prot: number): number => prot & PROT_MASK;
+
+/** An open file as a mapping sees it, with a reference to its description. */
+function mappable(p: Process, fd: number, shared: boolean, prot: number): MappableFile | number {
+  const description = p.files.get(fd);
+  const { file, access, inode } = description;
+  if (!file) return -Errno.EBADF;
+  if (!access.read) return -Errno.EACCES;
+  if (shared && prot & PagePermission.Write && !access.write) return -Errno.EACCES;
+  if (inode.format !== Mode.Regular && !(inode.format === Mode.Character && file.seekable)) return -Errno.ENODEV;
+  description.references++;
+  return {
+    name: description.path,
+    size: () => file.inode.stat().size,
+    read: (into, position) => file.read(into, position),
+    ...(access.write && { write: (from: Uint8Array, position: number) => file.write(from, position) }),
+    release: () => release(description),
+  };
+}
+
+/** `position` in bytes. */
+function mmap(p: Process, address: number, length: number, prot: number, flags: number, fd: number, position: number): number {
+  const { MAP_SHARED, MAP_PRIVATE, MAP_FIXED, MAP_ANONYMOUS, MAP_FIXED_NOREPLACE } = p.abi.mmap;
+  const type = flags & MAP_TYPE;
+  if (length === 0 || !isPageAligned(position) || prot & ~PROT_KNOWN) return -Errno.EINVAL;
+  if (type !== MAP_PRIVATE && type !== MAP_SHARED && type !== MAP_SHARED_VALIDATE) return -Errno.EINVAL;
+  const shared = type !== MAP_PRIVATE;
+  let backing: { file: MappableFile; offset: number } | undefined;
+  if (!(flags & MAP_ANONYMOUS)) {
+    const file = mappable(p, fd, shared, prot);
+    if (typeof file === 'number') return file;
+    backing = { file, offset: position };
+  }
+  const result = p.map.map({
+    address,
+    length,
+    permission: permissionOf(prot),
+    shared,
+    placement: flags & MAP_FIXED_NOREPLACE ? 'fixed-noreplace' : flags & MAP_FIXED ? 'fixed' : 'hint',
+    ...(backing && { backing }),
+  });
+  if (result < 0) backing?.file.release?.();
+  return result;
+}
+
+const enum Madvise {
+  Dontneed = 4,
+  Free = 8,
+}
+/** Advice that Linux knows and that changes nothing a program can see. */
+const HARMLESS_ADVICE = new Set([0, 1, 2, 3, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21]);
+
+/** The range must lie in user space and be mapped; 0 or −ENOMEM. */
+function checkMapped(p: Process, address: number, length: number): number {
+  const start = address - (address % PAGE_SIZE);
+  const end = pageUp(address + length);
+  return end <= p.map.options.top && p.map.areas.covers(start, end) ? 0 : -Errno.ENOMEM;
+}
+
+export const memoryCalls: Calls = {
+  brk: (p, a) => p.map.setBreak(a[0]),
+  mmap2: partial(
+    (p, a) => mmap(p, a[0], a[1], a[2], a[3], a[4], a[5] * 4096),
+    'a shared mapping shows the file as it was when mapped, and is written back on msync, munmap and exit',
+  ),
+  mmap: partial((p, a) => mmap(p, a[0], a[1], a[2], a[3], a[4], a[5]), 'as mmap2'),
+  /** i386: one argument, a pointer to six. */
+  old_mmap: partial((p, a) => {
+    const word = (index: number): number => p.memory.u32(a[0] + index * 4);
+    return mmap(p, word(0), word(1), word(2), word(3), word(4), word(5));
+  }, 'as mmap2'),
+  munmap: (p, a) => p.map.unmap(a[0], a[1]),
+  mprotect: partial((p, a) => {
+    if (a[2] & ~PROT_KNOWN) return -Errno.EINVAL;
+    return p.map.protect(a[0], a[1], permissionOf(a[2]));
+  }, 'read and write permissions are enforced once the program handles SIGSEGV, or with checked memory'),
+  mremap: partial((p, a) => {
+    const [address, oldLength, newLength, flags] = a;
+    if (flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED)) return -Errno.EINVAL;
+    return p.map.remap(address, oldLength, newLength, (flags & MREMAP_MAYMOVE) !== 0, flags & MREMAP_FIXED ? a[4] : undefined);
+  }, 'no MREMAP_DONTUNMAP'),
+  madvise: (p, a) => {
+    if (a[2] === Madvise.Dontneed) return p.map.discard(a[0], a[1]);
+    if (!isPageAligned(a[0]) || !HARMLESS_ADVICE.has(a[2])) return -Errno.EINVAL;
+    return a[1] === 0 ? 0 : checkMapped(p, a[0], a[1]);
+  },
+  mincore: (p, a) => {
+    if (!isPageAligned(a[0])) return -Errno.EINVAL;
+    if (a[1] === 0) return 0;
+    if (a[0] < Layout.FLOOR) return -Errno.ENOMEM;
+    const error = checkMapped(p, a[0], a[1]);
+    if (error) return error;
+    p.memory.view(a[2], pageUp(a[1]) / PAGE_SIZE, 'write').fill(1);
+    return 0;
+  },
+  msync: (p, a) => (a[2] & ~7 || (a[2] & 5) === 5 ? -Errno.EINVAL : p.map.sync(a[0], a[1])),
+  mlock: (p, a) => checkMapped(p, a[0], a[1]),
+  mlock2: (p, a) => checkMapped(p, a[0], a[1]),
+  munlock: (p, a) => checkMapped(p, a[0], a[1]),
+  mlockall: () => 0,
+  munlockall: () => 0,
+};

@@ -1,0 +1,243 @@
+import { Errno } from '../errno.ts';
+import type { Process } from '../process.ts';
+import { type Calls, partial, SyscallError, type SyscallResult } from '../syscall.ts';
+
+const BILLION = 1_000_000_000n;
+const MILLION = 1_000_000;
+
+/** struct timespec in milliseconds; throws EINVAL as the kernel checks it. */
+export function readTimespec(p: Process, address: number): number {
+  return milliseconds(p.memory.i32(address), p.memory.u32(address + 4));
+}
+/** struct __kernel_timespec, of which the high half of tv_nsec is padding. */
+export function readTimespec64(p: Process, address: number): number {
+  return milliseconds(Number(BigInt.asIntN(64, p.memory.u64(address))), Number(BigInt.asUintN(32, p.memory.u64(address + 8))));
+}
+function milliseconds(seconds: number, nanoseconds: number): number {
+  if (seconds < 0 || nanoseconds >= 1e9) throw new SyscallError(Errno.EINVAL);
+  return seconds * 1000 + nanoseconds / MILLION;
+}
+
+type WriteTime = (p: Process, address: number, nanoseconds: bigint) => void;
+const writeTimespec: WriteTime = (p, address, time) => {
+  p.memory.setU32(address, Number((time / BILLION) & 0xffff_ffffn));
+  p.memory.setU32(address + 4, Number(time % BILLION));
+};
+const writeTimespec64: WriteTime = (p, address, time) => {
+  p.memory.setU64(address, time / BILLION);
+  p.memory.setU64(address + 8, time % BILLION);
+};
+const writeTimeval: WriteTime = (p, address, time) => {
+  p.memory.setU32(address, Number((time / BILLION) & 0xffff_ffffn));
+  p.memory.setU32(address + 4, Number((time % BILLION) / 1000n));
+};
+
+/** Processor time: all that was not waiting. */
+export function processTime(p: Process): bigint {
+  return p.host.monotonic() - p.started - p.idle;
+}
+
+/** Time since the host's own clock started, a plausible uptime. */
+const MILLISECOND_CLOCKS = new Set([5, 6]);
+
+/** clock_gettime(2): nanoseconds; undefined for a clock that does not exist. */
+function clock(p: Process, id: number): bigint | undefined {
+  switch (id) {
+    case 0:
+    case 5:
+    case 8:
+    case 11:
+      return p.host.now();
+    case 1:
+    case 4:
+    case 6:
+    case 7:
+    case 9:
+      return p.host.monotonic();
+    case 2:
+    case 3:
+      return processTime(p);
+    default: {
+      // CPU clocks of a process or thread: ~pid << 3 | kind
+      const pid = ~(id | 0) >> 3;
+      return (id | 0) < 0 && (pid === 0 || pid === p.pid) && (id & 3) !== 3 ? processTime(p) : undefined;
+    }
+  }
+}
+
+function gettime(p: Process, id: number, address: number, write: WriteTime): number {
+  const time = clock(p, id);
+  if (time === undefined) return -Errno.EINVAL;
+  write(p, address, time);
+  return 0;
+}
+
+function getres(p: Process, id: number, address: number, write: WriteTime): number {
+  if (clock(p, id) === undefined) return -Errno.EINVAL;
+  if (address !== 0) write(p, address, MILLISECOND_CLOCKS.has(id) ? 4_000_000n : 1n);
+  return 0;
+}
+
+const TIMER_ABSTIME = 1;
+
+/** `duration` in milliseconds; `remaining` is where to write what a signal left of it. */
+async function sleepFor(p: Process, duration: number, remaining: number, write: WriteTime): Promise<number> {
+  const end = p.host.monotonic() + BigInt(Math.round(duration * MILLION));
+  for (;;) {
+    const left = end - p.host.monotonic();
+    if (left <= 0n) return 0;
+    const abort = p.interrupt();
+    if (abort.aborted) {
+      if (remaining !== 0) write(p, remaining, left);
+      return -Errno.EINTR;
+    }
+    await p.host.sleep(Number(left) / MILLION, abort);
+  }
+}
+
+function sleepOn(p: Process, id: number, flags: number, duration: number, remaining: number, write: WriteTime): SyscallResult {
+  const now = clock(p, id);
+  if (now === undefined || id === 3 || id === 4) return -Errno.EINVAL;
+  if (!(flags & TIMER_ABSTIME)) return sleepFor(p, duration, remaining, write);
+  return sleepFor(p, duration - Number(now) / MILLION, 0, write);
+}
+
+const enum Itimer {
+  Real = 0,
+  Virtual = 1,
+  Prof = 2,
+}
+
+/** An interval timer, started anew for each setting. Times in milliseconds. */
+interface Timer {
+  due: number;
+  interval: number;
+  stop: AbortController;
+}
+const timers = new WeakMap<Process, (Timer | undefined)[]>();
+const timersOf = (p: Process): (Timer | undefined)[] => {
+  let list = timers.get(p);
+  if (!list) {
+    list = [];
+    timers.set(p, list);
+  }
+  return list;
+};
+const now = (p: Process): number => Number(p.host.monotonic()) / MILLION;
+
+/** The other two run on processor time in Linux, here on the clock. */
+const TIMER_SIGNALS = ['SIGALRM', 'SIGVTALRM', 'SIGPROF'] as const;
+
+function remainingOf(p: Process, which: number): { value: number; interval: number } {
+  const timer = timersOf(p)[which];
+  if (!timer) return { value: 0, interval: 0 };
+  return { value: Math.max(0.001, timer.due - now(p)), interval: timer.interval };
+}
+
+function setTimer(p: Process, which: number, value: number, interval: number): void {
+  const list = timersOf(p);
+  list[which]?.stop.abort();
+  list[which] = undefined;
+  if (value <= 0) return;
+  const timer: Timer = { due: now(p) + value, interval, stop: new AbortController() };
+  list[which] = timer;
+  void runTimer(p, which, timer);
+}
+
+async function runTimer(p: Process, which: number, timer: Timer): Promise<void> {
+  for (;;) {
+    while (now(p) < timer.due && !timer.stop.signal.aborted) await p.host.sleep(timer.due - now(p), timer.stop.signal);
+    if (timer.stop.signal.aborted || p.end) return;
+    p.signals.raise(TIMER_SIGNALS[which]);
+    if (timer.interval <= 0) {
+      timersOf(p)[which] = undefined;
+      return;
+    }
+    timer.due += timer.interval * Math.max(1, Math.ceil((now(p) - timer.due) / timer.interval));
+  }
+}
+
+/** The end of the program stops its timers. */
+export function stopTimers(p: Process): void {
+  for (const which of [Itimer.Real, Itimer.Virtual, Itimer.Prof]) setTimer(p, which, 0, 0);
+}
+
+const writeMillis = (p: Process, address: number, value: number): void => writeTimeval(p, address, BigInt(Math.round(value * MILLION)));
+
+function readTimeval(p: Process, address: number): number {
+  const [seconds, micro] = [p.memory.i32(address), p.memory.u32(address + 4)];
+  if (seconds < 0 || micro >= MILLION) throw new SyscallError(Errno.EINVAL);
+  return seconds * 1000 + micro / 1000;
+}
+
+function writeItimer(p: Process, address: number, timer: { value: number; interval: number }): void {
+  writeMillis(p, address, timer.interval);
+  writeMillis(p, address + 8, timer.value);
+}
+
+/** Ticks of AT_CLKTCK: 100 a second. */
+const ticks = (nanoseconds: bigint): number => Number((nanoseconds / 10_000_000n) & 0x7fff_ffffn);
+
+function getrusage(p: Process, who: number, address: number): number {
+  if ((who | 0) > 1 || (who | 0) < -1) return -Errno.EINVAL;
+  p.memory.view(address, 72, 'write').fill(0);
+  if ((who | 0) === -1) return 0;
+  writeTimeval(p, address, processTime(p));
+  // ru_maxrss, KiB
+  p.memory.setU32(address + 16, p.map.peak / 1024);
+  return 0;
+}
+
+const clockNote = 'all sleeping clocks run on the host’s monotonic clock';
+
+export const timeCalls: Calls = {
+  time: (p, a) => {
+    const seconds = Number(p.host.now() / BILLION) >>> 0;
+    if (a[0] !== 0) p.memory.setU32(a[0], seconds);
+    return seconds;
+  },
+  stime: () => -Errno.EPERM,
+  gettimeofday: (p, a) => {
+    if (a[0] !== 0) writeTimeval(p, a[0], p.host.now());
+    if (a[1] !== 0) p.memory.setU64(a[1], 0n);
+    return 0;
+  },
+  settimeofday: () => -Errno.EPERM,
+  clock_gettime: (p, a) => gettime(p, a[0], a[1], writeTimespec),
+  clock_gettime64: (p, a) => gettime(p, a[0], a[1], writeTimespec64),
+  clock_settime: () => -Errno.EPERM,
+  clock_settime64: () => -Errno.EPERM,
+  clock_adjtime: () => -Errno.EPERM,
+  clock_adjtime64: () => -Errno.EPERM,
+  adjtimex: () => -Errno.EPERM,
+  clock_getres: (p, a) => getres(p, a[0], a[1], writeTimespec),
+  clock_getres_time64: (p, a) => getres(p, a[0], a[1], writeTimespec64),
+  nanosleep: (p, a) => sleepFor(p, readTimespec(p, a[0]), a[1], writeTimespec),
+  clock_nanosleep: partial((p, a) => sleepOn(p, a[0], a[1], readTimespec(p, a[2]), a[3], writeTimespec), clockNote),
+  clock_nanosleep_time64: partial((p, a) => sleepOn(p, a[0], a[1], readTimespec64(p, a[2]), a[3], writeTimespec64), clockNote),
+  alarm: (p, a) => {
+    const before = remainingOf(p, Itimer.Real).value;
+    setTimer(p, Itimer.Real, a[0] * 1000, 0);
+    return before === 0 ? 0 : Math.max(1, Math.round(before / 1000));
+  },
+  getitimer: (p, a) => {
+    if (a[0] > Itimer.Prof) return -Errno.EINVAL;
+    writeItimer(p, a[1], remainingOf(p, a[0]));
+    return 0;
+  },
+  setitimer: partial((p, a) => {
+    if (a[0] > Itimer.Prof) return -Errno.EINVAL;
+    const next = a[1] === 0 ? { interval: 0, value: 0 } : { interval: readTimeval(p, a[1]), value: readTimeval(p, a[1] + 8) };
+    if (a[2] !== 0) writeItimer(p, a[2], remainingOf(p, a[0]));
+    setTimer(p, a[0], next.value, next.interval);
+    return 0;
+  }, 'ITIMER_VIRTUAL and ITIMER_PROF run on the clock, not on processor time'),
+  times: (p, a) => {
+    if (a[0] !== 0) {
+      p.memory.view(a[0], 16, 'write').fill(0);
+      p.memory.setU32(a[0], ticks(processTime(p)));
+    }
+    return ticks(p.host.monotonic());
+  },
+  getrusage: partial((p, a) => getrusage(p, a[0], a[1]), 'user time and largest memory only'),
+};

@@ -1,0 +1,22 @@
+import type { MappableFile } from '../memory-map.ts';
+import { fail } from './fail.ts';
+import { type Description, release } from './file-table.ts';
+import { WOULD_BLOCK } from './vfs.ts';
+
+/** A description as the memory map sees it, which keeps it open until it is released. ENODEV if it cannot be mapped. */
+export function mappable(description: Description): MappableFile {
+  const { file, access, path } = description;
+  if (!file?.seekable) fail('ENODEV');
+  if (!access.read) fail('EACCES');
+  description.references++;
+  return {
+    name: path,
+    size: () => file.inode.stat().size,
+    read: (into, position) => {
+      const count = file.read(into, position);
+      return count === WOULD_BLOCK ? 0 : count;
+    },
+    ...(access.write && { write: (from: Uint8Array, position: number) => Math.max(0, file.write(from, position)) }),
+    release: () => release(description),
+  };
+}

@@ -1,0 +1,54 @@
+import type { Area } from '../areas.ts';
+import { PagePermission } from '../../vcpu/guest-memory.ts';
+import type { Process } from '../process.ts';
+import type { ProcessView } from './proc-fs.ts';
+import { mountsText } from './tree.ts';
+
+function mapLine(area: Area, device: number): string {
+  const hex = (value: number, width: number) => value.toString(16).padStart(width, '0');
+  const letter = (bit: number, text: string) => (area.permission & bit ? text : '-');
+  const rights =
+    letter(PagePermission.Read, 'r') + letter(PagePermission.Write, 'w') + letter(PagePermission.Execute, 'x') + (area.shared ? 's' : 'p');
+  const line = `${hex(area.start, 8)}-${hex(area.end, 8)} ${rights} ${hex(area.backing?.offset ?? 0, 8)} 00:${hex(area.backing ? device : 0, 2)} 0 `;
+  return `${area.name ? line.padEnd(73) + area.name : line}\n`;
+}
+
+/** What /proc shows, taken from the process. `get` is called when a file is read, never before. */
+export function processView(
+  get: () => Process,
+  fixed: Pick<ProcessView, 'pid' | 'ppid' | 'release' | 'version' | 'cpuinfo' | 'auxv'>,
+): ProcessView {
+  return {
+    ...fixed,
+    pgid: () => get().pgid,
+    sid: () => get().sid,
+    uid: () => get().credentials.uid,
+    gid: () => get().credentials.gid,
+    executable: () => get().executable,
+    name: () => get().name,
+    argv: () => get().argv,
+    env: () => get().env,
+    maps: () => Array.from(get().map.areas, (area) => mapLine(area, get().files.namespace.root.fileSystem.device)).join(''),
+    memoryUsed: () => get().map.used,
+    memoryTotal: () => get().map.options.limit,
+    age: () => get().host.monotonic() - get().started,
+    descriptors: () => get().files.list(),
+    descriptor(fd) {
+      const { files } = get();
+      if (!files.has(fd)) return undefined;
+      const { path, file, inode } = files.get(fd);
+      return { path, inode: file?.inode ?? inode };
+    },
+    descriptorFlags(fd) {
+      const { position, access, flags } = get().files.get(fd);
+      const mode = access.write ? (access.read ? 2 : 1) : 0;
+      return `pos:\t${position}\nflags:\t0${(flags | mode).toString(8)}\nmnt_id:\t1\n`;
+    },
+    cwd() {
+      const { namespace, cwd } = get().files;
+      return { path: namespace.pathOf(cwd) ?? ' (deleted)', inode: cwd };
+    },
+    root: () => get().files.namespace.root,
+    mounts: () => mountsText(get().files.namespace),
+  };
+}

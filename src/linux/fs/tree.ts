@@ -1,0 +1,119 @@
+import { deviceFileSystem } from './device-fs.ts';
+import { fail } from './fail.ts';
+import { describe, FileTable } from './file-table.ts';
+import { MemoryFileSystem } from './memory-fs.ts';
+import { Namespace } from './namespace.ts';
+import { type ProcessView, procFileSystem } from './proc-fs.ts';
+import { type Output, type StandardStreams, type Stdin, standardStreams } from './stdio.ts';
+import { SyntheticFileSystem } from './synthetic.ts';
+import { type FileSystem, isDirectory, Mode, TMPFS_MAGIC, WOULD_BLOCK } from './vfs.ts';
+
+export interface MountPoint {
+  /** Absolute guest path; what it covers, if anything, is hidden. */
+  readonly path: string;
+  /** Its root may be a single file. */
+  readonly fileSystem: FileSystem;
+}
+
+export interface FilesOptions {
+  /** What the guest sees as `/`. Default: an empty file system in memory. */
+  readonly root?: FileSystem;
+  /** Mounted in this order, after /dev and /proc. */
+  readonly mounts?: readonly MountPoint[];
+  /** Whether /tmp and /dev/shm are in memory. /dev/shm always is; /tmp by default if there is no `root`. */
+  readonly memoryTmp?: boolean;
+  readonly stdin: Stdin;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly cwd?: string;
+  readonly umask?: number;
+  /** Owner of what is created in memory. */
+  readonly uid?: number;
+  readonly gid?: number;
+  /** Bytes that files in memory may hold, for each file system. */
+  readonly memoryLimit?: number;
+  readonly random: (bytes: Uint8Array<ArrayBuffer>) => void;
+  readonly now?: () => bigint;
+  readonly view: ProcessView;
+}
+
+export interface Files {
+  readonly table: FileTable;
+  readonly streams: StandardStreams;
+}
+
+/**
+ * A program's file tree and descriptors 0, 1 and 2: the root, over it /dev and /proc, memory for /tmp where there is no
+ * root, and what is mounted. Without a root the guest sees nothing else.
+ */
+export function makeFiles(options: FilesOptions): Files {
+  const memory = () =>
+    new MemoryFileSystem({
+      ...(options.memoryLimit !== undefined && { limit: options.memoryLimit }),
+      ...(options.uid !== undefined && { uid: options.uid }),
+      ...(options.gid !== undefined && { gid: options.gid }),
+      ...(options.now && { now: options.now }),
+    });
+  const scratch = () => {
+    const fileSystem = memory();
+    fileSystem.root.setAttributes({ mode: 0o777 | Mode.Sticky });
+    return fileSystem;
+  };
+  const streams = standardStreams(new SyntheticFileSystem('devpts', TMPFS_MAGIC), options.stdin, options.stdout, options.stderr);
+  const namespace = new Namespace(options.root ?? memory());
+  namespace.mount('/dev', deviceFileSystem(streams, options.random));
+  namespace.mount('/dev/shm', scratch());
+  namespace.mount('/proc', procFileSystem(options.view, options.random));
+  if (options.memoryTmp ?? !options.root) namespace.mount('/tmp', scratch());
+  for (const { path, fileSystem } of options.mounts ?? []) namespace.mount(path, fileSystem);
+
+  const table = new FileTable(namespace, {
+    ...(options.cwd !== undefined && { cwd: options.cwd }),
+    ...(options.umask !== undefined && { umask: options.umask }),
+  });
+  const { stdin, stdout, stderr } = streams;
+  for (const stream of [stdin, stdout, stderr]) {
+    const { file, inode, terminal } = stream;
+    // A terminal's descriptors can be both read and written.
+    const access = terminal ? { read: true, write: true } : { read: stream === stdin, write: stream !== stdin };
+    const path = terminal ? '/dev/pts/0' : `pipe:[${inode.number}]`;
+    table.install(describe(inode, file, access, path), 3);
+  }
+  return { table, streams };
+}
+
+/** All bytes of a regular file; ENOENT, EISDIR, EACCES and the like. */
+export function readWhole(namespace: Namespace, path: string, cwd = namespace.root): Uint8Array {
+  const inode = namespace.resolve(cwd, path, 'follow').inode ?? fail('ENOENT');
+  if (isDirectory(inode)) fail('EISDIR');
+  if (inode.format !== Mode.Regular || !inode.open) fail('EACCES');
+  const file = inode.open({ read: true, write: false });
+  try {
+    let bytes = new Uint8Array(Math.max(4096, file.inode.stat().size + 1));
+    let length = 0;
+    for (;;) {
+      const count = file.read(bytes.subarray(length), length);
+      if (count === 0 || count === WOULD_BLOCK) return bytes.subarray(0, length);
+      length += count;
+      if (length === bytes.length) {
+        const more = new Uint8Array(length * 2);
+        more.set(bytes);
+        bytes = more;
+      }
+    }
+  } finally {
+    file.close?.();
+  }
+}
+
+/** The lines of /proc/mounts. */
+export function mountsText(namespace: Namespace): string {
+  return namespace.mounts
+    .map(({ fileSystem, parent, name }) => {
+      const above = parent ? (namespace.pathOf(parent) ?? '') : '';
+      const at = parent ? `${above === '/' ? '' : above}/${name}` : '/';
+      const escaped = at.replace(/[ \t\n\\]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`);
+      return `${fileSystem.type} ${escaped} ${fileSystem.type} ${fileSystem.readOnly ? 'ro' : 'rw'},relatime 0 0\n`;
+    })
+    .join('');
+}
