@@ -1,8 +1,27 @@
 import { mips, mipsel } from '../translators/mips/index.ts';
-import { x86 } from '../translators/x86/index.ts';
+import { ROWS as mipsRows } from '../translators/mips/rows.ts';
+import { x86, rows as x86Rows } from '../translators/x86/index.ts';
 import type { Isa } from './isa/isa.ts';
 
 /** The guest instruction sets, by name. The only place in src/ that knows the translators. */
 export const ISAS: Readonly<Record<IsaName, Isa>> = { mips, mipsel, x86 };
 
 export type IsaName = 'mips' | 'mipsel' | 'x86';
+
+/** An instruction form that is implemented. */
+export interface InstructionRow {
+  /** Byte orders share their rows: the list says mips for both. */
+  readonly isa: 'mips' | 'x86';
+  readonly group: string;
+  /** In the manual's notation: bits for MIPS, the opcode column of the SDM for x86. */
+  readonly encoding: string;
+  /** Assembly text with its operands. */
+  readonly text: string;
+}
+
+export function instructionRows(): InstructionRow[] {
+  return [
+    ...mipsRows.map(({ pattern, text, group }) => ({ isa: 'mips' as const, group, encoding: pattern, text })),
+    ...x86Rows.map(({ encoding, text, group }) => ({ isa: 'x86' as const, group, encoding, text })),
+  ];
+}

@@ -51,7 +51,9 @@ async function disasm(path: string, options: DisasmOptions): Promise<void> {
             .toString(16)
             .padStart(2, '0'),
         );
-      lines.push(`${hex8(pc)}  ${bytes.join(isa.name === 'x86' ? ' ' : '').padEnd(isa.name === 'x86' ? 23 : 8)}  ${text}`);
+      if (isa.name === 'mipsel') bytes.reverse();
+      const encoding = isa.name === 'x86' ? bytes.join(' ').padEnd(23) : bytes.join('').padEnd(8);
+      lines.push(`${hex8(pc)}  ${encoding}  ${text}`);
       pc += length;
     }
   }

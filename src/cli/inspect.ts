@@ -57,16 +57,21 @@ function render(translation: Translation, stage: Stage, width: number): string {
   const wat = translation.wat.trimEnd().split('\n');
   const left: string[] = [];
   const middle: string[] = [];
+  let waiting: string | undefined;
+  const put = (line: string): void => {
+    left.push(waiting ?? '');
+    middle.push(line);
+    waiting = undefined;
+  };
   for (const line of ir) {
     const begins = /^\s*; (0x[0-9a-f]+)/.exec(line);
-    if (begins) {
-      left.push(assembly.get(Number(begins[1])) ?? begins[1]);
-      middle.push('');
-    } else {
-      left.push('');
-      middle.push(line);
+    if (!begins) put(line);
+    else {
+      if (waiting !== undefined) put('');
+      waiting = assembly.get(Number(begins[1])) ?? begins[1];
     }
   }
+  if (waiting !== undefined) put('');
   const leftWidth = Math.min(Math.max(...left.map((l) => l.length), 'guest'.length), Math.floor(width * 0.3));
   const middleWidth = Math.min(Math.max(...middle.map((l) => l.length), 'IR'.length), Math.floor(width * 0.35));
   const watWidth = width - leftWidth - middleWidth - 6;
