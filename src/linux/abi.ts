@@ -1,7 +1,7 @@
 import type { Isa } from '../isa/isa.ts';
 import type { FileAbi } from './calls/file-abi.ts';
 import type { Process } from './process.ts';
-import type { SignalName } from './signals.ts';
+import type { Action, ActionFlags, SignalName } from './signals.ts';
 import type { SyscallRow } from './syscall.ts';
 
 /** A file's status as the personality carries it; each ABI lays it out in the guest's structures. Times are nanoseconds since 1970. */
@@ -59,6 +59,8 @@ export interface SignalInfo {
   /** si_pid, si_uid of kill and the like. */
   readonly pid?: number;
   readonly uid?: number;
+  /** What the processor said of a fault, where the frame shows it (x86's vector and error code). */
+  readonly trap?: { readonly number: number; readonly error: number };
   /** si_value of sigqueue and timers. */
   readonly value?: number;
 }
@@ -77,16 +79,22 @@ export interface Abi extends FileAbi {
   /** Exclusive top of user addresses, and where the stack starts below it. */
   readonly top: number;
   readonly stackTop: number;
-  /** Where position-independent executables are loaded, and where unhinted mappings end by default below the stack. */
+  /** Where mappings without a hint end. */
+  readonly mapBase: number;
+  /** Where position-independent executables are loaded. */
   readonly pieBase: number;
   /** 64-bit arguments start at an even argument. */
   readonly alignedPairs: boolean;
   readonly table: readonly SyscallRow[];
+  /** All calls that Linux has, by name. */
+  readonly numbers: Readonly<Record<string, number>>;
+  /** Number of syscall(2), whose first argument is the number of the call. */
+  readonly indirect?: number;
   /** A generic error number in the guest's numbering. */
   errno(generic: number): number;
   readonly mmap: MmapFlags;
   readonly signals: Readonly<Record<SignalName, number>>;
-  /** Number of signals (_NSIG): 64 or 128. */
+  /** The highest signal (_NSIG): 64 or 128. */
   readonly signalCount: number;
 
   // Registers.
@@ -98,7 +106,49 @@ export interface Abi extends FileAbi {
   /** pipe(2) returns its descriptors in registers on MIPS; true if it took them. */
   setPipeResult?(p: Process, read: number, write: number): boolean;
   stackPointer(p: Process): number;
+  setStackPointer(p: Process, address: number): void;
+  /** Where execution starts again after a fault at `pc` (a branch, if that is its delay slot). */
+  faultPc(p: Process, pc: number): number;
   /** Sets the registers a new program finds; the rest is zero. */
   startRegisters(p: Process, pc: number, stackPointer: number): void;
-  setThreadPointer(p: Process, address: number): void;
+  // Signals.
+  readonly actionFlags: ActionFlags;
+  /** sigprocmask's `how`. */
+  readonly maskHow: { readonly SIG_BLOCK: number; readonly SIG_UNBLOCK: number; readonly SIG_SETMASK: number };
+  /** Bytes of the kernel's sigset_t. */
+  readonly sigsetSize: number;
+  /** Builds the frame for a handler and sets the registers to run it. Throws GuestMemoryFault where there is no room. */
+  pushFrame(p: Process, delivery: Delivery): void;
+  /** struct sigaction of rt_sigaction. */
+  readAction(p: Process, address: number): Action;
+  writeAction(p: Process, address: number, action: Action): void;
+  writeSignalInfo(p: Process, address: number, signal: number, info: SignalInfo): void;
+  /** Offsets in stack_t. */
+  readonly stackFields: { readonly start: number; readonly flags: number; readonly size: number };
+  /** Machine code that returns from a handler, put on a page of its own: for sigreturn and, 16 bytes further, for rt_sigreturn. */
+  readonly trampolines: Uint8Array;
+
+  // Faults.
+  /** What an exception of the ISA (Exit 'exception') means to Linux. */
+  exceptionSignal(p: Process, number: number, code: number): FaultSignal;
+  /** The same of a breakpoint instruction. */
+  breakpointSignal(p: Process, code: number): FaultSignal;
+  /** Registers as text, a few a line, for a report. */
+  printRegisters(p: Process): string;
+}
+
+export interface FaultSignal {
+  readonly signal: SignalName;
+  /** si_code */
+  readonly code: number;
+  readonly text: string;
+}
+
+/** A signal on its way to a handler. */
+export interface Delivery {
+  readonly signal: number;
+  readonly info: SignalInfo;
+  readonly action: Action;
+  /** What sigreturn restores. */
+  readonly mask: bigint;
 }

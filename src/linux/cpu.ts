@@ -8,9 +8,11 @@ export interface Cpu {
   readonly memory: GuestMemory;
   /** Unsigned. */
   pc: number;
-  /** A word of guest state, unsigned; `offset` from Layout.STATE. */
+  /** A word of guest state, signed; `offset` from Layout.STATE. */
   get32(offset: number): number;
   set32(offset: number, value: number): void;
+  /** The ISA's state, live. */
+  readonly state: DataView;
   run(budget: number): Exit;
   /** Code in this range of guest addresses changed. */
   invalidate(start: number, length: number): void;

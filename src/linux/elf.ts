@@ -142,7 +142,14 @@ export function parseElf(bytes: Uint8Array): ElfFile {
     const inFile = offset + fileSize <= bytes.length;
     switch (u32(at)) {
       case Pt.Load: {
-        const segment = { offset, address: u32(at + 8), fileSize, memorySize: u32(at + 20), permission: permissionOf(u32(at + 24)), align: u32(at + 28) };
+        const segment = {
+          offset,
+          address: u32(at + 8),
+          fileSize,
+          memorySize: u32(at + 20),
+          permission: permissionOf(u32(at + 24)),
+          align: u32(at + 28),
+        };
         if (segment.memorySize === 0 && fileSize === 0) break;
         checkSegment(segment, inFile, at);
         const previous = segments.at(-1);
@@ -196,9 +203,11 @@ function describeForeign(bytes: Uint8Array): string {
 const permissionOf = (flags: number): number => ((flags & 4) >> 2) | (flags & 2) | ((flags & 1) << 2);
 
 function checkSegment(s: Segment, inFile: boolean, at: number): void {
-  if (s.fileSize > s.memorySize) throw new ElfError(`segment with more bytes in the file (${s.fileSize}) than in memory (${s.memorySize})`, at + 16);
+  if (s.fileSize > s.memorySize)
+    throw new ElfError(`segment with more bytes in the file (${s.fileSize}) than in memory (${s.memorySize})`, at + 16);
   if (!inFile) throw new ElfError(`segment at ${hex(s.address)} lies beyond the end of the file`, at + 4);
-  if (s.address + s.memorySize > 0xffff_ffff) throw new ElfError(`segment at ${hex(s.address)} wraps around the end of the address space`, at + 8);
+  if (s.address + s.memorySize > 0xffff_ffff)
+    throw new ElfError(`segment at ${hex(s.address)} wraps around the end of the address space`, at + 8);
   if (s.align > 1 && (s.align & (s.align - 1)) !== 0) throw new ElfError(`segment alignment ${s.align} is not a power of two`, at + 28);
   if (s.fileSize > 0 && (s.address - s.offset) % PAGE_SIZE !== 0)
     throw new ElfError(`segment at ${hex(s.address)} and its file offset ${hex(s.offset)} differ in their place within a page`, at + 8);
@@ -237,7 +246,8 @@ export function checkPlace(elf: ElfFile, bias: number, top: number): void {
   for (const segment of elf.segments) {
     const start = segment.address + bias;
     if (start < Layout.FLOOR) throw new ElfError(`segment at ${hex(start)} lies below ${hex(Layout.FLOOR)}`);
-    if (start + segment.memorySize > top) throw new ElfError(`segment at ${hex(start)} of ${segment.memorySize} bytes ends above user space (${hex(top)})`);
+    if (start + segment.memorySize > top)
+      throw new ElfError(`segment at ${hex(start)} of ${segment.memorySize} bytes ends above user space (${hex(top)})`);
   }
 }
 
@@ -293,7 +303,11 @@ export function elfSymbols(elf: ElfFile): readonly ElfSymbol[] {
 }
 
 /** The symbol that an address (as in the file) lies in or follows, no further than `reach` bytes where its size is not known. */
-export function symbolAt(symbols: readonly ElfSymbol[], address: number, reach = 65536): { readonly symbol: ElfSymbol; readonly offset: number } | undefined {
+export function symbolAt(
+  symbols: readonly ElfSymbol[],
+  address: number,
+  reach = 65536,
+): { readonly symbol: ElfSymbol; readonly offset: number } | undefined {
   let low = 0;
   let high = symbols.length;
   while (low < high) {

@@ -20,7 +20,8 @@ export interface Image {
 
 function mapOrThrow(map: MemoryMap, request: Parameters<MemoryMap['map']>[0]): number {
   const address = map.map(request);
-  if (address === -Errno.ENOMEM) throw new ElfError(`a segment of ${request.length} bytes does not fit the memory limit (${map.options.limit} bytes)`);
+  if (address === -Errno.ENOMEM)
+    throw new ElfError(`a segment of ${request.length} bytes does not fit the memory limit (${map.options.limit} bytes)`);
   if (address < 0) throw new ElfError(`a segment of ${request.length} bytes cannot be mapped at 0x${request.address.toString(16)}`);
   return address;
 }
@@ -96,7 +97,8 @@ export function loadExecutable(
     if (loader.interpreter !== undefined) throw new ElfError(`its interpreter ${elf.interpreter} asks for an interpreter itself`);
     interpreter = loadImage(map, loader, elf.interpreter, 0);
   }
-  map.setBreakStart(image.end);
+  // a static position-independent program lies among the mappings, where the heap could not grow
+  map.setBreakStart(elf.type === 'dyn' && !interpreter ? abi.pieBase : image.end);
   const auxiliary: [At, number][] = [
     [At.HwCap, abi.hwcap],
     [At.PageSize, PAGE_SIZE],

@@ -43,7 +43,18 @@ export interface Process {
   readonly env: readonly string[];
   /** prctl(PR_SET_NAME), up to 15 bytes. */
   name: string;
+  readonly hostname: string;
   personality: number;
+  /** A call that a signal interrupted: the pc of its instruction, and one of the ERESTART numbers. */
+  interrupted?: { readonly at: number; readonly errno: number } | undefined;
+  /** Guest address of the page with the ABI's trampolines. */
+  readonly trampolines: number;
+  /** Stopped by SIGSTOP or the like. */
+  stopped: boolean;
+  /** The last fault, for the report if it was the end. */
+  fault?: { readonly signal: number; readonly pc: number; readonly text: string } | undefined;
+  /** Nanoseconds that the program was blocked in calls. */
+  idle: bigint;
   /** Set once the program has ended. */
   end?: ProcessEnd;
   /** Nanoseconds of `host.monotonic()` when the program started. */

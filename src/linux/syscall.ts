@@ -21,6 +21,8 @@ export interface SyscallRow {
   readonly call: Syscall;
   /** What is missing or different from Linux; published with the list. Absent: complete. */
   readonly note?: string;
+  /** Answers ENOSYS; in the table so that the warning can say why. */
+  readonly missing?: boolean;
 }
 
 /** A call that does less than Linux's, with what is missing. */
@@ -38,13 +40,25 @@ export const partial = (call: Syscall, note: string): PartialCall => ({ call, no
 export const missing = (note: string): PartialCall => ({ call: NOT_IMPLEMENTED, note });
 export const NOT_IMPLEMENTED: Syscall = () => -Errno.ENOSYS;
 
+/** Adds what is missing, by name, to calls. */
+export function withNotes(calls: Readonly<Record<string, Syscall>>, notes: Readonly<Partial<Record<string, string>>>): Calls {
+  return Object.fromEntries(
+    Object.entries(calls).map(([name, call]) => {
+      const note = notes[name];
+      return [name, note === undefined ? call : { call, note }];
+    }),
+  );
+}
+
 /** An ABI's table: its numbers joined with the implementations, of which later ones win. Numbers without one are left out. */
 export function makeTable(numbers: Readonly<Record<string, number>>, ...calls: readonly Calls[]): SyscallRow[] {
   const all: Calls = Object.assign({}, ...calls);
   const rows: SyscallRow[] = [];
   for (const [name, number] of Object.entries(numbers)) {
     const entry = all[name];
-    if (entry) rows.push(typeof entry === 'function' ? { number, name, call: entry } : { number, name, ...entry });
+    if (!entry) continue;
+    const { call, note } = typeof entry === 'function' ? { call: entry, note: undefined } : entry;
+    rows.push({ number, name, call, ...(note !== undefined && { note }), ...(call === NOT_IMPLEMENTED && { missing: true }) });
   }
   return rows.sort((a, b) => a.number - b.number);
 }

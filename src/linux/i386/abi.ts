@@ -1,0 +1,176 @@
+import { ABI, getEflags } from '../../../translators/x86/abi.ts';
+import { Cpuid } from '../../../translators/x86/features.ts';
+import { X86 } from '../../../translators/x86/state.ts';
+import { ISAS } from '../../isas.ts';
+import type { Abi } from '../abi.ts';
+import { fileCalls, fileNotes } from '../calls/files.ts';
+import { memoryCalls } from '../calls/memory.ts';
+import { miscCalls } from '../calls/misc.ts';
+import { dividedCredentialCalls, processCalls } from '../calls/process.ts';
+import { sigaction, signalCalls, sigreturn, sigsuspend } from '../calls/signal.ts';
+import { timeCalls } from '../calls/time.ts';
+import { Errno } from '../errno.ts';
+import type { Process } from '../process.ts';
+import { printWords } from '../registers.ts';
+import type { Action } from '../signals.ts';
+import { type Calls, makeTable, missing, withNotes } from '../syscall.ts';
+import { i386Files } from './files.ts';
+import { NUMBERS } from './numbers.ts';
+import {
+  ACTION_FLAGS,
+  exceptionSignal,
+  loadSegment,
+  popFrame,
+  pushFrame,
+  readAction,
+  SIGNAL_COUNT,
+  SIGNALS,
+  SIGSET_SIZE,
+  TRAMPOLINES,
+  writeAction,
+  writeSignalInfo,
+} from './signals.ts';
+
+/** struct user_desc: entry_number, base_addr, limit, flags. */
+const enum UserDesc {
+  SIZE = 16,
+  /** seg_not_present and read_exec_only alone: the entry is to be empty. */
+  EMPTY_FLAGS = 0x28,
+}
+
+const descriptorAt = (entry: number): number => ABI.tlsDescriptors + (entry - ABI.firstTlsEntry) * ABI.tlsDescriptorSize;
+const isTlsEntry = (entry: number): boolean => entry >= ABI.firstTlsEntry && entry < ABI.firstTlsEntry + ABI.tlsEntries;
+
+function setThreadArea(p: Process, address: number): number {
+  let entry = p.memory.i32(address);
+  const [base, limit, flags] = [4, 8, 12].map((offset) => p.memory.u32(address + offset));
+  if (entry === -1) {
+    for (entry = ABI.firstTlsEntry; isTlsEntry(entry) && p.vcpu.get32(descriptorAt(entry) + 8) !== 0; ) entry++;
+    if (!isTlsEntry(entry)) return -Errno.ESRCH;
+    p.memory.setU32(address, entry);
+  }
+  if (!isTlsEntry(entry)) return -Errno.EINVAL;
+  const empty = base === 0 && limit === 0 && (flags === UserDesc.EMPTY_FLAGS || flags === 0);
+  const at = descriptorAt(entry);
+  p.vcpu.set32(at, empty ? 0 : base);
+  p.vcpu.set32(at + 4, empty ? 0 : limit);
+  p.vcpu.set32(at + 8, empty ? 0 : flags);
+  // segment registers that hold its selector follow
+  for (const register of [X86.ES, X86.DS, X86.FS, X86.GS]) {
+    const selector = p.vcpu.get32(register);
+    if (selector >>> 3 === entry) loadSegment(p, register, selector);
+  }
+  return 0;
+}
+
+function getThreadArea(p: Process, address: number): number {
+  const entry = p.memory.i32(address);
+  if (!isTlsEntry(entry)) return -Errno.EINVAL;
+  const at = descriptorAt(entry);
+  const flags = p.vcpu.get32(at + 8);
+  p.memory.setU32(address + 4, p.vcpu.get32(at) >>> 0);
+  p.memory.setU32(address + 8, p.vcpu.get32(at + 4) >>> 0);
+  p.memory.setU32(address + 12, flags === 0 ? UserDesc.EMPTY_FLAGS : flags >>> 0);
+  return 0;
+}
+
+/** struct old_sigaction: handler, 32 bits of mask, flags, restorer. */
+function readOldAction(p: Process, address: number): Action {
+  const word = (index: number): number => p.memory.u32(address + index * 4);
+  return { handler: word(0), mask: BigInt(word(1)), flags: word(2), restorer: word(3) };
+}
+function writeOldAction(p: Process, address: number, action: Action): void {
+  [action.handler, Number(action.mask & 0xffff_ffffn), action.flags, action.restorer].forEach((word, index) => {
+    p.memory.setU32(address + index * 4, word);
+  });
+}
+
+const ownCalls: Calls = {
+  ...dividedCredentialCalls,
+  mmap: memoryCalls.old_mmap,
+  chown: fileCalls.chown16,
+  fchown: fileCalls.fchown16,
+  lchown: fileCalls.lchown16,
+  chown32: fileCalls.chown,
+  fchown32: fileCalls.fchown,
+  lchown32: fileCalls.lchown,
+  set_thread_area: (p, a) => setThreadArea(p, a[0]),
+  get_thread_area: (p, a) => getThreadArea(p, a[0]),
+  modify_ldt: missing('no LDT'),
+  vm86: missing('no virtual-8086 mode'),
+  vm86old: missing('no virtual-8086 mode'),
+  iopl: () => -Errno.EPERM,
+  ioperm: () => -Errno.EPERM,
+  sigaction: (p, a) => sigaction(p, a[0], a[1], a[2], readOldAction, writeOldAction),
+  /** The first two arguments are history. */
+  sigsuspend: (p, a) => sigsuspend(p, BigInt(a[2])),
+  sigreturn: sigreturn((p) => popFrame(p, false)),
+  rt_sigreturn: sigreturn((p) => popFrame(p, true)),
+};
+
+const get = (p: Process, offset: number): number => p.vcpu.get32(offset) >>> 0;
+
+export const i386: Abi = {
+  ...i386Files,
+  name: 'i386',
+  isa: ISAS.x86,
+  machine: 'i686',
+  platform: 'i686',
+  hwcap: Cpuid.EDX >>> 0,
+  hwcap2: 0,
+  top: 0xc0000000,
+  stackTop: 0xc0000000,
+  mapBase: 0xb7fff000,
+  pieBase: 0x56555000,
+  alignedPairs: false,
+  table: makeTable(NUMBERS, withNotes(fileCalls, fileNotes), memoryCalls, processCalls, signalCalls, timeCalls, miscCalls, ownCalls),
+  numbers: NUMBERS,
+  errno: (generic) => generic,
+  mmap: { MAP_SHARED: 1, MAP_PRIVATE: 2, MAP_FIXED: 0x10, MAP_ANONYMOUS: 0x20, MAP_GROWSDOWN: 0x100, MAP_FIXED_NOREPLACE: 0x100000 },
+  signals: SIGNALS,
+  signalCount: SIGNAL_COUNT,
+  sigsetSize: SIGSET_SIZE,
+  actionFlags: ACTION_FLAGS,
+  maskHow: { SIG_BLOCK: 0, SIG_UNBLOCK: 1, SIG_SETMASK: 2 },
+  stackFields: { start: 0, flags: 4, size: 8 },
+  trampolines: TRAMPOLINES,
+
+  syscallNumber: (p) => get(p, ABI.syscallNumber),
+  syscallArguments: (p) => [...ABI.syscallArguments.map((slot) => get(p, slot)), 0, 0],
+  setSyscallResult: (p, result) => p.vcpu.set32(ABI.syscallResult, result),
+  stackPointer: (p) => get(p, ABI.stackPointer),
+  setStackPointer: (p, address) => p.vcpu.set32(ABI.stackPointer, address),
+  startRegisters(p, pc, stackPointer) {
+    p.vcpu.set32(ABI.stackPointer, stackPointer);
+    p.vcpu.pc = pc;
+  },
+  faultPc: (_p, pc) => pc,
+
+  pushFrame,
+  readAction,
+  writeAction,
+  writeSignalInfo,
+  exceptionSignal,
+  breakpointSignal: (p) => exceptionSignal(p, 3),
+  printRegisters: (p) =>
+    printWords(
+      [
+        ...(['EAX', 'EBX', 'ECX', 'EDX', 'ESI', 'EDI', 'EBP', 'ESP'] as const).map((name) => [name, get(p, REGISTERS[name])] as const),
+        ['EIP', p.vcpu.pc],
+        ['EFLAGS', getEflags(p.vcpu.state)],
+      ],
+      4,
+    ),
+};
+
+const REGISTERS = {
+  EAX: X86.EAX,
+  EBX: X86.EBX,
+  ECX: X86.ECX,
+  EDX: X86.EDX,
+  ESI: X86.ESI,
+  EDI: X86.EDI,
+  EBP: X86.EBP,
+  ESP: X86.ESP,
+} as const;
+
