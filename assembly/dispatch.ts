@@ -1,8 +1,8 @@
+import { findBlock, interpret } from './interpret';
+import { leave } from './leave';
 import { ExitKind, RegionResult } from './shared/exit';
 import { Layout } from './shared/layout';
 import { BlockFlag, BlockHeader } from './shared/uop';
-import { findBlock, interpret } from './interpret';
-import { leave } from './leave';
 
 /** Runs guest code from PC on, in regions where there are any, else in blocks, until EXIT_KIND says why it stopped. */
 export function run(): void {
@@ -11,14 +11,14 @@ export function run(): void {
     const pc = load<u32>(Layout.PC);
     const entry = ((pc ^ (pc >>> 16)) & Layout.HASH_MASK) << 3;
     const region = load<u32>(entry, Layout.REGION_HASH + 4);
-    if (region && load<u32>(entry, Layout.REGION_HASH) == pc) {
+    if (region && load<u32>(entry, Layout.REGION_HASH) === pc) {
       if (load<i32>(Layout.BUDGET) <= 0) {
         leave(ExitKind.Budget, pc);
         return;
       }
       store<u32>(Layout.REGION_ENTRIES, load<u32>(Layout.REGION_ENTRIES) + 1);
       const next = call_indirect<i32>(region, pc, load<i32>(Layout.DEPTH));
-      if (next == RegionResult.EXIT) return;
+      if (next === RegionResult.EXIT) return;
       store<i32>(Layout.PC, next);
     } else {
       const block = findBlock(pc);

@@ -1,9 +1,10 @@
 // Loads and stores that the main loop does not have: 64 and 128 bits, and all of them with page permissions.
+
+import { fault } from './leave';
+import { pagesDeny } from './memory';
 import { FaultAccess } from './shared/exit';
 import { Layout, PagePermission } from './shared/layout';
 import { Uop } from './shared/uop';
-import { fault } from './leave';
-import { pagesDeny } from './memory';
 
 // @ts-ignore: decorator
 @inline

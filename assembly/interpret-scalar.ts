@@ -53,10 +53,10 @@ export function scalar(number: i32, ip: usize): usize {
       store<i64>(d, rotr<i64>(load<i64>(a), load<i64>(b)));
       break;
     case Uop.I64_EQ:
-      store<i32>(d, i32(load<i64>(a) == load<i64>(b)));
+      store<i32>(d, i32(load<i64>(a) === load<i64>(b)));
       break;
     case Uop.I64_NE:
-      store<i32>(d, i32(load<i64>(a) != load<i64>(b)));
+      store<i32>(d, i32(load<i64>(a) !== load<i64>(b)));
       break;
     case Uop.I64_LT_S:
       store<i32>(d, i32(load<i64>(a) < load<i64>(b)));
@@ -86,7 +86,7 @@ export function scalar(number: i32, ip: usize): usize {
       store<i64>(d, i64(load<i16>(a)));
       break;
     case Uop.I64_EQZ:
-      store<i32>(d, i32(load<i64>(a) == 0));
+      store<i32>(d, i32(load<i64>(a) === 0));
       break;
     case Uop.I64_EXTEND_I32_S:
       store<i64>(d, i64(load<i32>(a)));
@@ -137,10 +137,10 @@ export function scalar(number: i32, ip: usize): usize {
       store<f32>(d, nearest<f32>(load<f32>(a)));
       break;
     case Uop.F32_EQ:
-      store<i32>(d, i32(load<f32>(a) == load<f32>(b)));
+      store<i32>(d, i32(load<f32>(a) === load<f32>(b)));
       break;
     case Uop.F32_NE:
-      store<i32>(d, i32(load<f32>(a) != load<f32>(b)));
+      store<i32>(d, i32(load<f32>(a) !== load<f32>(b)));
       break;
     case Uop.F32_LT:
       store<i32>(d, i32(load<f32>(a) < load<f32>(b)));
@@ -191,10 +191,10 @@ export function scalar(number: i32, ip: usize): usize {
       store<f64>(d, nearest<f64>(load<f64>(a)));
       break;
     case Uop.F64_EQ:
-      store<i32>(d, i32(load<f64>(a) == load<f64>(b)));
+      store<i32>(d, i32(load<f64>(a) === load<f64>(b)));
       break;
     case Uop.F64_NE:
-      store<i32>(d, i32(load<f64>(a) != load<f64>(b)));
+      store<i32>(d, i32(load<f64>(a) !== load<f64>(b)));
       break;
     case Uop.F64_LT:
       store<i32>(d, i32(load<f64>(a) < load<f64>(b)));

@@ -1,19 +1,20 @@
 // The µop interpreter: one loop, one switch.
-import { ExitKind, FaultAccess } from './shared/exit';
-import { Layout } from './shared/layout';
-import { BlockFlag, BlockHeader, Link, Uop } from './shared/uop';
+
 import { helper } from './interpret-helper';
 import { memory } from './interpret-memory';
 import { scalar } from './interpret-scalar';
 import { simd } from './interpret-simd';
 import { fault, leave, refund } from './leave';
+import { ExitKind, FaultAccess } from './shared/exit';
+import { Layout } from './shared/layout';
+import { BlockFlag, BlockHeader, Link, Uop } from './shared/uop';
 
 /** Address of the block for a pc, or 0. */
 // @ts-ignore: decorator
 @inline
 export function findBlock(pc: u32): u32 {
   const entry = ((pc ^ (pc >>> 16)) & Layout.HASH_MASK) << 3;
-  return load<u32>(entry, Layout.BLOCK_HASH) == pc ? load<u32>(entry, Layout.BLOCK_HASH + 4) : 0;
+  return load<u32>(entry, Layout.BLOCK_HASH) === pc ? load<u32>(entry, Layout.BLOCK_HASH + 4) : 0;
 }
 
 // @ts-ignore: decorator
@@ -52,7 +53,7 @@ function pick(ip: usize, condition: bool): usize {
 // @ts-ignore: decorator
 @inline
 function enter(block: u32, counts: bool, threshold: i32): bool {
-  if (counts && threshold != 0) {
+  if (counts && threshold !== 0) {
     const heat = load<i32>(block, BlockHeader.HEAT) + 1;
     store<i32>(block, heat, BlockHeader.HEAT);
     if (heat >= threshold) return leave(ExitKind.Hot, load<u32>(block, BlockHeader.PC));
@@ -70,8 +71,8 @@ function unchanged(ip: usize): bool {
   const length = <u32>load<u16>(ip, 2);
   const index = load<u32>(load<u32>(Layout.CURRENT_BLOCK), BlockHeader.PC) - Layout.FLOOR;
   let i: u32 = 0;
-  for (; i + 8 <= length; i += 8) if (load<u64>(ip + i, 4) != load<u64>(index + i, Layout.WINDOW)) return false;
-  for (; i < length; i++) if (load<u8>(ip + i, 4) != load<u8>(index + i, Layout.WINDOW)) return false;
+  for (; i + 8 <= length; i += 8) if (load<u64>(ip + i, 4) !== load<u64>(index + i, Layout.WINDOW)) return false;
+  for (; i < length; i++) if (load<u8>(ip + i, 4) !== load<u8>(index + i, Layout.WINDOW)) return false;
   return true;
 }
 
@@ -151,11 +152,11 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         ip += 8;
         continue;
       case Uop.I32_EQ:
-        result(ip, i32(slotA(ip) == slotB(ip)));
+        result(ip, i32(slotA(ip) === slotB(ip)));
         ip += 8;
         continue;
       case Uop.I32_NE:
-        result(ip, i32(slotA(ip) != slotB(ip)));
+        result(ip, i32(slotA(ip) !== slotB(ip)));
         ip += 8;
         continue;
       case Uop.I32_LT_S:
@@ -195,7 +196,7 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         ip += 8;
         continue;
       case Uop.I32_EQZ:
-        result(ip, i32(slotA(ip) == 0));
+        result(ip, i32(slotA(ip) === 0));
         ip += 8;
         continue;
       case Uop.I32_ADD_IMM:
@@ -227,11 +228,11 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         ip += 12;
         continue;
       case Uop.I32_EQ_IMM:
-        result(ip, i32(slotA(ip) == imm(ip)));
+        result(ip, i32(slotA(ip) === imm(ip)));
         ip += 12;
         continue;
       case Uop.I32_NE_IMM:
-        result(ip, i32(slotA(ip) != imm(ip)));
+        result(ip, i32(slotA(ip) !== imm(ip)));
         ip += 12;
         continue;
       case Uop.I32_LT_S_IMM:
@@ -386,7 +387,7 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         if (load<i32>(load<u16>(ip, 2))) {
           const kind = <ExitKind>load<u16>(ip, 4);
           // a helper that found the fault has described it
-          if (kind != ExitKind.MemoryFault) {
+          if (kind !== ExitKind.MemoryFault) {
             store<u32>(Layout.EXIT_ARG0, load<u32>(ip, 12));
             store<u32>(Layout.EXIT_ARG1, 0);
           }
@@ -399,16 +400,16 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         link = ip + 4;
         break;
       case Uop.BRANCH_NZ:
-        link = pick(ip, load<i32>(load<u16>(ip, 2)) != 0);
+        link = pick(ip, load<i32>(load<u16>(ip, 2)) !== 0);
         break;
       case Uop.BRANCH_Z:
-        link = pick(ip, load<i32>(load<u16>(ip, 2)) == 0);
+        link = pick(ip, load<i32>(load<u16>(ip, 2)) === 0);
         break;
       case Uop.BRANCH_EQ:
-        link = pick(ip, load<i32>(load<u16>(ip, 2)) == slotA(ip));
+        link = pick(ip, load<i32>(load<u16>(ip, 2)) === slotA(ip));
         break;
       case Uop.BRANCH_NE:
-        link = pick(ip, load<i32>(load<u16>(ip, 2)) != slotA(ip));
+        link = pick(ip, load<i32>(load<u16>(ip, 2)) !== slotA(ip));
         break;
       case Uop.BRANCH_LT_S:
         link = pick(ip, load<i32>(load<u16>(ip, 2)) < slotA(ip));
@@ -427,9 +428,12 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         pc = load<u32>(load<u16>(ip, 2));
         break;
       case Uop.EXIT:
-        store<u32>(Layout.EXIT_ARG0, load<u32>(ip, 8));
-        store<u32>(Layout.EXIT_ARG1, load<u32>(ip, 12));
-        store<u32>(Layout.EXIT_ARG2, load<u32>(ip, 16));
+        // what changed is not a constant: a helper has described it
+        if (<ExitKind>load<u16>(ip, 2) !== ExitKind.CodeWritten) {
+          store<u32>(Layout.EXIT_ARG0, load<u32>(ip, 8));
+          store<u32>(Layout.EXIT_ARG1, load<u32>(ip, 12));
+          store<u32>(Layout.EXIT_ARG2, load<u32>(ip, 16));
+        }
         return leave(<ExitKind>load<u16>(ip, 2), load<u32>(ip, 4));
       case Uop.VERIFY:
         if (!unchanged(ip)) {
@@ -459,7 +463,7 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
     let heats = true;
     if (link) {
       block = load<u32>(link, Link.BLOCK);
-      heats = load<u8>(link, Link.COUNTS) != 0;
+      heats = load<u8>(link, Link.COUNTS) !== 0;
       if (!block) {
         pc = load<u32>(link, Link.PC);
         block = findBlock(pc);

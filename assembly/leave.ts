@@ -1,8 +1,9 @@
 // Leaving a block: where the guest stands and what it has paid.
+
+import { firstFault } from './memory';
 import { ExitKind, FaultAccess } from './shared/exit';
 import { Layout } from './shared/layout';
 import { BlockHeader } from './shared/uop';
-import { firstFault } from './memory';
 
 // @ts-ignore: decorator
 @inline

@@ -67,7 +67,7 @@ export function accessible(address: u32, bytes: u32, permission: PagePermission)
   const index = windowIndex(address);
   const limit = windowSize();
   if (index >= limit) return 0;
-  let n = min<u32>(bytes, limit - index);
+  const n = min<u32>(bytes, limit - index);
   if (!load<u32>(Layout.CHECKED)) return n;
   let at: u32 = 0;
   while (at < n && load<u8>((address + at) >>> 12, Layout.PAGES) & permission) at += 0x1000 - ((address + at) & 0xfff);
