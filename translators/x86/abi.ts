@@ -1,3 +1,4 @@
+import { Cpuid } from './features.ts';
 import { UserSegment } from './segments.ts';
 import { X86 } from './state.ts';
 
@@ -59,6 +60,8 @@ export const ABI = {
   tlsEntries: UserSegment.TLS_ENTRIES,
   tlsDescriptors: X86.TLS_DESCRIPTORS,
   tlsDescriptorSize: 12,
+  /** AT_HWCAP: CPUID.01H:EDX. */
+  hwcap: Cpuid.EDX,
   /** Selectors of 32-bit user code and data. */
   userCode: UserSegment.CODE,
   userData: UserSegment.DATA,

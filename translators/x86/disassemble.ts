@@ -90,6 +90,8 @@ function operandText(i: Insn, operand: Operand, n: number): string {
       return `${POINTERS[size]}${SEGMENTS[i.segment < 0 ? 3 : i.segment]}:[${register(6, i.addressSize)}]`;
     case Kind.Y:
       return `${POINTERS[size]}es:[${register(7, i.addressSize)}]`;
+    case Kind.B:
+      return `${POINTERS[size]}${SEGMENTS[i.segment < 0 ? 3 : i.segment]}:[${register(3, i.addressSize)}]`;
     case Kind.P:
       return `mm${i.reg}`;
     case Kind.Q:

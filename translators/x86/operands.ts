@@ -1,6 +1,6 @@
 import { ExitKind } from '../../assembly/shared/exit.ts';
-import type { Builder } from '../../src/ir/builder.ts';
 import type { Value } from '../../src/ir/block.ts';
+import type { Builder } from '../../src/ir/builder.ts';
 import { op, Type } from '../../src/ir/ops.ts';
 import { Vector } from './abi.ts';
 import { Kind, type Row } from './row.ts';

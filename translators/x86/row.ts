@@ -21,6 +21,8 @@ export const enum Kind {
   X,
   /** Memory at ES:EDI. */
   Y,
+  /** Memory at DS:EBX + AL. */
+  B,
   /** ModRM.reg: segment register. */
   S,
   /** ModRM.reg: control register. */
@@ -139,6 +141,7 @@ const KINDS: Record<string, Kind> = {
   O: Kind.O,
   X: Kind.X,
   Y: Kind.Y,
+  B: Kind.B,
   S: Kind.S,
   C: Kind.C,
   D: Kind.D,

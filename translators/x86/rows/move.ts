@@ -10,7 +10,6 @@ import {
   register,
   segmentBase,
   setRegister,
-  store,
   write,
 } from '../operands.ts';
 import { group, type Meaning, type Row, row } from '../row.ts';
@@ -34,16 +33,6 @@ const xchg: Meaning = (b, i) => {
   const right = read(b, i, 1);
   write(b, i, 0, right, true);
   write(b, i, 1, left, true);
-};
-
-/** A selector: 16 bits to memory, zero-extended to the operand size in a register. */
-const movFromSegment: Meaning = (b, i) => {
-  const selector = read(b, i, 1);
-  if (i.mod === 3) setRegister(b, i.rm, i.operandSize, selector, true);
-  else {
-    checkWritable(b, i);
-    store(b, address(b, i), 2, selector);
-  }
 };
 
 const lea: Meaning = (b, i) => write(b, i, 0, effectiveAddress(b, i));
@@ -84,12 +73,7 @@ export const move: readonly Row[] = group('move', [
   row('89 /r', 'MOV Ev, Gv', mov),
   row('8A /r', 'MOV Gb, Eb', mov),
   row('8B /r', 'MOV Gv, Ev', mov),
-  row('8C /0', 'MOV Ev, Sw', movFromSegment),
-  row('8C /1', 'MOV Ev, Sw', movFromSegment),
-  row('8C /2', 'MOV Ev, Sw', movFromSegment),
-  row('8C /3', 'MOV Ev, Sw', movFromSegment),
-  row('8C /4', 'MOV Ev, Sw', movFromSegment),
-  row('8C /5', 'MOV Ev, Sw', movFromSegment),
+  ...[0, 1, 2, 3, 4, 5].flatMap((n) => [row(`8C /${n} r`, 'MOV Rv, Sw', mov), row(`8C /${n} m`, 'MOV Mw, Sw', mov)]),
   row('A0 mo', 'MOV AL, Ob', mov),
   row('A1 mo', 'MOV eAX, Ov', mov),
   row('A2 mo', 'MOV Ob, AL', mov),
@@ -107,7 +91,7 @@ export const move: readonly Row[] = group('move', [
   row('90+r', 'XCHG Zv, eAX', xchg),
   row('0F C7 /1 m', 'CMPXCHG8B Mq', cmpxchg8b),
   row('8D /r', 'LEA Gv, M', lea),
-  row('D7', 'XLAT', xlat),
+  row('D7', 'XLAT Bb', xlat),
   row('0F 40+cc /r', 'CMOVcc Gv, Ev', cmov),
   row('0F 90+cc /r', 'SETcc Eb', set),
 ]);

@@ -1,0 +1,59 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { Code } from '../../../src/isa/code.ts';
+import { x86 } from '../../../translators/x86/index.ts';
+import { bytesOf } from './support.ts';
+
+const disassemble = (bytes: readonly number[], pc: number) => x86.disassemble(Code.of(Uint8Array.from(bytes), pc), pc);
+
+describe('disassembler', () => {
+  const texts: readonly [hex: string, text: string][] = [
+    ['90', 'nop'],
+    ['66 90', 'xchg ax,ax'],
+    ['f3 90', 'pause'],
+    ['f3 c3', 'repz ret'],
+    ['65 a1 14 00 00 00', 'mov eax,gs:0x14'],
+    ['a1 14 00 00 08', 'mov eax,ds:0x8000014'],
+    ['8b 0d 14 00 00 08', 'mov ecx,DWORD PTR ds:0x8000014'],
+    ['8d b4 26 00 00 00 00', 'lea esi,[esi+eiz*1+0x0]'],
+    ['66 2e 0f 1f 84 00 00 00 00 00', 'nop WORD PTR cs:[eax+eax*1+0x0]'],
+    ['8b 04 8d f0 ff ff ff', 'mov eax,DWORD PTR [ecx*4-0x10]'],
+    ['67 8b 42 fe', 'mov eax,DWORD PTR [bp+si-0x2]'],
+    ['f0 0f b1 0a', 'lock cmpxchg DWORD PTR [edx],ecx'],
+    ['0f 8c fa ff ff ff', 'jl 0x1000'],
+    ['ff 24 85 00 00 00 08', 'jmp DWORD PTR [eax*4+0x8000000]'],
+    ['c8 10 00 01', 'enter 0x10,0x1'],
+    ['62 06', 'bound eax,QWORD PTR [esi]'],
+    ['66 60', 'pushaw'],
+    ['f3 0f 1e fb', 'endbr32'],
+    ['0f c7 0e', 'cmpxchg8b QWORD PTR [esi]'],
+    ['0f 04', '(bad)'],
+  ];
+  for (const [hex, text] of texts) it(`${hex} is ${text}`, () => expect(disassemble(bytesOf(hex), 0x1000).text).toBe(text));
+});
+
+const OBJDUMP = ['i686-linux-gnu-objdump', 'objdump'].find((name) => spawnSync(name, ['--info']).stdout?.includes('elf32-i386'));
+const PROGRAMS = new URL('../../../corpus/programs/x86/', import.meta.url).pathname;
+
+describe.skipIf(!OBJDUMP)(`objdump agrees${OBJDUMP ? '' : ': skipped, there is no objdump for i386'}`, () => {
+  for (const program of readdirSync(PROGRAMS)) {
+    it(program, () => {
+      const listing = execFileSync(OBJDUMP!, ['-d', '-w', '-M', 'intel', PROGRAMS + program], { encoding: 'utf8', maxBuffer: 1 << 28 });
+      let compared = 0;
+      const differences: string[] = [];
+      for (const line of listing.split('\n')) {
+        const match = /^ *([0-9a-f]+):\t((?:[0-9a-f]{2} )+) *\t([^<#]*)/.exec(line);
+        if (!match || match[3].includes('(bad)')) continue;
+        const bytes = bytesOf(match[2].trim());
+        const text = match[3].trim().replace(/\s+/g, ' ');
+        const expected = text.replace(/^(j\w+|call|loop\w*) ([0-9a-f]+)$/, '$1 0x$2');
+        const actual = disassemble([...bytes, ...new Array<number>(16).fill(0)], Number.parseInt(match[1], 16));
+        compared++;
+        if (actual.text !== expected || actual.length !== bytes.length) differences.push(`${match[2]} ${expected} | ${actual.text}`);
+      }
+      expect(differences).toEqual([]);
+      expect(compared).toBeGreaterThan(50);
+    });
+  }
+});
