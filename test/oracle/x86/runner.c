@@ -15,17 +15,20 @@ enum {
   STACK = 0x20010000,
   CODE = 0x20020000,
   READ_ONLY = 0x20030000,
+  CODE_WRITABLE = 0x2f000000,
   PAGE = 4096,
   SYS_exit = 1,
   SYS_read = 3,
   SYS_write = 4,
+  SYS_mmap = 90,
+  SYS_ftruncate = 93,
   SYS_setitimer = 104,
   SYS_mprotect = 125,
   SYS_prctl = 172,
   SYS_rt_sigaction = 174,
   SYS_sigaltstack = 186,
-  SYS_mmap2 = 192,
   SYS_set_thread_area = 243,
+  SYS_memfd_create = 356,
   SIGILL = 4,
   SIGTRAP = 5,
   SIGBUS = 7,
@@ -189,12 +192,11 @@ static void start_case(struct sigcontext *c) {
   copy(before, (void *)DATA, PAGE);
   copy(before + PAGE, (void *)STACK, PAGE);
   if (dirty_code) fill((void *)dirty_code, 0xcc, 64);
-  fill((void *)CODE, 0xcc, 64);
-  u32 room = CODE + PAGE - input.eip;
-  u32 length = input.code_length < room ? input.code_length : room;
-  if (length > 64) length = 64;
-  copy((void *)input.eip, input.code, length);
-  dirty_code = room < 64 ? CODE + PAGE - 64 : input.eip;
+  u32 at = input.eip - CODE;
+  u32 length = input.code_length < PAGE - at ? input.code_length : PAGE - at;
+  if (at >= PAGE || length > 64) finish(12);
+  copy((void *)(CODE_WRITABLE + at), input.code, length);
+  dirty_code = CODE_WRITABLE + (at < PAGE - 64 ? at : PAGE - 64);
   c->eax = input.regs[0];
   c->ecx = input.regs[1];
   c->edx = input.regs[2];
@@ -275,21 +277,29 @@ __asm__(".globl entry\n"
 void entry(void);
 void restorer(void);
 
-static void map_page(u32 address) {
-  /* PROT_READ|WRITE|EXEC, MAP_PRIVATE|ANONYMOUS|FIXED; mmap2's sixth argument is in ebp and does not count here */
-  if (syscall5(SYS_mmap2, address, PAGE, 7, 0x32, -1) != (int)address) finish(5);
+enum { READ = 1, WRITE = 2, EXECUTE = 4, MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_FIXED = 16, MAP_ANONYMOUS = 32 };
+
+static void map_page(u32 address, u32 protection, u32 flags, int fd) {
+  const u32 arguments[6] = {address, PAGE, protection, flags | MAP_FIXED, fd, 0};
+  if (syscall5(SYS_mmap, (u32)arguments, 0, 0, 0, 0) != (int)address) finish(5);
 }
 
 __attribute__((used, noreturn)) void start(void) {
-  const u32 pages[4] = {DATA, STACK, CODE, READ_ONLY};
-  for (u32 i = 0; i < 4; i++) map_page(pages[i]);
+  map_page(DATA, READ | WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+  map_page(STACK, READ | WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+  map_page(READ_ONLY, READ | WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+  /* cases may not write to the code page: the runner does, through a second mapping */
+  int memory = syscall5(SYS_memfd_create, (u32) "code", 0, 0, 0, 0);
+  if (memory < 0 || syscall5(SYS_ftruncate, memory, PAGE, 0, 0, 0)) finish(11);
+  map_page(CODE, READ | EXECUTE, MAP_SHARED, memory);
+  map_page(CODE_WRITABLE, READ | WRITE, MAP_SHARED, memory);
   for (u32 i = 0; i < 2 * PAGE; i++) initial[i] = i * 37 + (i >> 8) + 11;
   copy((void *)READ_ONLY, initial, PAGE);
-  if (syscall5(SYS_mprotect, READ_ONLY, PAGE, 1, 0, 0)) finish(6);
-  fill((void *)CODE, 0xcc, PAGE);
+  if (syscall5(SYS_mprotect, READ_ONLY, PAGE, READ, 0, 0)) finish(6);
+  fill((void *)CODE_WRITABLE, 0xcc, PAGE);
 
-  /* FS and GS: base DATA, a 4 GiB limit; entry number, base, limit, 32-bit, in pages, usable */
-  u32 descriptor[4] = {-1, DATA, 0xfffff, 0x51};
+  /* FS and GS: base a page below DATA, a 4 GiB limit; entry number, base, limit, 32-bit, in pages, usable */
+  u32 descriptor[4] = {-1, DATA - PAGE, 0xfffff, 0x51};
   if (syscall5(SYS_set_thread_area, (u32)descriptor, 0, 0, 0, 0)) finish(7);
   thread_selector = descriptor[0] << 3 | 3;
   __asm__ volatile("mov %%cs, %0\n mov %%ds, %1" : "=r"(user_cs), "=r"(user_ds));

@@ -220,9 +220,9 @@ const privilegedRows: readonly Row[] = [
   row('0F 06', 'CLTS', privileged),
   row('0F 08', 'INVD', privileged),
   row('0F 09', 'WBINVD', privileged),
-  row('0F 20 /r', 'MOV Rd, Cd', privileged),
+  // the control registers that exist
+  ...[0, 2, 3, 4].flatMap((n) => [row(`0F 20 /${n}`, 'MOV Rd, Cd', privileged), row(`0F 22 /${n}`, 'MOV Cd, Rd', privileged)]),
   row('0F 21 /r', 'MOV Rd, Dd', privileged),
-  row('0F 22 /r', 'MOV Cd, Rd', privileged),
   row('0F 23 /r', 'MOV Dd, Rd', privileged),
   row('0F 30', 'WRMSR', privileged),
   row('0F 32', 'RDMSR', privileged),

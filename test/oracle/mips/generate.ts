@@ -1,0 +1,217 @@
+import { encode } from '../../../src/isa/bits.ts';
+import type { MipsRow } from '../../../translators/mips/row.ts';
+import { ROWS } from '../../../translators/mips/rows.ts';
+import { CODE_WORDS, DATA, DATA_BYTES, type Record } from './record.ts';
+
+/** Marsaglia's xorshift32. */
+export function makeRandom(seed: number): (below: number) => number {
+  let x = seed;
+  return (below) => {
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    return (x >>> 0) % below;
+  };
+}
+
+const INTEGERS = [
+  0, 1, 2, 3, 7, 31, 32, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0x80000001, 0xfffffffe, 0xffffffff,
+];
+const SINGLES = [
+  0,
+  -0,
+  1,
+  -1,
+  0.5,
+  1.5,
+  2.5,
+  -2.5,
+  3.75,
+  1e10,
+  -1e10,
+  2147483520,
+  2147483648,
+  -2147483648,
+  1e38,
+  1e-38,
+  1e-45,
+  Infinity,
+  -Infinity,
+  16777217,
+];
+const DOUBLES = [...SINGLES, 0.1, 1e308, -1e-308, 5e-324, 2147483647.5, -2147483648.5, 2147483647.49, 9.5e15, Math.PI];
+
+const NOP = 0;
+const JR_K0 = 0x03400008;
+/** $k0 and $k1 are the runner's. */
+const GPRS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 14, 16, 25, 28, 29, 30, 31];
+
+/** UNPREDICTABLE with Status.FR = 0; QEMU takes them as reserved then. */
+const usesLong = (row: MipsRow): boolean => /\.l[. ]|^[ls]uxc1/.test(row.text);
+const GROUPS = new Set([
+  'arithmetic',
+  'multiply and divide',
+  'logical',
+  'shift',
+  'insert, extract and move',
+  'load, store and memory control',
+  'trap',
+  'floating-point load, store and move',
+  'floating-point arithmetic',
+  'floating-point convert',
+]);
+
+const bits = new DataView(new ArrayBuffer(8));
+
+/** Records for every form of every row that ends where it began, and for branches with their delay slots. */
+export function generate(perRow: number, seed: number): Record[] {
+  const random = makeRandom(seed);
+  const pick = <T>(list: readonly T[]): T => list[random(list.length)];
+  const integer = (): number => (random(2) ? pick(INTEGERS) : random(0x100000000));
+
+  const blank = (text: string, code: readonly number[]): Record => {
+    const fpr = new Uint32Array(32);
+    for (let i = 0; i < 32; i += 2) {
+      if (random(2)) {
+        bits.setFloat64(0, pick(DOUBLES));
+        fpr[i] = bits.getUint32(4);
+        fpr[i + 1] = bits.getUint32(0);
+      } else {
+        for (const k of [i, i + 1]) {
+          bits.setFloat32(0, pick(SINGLES));
+          fpr[k] = random(4) ? bits.getUint32(0) : integer();
+        }
+      }
+    }
+    return {
+      text,
+      code: [...code, JR_K0, NOP],
+      gpr: Uint32Array.from({ length: 32 }, (_, i) => (i === 0 || i === 26 || i === 27 ? 0 : integer())),
+      fpr,
+      data: Uint8Array.from({ length: DATA_BYTES }, () => random(256)),
+      hi: integer(),
+      lo: integer(),
+      fcsr: pick([0, 0x00800000, 0xfe800000, 0x2a000000]),
+      signal: 0,
+    };
+  };
+
+  const fill = (row: MipsRow): { [letter: string]: number } => {
+    const values: { [letter: string]: number } = {};
+    for (const { letter, width } of row.fields) {
+      const any = random(2 ** width);
+      if ('std'.includes(letter)) values[letter] = pick(GPRS);
+      else if ('STDR'.includes(letter)) values[letter] = row.text.includes('.s') && !row.text.includes('.d') ? any : any & 30;
+      else values[letter] = letter === 'u' || letter === 'i' ? (random(2) ? pick(INTEGERS) : any) & 0xffff : any;
+    }
+    return values;
+  };
+
+  /** A single or a double where the row reads one: the words above mix both, so a double would mostly be senseless. */
+  const setOperands = (row: MipsRow, values: { readonly [letter: string]: number }, record: Record): void => {
+    const source = /\.([sdw])$/.exec(row.text.split(' ')[0])?.[1];
+    for (const letter of 'RTS') {
+      const register = values[letter];
+      if (register === undefined) continue;
+      if (source === 'd' && !/^cvt\.d\.s/.test(row.text)) {
+        bits.setFloat64(0, pick(DOUBLES));
+        record.fpr[register] = bits.getUint32(4);
+        record.fpr[register + 1] = bits.getUint32(0);
+      } else if (source === 's') {
+        bits.setFloat32(0, pick(SINGLES));
+        record.fpr[register] = bits.getUint32(0);
+      }
+    }
+    // NaN operands where the result is not an arithmetic NaN
+    if (/^(c\.|round|trunc|ceil|floor|cvt\.w)/.test(row.text) && random(5) === 0) {
+      const nan = random(2) ? 0x7fbfffff : 0x7fffffff;
+      if (source === 'd') record.fpr[values.S + 1] = nan ^ (random(2) << 31);
+      else record.fpr[values.S] = nan ^ (random(2) << 31);
+    }
+    if (/^cvt\.w/.test(row.text)) record.fcsr |= random(4);
+  };
+
+  const single = (row: MipsRow): Record => {
+    const values = fill(row);
+    if (row.text.startsWith('ctc1')) values.f = pick([25, 28, 31]);
+    if (row.text.startsWith('cfc1')) values.f = pick([25, 28, 31]);
+    // Unpredictable otherwise
+    if (/^cl[oz]/.test(row.text)) values.t = values.d;
+    const memory = /\((\$s)\)/.test(row.text);
+    let base = 0;
+    if (memory) {
+      values.s = pick(GPRS.slice(1));
+      const bytes =
+        /^(l[dub]|s[db])/.test(row.text) && /d.*c1|u.*c1/.test(row.text)
+          ? 8
+          : /^[ls]h/.test(row.text)
+            ? 2
+            : /^([ls]b|[ls]w[lr])/.test(row.text)
+              ? 1
+              : 4;
+      base = DATA + bytes * random(Math.floor(DATA_BYTES / bytes));
+      if ('i' in values) {
+        values.i = (random(64) - 32) & 0xffff;
+        base -= (values.i << 16) >> 16;
+      }
+    }
+    const word = encode(row, values);
+    const record = blank(row.text, [word]);
+    setOperands(row, values, record);
+    if (memory) {
+      record.gpr[values.s] = base;
+      if (/x\w*c1|prefx/.test(row.text)) {
+        const index = random(100) - 50;
+        if (values.t === values.s) values.t = values.s === 5 ? 6 : 5;
+        record.gpr[values.s] = base - (values.t === 0 ? 0 : index);
+        if (values.t !== 0) record.gpr[values.t] = index;
+        return { ...record, code: [encode(row, values), JR_K0, NOP] };
+      }
+    }
+    if (/^ctc1/.test(row.text)) record.gpr[values.t] &= 0xff800003;
+    if (/^ctc1/.test(row.text) && values.f === 25) record.gpr[values.t] = random(256);
+    if (/^ctc1/.test(row.text) && values.f === 28) record.gpr[values.t] &= 7;
+    return record;
+  };
+
+  const find = (text: string): MipsRow => ROWS.find((row) => row.text === text)!;
+  const addiu = (t: number, i: number): number => encode(find('addiu $t,$s,$i'), { s: t, t, i });
+  const branchRecord = (row: MipsRow): Record => {
+    const values = fill(row);
+    if (random(2) && 't' in values) values.t = values.s;
+    values.o = 3;
+    // slot counts in v0 and reads ra; the way not taken counts in v1
+    return blank(row.text, [
+      encode(row, values),
+      random(2) ? addiu(2, 1) : encode(find('addu $d,$s,$t'), { s: 31, t: 2, d: 2 }),
+      addiu(3, 1),
+      addiu(3, 0x100),
+      addiu(8, 5),
+    ]);
+  };
+  const llsc = (): Record => {
+    const at = DATA + 4 * random(8);
+    const record = blank('ll, sc', [
+      encode(find('ll $t,$i($s)'), { s: 4, t: 2, i: 8 }),
+      addiu(2, 3),
+      encode(find('sc $t,$i($s)'), { s: random(4) ? 4 : 5, t: 2, i: 8 }),
+      encode(find('addu $d,$s,$t'), { s: 2, t: 0, d: 6 }),
+    ]);
+    record.gpr[4] = at;
+    record.gpr[5] = at + 4;
+    return record;
+  };
+
+  const records: Record[] = [];
+  for (const row of ROWS) {
+    if (row.text === 'll $t,$i($s)' || row.text.startsWith('sc ')) {
+      for (let i = 0; i < perRow; i++) records.push(llsc());
+    } else if (GROUPS.has(row.group) && !usesLong(row)) {
+      for (let i = 0; i < perRow; i++) records.push(single(row));
+    } else if (row.fields.some(({ letter }) => letter === 'o')) {
+      for (let i = 0; i < perRow; i++) records.push(branchRecord(row));
+    }
+  }
+  for (const record of records) if (record.code.length > CODE_WORDS) throw new Error(`${record.text} has too much code`);
+  return records;
+}
