@@ -1,5 +1,6 @@
 import type { Isa } from '../isa/isa.ts';
 import type { FileAbi } from './calls/file-abi.ts';
+import type { ElfFile } from './elf.ts';
 import type { Process } from './process.ts';
 import type { Action, ActionFlags, SignalName } from './signals.ts';
 import type { SyscallRow } from './syscall.ts';
@@ -110,7 +111,7 @@ export interface Abi extends FileAbi {
   /** Where execution starts again after a fault at `pc` (a branch, if that is its delay slot). */
   faultPc(p: Process, pc: number): number;
   /** Sets the registers a new program finds; the rest is zero. */
-  startRegisters(p: Process, pc: number, stackPointer: number): void;
+  startRegisters(p: Process, pc: number, stackPointer: number, elf: ElfFile): void;
   // Signals.
   readonly actionFlags: ActionFlags;
   /** sigprocmask's `how`. */
@@ -133,6 +134,8 @@ export interface Abi extends FileAbi {
   exceptionSignal(p: Process, number: number, code: number): FaultSignal;
   /** The same of a breakpoint instruction. */
   breakpointSignal(p: Process, code: number): FaultSignal;
+  /** What a privileged instruction raises. */
+  readonly privilegedSignal: { readonly signal: SignalName; readonly code: number };
   /** Registers as text, a few a line, for a report. */
   printRegisters(p: Process): string;
 }
@@ -142,6 +145,8 @@ export interface FaultSignal {
   /** si_code */
   readonly code: number;
   readonly text: string;
+  /** Bytes after the exit's pc that the signal frame shows (a trap is reported after its instruction). */
+  readonly advance?: number;
 }
 
 /** A signal on its way to a handler. */

@@ -25,6 +25,7 @@ function deliver(p: Process, pending: Pending): void {
   const { signals } = p;
   const { signal } = pending;
   const action = signals.action(signal);
+  if (signal === signals.number('SIGCONT')) p.stopped = false;
   if (action.handler === SIG_IGN) return;
   if (action.handler === SIG_DFL) return byDefault(p, signal);
   if (p.interrupted) settleInterrupted(p, action);
@@ -62,7 +63,6 @@ function byDefault(p: Process, signal: number): void {
   switch (p.signals.defaultAction(signal)) {
     case 'ignore':
     case 'continue':
-      p.stopped = false;
       return;
     case 'stop':
       p.stopped = true;

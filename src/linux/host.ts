@@ -46,3 +46,27 @@ export const defaultHost: Host = {
     });
   },
 };
+
+/** A generator of reproducible numbers (xorshift128+ seeded by splitmix64), for tests and replays: not fit for keys. */
+export function seededRandom(seed: number): (bytes: Uint8Array) => void {
+  const MASK = 0xffff_ffff_ffff_ffffn;
+  let state = BigInt(Math.trunc(seed)) & MASK;
+  const split = (): bigint => {
+    state = (state + 0x9e3779b97f4a7c15n) & MASK;
+    let z = state;
+    z = ((z ^ (z >> 30n)) * 0xbf58476d1ce4e5b9n) & MASK;
+    z = ((z ^ (z >> 27n)) * 0x94d049bb133111ebn) & MASK;
+    return z ^ (z >> 31n);
+  };
+  let [a, b] = [split(), split()];
+  return (bytes) => {
+    for (let at = 0; at < bytes.length; at += 8) {
+      const sum = (a + b) & MASK;
+      let x = a;
+      a = b;
+      x = (x ^ (x << 23n)) & MASK;
+      b = x ^ b ^ (x >> 17n) ^ (b >> 26n);
+      for (let i = 0; i < 8 && at + i < bytes.length; i++) bytes[at + i] = Number((sum >> BigInt(i * 8)) & 0xffn);
+    }
+  };
+}

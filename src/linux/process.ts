@@ -47,6 +47,8 @@ export interface Process {
   personality: number;
   /** A call that a signal interrupted: the pc of its instruction, and one of the ERESTART numbers. */
   interrupted?: { readonly at: number; readonly errno: number } | undefined;
+  /** Lowest address of the stack, and of the gap below it that no mapping uses. */
+  readonly stack: { readonly low: number; readonly neighbourhood: number };
   /** Guest address of the page with the ABI's trampolines. */
   readonly trampolines: number;
   /** Stopped by SIGSTOP or the like. */

@@ -242,6 +242,11 @@ export class Signals {
     return this.queue.length > 0 && this.queue.some((entry) => signalBit(entry.signal) & ~this.blocked);
   }
 
+  /** Whether deliverSignals has something to do. */
+  get mustDeliver(): boolean {
+    return this.saved !== undefined || this.deliverable;
+  }
+
   /** Fires when a signal arrives that is not blocked. One controller serves all waits until it has fired. */
   interrupt(): AbortSignal {
     if (!this.controller || this.controller.signal.aborted) this.controller = new AbortController();

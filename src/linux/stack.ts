@@ -72,9 +72,15 @@ export function buildStack(memory: GuestMemory, contents: StackContents): number
   const executable = string(contents.executable);
   const env = strings(contents.env);
   const argv = strings(contents.argv);
-  const platform = string(contents.platform);
+  const platform = contents.platform === '' ? 0 : string(contents.platform);
   const random = put(contents.random, 16);
-  const auxiliary = [...contents.auxiliary, [At.Random, random], [At.ExecFn, executable], [At.Platform, platform], [At.Null, 0]];
+  const auxiliary = [
+    ...contents.auxiliary,
+    [At.Random, random],
+    [At.ExecFn, executable],
+    ...(platform ? [[At.Platform, platform]] : []),
+    [At.Null, 0],
+  ];
 
   const words = [argv.length, ...argv, 0, ...env, 0, ...auxiliary.flat()];
   at = Math.floor((at - words.length * 4) / 16) * 16;

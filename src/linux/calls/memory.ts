@@ -2,8 +2,7 @@ import { Layout } from '../../../assembly/shared/layout.ts';
 import { PAGE_SIZE } from '../../isa/code.ts';
 import { PagePermission } from '../../vcpu/guest-memory.ts';
 import { Errno } from '../errno.ts';
-import { release } from '../fs/file-table.ts';
-import { Mode } from '../fs/vfs.ts';
+import { mappable } from '../fs/mappable.ts';
 import { isPageAligned, type MappableFile, pageUp } from '../memory-map.ts';
 import type { Process } from '../process.ts';
 import { type Calls, partial } from '../syscall.ts';
@@ -18,26 +17,7 @@ const MAP_SHARED_VALIDATE = 3;
 const MREMAP_MAYMOVE = 1;
 const MREMAP_FIXED = 2;
 
-/** What a processor without separate execute permission makes of PROT bits: neither guest could tell read from execute before NX. */
 const permissionOf = (prot: number): number => prot & PROT_MASK;
-
-/** An open file as a mapping sees it, with a reference to its description. */
-function mappable(p: Process, fd: number, shared: boolean, prot: number): MappableFile | number {
-  const description = p.files.get(fd);
-  const { file, access, inode } = description;
-  if (!file) return -Errno.EBADF;
-  if (!access.read) return -Errno.EACCES;
-  if (shared && prot & PagePermission.Write && !access.write) return -Errno.EACCES;
-  if (inode.format !== Mode.Regular && !(inode.format === Mode.Character && file.seekable)) return -Errno.ENODEV;
-  description.references++;
-  return {
-    name: description.path,
-    size: () => file.inode.stat().size,
-    read: (into, position) => file.read(into, position),
-    ...(access.write && { write: (from: Uint8Array, position: number) => file.write(from, position) }),
-    release: () => release(description),
-  };
-}
 
 /** `position` in bytes. */
 function mmap(p: Process, address: number, length: number, prot: number, flags: number, fd: number, position: number): number {
@@ -48,9 +28,9 @@ function mmap(p: Process, address: number, length: number, prot: number, flags: 
   const shared = type !== MAP_PRIVATE;
   let backing: { file: MappableFile; offset: number } | undefined;
   if (!(flags & MAP_ANONYMOUS)) {
-    const file = mappable(p, fd, shared, prot);
-    if (typeof file === 'number') return file;
-    backing = { file, offset: position };
+    const description = p.files.get(fd);
+    if (shared && prot & PagePermission.Write && !description.access.write) return -Errno.EACCES;
+    backing = { file: mappable(description), offset: position };
   }
   const result = p.map.map({
     address,

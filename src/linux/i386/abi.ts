@@ -1,5 +1,4 @@
 import { ABI, getEflags } from '../../../translators/x86/abi.ts';
-import { Cpuid } from '../../../translators/x86/features.ts';
 import { X86 } from '../../../translators/x86/state.ts';
 import { ISAS } from '../../isas.ts';
 import type { Abi } from '../abi.ts';
@@ -12,7 +11,7 @@ import { timeCalls } from '../calls/time.ts';
 import { Errno } from '../errno.ts';
 import type { Process } from '../process.ts';
 import { printWords } from '../registers.ts';
-import type { Action } from '../signals.ts';
+import { type Action, SiCode } from '../signals.ts';
 import { type Calls, makeTable, missing, withNotes } from '../syscall.ts';
 import { i386Files } from './files.ts';
 import { NUMBERS } from './numbers.ts';
@@ -116,7 +115,7 @@ export const i386: Abi = {
   isa: ISAS.x86,
   machine: 'i686',
   platform: 'i686',
-  hwcap: Cpuid.EDX >>> 0,
+  hwcap: ABI.hwcap >>> 0,
   hwcap2: 0,
   top: 0xc0000000,
   stackTop: 0xc0000000,
@@ -151,6 +150,8 @@ export const i386: Abi = {
   writeAction,
   writeSignalInfo,
   exceptionSignal,
+  // #GP
+  privilegedSignal: { signal: 'SIGSEGV', code: SiCode.Kernel },
   breakpointSignal: (p) => exceptionSignal(p, 3),
   printRegisters: (p) =>
     printWords(
@@ -173,4 +174,3 @@ const REGISTERS = {
   EBP: X86.EBP,
   ESP: X86.ESP,
 } as const;
-

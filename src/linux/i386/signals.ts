@@ -254,9 +254,14 @@ export function exceptionSignal(p: Process, number: number): FaultSignal {
       return { signal: 'SIGFPE', code: SiCode.IntegerDivide, text: 'divide error' };
     case Vector.DB:
     case Vector.BP:
-      return { signal: 'SIGTRAP', code: SiCode.Breakpoint, text: number === Vector.BP ? 'breakpoint' : 'debug trap' };
+      return {
+        signal: 'SIGTRAP',
+        code: SiCode.Breakpoint,
+        text: number === Vector.BP ? 'breakpoint' : 'debug trap',
+        advance: number === Vector.BP ? 1 : 0,
+      };
     case Vector.OF:
-      return { signal: 'SIGSEGV', code: SiCode.Kernel, text: 'overflow (INTO)' };
+      return { signal: 'SIGSEGV', code: SiCode.Kernel, text: 'overflow (INTO)', advance: 1 };
     case Vector.BR:
       return { signal: 'SIGSEGV', code: SiCode.Kernel, text: 'bounds exceeded (BOUND)' };
     case Vector.UD:

@@ -11,6 +11,7 @@ import { readSet, sigaction, signalCalls, sigreturn, sigsuspend } from '../calls
 import { timeCalls } from '../calls/time.ts';
 import { Errno, mipsErrno } from '../errno.ts';
 import type { Process } from '../process.ts';
+import { SiCode } from '../signals.ts';
 import { printWords } from '../registers.ts';
 import { type Calls, makeTable, NOT_IMPLEMENTED, partial, withNotes } from '../syscall.ts';
 import { mipsFiles } from './files.ts';
@@ -82,9 +83,9 @@ const ownCalls: Calls = {
 
 const table = makeTable(NUMBERS, withNotes(fileCalls, fileNotes), memoryCalls, processCalls, signalCalls, timeCalls, miscCalls, ownCalls);
 
-const REGISTER_NAMES = [
-  'zero at v0 v1 a0 a1 a2 a3 t0 t1 t2 t3 t4 t5 t6 t7 s0 s1 s2 s3 s4 s5 s6 s7 t8 t9 k0 k1 gp sp fp ra',
-].flatMap((names) => names.split(' '));
+const REGISTER_NAMES = ['zero at v0 v1 a0 a1 a2 a3 t0 t1 t2 t3 t4 t5 t6 t7 s0 s1 s2 s3 s4 s5 s6 s7 t8 t9 k0 k1 gp sp fp ra'].flatMap(
+  (names) => names.split(' '),
+);
 
 const STACK_ARGUMENTS = 4;
 
@@ -140,7 +141,8 @@ function makeMips(endian: 'little' | 'big'): Abi {
     },
     stackPointer: (p) => get(p, ABI.stackPointer),
     setStackPointer: (p, address) => p.vcpu.set32(ABI.stackPointer, address),
-    startRegisters(p, pc, stackPointer) {
+    startRegisters(p, pc, stackPointer, elf) {
+      if (elf.wideFpu) p.vcpu.set32(Mips.FR, 1);
       p.vcpu.set32(ABI.stackPointer, stackPointer);
       // position-independent start code finds itself by it
       p.vcpu.set32(ABI.functionAddress, pc);
@@ -158,6 +160,8 @@ function makeMips(endian: 'little' | 'big'): Abi {
     writeSignalInfo,
     exceptionSignal: (p, number, code) =>
       number === ExcCode.Tr ? trapSignal(trapCode(wordAt(p, (p.vcpu.pc & ~3) >>> 0)), 'trap') : exceptionSignal(p, number, code),
+    // coprocessor 0 unusable
+    privilegedSignal: { signal: 'SIGILL', code: SiCode.IllegalOpcode },
     breakpointSignal: (_p, code) => trapSignal(breakCode(code), 'break'),
     printRegisters: (p) =>
       printWords(

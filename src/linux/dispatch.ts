@@ -1,0 +1,78 @@
+import type { Exit } from '../vcpu/exit.ts';
+import { GuestMemoryFault } from '../vcpu/guest-memory.ts';
+import { deliverSignals } from './deliver.ts';
+import { Errno } from './errno.ts';
+import type { Process } from './process.ts';
+import { KEEP_REGISTERS, SyscallError, type SyscallRow } from './syscall.ts';
+
+/** Told of each call after it: for tracing. `result` is −errno (generic) on failure. */
+export type OnSyscall = (name: string, args: readonly number[], result: number) => void;
+
+export interface Dispatcher {
+  /** Makes the call that the guest asked for; the promise, if any, settles when it is done. */
+  dispatch(p: Process, exit: Extract<Exit, { kind: 'syscall' }>): undefined | Promise<void>;
+}
+
+/** Programs are prepared for these not to exist, and nothing is lost. */
+const QUIET = new Set(['rseq', 'clone3', 'faccessat2', 'openat2', 'statx', 'futex_waitv', 'set_robust_list', 'map_shadow_stack']);
+
+function errorResult(error: unknown): number {
+  if (error instanceof GuestMemoryFault) return -Errno.EFAULT;
+  if (error instanceof SyscallError) return -error.errno;
+  throw error;
+}
+
+const isRestart = (result: number): boolean => result <= -Errno.ERESTARTSYS && result >= -Errno.ERESTARTNOHAND;
+
+/** `killed` settles when a call that waits is no longer of interest. */
+export function makeDispatcher(p: Process, killed: Promise<void>, onSyscall?: OnSyscall): Dispatcher {
+  const { abi } = p;
+  const rows = new Map<number, SyscallRow>(abi.table.map((row) => [row.number, row]));
+  const names = new Map<number, string>(Object.entries(abi.numbers).map(([name, number]) => [number, name]));
+
+  function notImplemented(number: number, row: SyscallRow | undefined): number {
+    const name = names.get(number) ?? `number ${number}`;
+    if (!QUIET.has(name)) p.warn(`syscall ${name}`, `system call ${name} is not implemented${row?.note ? ` (${row.note})` : ''}`);
+    return -Errno.ENOSYS;
+  }
+
+  function finish(result: number, at: number): void {
+    if (p.end) return;
+    if (isRestart(result)) p.interrupted = { at, errno: -result };
+    else if (result !== KEEP_REGISTERS) abi.setSyscallResult(p, result);
+    if (p.interrupted || p.signals.mustDeliver) deliverSignals(p);
+  }
+
+  return {
+    dispatch(_, exit) {
+      let number = abi.syscallNumber(p);
+      let args = abi.syscallArguments(p);
+      if (number === abi.indirect) {
+        [number, ...args] = args;
+        args.push(0);
+      }
+      const row = rows.get(number);
+      let result: number | Promise<number>;
+      if (!row || row.missing) result = notImplemented(number, row);
+      else {
+        try {
+          result = row.call(p, args);
+        } catch (error) {
+          result = errorResult(error);
+        }
+      }
+      if (typeof result === 'number') {
+        onSyscall?.(row?.name ?? names.get(number) ?? `${number}`, args, result);
+        finish(result, exit.at);
+        return undefined;
+      }
+      const start = p.host.monotonic();
+      const done = result.catch(errorResult).then((settled) => {
+        p.idle += p.host.monotonic() - start;
+        onSyscall?.(row?.name ?? `${number}`, args, settled);
+        finish(settled, exit.at);
+      });
+      return Promise.race([done, killed]);
+    },
+  };
+}

@@ -1,0 +1,68 @@
+import type { Exit } from '../vcpu/exit.ts';
+import { fault } from './deliver.ts';
+import type { Process } from './process.ts';
+import { SiCode } from './signals.ts';
+
+const hex = (address: number): string => `0x${(address >>> 0).toString(16).padStart(8, '0')}`;
+
+/** x86's page-fault error code, which signal frames show: present, write, user, instruction fetch. */
+const PAGE_FAULT = 14;
+
+function memoryFault(p: Process, exit: Extract<Exit, { kind: 'memory-fault' }>): void {
+  const { pc, address, access } = exit;
+  const kind = address === undefined ? 'unmapped' : p.map.faultKind(address);
+  const what = access === 'execute' ? 'execution' : access;
+  const where = address === undefined ? 'an address outside user space' : hex(address);
+  const why = {
+    unmapped: 'which is not mapped',
+    permission: 'which its page does not permit',
+    'beyond-file': 'beyond the end of the mapped file',
+  };
+  const text = `${what} ${access === 'write' ? 'to' : access === 'read' ? 'from' : 'at'} ${where}, ${address === undefined ? 'such as a null pointer' : why[kind]}`;
+  const error = (kind === 'permission' ? 1 : 0) | (access === 'write' ? 2 : 0) | 4 | (access === 'execute' ? 16 : 0);
+  const code = kind === 'beyond-file' ? SiCode.BusAddress : kind === 'permission' ? SiCode.NotPermitted : SiCode.NotMapped;
+  const info = { code, address: address ?? 0, trap: { number: PAGE_FAULT, error } };
+  fault(p, kind === 'beyond-file' ? 'SIGBUS' : 'SIGSEGV', info, pc, text);
+}
+
+/** What Linux does about each way that guest code stops, budget and system calls aside. */
+export function handleFault(p: Process, exit: Exclude<Exit, { kind: 'budget' | 'syscall' }>): void {
+  const { pc } = exit;
+  switch (exit.kind) {
+    case 'memory-fault':
+      return memoryFault(p, exit);
+    case 'code-written':
+      return p.vcpu.invalidate(exit.address, exit.bytes);
+    case 'illegal':
+      return fault(p, 'SIGILL', { code: SiCode.IllegalOpcode, address: pc }, pc, 'illegal or not implemented instruction');
+    case 'exception': {
+      const { signal, code, text, advance } = p.abi.exceptionSignal(p, exit.number, exit.code);
+      const at = pc + (advance ?? 0);
+      return fault(p, signal, { code, address: at, trap: { number: exit.number, error: exit.code } }, at, text);
+    }
+    case 'breakpoint': {
+      const { signal, code, text, advance } = p.abi.breakpointSignal(p, exit.code);
+      const at = pc + (advance ?? 0);
+      return fault(p, signal, { code, address: at, trap: { number: 3, error: 0 } }, at, text);
+    }
+    case 'privileged':
+    case 'halt':
+    case 'hypercall':
+    case 'port-io':
+    case 'memory-io': {
+      const { signal, code } = p.abi.privilegedSignal;
+      return fault(p, signal, { code, address: pc, trap: { number: 13, error: 0 } }, pc, 'instruction that user mode may not execute');
+    }
+  }
+}
+
+/**
+ * With direct memory nothing stops a stack that grows past its end. Seen after each slice: a stack pointer between the
+ * stack and the mappings below it.
+ */
+export function checkStack(p: Process): void {
+  const pointer = p.abi.stackPointer(p);
+  if (pointer >= p.stack.low || pointer < p.stack.neighbourhood) return;
+  const text = `stack overflow: the stack pointer is ${hex(pointer)}, the stack ends at ${hex(p.stack.low)}`;
+  fault(p, 'SIGSEGV', { code: SiCode.NotMapped, address: pointer, trap: { number: PAGE_FAULT, error: 6 } }, p.vcpu.pc, text);
+}

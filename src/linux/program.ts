@@ -1,0 +1,448 @@
+import { createRuntime, type Runtime } from '../backend/runtime.ts';
+import type { Exit } from '../vcpu/exit.ts';
+import type { Compiler } from '../vcpu/region-tier.ts';
+import { type Executor, type MemoryModel, Vcpu, type VcpuStats } from '../vcpu/vcpu.ts';
+import type { Abi, AbiName } from './abi.ts';
+import { ABIS } from './abis.ts';
+import { RELEASE, VERSION } from './calls/misc.ts';
+import { stopTimers } from './calls/time.ts';
+import { deliverSignals } from './deliver.ts';
+import { makeDispatcher, type OnSyscall } from './dispatch.ts';
+import { ElfError, parseElf } from './elf.ts';
+import { checkStack, handleFault } from './exits.ts';
+import type { FileTable } from './fs/file-table.ts';
+import { processView } from './fs/process-view.ts';
+import type { Output, Stdin } from './fs/stdio.ts';
+import { type Files, makeFiles, type MountPoint, readWhole } from './fs/tree.ts';
+import type { FileSystem } from './fs/vfs.ts';
+import { defaultHost, type Host, seededRandom } from './host.ts';
+import { defaultLimits, STACK_LIMIT } from './limits.ts';
+import { guestMemoryFor, loadExecutable, mapStack } from './load.ts';
+import { MemoryMap } from './memory-map.ts';
+import type { Process } from './process.ts';
+import { type FaultReport, makeReport } from './report.ts';
+import { SiCode, type SignalName, Signals } from './signals.ts';
+import { At, buildStack } from './stack.ts';
+import { SyscallError } from './syscall.ts';
+
+export interface ProgramOptions {
+  /** build/runtime.wasm: its bytes, or compiled. */
+  readonly runtime: WebAssembly.Module | Uint8Array<ArrayBuffer>;
+  /** Arguments, the program's name first. Default: `path` alone. */
+  readonly argv?: readonly string[];
+  /** Environment as NAME=value. Default: empty. */
+  readonly env?: readonly string[];
+  /** Absolute guest path of the executable, as /proc/self/exe shows it. Default: /program. */
+  readonly path?: string;
+  /** What the guest sees as `/`. Default: an empty file system in memory. */
+  readonly root?: FileSystem;
+  /** File systems mounted over it. */
+  readonly mounts?: readonly MountPoint[];
+  /** Whether /tmp is in memory. Default: if there is no root. */
+  readonly memoryTmp?: boolean;
+  /** Working directory, absolute. Default: /. */
+  readonly cwd?: string;
+  /** Default: at its end at once. */
+  readonly stdin?: Stdin;
+  /** Default: what is written is thrown away. */
+  readonly stdout?: Output;
+  readonly stderr?: Output;
+  /** Bytes that the program may map. Default: 1 GiB. */
+  readonly memoryLimit?: number;
+  /** Bytes of stack. Default: 8 MiB. */
+  readonly stackSize?: number;
+  /** Milliseconds after which it is killed. */
+  readonly timeout?: number;
+  /** Guest instructions after which it is killed. */
+  readonly maxInstructions?: number;
+  /** Default: tiered. */
+  readonly executor?: Executor;
+  /** Default: direct, until the program handles SIGSEGV or SIGBUS. */
+  readonly memoryModel?: MemoryModel;
+  /** Arrivals at a loop header or function after which it is translated. */
+  readonly hotThreshold?: number;
+  /** Bytes of the host's stack that nested guest calls may take. */
+  readonly stackBytes?: number;
+  /** Makes all that is random to the guest follow from this number. */
+  readonly seed?: number;
+  /** User and group of the program. Default: 0. */
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly hostname?: string;
+  /** A line for the user, once for each kind: a system call that is not implemented, and the like. */
+  readonly onWarning?: (text: string) => void;
+  /** After the program's end, before `run` resolves. */
+  readonly onExit?: (status: ExitStatus) => void;
+  /** After each system call. */
+  readonly onSyscall?: OnSyscall;
+  /** Time, randomness and sleep. Default: those of the JavaScript host. */
+  readonly host?: Host;
+  /** The Wasm back end. Default: a dynamic import of it. */
+  readonly loadCompiler?: () => Promise<Compiler>;
+}
+
+/** How a program ended. */
+export type ExitStatus =
+  /** By itself; `code` is 0…255. */
+  | { readonly code: number }
+  /** By a signal, or because it was stopped from outside (`reason`). */
+  | {
+      readonly signal: number;
+      readonly name: string;
+      readonly core: boolean;
+      readonly reason: 'signal' | 'timeout' | 'instructions';
+      /** What the instruction did, if one was the cause. */
+      readonly report?: FaultReport;
+    };
+
+/** A shell's exit code for it: the program's own, or 128 + signal. */
+export function exitCode(status: ExitStatus): number {
+  return 'code' in status ? status.code : 128 + status.signal;
+}
+
+export interface ProgramStats extends VcpuStats {
+  /** System calls, by name. */
+  readonly syscalls: Readonly<Record<string, number>>;
+  /** Milliseconds from the start to now or the end. */
+  readonly time: number;
+  /** Milliseconds of it spent waiting in system calls. */
+  readonly waiting: number;
+  /** Bytes of guest memory mapped now, and at most. */
+  readonly memory: number;
+  readonly peakMemory: number;
+}
+
+/** A loaded program. */
+export interface Program {
+  readonly abi: AbiName;
+  /** Runs it to its end. Resolves once all output has reached the embedder. Called once. */
+  run(): Promise<ExitStatus>;
+  /** Sends it a signal, as kill(1) does. */
+  stop(signal?: SignalName): void;
+  readonly stats: ProgramStats;
+  readonly process: Process;
+}
+
+const GIB = 1 << 30;
+const PID = 100;
+/** Aim of a stay in guest code before timers and streams have their turn. */
+const SLICE_MS = 10;
+/** System calls between looks at the clock. */
+const CALLS_PER_LOOK = 64;
+const NOTHING: Stdin = { read: () => null };
+const NOWHERE: Output = { write: (bytes) => bytes.length };
+
+async function importCompiler(): Promise<Compiler> {
+  const [{ compileRegions, accessAtOffset }, { formRegion }] = await Promise.all([
+    import('../backend/wasm/compile.ts'),
+    import('../backend/wasm/region.ts'),
+  ]);
+  return { compileRegions, accessAtOffset, formRegion };
+}
+
+function auxiliaryBytes(auxiliary: readonly (readonly [number, number])[], little: boolean): Uint8Array {
+  const view = new DataView(new ArrayBuffer((auxiliary.length + 1) * 8));
+  auxiliary.flat().forEach((word, index) => {
+    view.setUint32(index * 4, word >>> 0, little);
+  });
+  return new Uint8Array(view.buffer);
+}
+
+/**
+ * Loads a 32-bit Linux program for MIPS (o32) or i386, with its interpreter (ld.so) from `root` if it names one. Throws
+ * ElfError if it is not such a program, or does not fit.
+ */
+export function loadProgram(elfBytes: Uint8Array, options: ProgramOptions): Program {
+  const elf = parseElf(elfBytes);
+  const abi = ABIS[elf.abi];
+  const base = options.host ?? defaultHost;
+  const host: Host = options.seed === undefined ? base : { ...base, random: seededRandom(options.seed) };
+  const memory = guestMemoryFor(abi);
+  const runtime = createRuntime(options.runtime, memory);
+  const vcpu = makeVcpu(abi, memory, runtime, options);
+  const map = new MemoryMap(memory, {
+    top: abi.top,
+    base: abi.mapBase,
+    limit: options.memoryLimit ?? GIB,
+    invalidate: (start, length) => vcpu.invalidate(start, length),
+  });
+
+  let auxv: Uint8Array = new Uint8Array(0);
+  const process = { current: undefined as Process | undefined };
+  const files = openFiles(
+    options,
+    host,
+    () => process.current!,
+    () => auxv,
+  );
+  const stackSize = Math.ceil((options.stackSize ?? STACK_LIMIT) / 65536) * 65536;
+  const path = options.path ?? '/program';
+  mapStack(map, abi.stackTop, stackSize, elf.executableStack);
+  const loaded = loadExecutable(abi, map, elf, path, (name) => readOrUndefined(files.table, name));
+  const trampolines = abi.mapBase;
+  map.map({ address: trampolines, length: 4096, permission: 5, placement: 'fixed', name: '[vdso]' });
+  memory.poke(trampolines, abi.trampolines);
+
+  const p = makeProcess(abi, options, { host, vcpu, map, files: files.table, path, stackSize, trampolines });
+  process.current = p;
+  const { uid, gid } = p.credentials;
+  const auxiliary = [...loaded.auxiliary, [At.Uid, uid], [At.Euid, uid], [At.Gid, gid], [At.Egid, gid], [At.Secure, 0]] as const;
+  auxv = auxiliaryBytes(auxiliary, abi.isa.endian === 'little');
+  const random = new Uint8Array(16);
+  host.random(random);
+  const stackPointer = buildProgramStack(p, stackSize, random, auxiliary);
+  abi.startRegisters(p, loaded.entry, stackPointer, elf);
+  const images = loaded.interpreter ? [loaded.image, loaded.interpreter] : [loaded.image];
+  return makeProgram(p, vcpu, files, options, (signal, reason, pc) => makeReport(p, images, signal, reason, pc));
+}
+
+function makeVcpu(abi: Abi, memory: ReturnType<typeof guestMemoryFor>, runtime: Runtime, options: ProgramOptions): Vcpu {
+  return new Vcpu({
+    isa: abi.isa,
+    memory,
+    runtime,
+    executor: options.executor ?? 'tiered',
+    loadCompiler: options.loadCompiler ?? importCompiler,
+    ...(options.memoryModel && { memoryModel: options.memoryModel }),
+    ...(options.hotThreshold !== undefined && { hotThreshold: options.hotThreshold }),
+    ...(options.stackBytes !== undefined && { stackBytes: options.stackBytes }),
+    exactBudget: options.maxInstructions !== undefined,
+  });
+}
+
+function openFiles(options: ProgramOptions, host: Host, get: () => Process, auxv: () => Uint8Array): Files {
+  const { root, mounts, memoryTmp, cwd, uid, gid } = options;
+  return makeFiles({
+    ...(root && { root }),
+    ...(mounts && { mounts }),
+    ...(memoryTmp !== undefined && { memoryTmp }),
+    ...(cwd !== undefined && { cwd }),
+    ...(uid !== undefined && { uid }),
+    ...(gid !== undefined && { gid }),
+    stdin: options.stdin ?? NOTHING,
+    stdout: options.stdout ?? NOWHERE,
+    stderr: options.stderr ?? NOWHERE,
+    random: (bytes) => host.random(bytes),
+    now: () => host.now(),
+    view: processView(get, {
+      pid: PID,
+      ppid: 1,
+      release: RELEASE,
+      version: VERSION,
+      cpuinfo: () => `processor\t: 0\nmodel name\t: wasmvisor ${get().abi.isa.name}\n\n`,
+      auxv,
+    }),
+  });
+}
+
+function readOrUndefined(files: FileTable, path: string): Uint8Array | undefined {
+  try {
+    return readWhole(files.namespace, path);
+  } catch (error) {
+    if (error instanceof SyscallError) return undefined;
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly host: Host;
+  readonly vcpu: Vcpu;
+  readonly map: MemoryMap;
+  readonly files: FileTable;
+  readonly path: string;
+  readonly stackSize: number;
+  readonly trampolines: number;
+}
+
+function makeProcess(abi: Abi, options: ProgramOptions, parts: Parts): Process {
+  const { host, vcpu, map, files, path, stackSize, trampolines } = parts;
+  const signals = new Signals(abi.signals, abi.signalCount);
+  const limits = defaultLimits();
+  limits.stack.soft = stackSize;
+  const uid = options.uid ?? 0;
+  const gid = options.gid ?? 0;
+  const warned = new Set<string>();
+  return {
+    abi,
+    vcpu,
+    memory: map.memory,
+    map,
+    files,
+    signals,
+    limits,
+    host,
+    credentials: { uid, euid: uid, suid: uid, gid, egid: gid, sgid: gid, groups: [gid] },
+    pid: PID,
+    ppid: 1,
+    pgid: PID,
+    sid: 1,
+    executable: path,
+    argv: options.argv ?? [path],
+    env: options.env ?? [],
+    name: path.slice(path.lastIndexOf('/') + 1).slice(0, 15),
+    hostname: options.hostname ?? 'wasmvisor',
+    personality: 0,
+    stack: { low: abi.stackTop - stackSize, neighbourhood: trampolines + 4096 },
+    trampolines,
+    stopped: false,
+    idle: 0n,
+    started: host.monotonic(),
+    interrupt: () => signals.interrupt(),
+    warn(key, text) {
+      if (warned.has(key)) return;
+      warned.add(key);
+      options.onWarning?.(text);
+    },
+  };
+}
+
+function buildProgramStack(p: Process, stackSize: number, random: Uint8Array, auxiliary: readonly (readonly [At, number])[]): number {
+  const { abi, argv, env, executable } = p;
+  try {
+    return buildStack(p.memory, {
+      top: abi.stackTop,
+      limit: stackSize / 4,
+      argv,
+      env,
+      executable,
+      platform: abi.platform,
+      random,
+      auxiliary,
+    });
+  } catch (error) {
+    if (error instanceof SyscallError) throw new ElfError(`arguments and environment take more than ${stackSize / 4} bytes`);
+    throw error;
+  }
+}
+
+type Reporter = (signal: string, reason: string, pc: number) => FaultReport;
+
+function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptions, report: Reporter): Program {
+  const { host } = p;
+  const calls: Record<string, number> = {};
+  let forced: 'timeout' | 'instructions' | undefined;
+  let ended: bigint | undefined;
+  let kill = (): void => {};
+  const killed = new Promise<void>((resolve) => {
+    kill = resolve;
+  });
+  const dispatcher = makeDispatcher(p, killed, (name, args, result) => {
+    calls[name] = (calls[name] ?? 0) + 1;
+    options.onSyscall?.(name, args, result);
+  });
+  const end = (reason: 'timeout' | 'instructions'): void => {
+    if (p.end) return;
+    forced = reason;
+    p.end = { signal: p.signals.number('SIGKILL'), core: false };
+    kill();
+  };
+  const stop = (signal: SignalName = 'SIGTERM'): void => {
+    p.signals.raise(signal, { code: SiCode.User, pid: 0, uid: 0 });
+    // whatever a call waits for, this ends it
+    if (signal === 'SIGKILL') {
+      p.end ??= { signal: p.signals.number('SIGKILL'), core: false };
+      kill();
+    }
+  };
+
+  async function watchTime(milliseconds: number, abort: AbortSignal): Promise<void> {
+    const due = host.monotonic() + BigInt(Math.round(milliseconds * 1e6));
+    for (let left = milliseconds; left > 0 && !abort.aborted; left = Number(due - host.monotonic()) / 1e6) await host.sleep(left, abort);
+    if (!abort.aborted) end('timeout');
+  }
+
+  /** Guest code until the program ends. Returns nothing; `p.end` says how. */
+  async function loop(): Promise<void> {
+    let slice = 1_000_000;
+    let callsUntilLook = CALLS_PER_LOOK;
+    let turn = host.monotonic();
+    const takeTurn = async (): Promise<void> => {
+      await host.turn();
+      turn = host.monotonic();
+      if (p.signals.mustDeliver) deliverSignals(p);
+      while (p.stopped && !p.end) {
+        await Promise.race([p.signals.arrival(), killed]);
+        deliverSignals(p);
+      }
+    };
+    while (!p.end) {
+      const left = options.maxInstructions === undefined ? slice : Math.min(slice, options.maxInstructions - vcpu.retired);
+      if (left <= 0) return end('instructions');
+      const exit = vcpu.run(left);
+      checkStack(p);
+      if (p.end) return;
+      if (exit.kind === 'syscall') {
+        const waiting = dispatcher.dispatch(p, exit);
+        if (waiting) await waiting;
+        else if (--callsUntilLook > 0) continue;
+        callsUntilLook = CALLS_PER_LOOK;
+        if (Number(host.monotonic() - turn) > SLICE_MS * 1e6 || p.stopped) await takeTurn();
+      } else if (exit.kind === 'budget') {
+        slice = nextSlice(slice, Number(host.monotonic() - turn) / 1e6);
+        await takeTurn();
+      } else handleOther(exit);
+    }
+  }
+
+  function handleOther(exit: Exclude<Exit, { kind: 'budget' | 'syscall' }>): void {
+    handleFault(p, exit);
+    if (p.signals.mustDeliver && !p.end) deliverSignals(p);
+  }
+
+  function status(): ExitStatus {
+    const result = p.end!;
+    if ('code' in result) return { code: result.code };
+    const { signal, core } = result;
+    const name = p.signals.name(signal);
+    const cause = p.fault?.signal === signal && !forced ? p.fault : undefined;
+    return {
+      signal,
+      name,
+      core,
+      reason: forced ?? 'signal',
+      ...(cause && { report: report(name, cause.text, cause.pc) }),
+    };
+  }
+
+  return {
+    abi: p.abi.name,
+    process: p,
+    async run() {
+      await vcpu.prepare();
+      const clock = new AbortController();
+      if (options.timeout !== undefined) void watchTime(options.timeout, clock.signal);
+      try {
+        await loop();
+      } finally {
+        clock.abort();
+        stopTimers(p);
+        p.end ??= { signal: p.signals.number('SIGKILL'), core: false };
+        ended = host.monotonic();
+      }
+      p.map.sync();
+      const result = status();
+      p.files.closeAll();
+      await Promise.race([files.streams.flush(), killed]);
+      options.onExit?.(result);
+      return result;
+    },
+    stop,
+    get stats() {
+      const now = ended ?? host.monotonic();
+      return {
+        ...vcpu.stats,
+        syscalls: calls,
+        time: Number(now - p.started) / 1e6,
+        waiting: Number(p.idle) / 1e6,
+        memory: p.map.used,
+        peakMemory: p.map.peak,
+      };
+    },
+  };
+}
+
+/** So many instructions that they take about SLICE_MS. */
+function nextSlice(slice: number, milliseconds: number): number {
+  if (milliseconds < SLICE_MS / 2) return Math.min(slice * 2, 50_000_000);
+  return milliseconds > SLICE_MS * 2 ? Math.max(slice / 2, 100_000) | 0 : slice;
+}
