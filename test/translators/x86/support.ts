@@ -31,18 +31,16 @@ export const flagsOf = (text: string): number => LETTERS.reduce((flags, [letter,
 
 export const bytesOf = (hex: string): number[] => hex.split(' ').map((byte) => Number.parseInt(byte, 16));
 
-let shared: Machine | undefined;
-
 /** One machine for all: making a Wasm memory costs more than a test. */
 export function machine(options?: MachineOptions): Machine {
-  if (options) return prepare(makeMachine(x86, options));
-  shared ??= prepare(makeMachine(x86));
-  return shared;
+  return options ? prepare(makeMachine(x86, options)) : shared;
 }
 function prepare(m: Machine): Machine {
   for (const page of [CODE, DATA, STACK - 0x1000, STACK]) m.put(page, new Uint8Array(4096));
   return m;
 }
+// made while the file loads: compiling the runtime may take longer than a test is given
+const shared = prepare(makeMachine(x86));
 
 const stateOf = (m: Machine): DataView => new DataView(m.memory.memory.buffer, Layout.STATE, Layout.STATE_SIZE);
 export const eflags = (m: Machine): number => getEflags(stateOf(m));
