@@ -427,14 +427,12 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         link = 0;
         pc = load<u32>(load<u16>(ip, 2));
         break;
-      case Uop.EXIT:
-        // what changed is not a constant: a helper has described it
-        if (<ExitKind>load<u16>(ip, 2) !== ExitKind.CodeWritten) {
-          store<u32>(Layout.EXIT_ARG0, load<u32>(ip, 8));
-          store<u32>(Layout.EXIT_ARG1, load<u32>(ip, 12));
-          store<u32>(Layout.EXIT_ARG2, load<u32>(ip, 16));
-        }
-        return leave(<ExitKind>load<u16>(ip, 2), load<u32>(ip, 4));
+      case Uop.EXIT: {
+        // arguments that are not given are a helper's
+        const end = <u32>load<u8>(ip, 3) << 2;
+        for (let i: u32 = 0; i < end; i += 4) store<u32>(Layout.EXIT_ARG0 + i, load<u32>(ip + i, 8));
+        return leave(<ExitKind>load<u8>(ip, 2), load<u32>(ip, 4));
+      }
       case Uop.VERIFY:
         if (!unchanged(ip)) {
           const stale = load<u32>(Layout.CURRENT_BLOCK);

@@ -133,7 +133,7 @@ export const enum Uop {
   BRANCH_LE_U,
   // number target
   JUMP,
-  // number kind pc32 arg32 arg32 arg32
+  // number kind8 count8 pc32, then that many arg32 (0…3): the others are left as they are
   EXIT,
   // number length16, then the bytes that must lie at the block's pc, padded to a multiple of four
   VERIFY,

@@ -1,5 +1,5 @@
-import { BlockFlag, BlockHeader } from '../../assembly/shared/uop.ts';
 import { Layout } from '../../assembly/shared/layout.ts';
+import { BlockFlag, BlockHeader } from '../../assembly/shared/uop.ts';
 import type { Helper } from '../isa/isa.ts';
 import type { GuestMemory } from '../vcpu/guest-memory.ts';
 

@@ -14,7 +14,7 @@ export type Terminator =
   | { readonly kind: 'call-indirect'; readonly target: Value; readonly next: number }
   | { readonly kind: 'return'; readonly target: Value }
   | { readonly kind: 'jump'; readonly target: Value }
-  /** Leave with `exit`; the vCPU's pc becomes `pc`. */
+  /** Leave with `exit`; the vCPU's pc becomes `pc`. Up to three arguments; those not given stay as a helper left them. */
   | { readonly kind: 'exit'; readonly exit: ExitKind; readonly pc: number; readonly args: readonly number[] };
 
 const HELPER = op('helper');

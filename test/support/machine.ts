@@ -62,10 +62,13 @@ export class InternalExit extends Error {
   }
 }
 
+/** Made when the module loads: compiling the runtime takes longer than a test may. */
+const RUNTIME = runtimeModule();
+
 export function makeMachine(isa: Isa, options: MachineOptions = {}): Machine {
   const checked = options.memoryModel === 'checked';
   const memory = new GuestMemory(options.top ?? 0x4000000, isa.endian);
-  const runtime = createRuntime(runtimeModule(), memory);
+  const runtime = createRuntime(RUNTIME, memory);
   const { data } = memory;
   const builder = new Builder(isa.helpers);
   const code = new Code(memory.codePage);

@@ -2,7 +2,7 @@ import { ExitKind } from '../../assembly/shared/exit.ts';
 import { Layout } from '../../assembly/shared/layout.ts';
 import type { Block } from '../../src/ir/block.ts';
 import { Builder } from '../../src/ir/builder.ts';
-import { Type, TYPE_SIZES } from '../../src/ir/ops.ts';
+import { TYPE_SIZES, Type } from '../../src/ir/ops.ts';
 import { verify } from '../../src/ir/verify.ts';
 import type { Helper, Isa, Register } from '../../src/isa/isa.ts';
 

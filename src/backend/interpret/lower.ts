@@ -1,4 +1,3 @@
-import { ExitKind } from '../../../assembly/shared/exit.ts';
 import { Layout } from '../../../assembly/shared/layout.ts';
 import { BlockHeader, Slot, Uop } from '../../../assembly/shared/uop.ts';
 import type { Block, Terminator, Value } from '../../ir/block.ts';
@@ -365,10 +364,10 @@ function emitTerminator(t: Terminator): void {
       }
       break;
     case 'exit':
-      w[p] = Uop.EXIT | ((t.exit as ExitKind) << 16);
+      w[p] = Uop.EXIT | (t.exit << 16) | (t.args.length << 24);
       w[p + 1] = t.pc;
-      for (let i = 0; i < 3; i++) w[p + 2 + i] = t.args[i] ?? 0;
-      p += 5;
+      p += 2;
+      for (const arg of t.args) w[p++] = arg;
       break;
   }
   borrowed.length = 0;
