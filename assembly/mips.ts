@@ -2,12 +2,12 @@
 import { Layout } from './shared/layout';
 
 /** SYNCI: what the exit that follows reports as changed. */
-export function mipsSynci(address: i32, bytes: i32): void {
+export function mips_synci(address: i32, bytes: i32): void {
   store<i32>(Layout.EXIT_ARG0, address);
   store<i32>(Layout.EXIT_ARG1, bytes);
 }
 
 /** RDHWR CC: guest instructions completed up to the last exit, modulo 2³². */
-export function mipsCycles(): i32 {
+export function mips_cycles(): i32 {
   return <i32>load<i64>(Layout.RETIRED);
 }

@@ -30,12 +30,15 @@ export const setFpr = (b: Builder, register: number, value: Value): void => b.se
 const EQ32 = op('f32.eq');
 const EQ64 = op('f64.eq');
 
-/** The result of arithmetic: any NaN becomes the default quiet NaN, which has its first fraction bit clear (FCSR.NAN2008 = 0). */
-export function result(b: Builder, format: Format, register: number, value: Value): void {
+/** Any NaN that arithmetic gives becomes the default quiet NaN, which has its first fraction bit clear (FCSR.NAN2008 = 0). */
+export function quiet(b: Builder, format: Format, value: Value): Value {
   const single = format.type === Type.F32;
   const nan = single ? b.f32Bits(0x7fbfffff) : b.f64Bits(-1, 0x7ff7ffff);
-  setFpr(b, register, b.select(b.emit(single ? EQ32 : EQ64, value, value), value, nan));
+  return b.select(b.emit(single ? EQ32 : EQ64, value, value), value, nan);
 }
+
+/** Writes the result of arithmetic. */
+export const result = (b: Builder, format: Format, register: number, value: Value): void => setFpr(b, register, quiet(b, format, value));
 
 /** Status.FR = 0: a 64-bit operand is an even register and the odd one after it. Fields `letters` hold such operands. */
 export function pairs<P extends string>(letters: string, meaning: Meaning<P>): Meaning<P> {

@@ -24,9 +24,9 @@ const registers: readonly Register[] = [
 
 const helpers: readonly Helper[] = [
   // (address, bytes): records what SYNCI declared changed
-  { name: 'mipsSynci', params: [Type.I32, Type.I32], result: Type.None, state: false, pure: false },
+  { name: 'mips_synci', params: [Type.I32, Type.I32], result: Type.None, state: false, pure: false },
   // what RDHWR CC reads
-  { name: 'mipsCycles', params: [], result: Type.I32, state: false, pure: false },
+  { name: 'mips_cycles', params: [], result: Type.I32, state: false, pure: false },
 ];
 
 const makeIsa = (name: string, endian: 'big' | 'little'): Isa => ({

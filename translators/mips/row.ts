@@ -67,6 +67,8 @@ const CP1_NAMES: Readonly<Record<number, string>> = {
   31: 'c1_fcsr',
 };
 
+const HWR_NAMES = ['hwr_cpunum', 'hwr_synci_step', 'hwr_cc', 'hwr_ccres'];
+
 const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`;
 const register = { text: (value: number): string => GPR_NAMES[value] };
 const fpr = { text: (value: number): string => `$f${value}` };
@@ -98,7 +100,7 @@ export const FIELDS: FieldKinds = {
   c: { text: (value) => (value === 0 ? '' : hex(value)) },
   q: { text: (value) => (value === 0 ? '' : `,${hex(value)}`) },
   h: hexadecimal,
-  r: { text: (value) => `$${value}` },
+  r: { text: (value) => HWR_NAMES[value] ?? `$${value}` },
   e: { text: (value) => (value === 0 ? '' : `,${value}`) },
   z: { text: (value, _, word) => ((word & 7) === 0 ? CP0_NAMES[value] : `$${value}`) },
   // FPU condition: number and flag

@@ -36,7 +36,10 @@ function jump(b: Builder, site: Site, s: number): void {
 }
 
 function jumpAndLink(b: Builder, site: Site, s: number, d: number): void {
-  if (d === 0) return jump(b, site, s);
+  if (d === 0) {
+    jump(b, site, s);
+    return;
+  }
   const target = gpr(b, s);
   link(b, site, d);
   site.afterSlot(b, () => (d === Register.RA ? b.callIndirect(target, site.pc + 8) : b.jump(target)));

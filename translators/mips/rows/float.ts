@@ -4,7 +4,7 @@ import type { Builder } from '../../../src/ir/builder.ts';
 import { op, Type } from '../../../src/ir/ops.ts';
 import { ExcCode } from '../abi.ts';
 import { reserved } from '../exception.ts';
-import { DOUBLE, type Format, fpr, fprLong, fprWord, pairs, result, SINGLE, setFpr } from '../float.ts';
+import { DOUBLE, type Format, fpr, fprLong, fprWord, pairs, quiet, result, SINGLE, setFpr } from '../float.ts';
 import { gpr, group, type Meaning, type MipsRow, setGpr } from '../row.ts';
 import { Mips } from '../state.ts';
 import { condition, conditionBit } from './branch.ts';
@@ -223,13 +223,14 @@ export const floatArithmetic = group('floating-point arithmetic', (row) =>
         pairs(wide(format, 'SD'), ({ S, D }, b) => meaning(b, get(b, S), D)),
       );
     /** The product is rounded before the sum. */
-    const fused = (funct: string, name: string, number: number, negative: boolean): MipsRow =>
+    const multiplyAdd = (funct: string, name: string, number: number, negative: boolean): MipsRow =>
       row(
         `010011 RRRRR TTTTT SSSSS DDDDD ${funct} ${fmt3}`,
         `${name}.${suffix} $D,$R,$S,$T`,
         pairs(wide(format, 'RTSD'), ({ R, T, S, D }, b) => {
           const sum = b.emit(number, b.emit(MUL, get(b, S), get(b, T)), get(b, R));
-          result(b, format, D, negative ? b.emit(NEG, sum) : sum);
+          const rounded = quiet(b, format, sum);
+          setFpr(b, D, negative ? b.emit(NEG, rounded) : rounded);
         }),
       );
     return [
@@ -242,10 +243,10 @@ export const floatArithmetic = group('floating-point arithmetic', (row) =>
       unary('000111', 'neg', (b, x, D) => setFpr(b, D, b.emit(NEG, x))),
       unary('010101', 'recip', (b, x, D) => result(b, format, D, b.emit(DIV, one(b), x))),
       unary('010110', 'rsqrt', (b, x, D) => result(b, format, D, b.emit(DIV, one(b), b.emit(SQRT, x)))),
-      fused('100', 'madd', ADD, false),
-      fused('101', 'msub', SUB, false),
-      fused('110', 'nmadd', ADD, true),
-      fused('111', 'nmsub', SUB, true),
+      multiplyAdd('100', 'madd', ADD, false),
+      multiplyAdd('101', 'msub', SUB, false),
+      multiplyAdd('110', 'nmadd', ADD, true),
+      multiplyAdd('111', 'nmsub', SUB, true),
       row(
         `010001 ${fmt} TTTTT SSSSS nnn 00 11 CCCC`,
         `c.$C.${suffix} $n$S,$T`,

@@ -37,7 +37,7 @@ export const continued = group(CONTINUED, (row) => [
   row('000000 kkkkkkkkkkkkkkkkkkkk 001100', 'syscall $k', (_, b, site) => b.exit(ExitKind.Syscall, site.next, site.pc)),
   row('000001 sssss 11111 iiiiiiiiiiiiiiii', 'synci $i($s)', ({ s, i }, b, site) => {
     // it records the exit's arguments, which the exit then leaves alone
-    b.helper('mipsSynci', b.and(address(b, s, i), b.i32(-SYNCI_STEP)), b.i32(SYNCI_STEP));
+    b.helper('mips_synci', b.and(address(b, s, i), b.i32(-SYNCI_STEP)), b.i32(SYNCI_STEP));
     b.exit(ExitKind.CodeWritten, site.next);
   }),
 ]);
@@ -51,7 +51,7 @@ export const system = group('system', (row) => [
       case 1:
         return setGpr(b, t, b.i32(SYNCI_STEP));
       case 2: // CC
-        return setGpr(b, t, b.helper('mipsCycles'));
+        return setGpr(b, t, b.helper('mips_cycles'));
       case 3: // CCRes
         return setGpr(b, t, b.i32(CC_RESOLUTION));
       case 29:
