@@ -3,15 +3,11 @@ import { FaultAccess } from './shared/exit';
 import { Layout, PagePermission } from './shared/layout';
 
 /** Index below Layout.WINDOW of a guest address, for loads and stores with that static offset. */
-// @ts-ignore: decorator
-@inline
 export function windowIndex(address: u32): u32 {
   return address - Layout.FLOOR;
 }
 
 /** Bytes between FLOOR and TOP. */
-// @ts-ignore: decorator
-@inline
 export function windowSize(): u32 {
   return load<u32>(Layout.TOP) - Layout.FLOOR;
 }
@@ -62,6 +58,11 @@ export function checkWrite(address: u32, bytes: u32): bool {
   return check(address, bytes, FaultAccess.Write);
 }
 
+/** What translated code asks before each access in the `checked` memory model: 0, or 1 and the fault is recorded. */
+export function checkAccess(address: u32, bytes: u32, access: u32): i32 {
+  return i32(!check(address, bytes, access));
+}
+
 /** How many of `bytes` from `address` on the guest may access, up to the first page that it may not. */
 export function accessible(address: u32, bytes: u32, permission: PagePermission): u32 {
   const index = windowIndex(address);
@@ -75,14 +76,10 @@ export function accessible(address: u32, bytes: u32, permission: PagePermission)
 }
 
 /** Unchecked load from a guest address: only after checkRead of it. */
-// @ts-ignore: decorator
-@inline
 export function guestLoad<T>(address: u32): T {
   return load<T>(address - Layout.FLOOR, Layout.WINDOW);
 }
 /** Unchecked store to a guest address: only after checkWrite of it. */
-// @ts-ignore: decorator
-@inline
 export function guestStore<T>(address: u32, value: T): void {
   store<T>(address - Layout.FLOOR, value, Layout.WINDOW);
 }

@@ -42,9 +42,9 @@ function encode(cases: readonly Case[]): Buffer {
   cases.forEach((c, n) => {
     if (c.eip < CODE || c.eip >= CODE + 4096 || c.code.length > 64) throw new RangeError('the case’s code does not lie in the code page');
     let at = n * CASE_BYTES;
-    c.regs.forEach((value, r) => out.writeInt32LE(value, at + r * 4));
+    for (const [r, value] of c.regs.entries()) out.writeInt32LE(value, at + r * 4);
     const words = [c.eflags, c.eip, (c.fxsave ? HAS_FPU : 0) | (c.threadSegment ? HAS_FS : 0), c.code.length, c.dataOffset, c.stackOffset];
-    words.forEach((value, w) => out.writeUInt32LE(value >>> 0, at + 32 + w * 4));
+    for (const [w, value] of words.entries()) out.writeUInt32LE(value >>> 0, at + 32 + w * 4);
     at += 64;
     out.set(c.code, at);
     out.set(c.data, at + 64);
