@@ -13,6 +13,8 @@ function terminalHost(output: () => WriteStream): TerminalHost {
     setRaw(raw) {
       if (process.stdin.isTTY) process.stdin.setRawMode(raw);
     },
+    // The same way as a signal that the terminal raised itself.
+    signal: (name) => void process.kill(process.pid, name),
   };
 }
 

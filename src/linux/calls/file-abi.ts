@@ -62,6 +62,8 @@ export interface TermiosLayout {
   readonly flags: readonly [number, number, number, number];
   /** c_cc, which is at byte 17. */
   readonly characters: readonly number[];
+  /** VEOF; the other indexes that matter are the same in all ABIs. */
+  readonly endOfFile: number;
 }
 
 /** What struct statfs tells besides FileSystemStatistics. */

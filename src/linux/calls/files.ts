@@ -45,14 +45,3 @@ export const fileNotes: Partial<Record<keyof typeof fileCalls, string>> = {
   umount2: 'EPERM',
   chroot: 'EPERM',
 };
-
-/** The same with i386's names: its first chown calls take 16-bit ids, the later ones end in 32. */
-export const i386FileCalls = {
-  ...fileCalls,
-  chown: statusCalls.chown16,
-  lchown: statusCalls.lchown16,
-  fchown: statusCalls.fchown16,
-  chown32: statusCalls.chown,
-  lchown32: statusCalls.lchown,
-  fchown32: statusCalls.fchown,
-};

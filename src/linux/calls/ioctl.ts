@@ -3,10 +3,21 @@ import type { Terminal } from '../fs/vfs.ts';
 import type { Process } from '../process.ts';
 import type { Syscall } from '../syscall.ts';
 
-/** c_lflag of struct termios, at byte 12; the same bit in all ABIs. */
+// Offsets, bits and indexes of struct termios that are the same in all ABIs.
 const C_LFLAG = 12;
 const C_CC = 17;
-const ICANON = 2;
+const ICRNL = 0x100;
+const enum Local {
+  ISIG = 1,
+  ICANON = 2,
+  ECHO = 8,
+}
+const enum Character {
+  VINTR = 0,
+  VQUIT = 1,
+  VERASE = 2,
+  VKILL = 3,
+}
 const B38400 = 38400;
 
 /** What the terminal was last set to, or what a new one is. */
@@ -25,8 +36,22 @@ function settings(p: Process, terminal: Terminal): Uint8Array {
 function setSettings(p: Process, terminal: Terminal, address: number): void {
   const bytes = p.memory.view(address, p.abi.termios.size, 'read').slice();
   terminal.settings = bytes;
-  const lflag = new DataView(bytes.buffer).getUint32(C_LFLAG, p.abi.isa.endian === 'little');
-  terminal.setRaw((lflag & ICANON) === 0);
+  const view = new DataView(bytes.buffer);
+  const little = p.abi.isa.endian === 'little';
+  const iflag = view.getUint32(0, little);
+  const lflag = view.getUint32(C_LFLAG, little);
+  const character = (index: number) => bytes[C_CC + index];
+  terminal.setMode({
+    canonical: (lflag & Local.ICANON) !== 0,
+    echo: (lflag & Local.ECHO) !== 0,
+    signals: (lflag & Local.ISIG) !== 0,
+    mapReturn: (iflag & ICRNL) !== 0,
+    interrupt: character(Character.VINTR),
+    quit: character(Character.VQUIT),
+    erase: character(Character.VERASE),
+    kill: character(Character.VKILL),
+    endOfFile: character(p.abi.termios.endOfFile),
+  });
 }
 
 /** struct winsize: rows, columns, and pixels, which are unknown. */

@@ -1,4 +1,5 @@
 import { fail } from './fail.ts';
+import { LineDiscipline } from './line-discipline.ts';
 import { SpecialInode, type SyntheticFileSystem } from './synthetic.ts';
 import { makeDevice, Mode, type OpenFile, Poll, type Terminal, WOULD_BLOCK } from './vfs.ts';
 import { WaitQueue } from './wait.ts';
@@ -21,24 +22,53 @@ export interface Output {
   readonly tty?: TerminalHost;
 }
 
-/** The terminal behind a stream. The line discipline (echo, editing, ^C) is this side's while raw mode is off. */
+/** The terminal behind a stream. */
 export interface TerminalHost {
   columns(): number;
   rows(): number;
-  /** Turns line editing, echo and signal characters off or on again. */
-  setRaw(raw: boolean): void;
+  /** Turns line editing, echo and signal characters off or on again. Without it they are always off. */
+  setRaw?(raw: boolean): void;
+  /** The user typed the character for a signal while the host leaves such characters to us. */
+  signal?(name: 'SIGINT' | 'SIGQUIT'): void;
 }
 
 const CHUNK = 65536;
 
-function makeTerminal(host: TerminalHost): Terminal {
-  return { settings: undefined, columns: () => host.columns(), rows: () => host.rows(), setRaw: (raw) => host.setRaw(raw) };
+/** A terminal, and what stands between its keys and the guest while the host does not edit lines itself. */
+interface ManagedTerminal extends Terminal {
+  /** Undefined while the host has the line discipline. */
+  discipline: LineDiscipline | undefined;
+  /** Shows what is typed. */
+  echo: (bytes: Uint8Array) => void;
 }
 
-const terminals = new WeakMap<TerminalHost, Terminal>();
+function makeTerminal(host: TerminalHost): ManagedTerminal {
+  const discipline = new LineDiscipline(
+    (bytes) => terminal.echo(bytes),
+    (name) => host.signal?.(name),
+  );
+  const terminal: ManagedTerminal = {
+    settings: undefined,
+    columns: () => host.columns(),
+    rows: () => host.rows(),
+    discipline: host.setRaw ? undefined : discipline,
+    echo: () => {},
+    setMode(mode) {
+      discipline.mode = mode;
+      if (!host.setRaw) return;
+      // The host can only edit and echo, or neither.
+      const raw = !mode.canonical || !mode.echo;
+      terminal.discipline = raw ? discipline : undefined;
+      host.setRaw(raw);
+    },
+  };
+  return terminal;
+}
+
+const terminals = new WeakMap<TerminalHost, ManagedTerminal>();
 
 /** One Terminal for each host's terminal, so that its settings are the same through every descriptor. */
-function terminalOf(host: TerminalHost | undefined): Terminal | undefined {
+function terminalOf(host: TerminalHost | undefined): ManagedTerminal | undefined {
   if (!host) return undefined;
   let terminal = terminals.get(host);
   if (!terminal) {
@@ -62,23 +92,27 @@ interface Stream {
 }
 
 function inputStream(stdin: Stdin, queue: WaitQueue): Stream {
-  let chunk: Uint8Array = new Uint8Array(0);
+  const terminal = terminalOf(stdin.tty);
+  /** What can be read, in pieces of which one read takes at most one; an empty one is an end of file. */
+  const chunks: Uint8Array[] = [];
   let ended = false;
   let failure: unknown;
   let pending = false;
 
   /** Asks for more; true if there is an answer already. */
   const fill = (max: number): boolean => {
-    if (chunk.length > 0 || ended || failure) return true;
+    if (chunks.length > 0 || ended || failure) return true;
     if (pending) return false;
-    const result = stdin.read(max);
     const take = (bytes: Uint8Array | null) => {
       if (bytes === null) ended = true;
-      else chunk = bytes;
+      else if (terminal?.discipline) chunks.push(...terminal.discipline.input(bytes));
+      else chunks.push(bytes);
     };
-    if (!(result instanceof Promise)) {
+    let result = stdin.read(max);
+    while (!(result instanceof Promise)) {
       take(result);
-      return true;
+      if (chunks.length > 0 || ended) return true;
+      result = stdin.read(max);
     }
     pending = true;
     result
@@ -101,14 +135,16 @@ function inputStream(stdin: Stdin, queue: WaitQueue): Stream {
         failure = undefined;
         hostFailure(error);
       }
-      if (chunk.length === 0) {
+      const chunk = chunks[0];
+      if (!chunk) {
         // A terminal's end of file (^D) is not the end for ever.
         if (stdin.tty) ended = false;
         return 0;
       }
       const count = Math.min(into.length, chunk.length);
       into.set(chunk.subarray(0, count));
-      chunk = chunk.subarray(count);
+      if (count === chunk.length) chunks.shift();
+      else chunks[0] = chunk.subarray(count);
       return count;
     },
     write: () => fail('EBADF'),
@@ -117,7 +153,7 @@ function inputStream(stdin: Stdin, queue: WaitQueue): Stream {
       if (!(interest & (Poll.In | Poll.ReadNormal)) || !fill(CHUNK)) return 0;
       return Poll.In | Poll.ReadNormal | (ended && !stdin.tty ? Poll.HangUp : 0);
     },
-    available: () => (fill(CHUNK) ? chunk.length : 0),
+    available: () => (fill(CHUNK) ? (chunks[0]?.length ?? 0) : 0),
     flush: () => Promise.resolve(),
   };
 }
@@ -225,6 +261,8 @@ export function standardStreams(fileSystem: SyntheticFileSystem, stdin: Stdin, s
     poll: (interest) => input.poll(interest) | mine.poll(interest),
     available: () => input.available(),
   });
+  const managed = terminalOf(stdin.tty);
+  if (managed && screen) managed.echo = (bytes) => void screen.write(bytes);
   // Every descriptor of the terminal is the same file.
   const number = fileSystem.takeInode();
   const inputFile = standardStream(fileSystem, input, queue, stdin.tty, stdin.tty && screen, number);

@@ -139,13 +139,31 @@ export interface OpenFile {
   close?(): void;
 }
 
-/** A terminal as an embedder provides it: size and raw mode; the line discipline is the embedder's. */
+/** A terminal as an embedder provides it, with what the guest has set it to. */
 export interface Terminal {
   /** struct termios as the guest's ABI lays it out; undefined before the first TCSETS. */
   settings: Uint8Array | undefined;
   columns(): number;
   rows(): number;
-  setRaw(raw: boolean): void;
+  setMode(mode: TerminalMode): void;
+}
+
+/** What of the settings has an effect (termios(3)). */
+export interface TerminalMode {
+  /** ICANON */
+  readonly canonical: boolean;
+  /** ECHO */
+  readonly echo: boolean;
+  /** ISIG */
+  readonly signals: boolean;
+  /** ICRNL */
+  readonly mapReturn: boolean;
+  /** c_cc; 0 disables. */
+  readonly interrupt: number;
+  readonly quit: number;
+  readonly erase: number;
+  readonly kill: number;
+  readonly endOfFile: number;
 }
 
 export function isDirectory(inode: Inode): inode is Directory {

@@ -85,6 +85,7 @@ export const i386Files: FileAbi = {
     flags: [0x4500, 0x5, 0xbf, 0x8a3b],
     // VINTR VQUIT VERASE VKILL VEOF VTIME VMIN VSWTC VSTART VSTOP VSUSP VEOL VREPRINT VDISCARD VWERASE VLNEXT VEOL2
     characters: [3, 0x1c, 0x7f, 0x15, 4, 0, 1, 0, 0x11, 0x13, 0x1a, 0, 0x12, 0x0f, 0x17, 0x16, 0],
+    endOfFile: 4,
   },
   epollData: 4,
 

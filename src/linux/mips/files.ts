@@ -85,6 +85,7 @@ export const mipsFiles: FileAbi = {
     flags: [0x4500, 0x5, 0xbf, 0xb3b],
     // VINTR VQUIT VERASE VKILL VMIN VTIME VEOL2 VSWTC VSTART VSTOP VSUSP - VREPRINT VDISCARD VWERASE VLNEXT VEOF VEOL
     characters: [3, 0x1c, 0x7f, 0x15, 1, 0, 0, 0, 0x11, 0x13, 0x1a, 0, 0x12, 0x0f, 0x17, 0x16, 4, 0],
+    endOfFile: 16,
   },
   epollData: 8,
 
