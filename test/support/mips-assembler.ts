@@ -9,7 +9,7 @@ const OPTIONAL: { readonly [letter: string]: string } = {
   ...Object.fromEntries([...'ck'].map((letter) => [letter, '([^ ,]*)'])),
   C: '([a-z]+)',
 };
-const escape = (text: string): string => text.replaceAll(/[.()]/g, '\\$&').replace(' ', ' ?');
+const literal = (text: string): string => text.replaceAll(/[.()]/g, '\\$&').replace(' ', ' ?');
 
 /** The value of an operand that its field's text gives back. */
 function parse(row: MipsRow, letter: string, operand: string, pc: number): number {
@@ -44,7 +44,7 @@ export function assemble(text: string, pc: number): number[] {
         const pattern = row.text
           .split(/(\$[a-zA-Z])/)
           .map((piece) => {
-            if (!piece.startsWith('$')) return escape(piece);
+            if (!piece.startsWith('$')) return literal(piece);
             letters.push(piece[1]);
             return OPTIONAL[piece[1]] ?? '([^ ,()]+)';
           })

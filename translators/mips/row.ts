@@ -1,5 +1,5 @@
-import type { Builder } from '../../src/ir/builder.ts';
 import type { Value } from '../../src/ir/block.ts';
+import type { Builder } from '../../src/ir/builder.ts';
 import { Type } from '../../src/ir/ops.ts';
 import { type FieldKinds, makeRow, type Row, type Values } from '../../src/isa/bits.ts';
 import { Mips } from './state.ts';

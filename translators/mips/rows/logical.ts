@@ -1,7 +1,7 @@
-import type { Builder } from '../../../src/ir/builder.ts';
 import type { Value } from '../../../src/ir/block.ts';
-import { gpr, group, setGpr } from '../row.ts';
+import type { Builder } from '../../../src/ir/builder.ts';
 import { reserved } from '../exception.ts';
+import { gpr, group, setGpr } from '../row.ts';
 
 export const logical = group('logical', (row) => [
   row('000000 sssss ttttt ddddd 00000 100100', 'and $d,$s,$t', ({ s, t, d }, b) => setGpr(b, d, b.and(gpr(b, s), gpr(b, t)))),
