@@ -2,38 +2,9 @@ import type { Value } from '../../src/ir/block.ts';
 import type { Builder } from '../../src/ir/builder.ts';
 import { op, Type } from '../../src/ir/ops.ts';
 import { Eflags } from './abi.ts';
+import { contextOf, type Setter } from './context.ts';
 import { signExtend } from './operands.ts';
 import { X86 } from './state.ts';
-
-/**
- * What set the flags last in this block, so that the condition that follows is one comparison. Kept in
- * `Builder.context`. Whoever writes flag state without the functions of this file, helpers included, must call
- * `forgetFlags`.
- */
-interface Setter {
-  readonly kind: 'sub' | 'dec' | 'logic' | 'result';
-  readonly size: number;
-  readonly left: Value;
-  readonly right: Value;
-  readonly result: Value;
-}
-
-/** `Builder.context`. */
-interface Context {
-  setter: Setter | undefined;
-  /** The value that CWD or CDQ put into EDX, the sign of the value `extended`. */
-  sign: Value;
-  extended: Value;
-}
-
-function contextOf(b: Builder): Context {
-  let context = b.context as Context | undefined;
-  if (!context) {
-    context = { setter: undefined, sign: -1, extended: -1 };
-    b.context = context;
-  }
-  return context;
-}
 
 const POPCNT = op('i32.popcnt');
 
@@ -41,7 +12,10 @@ function remember(b: Builder, kind: Setter['kind'], size: number, left: Value, r
   contextOf(b).setter = { kind, size, left, right, result };
 }
 
-/** Flag state was written by other means than this file. */
+/**
+ * Flag state was written by other means than this file. Whoever does that, helpers included, must call this: the
+ * conditions that follow would use what they remember.
+ */
 export function forgetFlags(b: Builder): void {
   contextOf(b).setter = undefined;
 }

@@ -3,6 +3,7 @@ import type { Value } from '../../src/ir/block.ts';
 import type { Builder } from '../../src/ir/builder.ts';
 import { op, Type } from '../../src/ir/ops.ts';
 import { Vector } from './abi.ts';
+import { contextOf } from './context.ts';
 import { Kind, type Row } from './row.ts';
 import { X86 } from './state.ts';
 
@@ -59,8 +60,16 @@ const EXTEND16 = op('i32.extend16_s');
 /** A general register by number: 0…7, and for `size` 1 the SDM's AL CL DL BL AH CH DH BH. Zero-extended. */
 export function register(b: Builder, number: number, size: number): Value {
   if (size === 4) return b.get(Type.I32, number * 4);
-  if (size === 2) return b.and(b.get(Type.I32, number * 4), b.i32(0xffff));
-  if (number < 4) return b.and(b.get(Type.I32, number * 4), b.i32(0xff));
+  if (size === 2 || number < 4) {
+    const full = b.get(Type.I32, number * 4);
+    const context = contextOf(b);
+    if (context.full[number] === full) {
+      const known = context.narrowSize[number];
+      const narrow = context.narrow[number];
+      if (known === size || (known < size && narrow === full)) return narrow;
+    }
+    return b.and(full, b.i32(size === 2 ? 0xffff : 0xff));
+  }
   return b.and(b.shrU(b.get(Type.I32, (number - 4) * 4), b.i32(8)), b.i32(0xff));
 }
 
@@ -70,16 +79,23 @@ export function setRegister(b: Builder, number: number, size: number, value: Val
     b.set(number * 4, value);
     return;
   }
-  if (size === 2) {
-    const low = zeroExtended ? value : b.and(value, b.i32(0xffff));
-    b.set(number * 4, b.or(b.and(b.get(Type.I32, number * 4), b.i32(~0xffff)), low));
+  const low = zeroExtended ? value : zeroExtend(b, value, size);
+  if (size === 2 || number < 4) {
+    const full = b.or(b.and(b.get(Type.I32, number * 4), b.i32(size === 2 ? ~0xffff : ~0xff)), low);
+    b.set(number * 4, full);
+    noteNarrow(b, number, size, full, low);
     return;
   }
-  const low = zeroExtended ? value : b.and(value, b.i32(0xff));
   const offset = (number & 3) * 4;
-  const old = b.get(Type.I32, offset);
-  if (number < 4) b.set(offset, b.or(b.and(old, b.i32(~0xff)), low));
-  else b.set(offset, b.or(b.and(old, b.i32(~0xff00)), b.shl(low, b.i32(8))));
+  b.set(offset, b.or(b.and(b.get(Type.I32, offset), b.i32(~0xff00)), b.shl(low, b.i32(8))));
+}
+
+/** Notes that the low `size` bytes of `full`, which a general register now holds, are `narrow` when zero-extended. */
+export function noteNarrow(b: Builder, number: number, size: number, full: Value, narrow: Value): void {
+  const context = contextOf(b);
+  context.full[number] = full;
+  context.narrowSize[number] = size;
+  context.narrow[number] = narrow;
 }
 
 /** Guest memory, `size` 1, 2 or 4, zero-extended. */

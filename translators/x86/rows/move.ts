@@ -5,11 +5,13 @@ import {
   checkWritable,
   effectiveAddress,
   load,
+  noteNarrow,
   read,
   readSigned,
   register,
   segmentBase,
   setRegister,
+  sizeOf,
   write,
 } from '../operands.ts';
 import { group, type Meaning, type Row, row } from '../row.ts';
@@ -25,6 +27,11 @@ const I64_OR = op('i64.or');
 const I64_NE = op('i64.ne');
 
 const mov: Meaning = (b, i) => write(b, i, 0, read(b, i, 1), true);
+const movzx: Meaning = (b, i) => {
+  const value = read(b, i, 1);
+  write(b, i, 0, value, true);
+  if (i.operandSize === 4) noteNarrow(b, i.reg, sizeOf(i, 1), value, value);
+};
 const movsx: Meaning = (b, i) => write(b, i, 0, readSigned(b, i, 1));
 
 /** Memory first: if the store faults, the register keeps its value. */
@@ -82,8 +89,8 @@ export const move: readonly Row[] = group('move', [
   row('B8+r iz', 'MOV Zv, Iz', mov),
   row('C6 /0 ib', 'MOV Eb, Ib', mov),
   row('C7 /0 iz', 'MOV Ev, Iz', mov),
-  row('0F B6 /r', 'MOVZX Gv, Eb', mov),
-  row('0F B7 /r', 'MOVZX Gv, Ew', mov),
+  row('0F B6 /r', 'MOVZX Gv, Eb', movzx),
+  row('0F B7 /r', 'MOVZX Gv, Ew', movzx),
   row('0F BE /r', 'MOVSX Gv, Eb', movsx),
   row('0F BF /r', 'MOVSX Gv, Ew', movsx),
   row('86 /r', 'XCHG Eb, Gb', xchg),

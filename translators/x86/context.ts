@@ -1,0 +1,35 @@
+import type { Value } from '../../src/ir/block.ts';
+import type { Builder } from '../../src/ir/builder.ts';
+
+/** What set the flags last in this block, so that the condition that follows is one comparison. */
+export interface Setter {
+  readonly kind: 'sub' | 'dec' | 'logic' | 'result';
+  readonly size: number;
+  readonly left: Value;
+  readonly right: Value;
+  readonly result: Value;
+}
+
+/**
+ * What the lifter knows from the instructions before in the same block: `Builder.context`. Values are defined once, so
+ * knowledge about a value never becomes wrong; whether a register still holds it, `Builder.get` tells.
+ */
+export interface Context {
+  setter: Setter | undefined;
+  /** The value that CDQ put into EDX, the sign of the value `extended`. */
+  sign: Value;
+  extended: Value;
+  /** By general register: the low `narrowSize` bytes of value `full`, zero-extended, are value `narrow`. */
+  readonly full: Value[];
+  readonly narrowSize: number[];
+  readonly narrow: Value[];
+}
+
+export function contextOf(b: Builder): Context {
+  let context = b.context as Context | undefined;
+  if (!context) {
+    context = { setter: undefined, sign: -1, extended: -1, full: [], narrowSize: [], narrow: [] };
+    b.context = context;
+  }
+  return context;
+}
