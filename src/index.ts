@@ -1,14 +1,48 @@
 /**
- * wasmvisor's public API; nothing else is public. Runs wherever JavaScript and WebAssembly do; `wasmvisor/node` adds what
- * needs Node.
+ * wasmvisor's public API; nothing else is public. It runs wherever JavaScript and WebAssembly do; `wasmvisor/node` adds
+ * host files, standard streams and the runtime for Node.
  */
-import { type InstructionRow, type IsaName, instructionRows } from './isas.ts';
+import { type InstructionRow, instructionRows } from './isas.ts';
+import type { AbiName } from './linux/abi.ts';
+import { ABIS, type ListedSyscall, listSyscalls as listOf } from './linux/abis.ts';
+import type { TranslateOptions, Translation } from './translate.ts';
 
+export { type CodeOptions, disassemble, type PlacedDisassembly } from './disassemble.ts';
+export type { Block } from './ir/block.ts';
 export type { Disassembly } from './isa/isa.ts';
-export type { IsaName } from './isas.ts';
-export { type TranslateOptions, type Translation, translate } from './translate.ts';
+export type { InstructionRow, IsaName } from './isas.ts';
+export type { AbiName } from './linux/abi.ts';
+export { ElfError } from './linux/elf.ts';
+export { MemoryFileSystem } from './linux/fs/memory-fs.ts';
+export type { Output, Stdin, TerminalHost } from './linux/fs/stdio.ts';
+export type { MountPoint } from './linux/fs/tree.ts';
+export type { FileSystem } from './linux/fs/vfs.ts';
+export type { Host } from './linux/host.ts';
+export {
+  type ExitStatus,
+  exitCode,
+  loadProgram,
+  type Program,
+  type ProgramOptions,
+  type ProgramStats,
+} from './linux/program.ts';
+export type { TranslateOptions, Translation } from './translate.ts';
+export type { Executor, MemoryModel } from './vcpu/vcpu.ts';
 
-/** Instructions that are implemented: encoding and assembly text of each row. Both byte orders of MIPS share their rows. */
+/**
+ * Translates the guest function at the start of `bytes` and gives it at every stage: disassembly, IR, WebAssembly bytes and
+ * text. Control that leaves the bytes leaves the function. Rejects with RangeError on an address or ISA that does not exist.
+ */
+export async function translate(bytes: Uint8Array, options: TranslateOptions): Promise<Translation> {
+  return (await import('./translate.ts')).translate(bytes, options);
+}
+
+/** Instructions that are implemented: group, encoding and assembly text of each row. Both byte orders of MIPS share their rows. */
 export function listInstructions(): readonly InstructionRow[] {
   return instructionRows();
+}
+
+/** System calls that are implemented, by ABI; `note` says what a partial one lacks. */
+export function listSyscalls(): readonly (ListedSyscall & { readonly abi: AbiName })[] {
+  return (Object.keys(ABIS) as AbiName[]).flatMap((abi) => listOf(abi).map((row) => ({ abi, ...row })));
 }

@@ -1,23 +1,15 @@
 import wabt from 'wabt';
 import { compileRegions } from './backend/wasm/compile.ts';
 import { formRegion } from './backend/wasm/region.ts';
+import { type CodeOptions, codeOf, disassembleRange, type PlacedDisassembly } from './disassemble.ts';
 import type { Block } from './ir/block.ts';
 import { Builder } from './ir/builder.ts';
 import { liftBlock } from './ir/lift.ts';
 import { deadcode } from './ir/passes/deadcode.ts';
 import { printBlock } from './ir/print.ts';
 import { verify } from './ir/verify.ts';
-import { Code, FetchFault } from './isa/code.ts';
-import type { Disassembly, Isa } from './isa/isa.ts';
-import { ISAS, type IsaName } from './isas.ts';
 
-export interface TranslateOptions {
-  /** `mips` with `endian: 'little'` is `mipsel`. */
-  readonly isa: IsaName;
-  /** Byte order of the guest; MIPS only, default that of `isa`. */
-  readonly endian?: 'little' | 'big';
-  /** Guest address of the first byte, where translation begins; default 0x10000. */
-  readonly pc?: number;
+export interface TranslateOptions extends CodeOptions {
   /** Check page permissions at each access, with precise faults (memory model `checked`). */
   readonly checked?: boolean;
 }
@@ -26,7 +18,7 @@ export interface TranslateOptions {
 export interface Translation {
   readonly pc: number;
   /** Guest instructions of each block, in the order of the bytes. */
-  readonly disassembly: readonly (Disassembly & { readonly pc: number })[];
+  readonly disassembly: readonly PlacedDisassembly[];
   /** IR of each block as text, after passes. */
   readonly ir: string;
   /** The same as data. */
@@ -41,11 +33,7 @@ export interface Translation {
  * bytes leaves the function. Throws RangeError on an address or ISA that does not exist.
  */
 export async function translate(bytes: Uint8Array, options: TranslateOptions): Promise<Translation> {
-  const isa = isaOf(options);
-  const pc = options.pc ?? 0x10000;
-  if (!Number.isInteger(pc) || pc < 0 || pc + bytes.length > 2 ** 32)
-    throw new RangeError(`pc ${pc} is not a 32-bit address with room for ${bytes.length} bytes`);
-  const code = Code.of(bytes, pc);
+  const { isa, pc, code } = codeOf(bytes, options);
   const builder = new Builder(isa.helpers);
   const checked = options.checked ?? false;
   const inside = (at: number): boolean => (at & ~1) >>> 0 >= pc && at < pc + bytes.length;
@@ -90,25 +78,3 @@ const WABT_FEATURES = {
   bulk_memory: true,
   mutable_globals: true,
 };
-
-function isaOf(options: TranslateOptions): Isa {
-  const name = options.isa === 'x86' || options.endian === undefined ? options.isa : options.endian === 'little' ? 'mipsel' : 'mips';
-  const isa = ISAS[name];
-  if (!isa) throw new RangeError(`there is no ISA ${options.isa}: choose one of ${Object.keys(ISAS).join(', ')}`);
-  return isa;
-}
-
-/** Instructions one after the other, from `start` up to `end`; what is cut off at the end is left out. */
-export function disassembleRange(isa: Isa, code: Code, start: number, end: number): (Disassembly & { readonly pc: number })[] {
-  const out: (Disassembly & { readonly pc: number })[] = [];
-  try {
-    for (let pc = start; pc < end; ) {
-      const instruction = isa.disassemble(code, pc);
-      out.push({ pc, ...instruction });
-      pc += instruction.length;
-    }
-  } catch (error) {
-    if (!(error instanceof FetchFault)) throw error;
-  }
-  return out;
-}

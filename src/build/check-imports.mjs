@@ -14,6 +14,7 @@ const RANKS = {
   'src/devices': 5,
   'src/linux': 6,
   'src/vmm': 6,
+  'src/disassemble.ts': 5,
   'src/translate.ts': 6,
   'src/index.ts': 7,
   'src/host': 8,

@@ -1,21 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { Code, PAGE_SIZE } from '../isa/code.ts';
 import type { Isa } from '../isa/isa.ts';
 import { ISAS } from '../isas.ts';
 import { ElfError, type ElfFile, type ElfSymbol, elfSymbols, parseElf } from '../linux/elf.ts';
+import { readProgram } from './elf-file.ts';
 import { CliError, ExitCode } from './errors.ts';
-
-/** The bytes of a host file; CliError with the code that shells use if there are none to be had. */
-export function readProgram(path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') throw new CliError(`${path}: no such file`, ExitCode.NotFound);
-    const why = code === 'EISDIR' ? 'is a directory' : code === 'EACCES' ? 'permission denied' : (error as Error).message;
-    throw new CliError(`${path}: ${why}`, ExitCode.NotExecutable);
-  }
-}
 
 export interface Executable {
   readonly elf: ElfFile;

@@ -1,3 +1,4 @@
 /** What a Node program needs to give a guest files and streams of its own machine. */
 export { type NodeFileSystemOptions, nodeFileSystem } from './node-fs.ts';
 export { descriptorOutput, nodeStderr, nodeStdin, nodeStdout, restoreTerminal, streamStdin } from './node-stdio.ts';
+export { nodeRuntime } from './runtime.ts';

@@ -1,0 +1,144 @@
+import { Command, InvalidArgumentError } from 'commander';
+import type { MountPoint } from '../linux/fs/tree.ts';
+import type { FileSystem } from '../linux/fs/vfs.ts';
+import type { ExitStatus, Program } from '../linux/program.ts';
+import { CliError, ExitCode } from './errors.ts';
+
+interface RunOptions {
+  readonly root?: string;
+  readonly mount: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd?: string;
+  readonly argv0?: string;
+  readonly interpret?: boolean;
+  readonly translate?: boolean;
+  readonly strict?: boolean;
+  readonly memory?: number;
+  readonly timeout?: number;
+  readonly stats?: boolean;
+}
+
+const collect = (value: string, list: readonly string[]): readonly string[] => [...list, value];
+
+function bytes(text: string): number {
+  const match = /^(\d+)([kmg]?)$/i.exec(text);
+  const size = match ? Number(match[1]) * { '': 1, k: 1 << 10, m: 1 << 20, g: 1 << 30 }[match[2].toLowerCase() as '' | 'k' | 'm' | 'g'] : 0;
+  if (size < 1 || size > 2 ** 32) throw new InvalidArgumentError('A number of bytes up to 4G, with k, m or g.');
+  return size;
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (!(value > 0) || value > 1e9) throw new InvalidArgumentError('A positive number of seconds.');
+  return value;
+}
+
+export function runCommand(): Command {
+  return new Command('run')
+    .description('run a Linux program for MIPS or x86; exits as the program does (128 + signal if one killed it)')
+    .usage('[options] [--] <elf> [args...]')
+    .argument('<elf>', 'executable: a host path, or with --root a path in the guest')
+    .argument('[args...]', 'the program’s arguments; options after <elf> are its own')
+    .passThroughOptions()
+    .option('--root <folder>', 'what the guest sees as /; without it, an empty file system in memory')
+    .option('--mount <host:guest[:ro]>', 'show a host file or folder to the guest (repeatable)', collect, [])
+    .option('--env <name[=value]>', 'set a variable; without a value, the host’s (repeatable)', collect, [])
+    .option('--cwd <folder>', 'working directory in the guest (default: /)')
+    .option('--argv0 <name>', 'name that the program is called by')
+    .option('--interpret', 'never translate')
+    .option('--translate', 'always translate')
+    .option('--strict', 'check page permissions at each access, from the start')
+    .option('--memory <bytes>', 'what the guest may map, e.g. 256m (default: 1g)', bytes)
+    .option('--timeout <seconds>', 'kill it after so long; the exit code is then 124', seconds)
+    .option('--stats', 'afterwards, tell on stderr what the engine did')
+    .action(run);
+}
+
+async function run(path: string, args: readonly string[], options: RunOptions): Promise<void> {
+  if (options.interpret && options.translate) throw new CliError('--interpret and --translate exclude each other', ExitCode.Usage);
+  if (options.cwd !== undefined && !options.cwd.startsWith('/'))
+    throw new CliError(`--cwd ${options.cwd}: not an absolute path`, ExitCode.Usage);
+  const [{ loadProgram }, { ElfError }, node, { fileInGuest }] = await Promise.all([
+    import('../linux/program.ts'),
+    import('../linux/elf.ts'),
+    import('../host/node.ts'),
+    import('./guest-file.ts'),
+  ]);
+  const open = (folder: string, flag: string, readOnly = false): FileSystem => {
+    try {
+      return node.nodeFileSystem(folder, { readOnly });
+    } catch (error) {
+      const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file or folder' : (error as Error).message;
+      throw new CliError(`${flag} ${folder}: ${why}`, ExitCode.Usage);
+    }
+  };
+  const root = options.root === undefined ? undefined : open(options.root, '--root');
+  const mounts = options.mount.map((text): MountPoint => {
+    const match = /^(.+?):(\/[^:]*)(:ro)?$/.exec(text);
+    if (!match) throw new CliError(`--mount ${text}: not of the form host:/guest or host:/guest:ro`, ExitCode.Usage);
+    return { path: match[2], fileSystem: open(match[1], '--mount', match[3] !== undefined) };
+  });
+  const { elf, guestPath } = fileInGuest(path, root, mounts, options.cwd ?? '/');
+
+  let program: Program;
+  try {
+    program = loadProgram(elf, {
+      runtime: node.nodeRuntime(),
+      path: guestPath,
+      argv: [options.argv0 ?? path, ...args],
+      env: options.env.flatMap(variable),
+      ...(root && { root }),
+      mounts,
+      ...(options.cwd !== undefined && { cwd: options.cwd }),
+      stdin: node.nodeStdin(),
+      stdout: node.nodeStdout(),
+      stderr: node.nodeStderr(),
+      executor: options.interpret ? 'interpret' : options.translate ? 'translate' : 'tiered',
+      memoryModel: options.strict ? 'checked' : 'direct',
+      ...(options.memory !== undefined && { memoryLimit: options.memory }),
+      ...(options.timeout !== undefined && { timeout: options.timeout * 1000 }),
+      ...(process.getuid && process.getgid && { uid: process.getuid(), gid: process.getgid() }),
+      onWarning: (text) => process.stderr.write(`wasmvisor: ${text}\n`),
+    });
+  } catch (error) {
+    if (error instanceof ElfError) throw new CliError(`${path}: ${error.message}`, ExitCode.NotExecutable);
+    throw error;
+  }
+  forwardSignals(program);
+  let status: ExitStatus;
+  try {
+    status = await program.run();
+  } finally {
+    node.restoreTerminal();
+  }
+  if ('signal' in status) {
+    if (status.reason === 'timeout') process.stderr.write(`wasmvisor: stopped after ${options.timeout} seconds\n`);
+    else if (status.report) process.stderr.write(`wasmvisor: ${status.report.text}\n`);
+  }
+  if (options.stats) {
+    const { describeStats } = await import('./stats.ts');
+    process.stderr.write(describeStats(program.stats));
+  }
+  // what may still be open (standard input) must not keep the process
+  process.exit('code' in status ? status.code : status.reason === 'timeout' ? ExitCode.TimedOut : ExitCode.Signal + status.signal);
+}
+
+function variable(text: string): string[] {
+  if (text.includes('=')) return text.startsWith('=') ? [] : [text];
+  const value = process.env[text];
+  return value === undefined ? [] : [`${text}=${value}`];
+}
+
+/** A second SIGINT within this time ends a guest that handles the first. */
+const IMPATIENT_MS = 1000;
+
+function forwardSignals(program: Program): void {
+  let last = Number.NEGATIVE_INFINITY;
+  process.on('SIGINT', () => {
+    const now = performance.now();
+    if (now - last < IMPATIENT_MS) process.exit(ExitCode.Signal + 2);
+    last = now;
+    program.stop('SIGINT');
+  });
+  for (const name of ['SIGTERM', 'SIGHUP', 'SIGWINCH', 'SIGUSR2'] as const) process.on(name, () => program.stop(name));
+}

@@ -1,0 +1,29 @@
+import type { ProgramStats } from '../linux/program.ts';
+
+/** The lines that `run --stats` prints. */
+export function describeStats(stats: ProgramStats): string {
+  const running = stats.time - stats.waiting;
+  const list = (counts: Readonly<Record<string, number | undefined>>): string =>
+    Object.entries(counts)
+      .sort(([, a], [, b]) => (b ?? 0) - (a ?? 0))
+      .map(([name, count]) => `${name} ${count}`)
+      .join(', ') || 'none';
+  const rows: readonly (readonly [string, string])[] = [
+    ['time', `${stats.time.toFixed(1)} ms, ${stats.waiting.toFixed(1)} ms of it waiting`],
+    [
+      'guest instructions',
+      `${stats.instructions.toLocaleString('en')}, ${(stats.instructions / running / 1000).toFixed(0)} million a second`,
+    ],
+    ['blocks', `${stats.blocks} lifted in ${stats.liftTime.toFixed(1)} ms`],
+    ['regions', `${stats.regions} of ${stats.regionInstructions} instructions, in ${stats.modules} modules of ${stats.wasmBytes} bytes`],
+    ['compilation', `${stats.compileTime.toFixed(1)} ms`],
+    [
+      'tiers',
+      `${stats.hot} times hot, ${stats.misses} misses of the cache, ${stats.stale} stale blocks, ${stats.invalidations} invalidations`,
+    ],
+    ['exits', list(stats.exits)],
+    ['system calls', list(stats.syscalls)],
+    ['memory', `${(stats.memory / 1024).toFixed(0)} KiB mapped, ${(stats.peakMemory / 1024).toFixed(0)} KiB at most`],
+  ];
+  return rows.map(([name, text]) => `${name.padEnd(19)} ${text}\n`).join('');
+}
