@@ -1,6 +1,6 @@
 import { Eflags } from '../../../translators/x86/abi.ts';
-import type { Row } from '../../../translators/x86/row.ts';
-import { type GeneratedCase, generate } from './generate.ts';
+import { Immediate, type Row } from '../../../translators/x86/row.ts';
+import { decodeOne, type GeneratedCase, generate } from './generate.ts';
 import type { Random } from './random.ts';
 
 /** Instructions between the one that sets flags and those that read them; each keeps some flags and changes others. */
@@ -59,10 +59,23 @@ function reader(rnd: Random): Reader {
   }
 }
 
+/** Operands in registers become equal, neighbours, or opposites: where conditions differ from each other. */
+function closeValues(rnd: Random, c: GeneratedCase): Int32Array {
+  const insn = decodeOne(c.code);
+  if (!insn || (insn.row.modrm && insn.mod !== 3) || c.row.group === 'string') return c.regs;
+  const value = insn.row.immediate === Immediate.None ? rnd.interesting() : insn.immediate;
+  const near = [value, value, value, value + 1, value - 1, -value, 0, value ^ (0x80000000 >>> rnd.pick([0, 16, 24]))];
+  return c.regs.map((old, r) => (r === 4 || (r === 1 && SHIFTS_BY_CL.test(c.row.text)) ? old : rnd.pick(near)));
+}
+/** Their count in CL decides which flags are undefined. */
+const SHIFTS_BY_CL = /^(RO|RC|SH|SA)/;
+
 /** A random case of a row followed by instructions that read the flags it leaves; what a condition fuses with. */
 export function generateSequence(rnd: Random, r: Row): GeneratedCase | undefined {
-  const first = generate(rnd, r);
-  if (!first || (first.undefinedFlags & CONDITIONS) === CONDITIONS) return undefined;
+  const generated = generate(rnd, r);
+  if (!generated) return undefined;
+  const first = { ...generated, regs: closeValues(rnd, generated) };
+  if ((first.undefinedFlags & CONDITIONS) === CONDITIONS) return undefined;
   const between = rnd.pick(BETWEEN);
   const unknown = first.undefinedFlags | undefinedBetween(between, 2);
   const readers = [reader(rnd), reader(rnd), reader(rnd)].filter((x) => (x.reads & unknown) === 0);
