@@ -6,21 +6,15 @@ import { FaultAccess } from './shared/exit';
 import { Layout, PagePermission } from './shared/layout';
 import { Uop } from './shared/uop';
 
-// @ts-ignore: decorator
-@inline
 function outside(index: u32, bytes: u32, limit: u32): bool {
   return index > limit - bytes;
 }
 
-// @ts-ignore: decorator
-@inline
 function forbidden(index: u32, bytes: u32, limit: u32, permission: u32): bool {
   return index > limit - bytes || pagesDeny(index + Layout.FLOOR, bytes, permission);
 }
 
 /** All sixteen bytes in the other order. */
-// @ts-ignore: decorator
-@inline
 function reverse(x: v128): v128 {
   return i8x16.shuffle(x, x, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
 }

@@ -10,48 +10,32 @@ import { Layout } from './shared/layout';
 import { BlockFlag, BlockHeader, Link, Uop } from './shared/uop';
 
 /** Address of the block for a pc, or 0. */
-// @ts-ignore: decorator
-@inline
 export function findBlock(pc: u32): u32 {
   const entry = ((pc ^ (pc >>> 16)) & Layout.HASH_MASK) << 3;
   return load<u32>(entry, Layout.BLOCK_HASH) === pc ? load<u32>(entry, Layout.BLOCK_HASH + 4) : 0;
 }
 
-// @ts-ignore: decorator
-@inline
 function slotA(ip: usize): i32 {
   return load<i32>(load<u16>(ip, 4));
 }
-// @ts-ignore: decorator
-@inline
 function slotB(ip: usize): i32 {
   return load<i32>(load<u16>(ip, 6));
 }
-// @ts-ignore: decorator
-@inline
 function imm(ip: usize): i32 {
   return load<i32>(ip, 8);
 }
-// @ts-ignore: decorator
-@inline
 function result(ip: usize, value: i32): void {
   store<i32>(load<u16>(ip, 2), value);
 }
-// @ts-ignore: decorator
-@inline
 function indexOf(ip: usize): u32 {
   return load<u32>(load<u16>(ip, 4)) + load<u32>(ip, 8) - Layout.FLOOR;
 }
 /** The Link that a branch follows. */
-// @ts-ignore: decorator
-@inline
 function pick(ip: usize, condition: bool): usize {
   return select<usize>(ip + 8, ip + 8 + Link.SIZE, condition);
 }
 
 /** Whether the block may run now: it was not too often arrived at, and the budget covers it (and has paid for it). */
-// @ts-ignore: decorator
-@inline
 function enter(block: u32, counts: bool, threshold: i32): bool {
   if (counts && threshold !== 0) {
     const heat = load<i32>(block, BlockHeader.HEAT) + 1;
@@ -429,7 +413,7 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         break;
       case Uop.EXIT: {
         // arguments that are not given are a helper's
-        const end = <u32>load<u8>(ip, 3) << 2;
+        const end = (<u32>load<u8>(ip, 3)) << 2;
         for (let i: u32 = 0; i < end; i += 4) store<u32>(Layout.EXIT_ARG0 + i, load<u32>(ip + i, 8));
         return leave(<ExitKind>load<u8>(ip, 2), load<u32>(ip, 4));
       }

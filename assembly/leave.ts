@@ -5,8 +5,6 @@ import { ExitKind, FaultAccess } from './shared/exit';
 import { Layout } from './shared/layout';
 import { BlockHeader } from './shared/uop';
 
-// @ts-ignore: decorator
-@inline
 export function leave(kind: ExitKind, pc: u32): bool {
   store<u32>(Layout.EXIT_KIND, kind);
   store<u32>(Layout.PC, pc);
@@ -14,8 +12,6 @@ export function leave(kind: ExitKind, pc: u32): bool {
 }
 
 /** Gives back what instructions cost that were not completed. */
-// @ts-ignore: decorator
-@inline
 export function refund(instructions: u32): void {
   store<u32>(Layout.BUDGET, load<u32>(Layout.BUDGET) + instructions);
 }

@@ -374,12 +374,17 @@ function emitTerminator(t: Terminator): void {
 }
 
 function emitCondition(condition: Value): void {
-  if (fate[condition] !== Fate.Branch) return emitBranch(Uop.BRANCH_NZ, slot(condition), 0);
+  if (fate[condition] !== Fate.Branch) {
+    emitBranch(Uop.BRANCH_NZ, slot(condition), 0);
+    return;
+  }
   const opcode = block.op[condition];
   const a = block.a[condition];
   const b = block.b[condition];
-  const withZero = (opcode === EQ || opcode === NE) && isConst32(block, b) && block.a[b] === 0;
-  if (withZero) return emitBranch(opcode === EQ ? Uop.BRANCH_Z : Uop.BRANCH_NZ, slot(a), 0);
+  if ((opcode === EQ || opcode === NE) && isConst32(block, b) && block.a[b] === 0) {
+    emitBranch(opcode === EQ ? Uop.BRANCH_Z : Uop.BRANCH_NZ, slot(a), 0);
+    return;
+  }
   const x = slot(a);
   const y = OPERANDS[opcode] === 2 ? slot(b) : 0;
   if (SWAP[opcode] === 1) emitBranch(BRANCH[opcode], y, x);

@@ -10,6 +10,9 @@ function uop(name: string): number {
   if (number === undefined) throw new Error(`there is no µop ${name}`);
   return number;
 }
+/** Name of a µop number. Where two names share a number, the operation's comes last in the enum and wins. */
+export const nameOf = (number: number): string => (UOPS as unknown as Readonly<Record<number, string>>)[number] ?? `µop ${number}`;
+
 const irName = (name: string): string => name.toUpperCase().replace('.', '_');
 
 /** How an IR op becomes µops. */
