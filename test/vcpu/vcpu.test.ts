@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import type { IsaName } from '../../src/isas.ts';
+import type { Exit } from '../../src/vcpu/exit.ts';
+import type { Executor } from '../../src/vcpu/vcpu.ts';
+import { corpusGuest, type Guest } from '../support/guest.ts';
+
+const ISA_NAMES: readonly IsaName[] = ['x86', 'mips', 'mipsel'];
+
+async function finish(guest: Guest, slice: number): Promise<void> {
+  while (guest.exitCode === undefined) {
+    const exit = guest.vcpu.run(slice);
+    if (exit.kind === 'syscall') guest.systemCall();
+    else if (exit.kind !== 'budget') throw new Error(`unexpected exit ${JSON.stringify(exit)}`);
+    else await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+describe.each(ISA_NAMES)('the vCPU on %s', (isa) => {
+  it('gives the same output and counts the same instructions in every executor', async () => {
+    const results: unknown[] = [];
+    for (const executor of ['interpret', 'translate', 'tiered'] as Executor[]) {
+      const guest = await corpusGuest(isa, 'crc32', ['1'], { executor, hotThreshold: 20 });
+      await finish(guest, 100_000);
+      results.push([guest.output, guest.exitCode, guest.vcpu.retired]);
+      if (executor !== 'interpret') expect(guest.vcpu.stats.regions).toBeGreaterThan(0);
+    }
+    expect(results[1]).toEqual(results[0]);
+    expect(results[2]).toEqual(results[0]);
+  });
+
+  it.each(['states', 'strings', 'sha256', 'recursion'])(
+    'stops at exactly the same instruction with the same state in every executor: %s',
+    async (program) => {
+      const guests = await Promise.all(
+        (['interpret', 'translate'] as Executor[]).map((executor) => corpusGuest(isa, program, ['1'], { executor, exactBudget: true })),
+      );
+      let slices = 0;
+      for (let slice = 1; slices < 400 && guests[0].exitCode === undefined; slice = 1 + ((slice * 7) % 4001), slices++) {
+        const exits: Exit[] = guests.map((guest) => guest.vcpu.run(slice));
+        expect(exits[1], `slice ${slices}`).toEqual(exits[0]);
+        expect(guests[1].vcpu.retired).toBe(guests[0].vcpu.retired);
+        expect(guests[1].state(), `state after slice ${slices} of ${slice} at 0x${exits[0].pc.toString(16)}`).toEqual(guests[0].state());
+        for (const guest of guests) if (exits[0].kind === 'syscall') guest.systemCall();
+      }
+      expect(slices).toBeGreaterThan(10);
+    },
+  );
+
+  it('is stopped by its budget in an endless loop', async () => {
+    for (const executor of ['interpret', 'translate'] as Executor[]) {
+      const guest = await corpusGuest(isa, 'hello', [], { executor, exactBudget: true });
+      const at = guest.vcpu.pc & ~0xfff;
+      // jmp . / b . ; nop
+      guest.vcpu.memory.poke(
+        at,
+        new Uint8Array(
+          isa === 'x86' ? [0xeb, 0xfe] : isa === 'mips' ? [0x10, 0, 0xff, 0xff, 0, 0, 0, 0] : [0xff, 0xff, 0, 0x10, 0, 0, 0, 0],
+        ),
+      );
+      guest.vcpu.invalidate(at, 8);
+      guest.vcpu.pc = at;
+      expect(guest.vcpu.run(1_000_000)).toEqual({ kind: 'budget', pc: at });
+      expect(guest.vcpu.retired).toBe(1_000_000);
+    }
+  });
+
+  it('runs new code after the old was invalidated', async () => {
+    for (const executor of ['interpret', 'translate'] as Executor[]) {
+      const guest = await corpusGuest(isa, 'hello', [], { executor });
+      const at = guest.vcpu.pc & ~0xfff;
+      // mov eax, n; int 0x80 / addiu $v0, $zero, n; syscall
+      const put = (n: number) => {
+        const code =
+          isa === 'x86'
+            ? [0xb8, n, 0, 0, 0, 0xcd, 0x80]
+            : [0x24, 0x02, 0, n, 0, 0, 0, 0x0c].map((_, i, all) => (isa === 'mips' ? all[i] : all[(i & ~3) + 3 - (i & 3)]));
+        guest.vcpu.memory.poke(at, new Uint8Array(code));
+        guest.vcpu.invalidate(at, 8);
+        guest.vcpu.pc = at;
+        expect(guest.vcpu.run(100).kind).toBe('syscall');
+        return guest.vcpu.get32(isa === 'x86' ? 0 : 8);
+      };
+      expect([put(1), put(2), put(3)]).toEqual([1, 2, 3]);
+    }
+  });
+});
