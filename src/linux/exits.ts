@@ -58,11 +58,12 @@ export function handleFault(p: Process, exit: Exclude<Exit, { kind: 'budget' | '
 
 /**
  * With direct memory nothing stops a stack that grows past its end. Seen after each slice: a stack pointer between the
- * stack and the mappings below it.
+ * stack and the mappings below it. True if it has raised SIGSEGV for that.
  */
-export function checkStack(p: Process): void {
+export function checkStack(p: Process): boolean {
   const pointer = p.abi.stackPointer(p);
-  if (pointer >= p.stack.low || pointer < p.stack.neighbourhood) return;
+  if (pointer >= p.stack.low || pointer < p.stack.neighbourhood) return false;
   const text = `stack overflow: the stack pointer is ${hex(pointer)}, the stack ends at ${hex(p.stack.low)}`;
   fault(p, 'SIGSEGV', { code: SiCode.NotMapped, address: pointer, trap: { number: PAGE_FAULT, error: 6 } }, p.vcpu.pc, text);
+  return true;
 }

@@ -369,8 +369,7 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
       const left = options.maxInstructions === undefined ? slice : Math.min(slice, options.maxInstructions - vcpu.retired);
       if (left <= 0) return end('instructions');
       const exit = vcpu.run(left);
-      checkStack(p);
-      if (p.end) return;
+      if ((exit.kind === 'syscall' || exit.kind === 'budget') && checkStack(p)) continue;
       if (exit.kind === 'syscall') {
         const waiting = dispatcher.dispatch(p, exit);
         if (waiting) await waiting;
