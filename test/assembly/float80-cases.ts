@@ -89,6 +89,17 @@ export const unary: Instruction[] = [
   ...['FLD1', 'FLDL2T', 'FLDL2E', 'FLDPI', 'FLDLG2', 'FLDLN2', 'FLDZ'].map((name, k) => d9(name, 0xe8 + k)),
 ];
 
+export const transcendental: Instruction[] = [
+  d9('F2XM1', 0xf0),
+  d9('FYL2X', 0xf1),
+  d9('FPTAN', 0xf2),
+  d9('FPATAN', 0xf3),
+  d9('FYL2XP1', 0xf9),
+  d9('FSINCOS', 0xfb),
+  d9('FSIN', 0xfe),
+  d9('FCOS', 0xff),
+];
+
 export const moves: Instruction[] = [
   {
     text: 'FLD m32',
