@@ -272,7 +272,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
       }
       if (isBarrier(block, v)) {
         // an operand that is a register keeps its value in the local; memory is written first
-        out.push(...spill(plan.spillAt[i].get(v)!), storeBudget(done), header(Layout.PC, i32(pc)));
+        out.push(...spill(plan.spillAt[i].get(v)!), storeBudget(done + 1), header(Layout.PC, i32(pc)));
         if (block.typeOf(v) === Type.None) out.push(compute(v));
         else place[v] = define(v);
         out.push(...reload(plan.reloadAt[i].get(v)!));
