@@ -209,6 +209,8 @@ export function generate(rnd: Random, r: Row): GeneratedCase | undefined {
   if (address16) prefixes.push(0x67);
   if (r.lockable && useMemory && rnd.chance(0.1)) prefixes.push(0xf0);
   if (repeated && rnd.chance(0.75)) prefixes.push(rnd.pick([0xf2, 0xf3]));
+  // no meaning on one-byte opcodes other than string instructions; undocumented on LOOPcc, where it chooses the condition
+  if (!repeated && r.map === 0 && !/^LOOP.*E$/.test(name) && rnd.chance(0.03)) prefixes.push(rnd.pick([0xf2, 0xf3]));
   // the processor reports where these end, the executor where they begin
   if (/^INT(3|O)$/.test(name)) prefixes = [];
   prefixes = prefixes.sort(() => rnd.below(3) - 1);
@@ -261,13 +263,15 @@ export function generate(rnd: Random, r: Row): GeneratedCase | undefined {
   if (code.length > 15) return undefined;
   const insn = decodeOne(code);
   if (!insn || insn.row !== r || (name === 'INT' && [3, 4, 0x80].includes(insn.immediate & 0xff))) return undefined;
+  // LOCK is #UD where it is not allowed; AMD's processors give LOCK MOV CR0 a meaning of its own
+  const locked = rnd.chance(0.02) && code.length < 15 && !/^INT(3|O)$|^MOV [RC]d/.test(r.text);
   const undefinedAfter = undefinedFlags(insn, regs[ECX]);
   if (undefinedAfter === undefined) return undefined;
   return {
     regs,
     eflags,
     eip: EIP,
-    code,
+    code: locked ? Uint8Array.of(0xf0, ...code) : code,
     dataOffset: DATA_OFFSET,
     data,
     stackOffset: STACK_OFFSET,
