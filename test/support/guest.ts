@@ -10,8 +10,8 @@ import { Vcpu, type VcpuOptions } from '../../src/vcpu/vcpu.ts';
 import { runtimeModule } from './runtime.ts';
 
 const CALL = {
-  x86: { stackPointer: 16, number: 0, args: [12, 4, 8], base: 0, result: 0, error: undefined, top: 0xc0000000 },
-  mips: { stackPointer: 116, number: 8, args: [16, 20, 24], base: 4000, result: 8, error: 28, top: 0x80000000 },
+  x86: { stackPointer: 16, number: 0, args: [12, 4, 8], base: 0, exits: [1, 252], result: 0, error: undefined, top: 0xc0000000 },
+  mips: { stackPointer: 116, number: 8, args: [16, 20, 24], base: 4000, exits: [1, 246], result: 8, error: 28, top: 0x80000000 },
 } as const;
 
 /** One of our freestanding corpus programs on a vCPU, with only the calls write and exit; no Linux personality. */
@@ -75,7 +75,7 @@ export async function corpusGuest(
       if (number === 4) {
         guest.output += new TextDecoder().decode(memory.view(a1, a2 >>> 0, 'read'));
         result = a2;
-      } else if (number === 1) guest.exitCode = a0;
+      } else if ((call.exits as readonly number[]).includes(number)) guest.exitCode = a0;
       vcpu.set32(call.result, result);
       if (call.error !== undefined) vcpu.set32(call.error, 0);
     },
