@@ -4,7 +4,7 @@ import { formRegion } from '../../../src/backend/wasm/region.ts';
 import type { Row } from '../../../translators/x86/row.ts';
 import { runtimeModule } from '../../support/runtime.ts';
 import type { Executor } from './case.ts';
-import { disagreements } from './compare.ts';
+import { type Comparison, disagreements } from './compare.ts';
 import { comparableRows, type GeneratedCase } from './generate.ts';
 import { nativeExecutor } from './native.ts';
 import { type Random, random } from './random.ts';
@@ -32,13 +32,13 @@ export function executorOf(executor: 'interpret' | 'translate'): Promise<Executo
 export const rowsOf = (...groups: readonly string[]): readonly Row[] => comparableRows(filter, new Set(groups));
 
 /** `count` cases of each opcode of each row (fewer where few of those tried can be compared). */
-export function casesOf(
+export function casesOf<C extends GeneratedCase>(
   rows: readonly Row[],
-  make: (rnd: Random, r: Row) => GeneratedCase | undefined,
+  make: (rnd: Random, r: Row) => C | undefined,
   count: number,
-): readonly GeneratedCase[] {
+): readonly C[] {
   const rnd = random(seed);
-  const cases: GeneratedCase[] = [];
+  const cases: C[] = [];
   const wanted = casesAsked ?? count;
   for (const r of rows) {
     for (let made = 0, tries = 0; made < wanted * r.opcodes && tries < wanted * r.opcodes * 20; tries++) {
@@ -52,7 +52,7 @@ export function casesOf(
 }
 
 /** Throws with what is different, if anything is. */
-export function agree(cases: readonly GeneratedCase[], executor: Executor): void {
+export function agree(cases: readonly (GeneratedCase & Comparison)[], executor: Executor): void {
   if (!processor) throw new Error(missing);
   if (cases.length === 0) throw new Error('there are no cases');
   const reports = disagreements(

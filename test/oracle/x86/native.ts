@@ -33,7 +33,7 @@ const RESULT_BYTES = RESULT_WORDS * 4 + 512;
 const HAS_FPU = 1;
 const HAS_FS = 2;
 const MAX_CASES = 20_000;
-const SIGALRM = 14;
+const SIGVTALRM = 26;
 /** Thread-local entry 12 of a 64-bit kernel's GDT, which is entry 6 elsewhere. */
 const THREAD_SELECTORS: Readonly<Record<number, number>> = { 99: 0x33 };
 
@@ -70,7 +70,7 @@ function decode(bytes: Buffer, count: number): Outcome[] {
       changes.set(index < 4096 ? DATA + index : STACK + index - 4096, change & 0xff);
     }
     const breakpoint = vector === 3;
-    const endless = signal === SIGALRM;
+    const endless = signal === SIGVTALRM;
     out.push({
       end: { kind: endless ? 'endless' : breakpoint ? 'breakpoint' : 'exception', vector, address: vector === 14 ? word(3) : 0 },
       regs,

@@ -34,7 +34,7 @@ enum {
   SIGBUS = 7,
   SIGFPE = 8,
   SIGSEGV = 11,
-  SIGALRM = 14,
+  SIGVTALRM = 26,
 };
 
 enum { HAS_FPU = 1, HAS_FS = 2 };
@@ -235,7 +235,7 @@ static void start_case(struct sigcontext *c) {
 }
 
 __attribute__((used)) void handle(int signal, struct sigcontext *c) {
-  if (signal == SIGALRM) {
+  if (signal == SIGVTALRM) {
     u32 stuck = running && cases == cases_at_tick;
     cases_at_tick = cases;
     if (!stuck) return;
@@ -306,15 +306,15 @@ __attribute__((used, noreturn)) void start(void) {
 
   const u32 stack[3] = {(u32)alternate_stack, 0, sizeof alternate_stack};
   if (syscall5(SYS_sigaltstack, (u32)stack, 0, 0, 0, 0)) finish(8);
-  const u8 signals[6] = {SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGALRM};
+  const u8 signals[6] = {SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGVTALRM};
   for (u32 i = 0; i < 6; i++) {
     /* handler, SA_ONSTACK | SA_RESTORER, restorer, mask of all signals */
     const u32 action[5] = {(u32)entry, 0x0c000000, (u32)restorer, ~0u, ~0u};
     if (syscall5(SYS_rt_sigaction, signals[i], (u32)action, 0, 8, 0)) finish(9);
   }
-  /* A case that has not ended between two ticks is a loop. */
+  /* A case that has not ended between two ticks of the processor time that it takes (ITIMER_VIRTUAL) is a loop. */
   const u32 interval[4] = {0, 100000, 0, 100000};
-  syscall5(SYS_setitimer, 0, (u32)interval, 0, 0, 0);
+  syscall5(SYS_setitimer, 1, (u32)interval, 0, 0, 0);
   /* From here on read, write, exit and sigreturn only, whatever the cases do. */
   syscall5(SYS_prctl, 22, 1, 0, 0, 0);
   __asm__ volatile("int3");
