@@ -1,8 +1,8 @@
 // Makes build/runtime.wasm (asc) and dist/: ESM bundles split so that the Wasm back end loads only when it is needed,
 // type declarations, and the licences of what was bundled. `--no-types` leaves the declarations out.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -36,7 +36,6 @@ const common = {
 };
 
 await step('dist', async () => {
-  rmSync('dist', { recursive: true, force: true });
   const library = await build({
     ...common,
     entryPoints: [
@@ -57,6 +56,9 @@ await step('dist', async () => {
     banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
     chunkNames: 'cli-[hash]',
   });
+  // what an earlier build left goes last, so that dist/ works all the time
+  const made = new Set([library, cli].flatMap((result) => Object.keys(result.metafile.outputs).map((file) => basename(file))));
+  for (const file of readdirSync('dist')) if (file.endsWith('.js') && !made.has(file)) rmSync(join('dist', file));
   copyFileSync('build/runtime.wasm', 'dist/runtime.wasm');
   chmodSync('dist/cli.js', 0o755);
   writeFileSync('dist/THIRD-PARTY-LICENSES.txt', licences([library, cli].flatMap((result) => Object.keys(result.metafile.inputs))));

@@ -21,7 +21,7 @@ for (const arch of ['mipsel', 'i386'] satisfies Arch[]) {
           const actual = await inTree((cwd) => wasmvisor(executor, root, path, command.args, cwd, command.stdin));
           expect({ executor, ...actual }).toEqual({ executor, ...expected, stderr: withoutQemu(expected.stderr) });
         }
-      }, 180_000);
+      }, 600_000);
     }
   });
 }

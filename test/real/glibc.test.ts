@@ -44,7 +44,7 @@ for (const { arch, compiler, flags } of TARGETS) {
             stderr: withoutQemu(expected.stderr),
           });
         }
-      }, 120_000);
+      }, 600_000);
     }
   });
 }

@@ -1,0 +1,99 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { build } from 'esbuild';
+import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { GuestResult } from './page.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const BROWSER = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+interface Entry {
+  readonly name: string;
+  readonly file: string;
+  readonly runs: readonly { readonly args: readonly string[]; readonly stdout: string }[];
+}
+const manifest = JSON.parse(readFileSync(join(ROOT, 'corpus/programs/manifest.json'), 'utf8')) as { programs: Entry[] };
+
+const missing = !existsSync(BROWSER);
+if (missing) console.warn(`the browser is not tested: there is no ${BROWSER} (set CHROMIUM)`);
+
+describe.skipIf(missing)('in headless Chromium', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'wasmvisor-browser-'));
+  let server: Server | undefined;
+  let browser: BrowserContext | undefined;
+  let page: Page;
+  const errors: string[] = [];
+
+  beforeAll(async () => {
+    const bundle = await build({
+      entryPoints: [join(import.meta.dirname, 'page.ts')],
+      outdir: join(folder, 'bundle'),
+      bundle: true,
+      splitting: true,
+      format: 'esm',
+      platform: 'browser',
+      target: 'es2022',
+      // binaryen and wabt ask for these only where there is a Node
+      external: ['node:module', 'fs', 'path', 'crypto'],
+      write: false,
+      logLevel: 'error',
+    });
+    const files = new Map<string, { readonly type: string; readonly body: Uint8Array | string }>([
+      ['/', { type: 'text/html', body: '<!doctype html><script type="module" src="/page.js"></script>' }],
+      ['/runtime.wasm', { type: 'application/wasm', body: readFileSync(join(ROOT, 'build/runtime.wasm')) }],
+    ]);
+    for (const { path, contents } of bundle.outputFiles)
+      files.set(path.slice(join(folder, 'bundle').length), { type: 'text/javascript', body: contents });
+    for (const { file } of manifest.programs)
+      files.set(`/guests/${file}`, { type: 'application/octet-stream', body: readFileSync(join(ROOT, 'corpus/programs', file)) });
+    server = createServer((request, response) => {
+      const file = files.get(request.url ?? '');
+      if (file) response.setHeader('Content-Type', file.type);
+      else response.statusCode = 404;
+      response.end(file?.body);
+    });
+    await new Promise<void>((ready) => server?.listen(0, '127.0.0.1', ready));
+    browser = await chromium.launchPersistentContext(join(folder, 'profile'), { executablePath: BROWSER, headless: true, args: FLAGS });
+    page = await browser.newPage();
+    page.on('pageerror', (error) => errors.push(String(error)));
+    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    await page.waitForFunction(() => 'runGuest' in globalThis, undefined, { timeout: 60_000 });
+  }, 180_000);
+
+  afterAll(async () => {
+    await browser?.close();
+    server?.close();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  });
+
+  test.each(manifest.programs.map(({ file, runs }) => ({ file, run: runs[0] })))(
+    '$file prints what it prints elsewhere',
+    async ({ file, run }) => {
+      for (const executor of ['interpret', 'translate', 'tiered']) {
+        const result = await page.evaluate(
+          ([name, args, how]) =>
+            (globalThis as unknown as { runGuest: (...a: unknown[]) => Promise<GuestResult> }).runGuest(name, args, how),
+          [file, run.args, executor] as const,
+        );
+        expect(result).toMatchObject({ stdout: run.stdout, code: 0 });
+        expect(result.instructions).toBeGreaterThan(100);
+        if (executor === 'translate') expect(result.regions).toBeGreaterThan(0);
+      }
+      expect(errors).toEqual([]);
+    },
+    120_000,
+  );
+});
