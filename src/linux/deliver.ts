@@ -27,7 +27,10 @@ function deliver(p: Process, pending: Pending): void {
   const action = signals.action(signal);
   if (signal === signals.number('SIGCONT')) p.stopped = false;
   if (action.handler === SIG_IGN) return;
-  if (action.handler === SIG_DFL) return byDefault(p, signal);
+  if (action.handler === SIG_DFL) {
+    byDefault(p, signal);
+    return;
+  }
   if (p.interrupted) settleInterrupted(p, action);
   const mask = signals.takeSavedMask() ?? signals.mask;
   try {

@@ -98,7 +98,7 @@ const MACHINES: Readonly<Record<number, string>> = {
 const TYPES: Readonly<Record<number, string>> = { 0: 'no type', 1: 'an object file that is not linked', 4: 'a core dump' };
 /** Bits 28–31 of e_flags. */
 const MIPS_LEVELS = ['I', 'II', 'III', 'IV', 'V', '32', '64', '32R2', '64R2', '32R6', '64R6'];
-const MIPS_ABIS: Readonly<Record<number, string>> = { 0x2000: 'o64', 0x3000: 'EABI32', 0x4000: 'EABI64' };
+const MIPS_ABIS: Readonly<Record<number, string>> = { 8192: 'o64', 12288: 'EABI32', 16384: 'EABI64' };
 
 const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`;
 

@@ -30,20 +30,25 @@ export function handleFault(p: Process, exit: Exclude<Exit, { kind: 'budget' | '
   const { pc } = exit;
   switch (exit.kind) {
     case 'memory-fault':
-      return memoryFault(p, exit);
+      memoryFault(p, exit);
+      return;
     case 'code-written':
-      return p.vcpu.invalidate(exit.address, exit.bytes);
+      p.vcpu.invalidate(exit.address, exit.bytes);
+      return;
     case 'illegal':
-      return fault(p, 'SIGILL', { code: SiCode.IllegalOpcode, address: pc }, pc, 'illegal or not implemented instruction');
+      fault(p, 'SIGILL', { code: SiCode.IllegalOpcode, address: pc }, pc, 'illegal or not implemented instruction');
+      return;
     case 'exception': {
       const { signal, code, text, advance } = p.abi.exceptionSignal(p, exit.number, exit.code);
       const at = pc + (advance ?? 0);
-      return fault(p, signal, { code, address: at, trap: { number: exit.number, error: exit.code } }, at, text);
+      fault(p, signal, { code, address: at, trap: { number: exit.number, error: exit.code } }, at, text);
+      return;
     }
     case 'breakpoint': {
       const { signal, code, text, advance } = p.abi.breakpointSignal(p, exit.code);
       const at = pc + (advance ?? 0);
-      return fault(p, signal, { code, address: at, trap: { number: 3, error: 0 } }, at, text);
+      fault(p, signal, { code, address: at, trap: { number: 3, error: 0 } }, at, text);
+      return;
     }
     case 'privileged':
     case 'halt':
@@ -51,7 +56,8 @@ export function handleFault(p: Process, exit: Exclude<Exit, { kind: 'budget' | '
     case 'port-io':
     case 'memory-io': {
       const { signal, code } = p.abi.privilegedSignal;
-      return fault(p, signal, { code, address: pc, trap: { number: 13, error: 0 } }, pc, 'instruction that user mode may not execute');
+      fault(p, signal, { code, address: pc, trap: { number: 13, error: 0 } }, pc, 'instruction that user mode may not execute');
+      return;
     }
   }
 }

@@ -2,7 +2,7 @@ import { Layout } from '../../assembly/shared/layout.ts';
 import { PAGE_SIZE } from '../isa/code.ts';
 import { GuestMemory, PagePermission } from '../vcpu/guest-memory.ts';
 import type { Abi } from './abi.ts';
-import { checkPlace, type ElfFile, ElfError, extent, parseElf, PHDR_SIZE } from './elf.ts';
+import { checkPlace, ElfError, type ElfFile, extent, PHDR_SIZE, parseElf } from './elf.ts';
 import { Errno } from './errno.ts';
 import { type MemoryMap, pageDown, pageUp } from './memory-map.ts';
 import { At } from './stack.ts';

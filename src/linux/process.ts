@@ -1,6 +1,6 @@
 import type { GuestMemory } from '../vcpu/guest-memory.ts';
-import type { Cpu } from './cpu.ts';
 import type { Abi } from './abi.ts';
+import type { Cpu } from './cpu.ts';
 import type { FileTable } from './fs/file-table.ts';
 import type { Host } from './host.ts';
 import type { Limits } from './limits.ts';

@@ -13,7 +13,7 @@ import { checkStack, handleFault } from './exits.ts';
 import type { FileTable } from './fs/file-table.ts';
 import { processView } from './fs/process-view.ts';
 import type { Output, Stdin } from './fs/stdio.ts';
-import { type Files, makeFiles, type MountPoint, readWhole } from './fs/tree.ts';
+import { type Files, type MountPoint, makeFiles, readWhole } from './fs/tree.ts';
 import type { FileSystem } from './fs/vfs.ts';
 import { defaultHost, type Host, seededRandom } from './host.ts';
 import { defaultLimits, STACK_LIMIT } from './limits.ts';

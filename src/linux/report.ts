@@ -1,5 +1,5 @@
 import { Code } from '../isa/code.ts';
-import { type ElfFile, type ElfSymbol, ElfError, elfSymbols, parseElf, symbolAt } from './elf.ts';
+import { ElfError, type ElfFile, type ElfSymbol, elfSymbols, parseElf, symbolAt } from './elf.ts';
 import { readWhole } from './fs/tree.ts';
 import type { Image } from './load.ts';
 import type { Process } from './process.ts';

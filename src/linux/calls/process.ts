@@ -1,4 +1,3 @@
-import { PAGE_SIZE } from '../../isa/code.ts';
 import { Errno } from '../errno.ts';
 import { decodeName, encodeName } from '../fs/names.ts';
 import type { Limit, LimitName } from '../limits.ts';
@@ -299,5 +298,4 @@ export const processCalls: Calls = {
   },
   capset: (p) => (p.credentials.euid === 0 ? 0 : -Errno.EPERM),
   membarrier: (_p, a) => (a[0] === 0 ? 0 : -Errno.EINVAL),
-  getpagesize: () => PAGE_SIZE,
 };

@@ -11,9 +11,9 @@ import { readSet, sigaction, signalCalls, sigreturn, sigsuspend } from '../calls
 import { timeCalls } from '../calls/time.ts';
 import { Errno, mipsErrno } from '../errno.ts';
 import type { Process } from '../process.ts';
-import { SiCode } from '../signals.ts';
 import { printWords } from '../registers.ts';
-import { type Calls, makeTable, NOT_IMPLEMENTED, partial, withNotes } from '../syscall.ts';
+import { SiCode } from '../signals.ts';
+import { type Calls, makeTable, partial, withNotes } from '../syscall.ts';
 import { mipsFiles } from './files.ts';
 import { NUMBERS } from './numbers.ts';
 import {
@@ -77,8 +77,8 @@ const ownCalls: Calls = {
   sigsuspend: (p, a) => sigsuspend(p, readSet(p, a[0], SIGSET_SIZE)),
   sigreturn: sigreturn((p) => popFrame(p, false)),
   rt_sigreturn: sigreturn((p) => popFrame(p, true)),
-  /** The number is the first argument, which makes it a matter of the dispatcher (`indirect`). */
-  syscall: NOT_IMPLEMENTED,
+  /** The dispatcher makes the call that its first argument names (`indirect`); this is syscall(2) of itself. */
+  syscall: () => -Errno.EINVAL,
 };
 
 const table = makeTable(NUMBERS, withNotes(fileCalls, fileNotes), memoryCalls, processCalls, signalCalls, timeCalls, miscCalls, ownCalls);
