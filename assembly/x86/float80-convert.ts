@@ -13,21 +13,18 @@ import {
   normalSignificand,
   propagateOne,
   QUIET_BIT,
+  Rounding,
   raise,
   raised,
   resultSe,
   resultSig,
-  setResult,
   SIGN,
+  setResult,
 } from './float80';
 
-// @ts-ignore: decorator
-@inline
 export function isDenormalF32(bits: u32): bool {
   return (bits & 0x7f800000) == 0 && bits << 1 != 0;
 }
-// @ts-ignore: decorator
-@inline
 export function isDenormalF64(bits: u64): bool {
   return (bits & 0x7ff0000000000000) == 0 && bits << 1 != 0;
 }
@@ -36,7 +33,7 @@ export function isDenormalF64(bits: u64): bool {
 export function fromF32(bits: u32): void {
   const sign = (bits >> 16) & SIGN;
   const exponent = (bits >> 23) & 0xff;
-  const fraction = u64(bits) << 41 >> 1;
+  const fraction = (u64(bits) << 41) >> 1;
   if (exponent == 0) {
     const shift = u32(clz<u64>(fraction));
     if (fraction == 0) setResult(0, sign);
@@ -44,8 +41,6 @@ export function fromF32(bits: u32): void {
   } else setResult(fraction | INTEGER_BIT, sign | (exponent == 0xff ? EXPONENT : exponent + (0x3fff - 127)));
 }
 
-// @ts-ignore: decorator
-@inline
 export function fromF64(bits: u64): void {
   const sign = u32(bits >> 48) & SIGN;
   const exponent = u32(bits >> 52) & 0x7ff;
@@ -73,19 +68,15 @@ export function fromI64(value: i64): void {
 }
 
 /** Whether a value with these discarded bits (the point before the top bit) is rounded away from zero. */
-// @ts-ignore: decorator
-@inline
 function roundsUp(odd: bool, fraction: u64, negative: bool, rounding: u32): bool {
-  if (rounding == Fcw.NEAREST) return i64(fraction) < 0 && (fraction << 1 != 0 || odd);
-  return fraction != 0 && rounding != Fcw.ZERO && (rounding == Fcw.UP) != negative;
+  if (rounding == Rounding.NEAREST) return i64(fraction) < 0 && (fraction << 1 != 0 || odd);
+  return fraction != 0 && rounding != Rounding.ZERO && (rounding == Rounding.UP) != negative;
 }
 
 /**
  * A binary format of `width` significand bits (integer bit included) and exponents up to `top` (its all-ones value),
  * in the format's bits. An unmasked overflow or underflow only sets its flag.
  */
-// @ts-ignore: decorator
-@inline
 function toBinary(sig: u64, se: u32, width: u32, top: i32): u64 {
   const control = controlWord();
   const rounding = control & Fcw.ROUNDING;
@@ -105,8 +96,8 @@ function toBinary(sig: u64, se: u32, width: u32, top: i32): u64 {
     return sign | infinity;
   }
   if (sig == 0) return sign;
-  let exponent = normalExponent(sig, se) - 0x3fff + (top >> 1);
-  let s = normalSignificand(sig);
+  const exponent = normalExponent(sig, se) - 0x3fff + (top >> 1);
+  const s = normalSignificand(sig);
   let kept = s >> drop;
   let fraction = s << width;
   let up = roundsUp((kept & 1) != 0, fraction, negative, rounding);
@@ -115,7 +106,7 @@ function toBinary(sig: u64, se: u32, width: u32, top: i32): u64 {
     raise(Fsw.OE);
     if ((control & Fsw.OE) == 0) return 0;
     raise(Fsw.PE);
-    if (rounding == Fcw.NEAREST || (rounding == Fcw.UP ? !negative : rounding == Fcw.DOWN && negative)) {
+    if (rounding == Rounding.NEAREST || (rounding == Rounding.UP ? !negative : rounding == Rounding.DOWN && negative)) {
       raise(Fsw.C1);
       return sign | infinity;
     }

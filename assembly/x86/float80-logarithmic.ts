@@ -1,5 +1,18 @@
 /** F2XM1, FYL2X and FYL2XP1 for operands that are numbers. */
-import { EXPONENT, finish64, Fsw, INTEGER_BIT, multiply, normalExponent, normalSignificand, raise, resultSe, resultSig, setResult, SIGN } from './float80';
+import {
+  EXPONENT,
+  Fsw,
+  finish64,
+  INTEGER_BIT,
+  multiply,
+  normalExponent,
+  normalSignificand,
+  raise,
+  resultSe,
+  resultSig,
+  SIGN,
+  setResult,
+} from './float80';
 import { EXP, LN2, LOG, ODD, POWER, RECIPROCAL, TWO_LOG2_E } from './float80-constants';
 import { fromI64 } from './float80-convert';
 import {
@@ -47,7 +60,7 @@ export function powerMinusOne(sig: u64, se: u32): void {
     }
   }
   const at = POWER + (usize(minus ? 32 - k : 32 + k) << 4);
-  let pNegative = minus != rNegative;
+  const pNegative = minus != rNegative;
   if (r != 0) {
     setNumber(r, 0, rExponent);
     multiplyNumber(load<u64>(LN2), load<u64>(LN2, 8), 0x3ffe);
@@ -99,7 +112,7 @@ function multiplyLog(high: u64, lower: u64, k: i32, ySig: u64, ySe: u32): void {
   const pLow = mLower * reciprocal;
   const pHigh = mHigher * reciprocal + multiply(mLower, reciprocal);
   const one: u64 = (<u64>1) << (115 + 8 - 64);
-  let zNegative = pHigh < one;
+  const zNegative = pHigh < one;
   let zHigh = pHigh - one;
   let zLow = pLow;
   if (zNegative) {

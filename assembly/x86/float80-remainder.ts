@@ -2,8 +2,8 @@
 import {
   divide,
   EXPONENT,
-  finish64,
   Fsw,
+  finish64,
   INTEGER_BIT,
   invalid,
   isDenormal,
@@ -17,8 +17,8 @@ import {
   raise,
   resultSe,
   resultSig,
-  setResult,
   SIGN,
+  setResult,
 } from './float80';
 
 /**

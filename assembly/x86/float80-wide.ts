@@ -3,13 +3,9 @@ import { divide, finish64, INTEGER_BIT, low, multiply } from './float80';
 
 let high: u64 = 0;
 let lower: u64 = 0;
-// @ts-ignore: decorator
-@inline
 export function wideHigh(): u64 {
   return high;
 }
-// @ts-ignore: decorator
-@inline
 export function wideLow(): u64 {
   return lower;
 }
@@ -52,8 +48,6 @@ export let mHigh: u64 = 0;
 export let mLow: u64 = 0;
 export let mExponent: i32 = 0;
 
-// @ts-ignore: decorator
-@inline
 export function setNumber(h: u64, l: u64, exponent: i32): void {
   mHigh = h;
   mLow = l;

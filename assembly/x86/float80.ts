@@ -4,8 +4,9 @@
  * result is left in `zSig` and `zSe`; exception flags and C0…C3 are added to `flags` at their places in the FPU
  * status word. Precision, rounding and masks come from the control word in the guest's state.
  */
-import { Layout } from '../shared/layout';
+
 import { X86 } from '../../translators/x86/state';
+import { Layout } from '../shared/layout';
 
 export const enum Fsw {
   IE = 0x01,
@@ -29,8 +30,11 @@ export const enum Fcw {
   PRECISION = 0x300,
   PRECISION_24 = 0,
   PRECISION_53 = 0x200,
-  PRECISION_64 = 0x300,
   ROUNDING = 0xc00,
+}
+
+/** Rounding control, in place. */
+export const enum Rounding {
   NEAREST = 0,
   DOWN = 0x400,
   UP = 0x800,
@@ -50,49 +54,31 @@ let flags: u32 = 0;
 /** Second result of `multiply`, `divide` and `shiftRight`. */
 let zLow: u64 = 0;
 
-// @ts-ignore: decorator
-@inline
 export function resultSig(): u64 {
   return zSig;
 }
-// @ts-ignore: decorator
-@inline
 export function resultSe(): u32 {
   return zSe;
 }
-// @ts-ignore: decorator
-@inline
 export function setResult(sig: u64, se: u32): void {
   zSig = sig;
   zSe = se;
 }
-// @ts-ignore: decorator
-@inline
 export function low(): u64 {
   return zLow;
 }
-// @ts-ignore: decorator
-@inline
 export function raised(): u32 {
   return flags;
 }
-// @ts-ignore: decorator
-@inline
 export function raise(bits: u32): void {
   flags |= bits;
 }
-// @ts-ignore: decorator
-@inline
 export function clearFlags(): void {
   flags = 0;
 }
-// @ts-ignore: decorator
-@inline
 export function dropFlags(bits: u32): void {
   flags &= ~bits;
 }
-// @ts-ignore: decorator
-@inline
 export function controlWord(): u32 {
   return load<u32>(Layout.STATE + X86.FCW);
 }
@@ -100,53 +86,35 @@ export function controlWord(): u32 {
 // Classes of operands.
 
 /** Finite, not zero, with its integer bit set. */
-// @ts-ignore: decorator
-@inline
 export function isNormal(sig: u64, se: u32): bool {
   return (i64(sig) < 0) & ((se & EXPONENT) - 1 < EXPONENT - 1);
 }
 /** Pseudo-NaN, pseudo-infinity or unnormal: the 387 and later processors take them for invalid (SDM volume 1, 8.2.2). */
-// @ts-ignore: decorator
-@inline
 export function isUnsupported(sig: u64, se: u32): bool {
   return (se & EXPONENT) != 0 && i64(sig) >= 0;
 }
-// @ts-ignore: decorator
-@inline
 export function isNan(sig: u64, se: u32): bool {
   return (se & EXPONENT) == EXPONENT && sig << 1 != 0;
 }
-// @ts-ignore: decorator
-@inline
 export function isSignaling(sig: u64, se: u32): bool {
   return isNan(sig, se) && (sig & QUIET_BIT) == 0;
 }
-// @ts-ignore: decorator
-@inline
 export function isInfinity(sig: u64, se: u32): bool {
   return (se & EXPONENT) == EXPONENT && sig == INTEGER_BIT;
 }
-// @ts-ignore: decorator
-@inline
 export function isZero(sig: u64, se: u32): bool {
   return sig == 0 && (se & EXPONENT) == 0;
 }
 /** Denormal or pseudo-denormal. */
-// @ts-ignore: decorator
-@inline
 export function isDenormal(sig: u64, se: u32): bool {
   return (se & EXPONENT) == 0 && sig != 0;
 }
 
 /** The value of the exponent field once the significand is shifted left until its integer bit is set. */
-// @ts-ignore: decorator
-@inline
 export function normalExponent(sig: u64, se: u32): i32 {
   const exponent = i32(se & EXPONENT);
   return exponent != 0 ? exponent : 1 - i32(clz<u64>(sig));
 }
-// @ts-ignore: decorator
-@inline
 export function normalSignificand(sig: u64): u64 {
   return sig << clz<u64>(sig);
 }
@@ -186,8 +154,6 @@ export function propagateOne(sig: u64, se: u32): void {
   zSig = sig | QUIET_BIT;
   zSe = se;
 }
-// @ts-ignore: decorator
-@inline
 export function isSpecial(sig: u64, se: u32): bool {
   return isNan(sig, se) || isUnsupported(sig, se);
 }
@@ -195,8 +161,6 @@ export function isSpecial(sig: u64, se: u32): bool {
 // 128-bit pieces.
 
 /** High half of the product; the low half goes to `low()`. */
-// @ts-ignore: decorator
-@inline
 export function multiply(a: u64, b: u64): u64 {
   const a0 = a & 0xffffffff;
   const a1 = a >> 32;
@@ -238,7 +202,7 @@ function shiftRight(sig: u64, lower: u64, count: i32): u64 {
     return sig >> count;
   }
   if (count == 64) zLow = sig | u64(lower != 0);
-  else if (count < 128) zLow = (sig >> (count - 64)) | u64((sig << (128 - count)) != 0 || lower != 0);
+  else if (count < 128) zLow = (sig >> (count - 64)) | u64(sig << (128 - count) != 0 || lower != 0);
   else zLow = u64((sig | lower) != 0);
   return 0;
 }
@@ -246,8 +210,6 @@ function shiftRight(sig: u64, lower: u64, count: i32): u64 {
 // Rounding.
 
 /** Bits of the significand that precision control drops. */
-// @ts-ignore: decorator
-@inline
 function droppedBits(control: u32): u32 {
   const precision = control & Fcw.PRECISION;
   return precision == Fcw.PRECISION_24 ? 40 : precision == Fcw.PRECISION_53 ? 11 : 0;
@@ -265,8 +227,8 @@ function roundAt(sig: u64, lower: u64, drop: u32, sign: u32, rounding: u32): u64
   const fraction = drop != 0 ? ((sig & mask) << (64 - drop)) | (lower >> drop) | u64(lower << (64 - drop) != 0) : lower;
   const kept = sig & ~mask;
   roundInexact = fraction != 0;
-  if (rounding == Fcw.NEAREST) roundUp = i64(fraction) < 0 && (fraction << 1 != 0 || ((kept >> drop) & 1) != 0);
-  else roundUp = fraction != 0 && rounding != Fcw.ZERO && (rounding == Fcw.UP) == (sign == 0);
+  if (rounding == Rounding.NEAREST) roundUp = i64(fraction) < 0 && (fraction << 1 != 0 || ((kept >> drop) & 1) != 0);
+  else roundUp = fraction != 0 && rounding != Rounding.ZERO && (rounding == Rounding.UP) == (sign == 0);
   return roundUp ? kept + mask + 1 : kept;
 }
 
@@ -274,10 +236,8 @@ function roundAt(sig: u64, lower: u64, drop: u32, sign: u32, rounding: u32): u64
  * The result sign · (sig:lower) · 2^(exponent − 16383 − 63), rounded as the control word says. `sig` has its integer
  * bit set; `lower` holds what follows it, its lowest bit sticky; `exponent` may be any value.
  */
-// @ts-ignore: decorator
-@inline
 export function finish(sign: u32, exponent: i32, sig: u64, lower: u64): void {
-  if ((controlWord() & (Fcw.PRECISION | Fcw.ROUNDING)) == Fcw.PRECISION_64 && u32(exponent - 1) < 0x7ffd) {
+  if ((controlWord() & (Fcw.PRECISION | Fcw.ROUNDING)) == Fcw.PRECISION && u32(exponent - 1) < 0x7ffd) {
     let s = sig;
     let e = exponent;
     if (lower != 0) {
@@ -335,7 +295,7 @@ function finishSlow(sign: u32, exponent: i32, sig: u64, lower: u64, drop: u32): 
         return;
       }
     } else {
-      const infinite = rounding == Fcw.NEAREST || (rounding == Fcw.UP ? sign == 0 : rounding == Fcw.DOWN && sign != 0);
+      const infinite = rounding == Rounding.NEAREST || (rounding == Rounding.UP ? sign == 0 : rounding == Rounding.DOWN && sign != 0);
       s = infinite ? INTEGER_BIT : ~(<u64>0) << drop;
       e = infinite ? 0x7fff : 0x7ffe;
       roundInexact = true;
@@ -350,8 +310,6 @@ function finishSlow(sign: u32, exponent: i32, sig: u64, lower: u64, drop: u32): 
 
 // Addition and subtraction.
 
-// @ts-ignore: decorator
-@inline
 function addMagnitudes(sign: u32, aExponent: i32, aSig: u64, bExponent: i32, bSig: u64): void {
   let exponent = aExponent;
   let big = aSig;
@@ -382,8 +340,6 @@ function addMagnitudes(sign: u32, aExponent: i32, aSig: u64, bExponent: i32, bSi
   finish(sign, exponent, sum, lower);
 }
 
-// @ts-ignore: decorator
-@inline
 function subtractMagnitudes(sign: u32, aExponent: i32, aSig: u64, bExponent: i32, bSig: u64): void {
   let exponent = aExponent;
   let big = aSig;
@@ -433,7 +389,7 @@ function subtractMagnitudes(sign: u32, aExponent: i32, aSig: u64, bExponent: i32
 /** x − x: −0 when rounding down, else +0. */
 function zeroSum(): void {
   zSig = 0;
-  zSe = (controlWord() & Fcw.ROUNDING) == Fcw.DOWN ? SIGN : 0;
+  zSe = (controlWord() & Fcw.ROUNDING) == Rounding.DOWN ? SIGN : 0;
 }
 
 export function add(aSig: u64, aSe: u32, bSig: u64, bSe: u32): void {
@@ -472,20 +428,12 @@ function addSpecial(aSig: u64, aSe: u32, bSig: u64, bSe: u32, signed: u32): void
     else setResult(0, aSe);
   } else if (bSig == 0) finish(aSe & SIGN, normalExponent(aSig, aSe), normalSignificand(aSig), 0);
   else if (differ)
-    subtractMagnitudes(
-      aSe & SIGN,
-      normalExponent(aSig, aSe),
-      normalSignificand(aSig),
-      normalExponent(bSig, bSe),
-      normalSignificand(bSig),
-    );
+    subtractMagnitudes(aSe & SIGN, normalExponent(aSig, aSe), normalSignificand(aSig), normalExponent(bSig, bSe), normalSignificand(bSig));
   else addMagnitudes(aSe & SIGN, normalExponent(aSig, aSe), normalSignificand(aSig), normalExponent(bSig, bSe), normalSignificand(bSig));
 }
 
 // Multiplication, division, square root.
 
-// @ts-ignore: decorator
-@inline
 function multiplyMagnitudes(sign: u32, exponent: i32, aSig: u64, bSig: u64): void {
   let high = multiply(aSig, bSig);
   let lower = zLow;
@@ -517,12 +465,9 @@ export function mul(aSig: u64, aSe: u32, bSig: u64, bSe: u32): void {
   if (isDenormal(aSig, aSe) || isDenormal(bSig, bSe)) flags |= Fsw.DE;
   if (aInfinite || bInfinite) setResult(INTEGER_BIT, sign | EXPONENT);
   else if (aSig == 0 || bSig == 0) setResult(0, sign);
-  else
-    multiplyMagnitudes(sign, normalExponent(aSig, aSe) + normalExponent(bSig, bSe), normalSignificand(aSig), normalSignificand(bSig));
+  else multiplyMagnitudes(sign, normalExponent(aSig, aSe) + normalExponent(bSig, bSe), normalSignificand(aSig), normalSignificand(bSig));
 }
 
-// @ts-ignore: decorator
-@inline
 function divideMagnitudes(sign: u32, exponent: i32, aSig: u64, bSig: u64): void {
   let e = exponent + 0x3ffe;
   let high = aSig;
@@ -603,7 +548,7 @@ export function sqrt(sig: u64, se: u32): void {
   while (root < 0xffffffff && (root + 1) * (root + 1) <= high) root++;
   const rest = high - root * root;
   const half = (rest << 31) | (lower >> 33);
-  let q = half / root;
+  const q = half / root;
   const u = ((half - q * root) << 1) | ((lower >> 32) & 1);
   let restHigh = i64(u >> 32);
   let restLow = (u << 32) | (lower & 0xffffffff);
@@ -629,14 +574,7 @@ export function sqrt(sig: u64, se: u32): void {
  */
 export function compare(aSig: u64, aSe: u32, bSig: u64, bSe: u32, quiet: bool): u32 {
   if (isSpecial(aSig, aSe) || isSpecial(bSig, bSe)) {
-    if (
-      !quiet ||
-      isUnsupported(aSig, aSe) ||
-      isUnsupported(bSig, bSe) ||
-      isSignaling(aSig, aSe) ||
-      isSignaling(bSig, bSe)
-    )
-      flags |= Fsw.IE;
+    if (!quiet || isUnsupported(aSig, aSe) || isUnsupported(bSig, bSe) || isSignaling(aSig, aSe) || isSignaling(bSig, bSe)) flags |= Fsw.IE;
     return Fsw.C3 | Fsw.C2 | Fsw.C0;
   }
   if (isDenormal(aSig, aSe) || isDenormal(bSig, bSe)) flags |= Fsw.DE;

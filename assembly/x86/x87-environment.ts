@@ -4,10 +4,8 @@ import { checkRead, checkWrite, guestLoad, guestStore } from '../memory';
 import { Layout } from '../shared/layout';
 import { clearFlags, controlWord, EXPONENT, Fcw, Fsw, INTEGER_BIT, QUIET_BIT, raised, resultSe, resultSig, SIGN } from './float80';
 import { bcdHigh, fromBcd, toBcd } from './float80-convert';
-import { isEmpty, pending, physical, pop, push, seOf, setControl, settle, sigOf, Status, underflow, write } from './x87-stack';
+import { isEmpty, pending, physical, pop, push, Status, seOf, setControl, settle, sigOf, underflow, write } from './x87-stack';
 
-// @ts-ignore: decorator
-@inline
 function slot(offset: u32): usize {
   return Layout.STATE + offset;
 }
@@ -168,7 +166,8 @@ export function x87_restore(address: u32, size: u32): u32 {
   const start = environmentSize(size);
   if (!checkRead(address, start + 80)) return Status.MemoryFault;
   loadEnvironment(address, size);
-  for (let i: u32 = 0; i < 8; i++) write(physical(i), guestLoad<u64>(address + start + i * 10), guestLoad<u16>(address + start + i * 10 + 8));
+  for (let i: u32 = 0; i < 8; i++)
+    write(physical(i), guestLoad<u64>(address + start + i * 10), guestLoad<u16>(address + start + i * 10 + 8));
   return Status.Done;
 }
 

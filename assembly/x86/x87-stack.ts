@@ -1,7 +1,21 @@
 /** The x87 register stack and the exception rules that all instructions share (SDM volume 1, 8.1 and 8.4…8.6). */
-import { Layout } from '../shared/layout';
+
 import { X86 } from '../../translators/x86/state';
-import { clearFlags, controlWord, dropFlags, EXPONENT, Fsw, INTEGER_BIT, QUIET_BIT, raise, raised, resultSe, resultSig, SIGN } from './float80';
+import { Layout } from '../shared/layout';
+import {
+  clearFlags,
+  controlWord,
+  dropFlags,
+  EXPONENT,
+  Fsw,
+  INTEGER_BIT,
+  QUIET_BIT,
+  raise,
+  raised,
+  resultSe,
+  resultSig,
+  SIGN,
+} from './float80';
 
 const FCW: usize = Layout.STATE + X86.FCW;
 const FSW: usize = Layout.STATE + X86.FSW;
@@ -18,64 +32,42 @@ export const enum Status {
   MemoryFault = 2,
 }
 
-// @ts-ignore: decorator
-@inline
 export function pending(): bool {
   return (load<u32>(FSW) & Fsw.ES) != 0;
 }
 
 /** Physical number of ST(i). */
-// @ts-ignore: decorator
-@inline
 export function physical(i: u32): u32 {
   return (load<u32>(FTOP) + i) & 7;
 }
-// @ts-ignore: decorator
-@inline
 export function isEmpty(number: u32): bool {
   return ((load<u32>(FTW) >> (number << 1)) & 3) == 3;
 }
-// @ts-ignore: decorator
-@inline
 export function sigOf(number: u32): u64 {
   return load<u64>(ST + (number << 4));
 }
-// @ts-ignore: decorator
-@inline
 export function seOf(number: u32): u32 {
   return load<u16>(ST + (number << 4), 8);
 }
-// @ts-ignore: decorator
-@inline
 export function write(number: u32, sig: u64, se: u32): void {
   store<u64>(ST + (number << 4), sig);
   store<u16>(ST + (number << 4), u16(se), 8);
 }
-// @ts-ignore: decorator
-@inline
 export function writeResult(number: u32): void {
   write(number, resultSig(), resultSe());
 }
 export function writeIndefinite(number: u32): void {
   write(number, INTEGER_BIT | QUIET_BIT, SIGN | EXPONENT);
 }
-// @ts-ignore: decorator
-@inline
 export function fill(number: u32): void {
   store<u32>(FTW, load<u32>(FTW) & ~(3 << (number << 1)));
 }
-// @ts-ignore: decorator
-@inline
 export function free(number: u32): void {
   store<u32>(FTW, load<u32>(FTW) | (3 << (number << 1)));
 }
-// @ts-ignore: decorator
-@inline
 export function setTop(number: u32): void {
   store<u32>(FTOP, number & 7);
 }
-// @ts-ignore: decorator
-@inline
 export function pop(): void {
   const top = load<u32>(FTOP);
   free(top);
@@ -83,8 +75,6 @@ export function pop(): void {
 }
 
 /** Merges what the instruction raised into the status word; `cleared`: condition codes that it writes. */
-// @ts-ignore: decorator
-@inline
 export function settle(cleared: u32): void {
   const bits = raised();
   let status = (load<u32>(FSW) & ~cleared) | bits;
@@ -96,8 +86,6 @@ export function settle(cleared: u32): void {
  * Whether an exception that is found before the operation is unmasked: then the operation does not take place
  * (SDM volume 1, 8.5.1…8.5.3), and what it would have raised later is not raised.
  */
-// @ts-ignore: decorator
-@inline
 export function stopped(): bool {
   if ((raised() & (Fsw.IE | Fsw.DE | Fsw.ZE) & ~controlWord()) == 0) return false;
   dropFlags(Fsw.OE | Fsw.UE | Fsw.PE | ((raised() & Fsw.SF) != 0 ? 0 : Fsw.C1));

@@ -1,6 +1,5 @@
 /** The transcendental instructions: special operands (the tables of SDM volume 2) and the register stack around float80-*.ts. */
 import {
-  controlWord,
   EXPONENT,
   Fsw,
   INTEGER_BIT,
@@ -14,15 +13,29 @@ import {
   raise,
   resultSe,
   resultSig,
-  setResult,
   SIGN,
+  setResult,
 } from './float80';
 import { powerMinusOne, yLog2, yLog2Plus1 } from './float80-logarithmic';
 import { arctangent, cosine, inRange, quarterPi, sine, tangent } from './float80-trigonometric';
-import { fill, isEmpty, physical, pop, seOf, setTop, settle, sigOf, stopped, underflow, write, writeIndefinite, writeResult } from './x87-stack';
+import {
+  fill,
+  isEmpty,
+  physical,
+  pop,
+  seOf,
+  setTop,
+  settle,
+  sigOf,
+  stopped,
+  underflow,
+  write,
+  writeIndefinite,
+  writeResult,
+} from './x87-stack';
 
 /** ModRM of D9. */
-const enum Function {
+const enum D9 {
   F2xm1 = 0xf0,
   Fyl2x = 0xf1,
   Fptan = 0xf2,
@@ -36,7 +49,7 @@ const enum Function {
 export function transcendental(number: u32): void {
   const top = physical(0);
   switch (number) {
-    case Function.F2xm1:
+    case D9.F2xm1:
       if (isEmpty(top)) emptyOperand(top);
       else {
         power(sigOf(top), seOf(top));
@@ -44,15 +57,15 @@ export function transcendental(number: u32): void {
       }
       settle(Fsw.C1);
       return;
-    case Function.Fsin:
-    case Function.Fcos:
+    case D9.Fsin:
+    case D9.Fcos:
       if (isEmpty(top)) emptyOperand(top);
-      else if (circular(sigOf(top), seOf(top), number == Function.Fcos) && !stopped()) writeResult(top);
+      else if (circular(sigOf(top), seOf(top), number == D9.Fcos) && !stopped()) writeResult(top);
       settle(Fsw.C1 | Fsw.C2);
       return;
-    case Function.Fsincos:
-    case Function.Fptan:
-      pushing(top, number == Function.Fptan);
+    case D9.Fsincos:
+    case D9.Fptan:
+      pushing(top, number == D9.Fptan);
       settle(Fsw.C1 | Fsw.C2);
       return;
     default:
@@ -159,8 +172,8 @@ function popping(top: u32, number: u32): void {
   const xSig = sigOf(top);
   const xSe = seOf(top);
   if (isSpecial(xSig, xSe) || isSpecial(ySig, ySe)) propagate(ySig, ySe, xSig, xSe);
-  else if (number == Function.Fpatan) fpatan(ySig, ySe, xSig, xSe);
-  else if (number == Function.Fyl2x) fyl2x(ySig, ySe, xSig, xSe);
+  else if (number == D9.Fpatan) fpatan(ySig, ySe, xSig, xSe);
+  else if (number == D9.Fyl2x) fyl2x(ySig, ySe, xSig, xSe);
   else fyl2xp1(ySig, ySe, xSig, xSe);
   if (stopped()) return;
   writeResult(other);

@@ -1,9 +1,8 @@
 /**
- * x87 instructions, one helper for each form. Those that wait return a `Status`; numbers of operations are the
- * opcode's own bits.
+ * x87 instructions, one helper for each form. Those that wait return a `Status`, but for those with a memory operand
+ * that the translation loads or stores: there it has waited before the access. Numbers of operations are the opcode's
+ * own bits.
  */
-import { Layout } from '../shared/layout';
-import { X86 } from '../../translators/x86/state';
 import { checkRead, guestLoad } from '../memory';
 import {
   add,
@@ -22,12 +21,13 @@ import {
   isUnsupported,
   mul,
   QUIET_BIT,
+  Rounding,
   raise,
   raised,
   resultSe,
   resultSig,
-  setResult,
   SIGN,
+  setResult,
   sqrt,
   subtract,
 } from './float80';
@@ -41,13 +41,13 @@ import {
   physical,
   pop,
   push,
+  Status,
   seOf,
   setControl,
   setTop,
   settle,
   settleQuiet,
   sigOf,
-  Status,
   stopped,
   underflow,
   write,
@@ -68,8 +68,6 @@ const enum Operation {
   Divr,
 }
 
-// @ts-ignore: decorator
-@inline
 function operate(operation: u32, aSig: u64, aSe: u32, bSig: u64, bSe: u32): void {
   switch (operation) {
     case Operation.Add:
@@ -93,8 +91,6 @@ function operate(operation: u32, aSig: u64, aSe: u32, bSig: u64, bSe: u32): void
 }
 
 /** Writes what an operation left, unless an unmasked exception forbids it, and the status. True if it was written. */
-// @ts-ignore: decorator
-@inline
 function deliver(number: u32): bool {
   if (stopped()) {
     settle(Fsw.C1);
@@ -133,8 +129,6 @@ export function x87_arithmetic(operation: u32, registers: u32, pops: u32): u32 {
 }
 
 /** ST(0) with the memory operand in the result registers; `denormal`: it was one in its own format. */
-// @ts-ignore: decorator
-@inline
 function withMemory(operation: u32, denormal: bool): void {
   const top = physical(0);
   const sig = resultSig();
@@ -152,26 +146,20 @@ function withMemory(operation: u32, denormal: bool): void {
   deliver(top);
 }
 
-export function x87_arithmetic_f64(bits: u64, operation: u32): u32 {
-  if (pending()) return Status.Pending;
+export function x87_arithmetic_f64(bits: u64, operation: u32): void {
   clearFlags();
   fromF64(bits);
   withMemory(operation, isDenormalF64(bits));
-  return Status.Done;
 }
-export function x87_arithmetic_f32(bits: u32, operation: u32): u32 {
-  if (pending()) return Status.Pending;
+export function x87_arithmetic_f32(bits: u32, operation: u32): void {
   clearFlags();
   fromF32(bits);
   withMemory(operation, isDenormalF32(bits));
-  return Status.Done;
 }
-export function x87_arithmetic_i32(value: i32, operation: u32): u32 {
-  if (pending()) return Status.Pending;
+export function x87_arithmetic_i32(value: i32, operation: u32): void {
   clearFlags();
   fromI64(value);
   withMemory(operation, false);
-  return Status.Done;
 }
 
 // Comparisons.
@@ -191,8 +179,6 @@ function compareTop(sig: u64, se: u32, denormal: bool, quiet: bool, pops: u32): 
   finishCompare(codes, pops);
 }
 
-// @ts-ignore: decorator
-@inline
 function finishCompare(codes: u32, pops: u32): void {
   const done = !stopped();
   raise(codes);
@@ -237,27 +223,21 @@ export function x87_compare_flags(i: u32, quiet: u32, pops: u32): u32 {
 // Loads.
 
 /** A denormal operand does not keep FLD from loading, not even unmasked. */
-// @ts-ignore: decorator
-@inline
 function pushResult(): void {
   if ((raised() & Fsw.IE & ~controlWord()) == 0) push(resultSig(), resultSe());
   settle(Fsw.C1);
 }
 
-export function x87_push_f64(bits: u64): u32 {
-  if (pending()) return Status.Pending;
+export function x87_push_f64(bits: u64): void {
   clearFlags();
   fromF64(bits);
   if (resultSe() << 17 == EXPONENT << 17 || isDenormalF64(bits)) pushChecked(isDenormalF64(bits));
   else pushResult();
-  return Status.Done;
 }
-export function x87_push_f32(bits: u32): u32 {
-  if (pending()) return Status.Pending;
+export function x87_push_f32(bits: u32): void {
   clearFlags();
   fromF32(bits);
   pushChecked(isDenormalF32(bits));
-  return Status.Done;
 }
 /** A full stack comes before a signaling NaN or a denormal. */
 function pushChecked(denormal: bool): void {
@@ -272,22 +252,18 @@ function pushChecked(denormal: bool): void {
   }
   pushResult();
 }
-export function x87_push_i32(value: i32): u32 {
-  return x87_push_i64(value);
+export function x87_push_i32(value: i32): void {
+  x87_push_i64(value);
 }
-export function x87_push_i64(value: i64): u32 {
-  if (pending()) return Status.Pending;
+export function x87_push_i64(value: i64): void {
   clearFlags();
   fromI64(value);
   pushResult();
-  return Status.Done;
 }
-export function x87_push_f80(sig: u64, se: u32): u32 {
-  if (pending()) return Status.Pending;
+export function x87_push_f80(sig: u64, se: u32): void {
   clearFlags();
   setResult(sig, se);
   pushResult();
-  return Status.Done;
 }
 /** FLD ST(i) */
 export function x87_push_st(i: u32): u32 {
@@ -315,8 +291,6 @@ function keep<T>(address: u32): T {
   return checkRead(address, sizeof<T>()) ? guestLoad<T>(address) : 0;
 }
 
-// @ts-ignore: decorator
-@inline
 function unmasked(bits: u32): bool {
   return (raised() & bits & ~controlWord()) != 0;
 }
@@ -509,8 +483,8 @@ function examine(top: u32): u32 {
 /** FLD1 … FLDZ. The exact values lie beyond 64 bits, so rounding control decides on the last one. */
 function setConstant(number: u32): void {
   const rounding = controlWord() & Fcw.ROUNDING;
-  const up = u64(rounding == Fcw.UP);
-  const down = u64(rounding == Fcw.DOWN || rounding == Fcw.ZERO);
+  const up = u64(rounding == Rounding.UP);
+  const down = u64(rounding == Rounding.DOWN || rounding == Rounding.ZERO);
   switch (number) {
     case 0xe8:
       setResult(INTEGER_BIT, 0x3fff);
@@ -588,10 +562,8 @@ function extractTop(top: u32): void {
 // Control.
 
 /** FLDCW; `value` 16 bits. */
-export function x87_load_control(value: u32): u32 {
-  if (pending()) return Status.Pending;
+export function x87_load_control(value: u32): void {
   setControl(value);
-  return Status.Done;
 }
 
 export {

@@ -1,5 +1,5 @@
-import { GUEST_ADDRESS, type Runtime } from './float80-runtime.ts';
 import { MEMORY_ADDRESS } from './float80-native.ts';
+import { GUEST_ADDRESS, GUEST_INDEX, type Runtime } from './float80-runtime.ts';
 
 /** An instruction: its bytes for the processor (memory operand at MEMORY_ADDRESS) and the helper calls that its row makes. */
 export interface Instruction {
@@ -7,19 +7,23 @@ export interface Instruction {
   readonly code: readonly number[];
   readonly call: (r: Runtime) => void;
   /** What lies in memory before it. */
-  readonly operand?: 'f32' | 'f64' | 'f80' | 'i16' | 'i32' | 'i64';
+  readonly operand?: 'f32' | 'f64' | 'f80' | 'i16' | 'i32' | 'i64' | 'bcd';
 }
 
 const ADDRESS_BYTES = [0, 8, 16, 24].map((shift) => (MEMORY_ADDRESS >>> shift) & 0xff);
 const memory = (opcode: number, reg: number): number[] => [opcode, (reg << 3) | 5, ...ADDRESS_BYTES];
-const AT = 0x10000000 + GUEST_ADDRESS - 0x10000;
+const AT = GUEST_INDEX;
 const NAMES = ['FADD', 'FMUL', 'FCOM', 'FCOMP', 'FSUB', 'FSUBR', 'FDIV', 'FDIVR'];
 /** In DC and DE the register forms of SUB, SUBR, DIV and DIVR are exchanged. */
 const REVERSED = [0, 1, 2, 3, 5, 4, 7, 6];
 const ARITHMETIC = [0, 1, 4, 5, 6, 7];
 
 export const arithmetic: Instruction[] = ARITHMETIC.flatMap((operation): Instruction[] => [
-  { text: `${NAMES[operation]} st0, st1`, code: [0xd8, 0xc1 | (operation << 3)], call: ({ helpers: h }) => h.x87_arithmetic(operation, 1 << 3, 0) },
+  {
+    text: `${NAMES[operation]} st0, st1`,
+    code: [0xd8, 0xc1 | (operation << 3)],
+    call: ({ helpers: h }) => h.x87_arithmetic(operation, 1 << 3, 0),
+  },
   {
     text: `${NAMES[operation]} st2, st0`,
     code: [0xdc, 0xc2 | (REVERSED[operation] << 3)],
@@ -180,6 +184,9 @@ export const moves: Instruction[] = [
       h.x87_stored(1);
     },
   },
+  { text: 'FSTP m80', code: memory(0xdb, 7), call: ({ helpers: h }) => h.x87_store_f80(GUEST_ADDRESS) },
+  { text: 'FBSTP', code: memory(0xdf, 6), call: ({ helpers: h }) => h.x87_store_bcd(GUEST_ADDRESS) },
+  { text: 'FBLD', code: memory(0xdf, 4), operand: 'bcd', call: ({ helpers: h }) => h.x87_load_bcd(GUEST_ADDRESS) },
   { text: 'FLD st1', code: [0xd9, 0xc1], call: ({ helpers: h }) => h.x87_push_st(1) },
   { text: 'FXCH st1', code: [0xd9, 0xc9], call: ({ helpers: h }) => h.x87_exchange(1) },
   { text: 'FCMOVNE st0, st1 with ZF', code: [0xdb, 0xc9], call: ({ helpers: h }) => h.x87_move_if(1, 1) },
@@ -204,11 +211,46 @@ export function randomWords(seed: number): () => number {
 
 export type Float80 = readonly [sig: bigint, se: number];
 const TOP = 1n << 63n;
-const EDGE_SIGS = [TOP, TOP | 1n, TOP | (1n << 62n), (1n << 64n) - 1n, (1n << 64n) - (1n << 11n), TOP | (1n << 10n), TOP | (1n << 11n), TOP | (3n << 10n)];
+const EDGE_SIGS = [
+  TOP,
+  TOP | 1n,
+  TOP | (1n << 62n),
+  (1n << 64n) - 1n,
+  (1n << 64n) - (1n << 11n),
+  TOP | (1n << 10n),
+  TOP | (1n << 11n),
+  TOP | (3n << 10n),
+];
 const EDGE_SIGS24 = [(1n << 64n) - (1n << 40n), TOP | (1n << 39n), TOP | (3n << 39n), (1n << 64n) - (1n << 39n)];
 const ODD_SIGS = [0n, 1n, 2n, TOP - 1n, 1n << 62n, (1n << 62n) + 1n, ...EDGE_SIGS, ...EDGE_SIGS24];
-const EDGE_EXPONENTS = [0, 1, 2, 63, 64, 0x3fff - 1075, 0x3fff - 1074, 0x3fff - 1023, 0x3fff - 1022, 0x3fff - 150, 0x3fff - 149, 0x3fff - 127, 0x3fff - 126];
-const MORE_EXPONENTS = [0x3ffd, 0x3ffe, 0x3fff, 0x4000, 0x3fff + 15, 0x3fff + 31, 0x3fff + 62, 0x3fff + 63, 0x3fff + 64, 0x3fff + 127, 0x3fff + 1023];
+const EDGE_EXPONENTS = [
+  0,
+  1,
+  2,
+  63,
+  64,
+  0x3fff - 1075,
+  0x3fff - 1074,
+  0x3fff - 1023,
+  0x3fff - 1022,
+  0x3fff - 150,
+  0x3fff - 149,
+  0x3fff - 127,
+  0x3fff - 126,
+];
+const MORE_EXPONENTS = [
+  0x3ffd,
+  0x3ffe,
+  0x3fff,
+  0x4000,
+  0x3fff + 15,
+  0x3fff + 31,
+  0x3fff + 62,
+  0x3fff + 63,
+  0x3fff + 64,
+  0x3fff + 127,
+  0x3fff + 1023,
+];
 const EXPONENTS = [...EDGE_EXPONENTS, ...MORE_EXPONENTS, 0x3fff + 128, 0x3fff + 1024, 0x7ffd, 0x7ffe, 0x7fff];
 
 /** A double extended-precision number, often an edge; `near` keeps exponents around it. */

@@ -61,7 +61,12 @@ export const tables: readonly Table[] = [
   { name: 'COS', comment: '1/2!, 1/4!, 1/6! …', wide: true, values: range(15, 1).map((k) => scaled(ratio(1, factorial(2 * k)), 128)) },
   { name: 'ODD', comment: '1/3, 1/5, 1/7 …', wide: true, values: range(10, 1).map((k) => scaled(ratio(1, 2 * k + 1), 128)) },
   { name: 'EXP', comment: '1/2!, 1/3!, 1/4! …', wide: true, values: range(13, 2).map((k) => scaled(ratio(1, factorial(k)), 128)) },
-  { name: 'ATAN', comment: 'atan(k/32), k = 0 … 32, in units of 2^-126', wide: true, values: range(33).map((k) => scaled(k ? atan(k, 32) : 0n, 126)) },
+  {
+    name: 'ATAN',
+    comment: 'atan(k/32), k = 0 … 32, in units of 2^-126',
+    wide: true,
+    values: range(33).map((k) => scaled(k ? atan(k, 32) : 0n, 126)),
+  },
   { name: 'PI', comment: 'π, π/2, in units of 2^-126', wide: true, values: [scaled(pi, 126), scaled(pi / 2n, 126)] },
   {
     name: 'POWER',
@@ -77,7 +82,7 @@ export const tables: readonly Table[] = [
     values: reciprocals.map((c) => scaled(c === 128 ? ONE : (log(256, c) << BITS) / ln2, 112)),
   },
   { name: 'LN2', comment: 'ln 2', wide: true, values: [scaled(ln2, 128)] },
-  { name: 'TWO_LOG2_E', comment: '2/ln 2, in units of 2^-126', wide: true, values: [scaled((2n * ONE << BITS) / ln2, 126)] },
+  { name: 'TWO_LOG2_E', comment: '2/ln 2, in units of 2^-126', wide: true, values: [scaled(((2n * ONE) << BITS) / ln2, 126)] },
 ];
 
 const word = (x: bigint): string => `0x${x.toString(16).padStart(16, '0')}`;
@@ -88,7 +93,12 @@ export function source(): string {
   for (const t of tables) {
     const words = t.values.flatMap((v) => (t.wide ? [word(v >> 64n), word(v & 0xffffffffffffffffn)] : [`${v}`]));
     const perLine = t.wide ? 2 : 16;
-    lines.push('', `/** ${t.comment} */`, '// biome-ignore format: one entry a line', `export const ${t.name} = memory.data<${t.wide ? 'u64' : 'u16'}>([`);
+    lines.push(
+      '',
+      `/** ${t.comment} */`,
+      '// biome-ignore format: one entry a line',
+      `export const ${t.name} = memory.data<${t.wide ? 'u64' : 'u16'}>([`,
+    );
     for (let i = 0; i < words.length; i += perLine) lines.push(`  ${words.slice(i, i + perLine).join(', ')},`);
     lines.push(']);');
   }

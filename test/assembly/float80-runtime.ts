@@ -18,6 +18,8 @@ export interface Runtime {
 /** A guest address that the runtime's memory has. */
 export const GUEST_ADDRESS = 0x11000;
 
+export const GUEST_INDEX = Layout.WINDOW + GUEST_ADDRESS - Layout.FLOOR;
+
 /** Compiles the x87 part of the AssemblyScript runtime alone. */
 export async function buildRuntime(): Promise<Runtime> {
   const folder = mkdtempSync(join(tmpdir(), 'float80-asc-'));
@@ -74,7 +76,11 @@ export function describeState(state: DataView): string {
   for (let i = 0; i < 8; i++) {
     const r = (top + i) & 7;
     lines.push(
-      describeRegister(((tags >>> (r * 2)) & 3) === 3, state.getBigUint64(X86.ST + r * 16, true), state.getUint16(X86.ST + r * 16 + 8, true)),
+      describeRegister(
+        ((tags >>> (r * 2)) & 3) === 3,
+        state.getBigUint64(X86.ST + r * 16, true),
+        state.getUint16(X86.ST + r * 16 + 8, true),
+      ),
     );
   }
   return `${describeWords(state.getUint32(X86.FCW, true), (state.getUint32(X86.FSW, true) & ~0x3800) | (top << 11))} ${lines.join(' ')}`;

@@ -46,7 +46,10 @@ export const enum X86 {
   /** User mode: GDT entries 6, 7, 8 (set_thread_area), each {base, limit, flags as in user_desc's bit fields, 0 = empty}. */
   TLS_DESCRIPTORS = 112,
 
-  /** x87 control, status (its TOP field is kept in FTOP, ignored here) and tag words (two bits a physical register, as FSTENV stores it). */
+  /**
+   * x87 control, status (its TOP field is kept in FTOP, ignored here) and tag words (two bits a physical register: 3
+   * empty, all else not; FNSTENV tells valid, zero and special from the register).
+   */
   FCW = 160,
   FSW = 164,
   FTW = 168,

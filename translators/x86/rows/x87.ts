@@ -20,19 +20,19 @@ const helper = (name: string, result: Type, ...params: Type[]): Helper => ({
   pure: false,
 });
 
-/** See assembly/x86/x87.ts. Those that return i32 and whose name is no store give a Status. */
+/** See assembly/x86/x87.ts. */
 export const x87Helpers: readonly Helper[] = [
   helper('arithmetic', I, I, I, I),
-  helper('arithmetic_f64', I, L, I),
-  helper('arithmetic_f32', I, I, I),
-  helper('arithmetic_i32', I, I, I),
+  helper('arithmetic_f64', Type.None, L, I),
+  helper('arithmetic_f32', Type.None, I, I),
+  helper('arithmetic_i32', Type.None, I, I),
   helper('compare', I, I, I, I),
   helper('compare_flags', I, I, I, I),
-  helper('push_f64', I, L),
-  helper('push_f32', I, I),
-  helper('push_f80', I, L, I),
-  helper('push_i32', I, I),
-  helper('push_i64', I, L),
+  helper('push_f64', Type.None, L),
+  helper('push_f32', Type.None, I),
+  helper('push_f80', Type.None, L, I),
+  helper('push_i32', Type.None, I),
+  helper('push_i64', Type.None, L),
   helper('push_st', I, I),
   helper('store_f64', L, I),
   helper('store_f32', I, I),
@@ -44,7 +44,7 @@ export const x87Helpers: readonly Helper[] = [
   helper('move_if', I, I, I),
   helper('free', I, I, I),
   helper('d9', I, I),
-  helper('load_control', I, I),
+  helper('load_control', Type.None, I),
   helper('store_f80', I, I),
   helper('load_bcd', I, I),
   helper('store_bcd', I, I),
@@ -109,11 +109,12 @@ const f32: Load = (b, i) => load(b, address(b, i), 4);
 const f64: Load = (b, i) => b.load(LOAD64, address(b, i));
 const i16: Load = (b, i) => b.load(LOAD16S, address(b, i));
 
-/** Helper `name` with the memory operand. */
+/** Helper `name` with the memory operand. #MF comes before a memory fault. */
 const withMemory =
   (name: string, read: Load, ...args: number[]): Meaning =>
   (b, i) => {
-    wait(b, b.helper(`x87_${name}`, read(b, i), ...args.map((n) => b.i32(n))));
+    waitFirst(b);
+    b.helper(`x87_${name}`, read(b, i), ...args.map((n) => b.i32(n)));
     notePointers(b, i);
   };
 
@@ -224,7 +225,10 @@ const waiting: Meaning = (b) => waitFirst(b);
 const control: readonly Row[] = [
   row('9B', 'FWAIT', waiting),
   row('D9 D0', 'FNOP', waiting),
-  row('D9 /5 m', 'FLDCW Mw', (b, i) => wait(b, b.helper('x87_load_control', load(b, address(b, i), 2)))),
+  row('D9 /5 m', 'FLDCW Mw', (b, i) => {
+    waitFirst(b);
+    b.helper('x87_load_control', load(b, address(b, i), 2));
+  }),
   row('D9 /7 m', 'FNSTCW Mw', (b, i) => store(b, address(b, i), 2, b.get(I, X86.FCW))),
   row('DD /7 m', 'FNSTSW Mw', (b, i) => store(b, address(b, i), 2, statusWord(b))),
   row('DF E0', 'FNSTSW AX', (b) => setRegister(b, 0, 2, statusWord(b), true)),
@@ -246,8 +250,9 @@ export const x87: readonly Row[] = group('x87', [
   row('D9 /0 m', 'FLD Md', withMemory('push_f32', f32)),
   row('DD /0 m', 'FLD Mq', withMemory('push_f64', f64)),
   row('DB /5 m', 'FLD Mt', (b, i) => {
-    const high = load(b, b.add(address(b, i), b.i32(8)), 2);
-    wait(b, b.helper('x87_push_f80', f64(b, i), high));
+    waitFirst(b);
+    const low = f64(b, i);
+    b.helper('x87_push_f80', low, load(b, b.add(address(b, i), b.i32(8)), 2));
     notePointers(b, i);
   }),
   row(`D9 ${st(0xc0)}`, 'FLD STi', callSt('push_st')),
