@@ -1,7 +1,7 @@
 // Makes build/runtime.wasm (asc) and dist/: ESM bundles split so that the Wasm back end loads only when it is needed,
 // type declarations, and the licences of what was bundled. `--no-types` leaves the declarations out.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -18,8 +18,20 @@ const step = async (name, work) => {
 
 await step('runtime.wasm', () => {
   mkdirSync('build', { recursive: true });
+  if (isNewer('build/runtime.wasm', ['assembly', 'translators', 'asconfig.json'])) return;
   execFileSync(bin('asc'), ['--config', 'asconfig.json'], { stdio: 'inherit' });
 });
+
+/** Whether `file` exists and is newer than everything in these files and folders. */
+function isNewer(file, inputs) {
+  if (!existsSync(file)) return false;
+  const time = statSync(file).mtimeMs;
+  const older = (path) => {
+    const stats = statSync(path);
+    return stats.isDirectory() ? readdirSync(path).every((name) => older(join(path, name))) : stats.mtimeMs < time;
+  };
+  return inputs.every(older);
+}
 
 /** All files lie side by side in dist/, so that each finds runtime.wasm beside itself. */
 const common = {

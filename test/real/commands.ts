@@ -88,7 +88,7 @@ export const COMMANDS: readonly CommandLine[] = [
     'f() { if [ $1 -le 1 ]; then r=1; else f $(($1-1)); r=$((r*$1)); fi; }; f 10; echo $r; echo $((7/2)) $((-7%3)) $((1<<20)) $((0x1f ^ 3))',
   ),
   busybox('sh', '-c', 'for f in *.txt; do read -r first < $f; echo "$f: ${first%% *} ${#first}"; done; set -- a b c; shift; echo $# "$@"'),
-  busybox('sh', '-c', 'trap "echo bye" EXIT; cd sub && pwd >/dev/null; echo new > made; cat made 2>/dev/null; exit 5'),
+  busybox('sh', '-c', 'trap "echo bye" EXIT; cd sub && pwd >/dev/null; echo new > made; read -r x < made; echo "$x"; exit 5'),
   busybox('sh', '-c', 'kill -TERM $$; echo not reached'),
   busybox('sh', 'script.sh'),
   { program: 'lua', args: ['script.lua'] },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { COMMANDS, PATHS, title } from './commands.ts';
-import { EXECUTORS, haveQemu, inTree, qemu, wasmvisor } from './execute.ts';
+import { EXECUTORS, haveQemu, inTree, native, qemu, runsNatively, wasmvisor } from './execute.ts';
 import { type Arch, guestRoot } from './guests.ts';
 
 /** qemu-user says so on stderr when a guest dies by a signal; the guest itself does not. */
@@ -12,11 +12,17 @@ for (const arch of ['mipsel', 'i386'] satisfies Arch[]) {
   if (missing) console.warn(`Debian's programs for ${arch} are not tested: ${missing}`);
   const root = 'root' in guest ? guest.root : '';
 
+  const onProcessor = root !== '' && runsNatively(arch, root);
+
   describe.skipIf(missing !== undefined)(`Debian's programs for ${arch} do what they do under qemu-${arch}`, () => {
     for (const command of COMMANDS) {
       test.concurrent(title(command), async () => {
         const path = PATHS[command.program];
         const expected = await inTree((cwd) => qemu(arch, root, path, command.args, cwd, command.stdin));
+        if (onProcessor) {
+          const there = await inTree((cwd) => native(root, path, command.args, cwd, command.stdin));
+          expect({ on: 'processor', ...there }).toEqual({ on: 'processor', ...expected, stderr: withoutQemu(expected.stderr) });
+        }
         for (const executor of EXECUTORS) {
           const actual = await inTree((cwd) => wasmvisor(executor, root, path, command.args, cwd, command.stdin));
           expect({ executor, ...actual }).toEqual({ executor, ...expected, stderr: withoutQemu(expected.stderr) });

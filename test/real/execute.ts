@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -127,5 +127,19 @@ export function qemu(
     ...(stdin === undefined ? {} : { stdin }),
   });
 }
+
+/** The same i386 program on this machine's processor, without a chroot: through its own ld.so if it is dynamic. */
+export function native(root: string, path: string, args: readonly string[], cwd: string, stdin?: string): Promise<Outcome> {
+  const program = join(root, path);
+  const libraries = `${root}/lib/i386-linux-gnu:${root}/usr/lib/i386-linux-gnu`;
+  const how: Pick<Execution, 'command' | 'args' | 'argv0'> = path.endsWith('busybox')
+    ? { command: program, args, argv0: path }
+    : { command: join(root, 'lib/ld-linux.so.2'), args: ['--library-path', libraries, '--argv0', path, program, ...args] };
+  return execute({ ...how, cwd, env: ENV, ...(stdin === undefined ? {} : { stdin }) });
+}
+
+/** Whether this machine runs i386 programs itself. */
+export const runsNatively = (arch: Arch, root: string): boolean =>
+  arch === 'i386' && spawnSync(join(root, 'bin/busybox'), ['true']).status === 0;
 
 export const haveQemu = (arch: Arch | 'mips'): boolean => have(`qemu-${arch}`);

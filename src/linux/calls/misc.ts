@@ -146,8 +146,10 @@ const SOCKET_CALLS = [
 
 /** Whatever these are called with, it is not a socket. */
 const notASocket: Syscall = (p, a) => (p.files.has(a[0]) ? -Errno.ENOTSOCK : -Errno.EBADF);
-const noSocket: Syscall = (p) => {
-  p.warn('socket', 'there is no network: socket calls fail with EAFNOSUPPORT');
+const AF_UNIX = 1;
+/** Local sockets fail silently: a C library asks for its name service daemon so whether or not there is one. */
+const noSocket: Syscall = (p, [family]) => {
+  if (family !== AF_UNIX) p.warn('socket', 'there is no network: socket calls fail with EAFNOSUPPORT');
   return -Errno.EAFNOSUPPORT;
 };
 const SOCKETCALL_SOCKET = new Set([1, 8]);
@@ -164,7 +166,7 @@ export const miscCalls: Calls = {
   socket: partial(noSocket, 'EAFNOSUPPORT'),
   socketpair: partial(noSocket, 'EAFNOSUPPORT'),
   ...Object.fromEntries(SOCKET_CALLS.map((name) => [name, partial(notASocket, 'ENOTSOCK')])),
-  socketcall: partial((p, a) => (SOCKETCALL_SOCKET.has(a[0]) ? noSocket(p, a) : notASocket(p, [p.memory.u32(a[1])])), 'EAFNOSUPPORT'),
+  socketcall: partial((p, a) => (SOCKETCALL_SOCKET.has(a[0]) ? noSocket(p, [p.memory.u32(a[1])]) : notASocket(p, [p.memory.u32(a[1])])), 'EAFNOSUPPORT'),
   syslog: refuse(Errno.EPERM),
   reboot: refuse(Errno.EPERM),
   ptrace: refuse(Errno.EPERM),
