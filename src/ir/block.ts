@@ -1,6 +1,6 @@
 import type { ExitKind } from '../../assembly/shared/exit.ts';
 import type { Helper } from '../isa/isa.ts';
-import { OPS, op, type Type } from './ops.ts';
+import { OPS, op, type Type, VALUE_MASKS } from './ops.ts';
 
 /** Index of the op that makes the value, in its block. */
 export type Value = number;
@@ -18,6 +18,8 @@ export type Terminator =
   | { readonly kind: 'exit'; readonly exit: ExitKind; readonly pc: number; readonly args: readonly number[] };
 
 const HELPER = op('helper');
+/** By number of parameters; the helper's number is operand 0. */
+const HELPER_MASKS = [0, 0b10, 0b110, 0b1110];
 
 /** A basic block: ops in order, each with up to four operand words, then one terminator. */
 export class Block {
@@ -28,11 +30,11 @@ export class Block {
     /** Guest instructions, what the block costs of the budget. */
     readonly instructions: number,
     readonly length: number,
-    readonly op: Uint16Array,
-    readonly a: Int32Array,
-    readonly b: Int32Array,
-    readonly c: Int32Array,
-    readonly d: Int32Array,
+    readonly op: number[],
+    readonly a: number[],
+    readonly b: number[],
+    readonly c: number[],
+    readonly d: number[],
     readonly terminator: Terminator,
     readonly shuffles: readonly (readonly number[])[],
     readonly helpers: readonly Helper[],
@@ -51,6 +53,12 @@ export class Block {
   operandCount(value: Value): number {
     const number = this.op[value];
     return number === HELPER ? 1 + this.helpers[this.a[value]].params.length : OPS[number].operands.length;
+  }
+
+  /** Bit i is set if operand i is a value. */
+  valueMask(v: Value): number {
+    const number = this.op[v];
+    return number === HELPER ? HELPER_MASKS[this.helpers[this.a[v]].params.length] : VALUE_MASKS[number];
   }
 
   /** Type of an operand that is a value, or 'imm'. */

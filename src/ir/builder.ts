@@ -2,7 +2,7 @@ import type { ExitKind } from '../../assembly/shared/exit.ts';
 import type { Helper } from '../isa/isa.ts';
 import { Block, type Terminator, type Value } from './block.ts';
 import { COMMUTATIVE, foldBinary, foldUnary, ZERO_RIGHT } from './fold.ts';
-import { OPS, op, TYPE_SIZES, type Type } from './ops.ts';
+import { OPS, op, STATE_GRANULES, TYPE_SIZES, type Type } from './ops.ts';
 
 const GET = [0, op('get.i32'), op('get.i64'), op('get.f32'), op('get.f64'), op('get.v128')];
 const SET = [0, op('set.i32'), op('set.i64'), op('set.f32'), op('set.f64'), op('set.v128')];
@@ -53,8 +53,12 @@ const BIN = Object.fromEntries(
 const EQZ = op('i32.eqz');
 const CAPACITY = 4096;
 
-/** Guest state is tracked in granules of four bytes. */
-const GRANULES = 2048;
+/** The first n numbers. A plain array: typed ones cost far more to make than short blocks are worth. */
+function first(numbers: Uint16Array | Int32Array, n: number): number[] {
+  const out = new Array<number>(n);
+  for (let i = 0; i < n; i++) out[i] = numbers[i];
+  return out;
+}
 
 /**
  * Builds one block. Never adds an op that it can avoid: constants are folded, and a register read after it was
@@ -73,7 +77,7 @@ export class Builder {
   private instructions = 0;
   private constants = new Map<number, Value>();
   /** Per granule: value * 4 + which of its granules lies here, or -1. */
-  private readonly known = new Int32Array(GRANULES).fill(-1);
+  private readonly known = new Int32Array(STATE_GRANULES).fill(-1);
   private touched: number[] = [];
   private readonly helperNumbers: Map<string, number>;
   /** Scratch for a lifter that carries knowledge from one instruction of a block to the next; reset by begin(). */
@@ -123,11 +127,11 @@ export class Builder {
       (end - this.pc) >>> 0,
       this.instructions,
       n,
-      this.opcodes.slice(0, n),
-      this.a.slice(0, n),
-      this.b.slice(0, n),
-      this.c.slice(0, n),
-      this.d.slice(0, n),
+      first(this.opcodes, n),
+      first(this.a, n),
+      first(this.b, n),
+      first(this.c, n),
+      first(this.d, n),
       this.terminator,
       this.shuffles,
       this.helpers,

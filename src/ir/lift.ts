@@ -17,7 +17,8 @@ export interface LiftOptions {
   readonly endAfterStore?: boolean;
 }
 
-const IS_STORE = OPS.map((info) => info.memory === 'store');
+/** Ops that may write to guest memory. */
+const IS_STORE = OPS.map((info) => info.memory === 'store' || info.name === 'helper');
 
 /**
  * Lifts one basic block. Code that cannot be fetched ends the block before it; a block that begins there exits with

@@ -217,3 +217,11 @@ export function op(name: string): number {
   if (number === undefined) throw new Error(`there is no IR op ${name}`);
   return number;
 }
+
+/** By op number: bit i is set if operand i is a value. A helper's are as its signature says; see Block.valueMask. */
+export const VALUE_MASKS: readonly number[] = OPS.map(({ operands }) =>
+  operands.reduce((mask: number, type, i) => (type === 'imm' ? mask : mask | (1 << i)), 0),
+);
+
+/** Guest state is tracked in granules of four bytes; an ISA has no more than these in reach of get and set. */
+export const STATE_GRANULES = 512;

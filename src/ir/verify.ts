@@ -1,8 +1,9 @@
 import type { Block } from './block.ts';
-import { OPS, TYPE_NAMES, TYPE_SIZES, Type } from './ops.ts';
+import { OPS, STATE_GRANULES, TYPE_NAMES, TYPE_SIZES, Type } from './ops.ts';
 
 /** Throws if the block breaks a rule of the IR: operands defined before use and of the right type, state accesses inside the state. */
 export function verify(block: Block, stateSize: number): void {
+  if (stateSize > 4 * STATE_GRANULES) throw new Error(`${stateSize} bytes of state are more than passes keep track of`);
   const fail = (v: number, message: string): never => {
     throw new Error(`block 0x${block.pc.toString(16)}, op ${v} (${OPS[block.op[v]]?.name}): ${message}`);
   };

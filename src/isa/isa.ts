@@ -13,6 +13,11 @@ export interface Register {
    * this offset. Helpers with `state` see it in memory.
    */
   readonly local: boolean;
+  /**
+   * Often written and seldom read (status flags): where a region stops because its budget is spent, it need not hold what
+   * the instructions that follow overwrite before any of them reads it.
+   */
+  readonly transient?: boolean;
   /** What a debugger shows, as against internal variables (flag operands and the like). */
   readonly visible: boolean;
 }

@@ -58,8 +58,7 @@ export class GuestMemory {
    */
   map(start: number, length: number, permission: number): void {
     this.unmap(start, length);
-    for (let page = start / PAGE_SIZE, last = (start + length) / PAGE_SIZE; page < last; page++)
-      this.pages[page] = used(permission);
+    for (let page = start / PAGE_SIZE, last = (start + length) / PAGE_SIZE; page < last; page++) this.pages[page] = used(permission);
   }
 
   unmap(start: number, length: number): void {

@@ -33,6 +33,9 @@ interface LoadedModule extends CompiledModule {
 const MODULE_REGIONS = 32;
 const MODULE_INSTRUCTIONS = 8000;
 
+/** Entries that the function table grows by. */
+const TABLE_STEP = 512;
+
 /** `(param i32 i32) (result i32) local.get 0`: the callee of a call slot that is not compiled hands its pc to the dispatcher. */
 const STUB = new Uint8Array([
   0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 7, 1, 0x60, 2, 0x7f, 0x7f, 1, 0x7f, 3, 2, 1, 0, 7, 5, 1, 1, 0x73, 0, 0, 10, 6, 1, 4, 0, 0x20, 0, 11,
@@ -43,12 +46,16 @@ export class RegionTier {
   compiler: Compiler | undefined;
   cache!: CodeCache;
   private readonly stub: CallableFunction;
+  private readonly environment: WebAssembly.ModuleImports;
   private readonly callSlots = new Map<number, number>();
   private readonly modules = new Map<number, LoadedModule>();
+  private nextSlot = 0;
+  private freeSlots = 0;
   private nextModule = 1;
   private wanted = new Set<number>();
 
   constructor(private readonly context: TierContext) {
+    this.environment = { ...context.runtime.exports, memory: context.memory.memory, table: context.runtime.table };
     this.stub = new WebAssembly.Instance(new WebAssembly.Module(STUB)).exports.s as CallableFunction;
   }
 
@@ -56,8 +63,12 @@ export class RegionTier {
   private callSlot = (pc: number): number => {
     let index = this.callSlots.get(pc);
     if (index === undefined) {
-      index = this.context.runtime.table.grow(1) as number;
-      this.context.runtime.table.set(index, this.stub);
+      if (this.freeSlots === 0) {
+        this.nextSlot = this.context.runtime.table.grow(TABLE_STEP, this.stub) as number;
+        this.freeSlots = TABLE_STEP;
+      }
+      index = this.nextSlot++;
+      this.freeSlots--;
       this.callSlots.set(pc, index);
     }
     return index;
@@ -121,9 +132,7 @@ export class RegionTier {
     };
     const number = this.nextModule++;
     const bytes = withModuleName(this.compiler!.compileRegions(formed, options), `g${number}`);
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
-      env: { ...context.runtime.exports, memory: context.memory.memory, table: context.runtime.table },
-    });
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: this.environment });
     const module: LoadedModule = { regions: [], formed, options };
     this.modules.set(number, module);
     for (const region of formed) {

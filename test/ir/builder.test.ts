@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ExitKind } from '../../assembly/shared/exit.ts';
 import type { Block } from '../../src/ir/block.ts';
 import { Builder } from '../../src/ir/builder.ts';
-import { op, Type } from '../../src/ir/ops.ts';
+import { op, STATE_GRANULES, Type } from '../../src/ir/ops.ts';
 import { deadcode } from '../../src/ir/passes/deadcode.ts';
 import { printBlock } from '../../src/ir/print.ts';
 import { verify } from '../../src/ir/verify.ts';
@@ -148,7 +148,7 @@ describe('dead code', () => {
   });
 
   it('takes the word of its caller for what is dead at the end', () => {
-    const deadOut = new Uint8Array(2048);
+    const deadOut = new Uint8Array(STATE_GRANULES);
     deadOut[0] = 1;
     const block = build((b) => {
       b.set(0, r(b, 1));

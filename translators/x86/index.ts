@@ -40,15 +40,16 @@ export const table = buildTable(rows);
 const helpers: readonly Helper[] = [...stringHelpers, ...systemHelpers, ...x87Helpers];
 
 const i32 = (name: string, offset: number, visible = true): Register => ({ name, offset, type: Type.I32, local: true, visible });
+const flag = (name: string, offset: number): Register => ({ ...i32(name, offset, false), transient: true });
 
 const registers: readonly Register[] = [
   ...['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'].map((name, n) => i32(name, n * 4)),
-  i32('cf', X86.CF, false),
-  i32('zf_result', X86.ZF_RESULT, false),
-  i32('sf_result', X86.SF_RESULT, false),
-  i32('pf_result', X86.PF_RESULT, false),
-  i32('af_result', X86.AF_RESULT, false),
-  i32('of_result', X86.OF_RESULT, false),
+  flag('cf', X86.CF),
+  flag('zf_result', X86.ZF_RESULT),
+  flag('sf_result', X86.SF_RESULT),
+  flag('pf_result', X86.PF_RESULT),
+  flag('af_result', X86.AF_RESULT),
+  flag('of_result', X86.OF_RESULT),
   i32('df', X86.DF, false),
   i32('other_flags', X86.OTHER_FLAGS, false),
   ...['es', 'cs', 'ss', 'ds', 'fs', 'gs'].map((name, n) => i32(name, X86.ES + n * 4)),

@@ -1,7 +1,7 @@
 import { ExitKind, FaultAccess, RegionResult } from '../../../assembly/shared/exit.ts';
 import { Layout, PagePermission } from '../../../assembly/shared/layout.ts';
 import type { Block, Terminator, Value } from '../../ir/block.ts';
-import { OPS, op, Type } from '../../ir/ops.ts';
+import { OPS, op, STATE_GRANULES, Type } from '../../ir/ops.ts';
 import {
   binaryen,
   byteSwap,
@@ -124,7 +124,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
     const out: Expression[] = [];
     for (const p of pool.values()) p.used = 0;
     const expected = context.expectedBytes(block);
-    if (expected) out.push(...verifyBytes(block, expected, plan.dirtyIn[i]));
+    if (expected) out.push(...verifyBytes(block, expected, plan.spillIn[i]));
     const uses = useCounts(block);
     const at = emitPositions(block, uses);
     const kept = keepsRegister(block, uses, at);
@@ -155,7 +155,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
         return m.call(helper.name, args, WASM_TYPES[helper.result]);
       }
       if (IS_SELECT[number]) return m.select(value(block.a[v]), value(block.b[v]), value(block.c[v]));
-      const make = context.constructors[number]!;
+      const make = context.constructors(number);
       if (number === SHUFFLE) return make(value(block.a[v]), value(block.b[v]), block.shuffles[block.c[v]]);
       // lane immediates come before a replaced value in binaryen's order
       if (IS_LANE[number])
@@ -400,7 +400,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
     const header = region.isLoopHeader[i];
     const inner = emitWithin(i, merges);
     if (!header) return inner;
-    return [m.loop(loopLabel(i), m.block(null, [checkBudget(longest[i], region.blocks[i].pc, plan.dirtyIn[i]), ...inner]))];
+    return [m.loop(loopLabel(i), m.block(null, [checkBudget(longest[i], region.blocks[i].pc, plan.spillIn[i]), ...inner]))];
   }
   function emitWithin(i: number, merges: readonly number[]): Expression[] {
     if (merges.length === 0) return emitBlock(i);
@@ -439,7 +439,7 @@ function longestPaths(region: Region): Int32Array {
 function useCounts(block: Block): Uint16Array {
   const uses = new Uint16Array(block.length);
   for (let v = 0; v < block.length; v++) {
-    for (let i = 0, n = block.operandCount(v); i < n; i++) if (block.operandType(v, i) !== 'imm') uses[block.operand(v, i)]++;
+    for (let mask = block.valueMask(v), i = 0; mask !== 0; mask >>>= 1, i++) if (mask & 1) uses[block.operand(v, i)]++;
   }
   if (block.terminatorValue >= 0) uses[block.terminatorValue]++;
   return uses;
@@ -451,7 +451,7 @@ function emitPositions(block: Block, uses: Uint16Array): Int32Array {
   const at = new Int32Array(n);
   const user = new Int32Array(n).fill(-1);
   for (let v = 0; v < n; v++) {
-    for (let i = 0, k = block.operandCount(v); i < k; i++) if (block.operandType(v, i) !== 'imm') user[block.operand(v, i)] = v;
+    for (let mask = block.valueMask(v), i = 0; mask !== 0; mask >>>= 1, i++) if (mask & 1) user[block.operand(v, i)] = v;
   }
   if (block.terminatorValue >= 0) user[block.terminatorValue] = n;
   for (let v = n - 1; v >= 0; v--) {
@@ -467,15 +467,15 @@ function keepsRegister(block: Block, uses: Uint16Array, at: Int32Array): Uint8Ar
   const kept = new Uint8Array(n);
   const last = new Int32Array(n).fill(-1);
   for (let v = 0; v < n; v++) {
-    for (let i = 0, k = block.operandCount(v); i < k; i++) {
-      if (block.operandType(v, i) === 'imm') continue;
+    for (let mask = block.valueMask(v), i = 0; mask !== 0; mask >>>= 1, i++) {
+      if (!(mask & 1)) continue;
       const x = block.operand(v, i);
       last[x] = Math.max(last[x], at[v]);
     }
   }
   if (block.terminatorValue >= 0) last[block.terminatorValue] = n;
   /** Next op that writes the granule, scanning backward. */
-  const written = new Int32Array(2048).fill(n + 1);
+  const written = new Int32Array(STATE_GRANULES).fill(n + 1);
   let barrier = n + 1;
   for (let v = n - 1; v >= 0; v--) {
     const access = STATE_ACCESS[block.op[v]];

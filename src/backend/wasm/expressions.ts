@@ -43,9 +43,18 @@ function methodOf(m: Module, name: string): Method {
 
 const isPlain = OPS.map((info) => info.memory === undefined && !/^(get|set|select|insn|exit|helper)|const$/.test(info.name));
 
-/** Constructors of all ops that map to one Wasm instruction, by op number. */
-export function plainConstructors(m: Module): readonly (Method | undefined)[] {
-  return OPS.map((info, number) => (isPlain[number] ? methodOf(m, info.name) : undefined));
+/** Finds the constructor of an op that maps to one Wasm instruction, by op number. */
+export function plainConstructors(m: Module): (number: number) => Method {
+  const found: (Method | undefined)[] = [];
+  return (number) => {
+    let method = found[number];
+    if (!method) {
+      if (!isPlain[number]) throw new Error(`${OPS[number].name} is more than one WebAssembly instruction`);
+      method = methodOf(m, OPS[number].name);
+      found[number] = method;
+    }
+    return method;
+  };
 }
 
 const I32_CONST = op('i32.const');

@@ -1,5 +1,5 @@
 import type { Block } from '../../ir/block.ts';
-import { OPS, op, TYPE_SIZES, type Type } from '../../ir/ops.ts';
+import { OPS, op, STATE_GRANULES, TYPE_SIZES, type Type } from '../../ir/ops.ts';
 import { deadcode } from '../../ir/passes/deadcode.ts';
 import type { Register } from '../../isa/isa.ts';
 import { OUTSIDE, type Region } from './region.ts';
@@ -31,6 +31,8 @@ const remove = (s: SlotSet, n: number): void => {
   else s.hi &= ~(1 << (n - 32));
 };
 export const has = (s: SlotSet, n: number): boolean => (n < 32 ? (s.lo >>> n) & 1 : (s.hi >>> (n - 32)) & 1) === 1;
+const both = (a: SlotSet, b: SlotSet): SlotSet => ({ lo: a.lo & b.lo, hi: a.hi & b.hi });
+const without = (a: SlotSet, b: SlotSet): SlotSet => ({ lo: a.lo & ~b.lo, hi: a.hi & ~b.hi });
 const same = (a: SlotSet, b: SlotSet): boolean => a.lo === b.lo && a.hi === b.hi;
 
 const HELPER = op('helper');
@@ -42,9 +44,17 @@ export const STATE_ACCESS: readonly ('get' | 'set' | undefined)[] = OPS.map((inf
 /** The ISA's registers that may live in locals, found by state offset. */
 export class Slots {
   readonly all: readonly Slot[];
+  readonly everything: SlotSet = emptySet();
+  /** See Register.transient. */
+  readonly transient: SlotSet = emptySet();
   private readonly byGranule: (Slot | undefined)[] = [];
   constructor(registers: readonly Register[]) {
-    this.all = registers.filter((r) => r.local).map((r, number) => ({ number, offset: r.offset, type: r.type }));
+    const local = registers.filter((r) => r.local);
+    this.all = local.map((r, number) => ({ number, offset: r.offset, type: r.type }));
+    for (const [number, register] of local.entries()) {
+      add(this.everything, number);
+      if (register.transient) add(this.transient, number);
+    }
     if (this.all.length > 64) throw new Error('more than 64 registers are marked local');
     for (const slot of this.all) for (let i = 0; i < TYPE_SIZES[slot.type]; i += 4) this.byGranule[(slot.offset + i) >>> 2] = slot;
   }
@@ -61,8 +71,8 @@ export class Slots {
 export interface SlotPlan {
   /** Slots to load when the region is entered. */
   readonly entry: SlotSet;
-  /** By block: slots that may differ from memory when it begins. */
-  readonly dirtyIn: readonly SlotSet[];
+  /** By block: slots to write back where it is left before its first op. */
+  readonly spillIn: readonly SlotSet[];
   /** By block: slots that may differ from memory after its last op. */
   readonly dirtyOut: readonly SlotSet[];
   /** By block and op (a spill point: exit.if, faulting access, helper with state): slots to write back there. */
@@ -90,18 +100,36 @@ const isSpillPoint = (block: Block, v: number, precise: boolean): boolean => {
   return number === EXIT_IF || (precise && OPS[number].memory !== undefined) || isBarrier(block, v);
 };
 
+/** What a block does to slots, in order: the op's index, and the slot read or written, or that slots are written back. */
+interface SlotEvent {
+  readonly kind: 'get' | 'set' | 'spill' | 'barrier';
+  readonly op: number;
+  readonly slot: number;
+}
+
+function eventsOf(block: Block, slots: Slots, precise: boolean): SlotEvent[] {
+  const events: SlotEvent[] = [];
+  for (let v = 0; v < block.length; v++) {
+    const access = STATE_ACCESS[block.op[v]];
+    if (access) {
+      const slot = slots.at(block.a[v], access === 'get' ? OPS[block.op[v]].result : block.typeOf(block.b[v]));
+      if (slot) events.push({ kind: access, op: v, slot: slot.number });
+    } else if (isBarrier(block, v)) events.push({ kind: 'barrier', op: v, slot: -1 });
+    else if (isSpillPoint(block, v, precise)) events.push({ kind: 'spill', op: v, slot: -1 });
+  }
+  return events;
+}
+
 /**
  * Solves two problems over the region: which slots may be dirty (forward), and which must hold a value (backward), where
  * writing a dirty slot back counts as a use. `allDirty` assumes every slot is dirty everywhere, which asks what state can
  * be seen at all.
  */
 function solve(region: Region, slots: Slots, purposes: Purposes, allDirty: boolean): SlotPlan {
-  const precise = purposes.preciseMemory;
   const n = region.blocks.length;
-  const everything: SlotSet = emptySet();
-  for (const slot of slots.all) add(everything, slot.number);
+  const events = region.blocks.map((block) => eventsOf(block, slots, purposes.preciseMemory));
   const make = (): SlotSet[] => Array.from({ length: n }, emptySet);
-  const dirtyIn = make();
+  const dirtyIn = allDirty ? region.blocks.map(() => copy(slots.everything)) : make();
   const dirtyOut = make();
   const spillAt = region.blocks.map(() => new Map<number, SlotSet>());
 
@@ -109,17 +137,11 @@ function solve(region: Region, slots: Slots, purposes: Purposes, allDirty: boole
   for (let changed = true; changed; ) {
     changed = false;
     for (let i = 0; i < n; i++) {
-      const block = region.blocks[i];
-      const dirty = allDirty ? copy(everything) : copy(dirtyIn[i]);
-      for (let v = 0; v < block.length; v++) {
-        if (isSpillPoint(block, v, precise)) spillAt[i].set(v, copy(dirty));
-        if (isBarrier(block, v) && !allDirty) {
-          dirty.lo = 0;
-          dirty.hi = 0;
-        } else if (STATE_ACCESS[block.op[v]] === 'set') {
-          const slot = slots.at(block.a[v], block.typeOf(block.b[v]));
-          if (slot) add(dirty, slot.number);
-        }
+      const dirty = copy(dirtyIn[i]);
+      for (const { kind, op: v, slot } of events[i]) {
+        if (kind === 'set') add(dirty, slot);
+        else if (kind !== 'get') spillAt[i].set(v, copy(dirty));
+        if (kind === 'barrier' && !allDirty) dirty.lo = dirty.hi = 0;
       }
       dirtyOut[i] = dirty;
       if (isCall[i]) continue;
@@ -127,11 +149,11 @@ function solve(region: Region, slots: Slots, purposes: Purposes, allDirty: boole
         if (to === OUTSIDE) continue;
         const before = copy(dirtyIn[to]);
         addAll(dirtyIn[to], dirty);
-        if (!same(before, dirtyIn[to])) changed = true;
+        // only a loop header that was passed already asks for another round
+        if (to <= i && !same(before, dirtyIn[to])) changed = true;
       }
     }
   }
-  if (allDirty) for (let i = 0; i < n; i++) dirtyIn[i] = copy(everything);
 
   const liveIn = make();
   const reloadAt = region.blocks.map(() => new Map<number, SlotSet>());
@@ -139,32 +161,29 @@ function solve(region: Region, slots: Slots, purposes: Purposes, allDirty: boole
     changed = false;
     for (let i = n - 1; i >= 0; i--) {
       const live = liveOutOf(region, i, isCall[i], dirtyOut, liveIn);
-      const block = region.blocks[i];
-      for (let v = block.length - 1; v >= 0; v--) {
-        const access = STATE_ACCESS[block.op[v]];
-        if (access) {
-          const slot = slots.at(block.a[v], access === 'get' ? OPS[block.op[v]].result : block.typeOf(block.b[v]));
-          if (slot) (access === 'get' ? add : remove)(live, slot.number);
-          continue;
+      for (let k = events[i].length - 1; k >= 0; k--) {
+        const { kind, op: v, slot } = events[i][k];
+        if (kind === 'get') add(live, slot);
+        else if (kind === 'set') remove(live, slot);
+        else {
+          if (kind === 'barrier') {
+            reloadAt[i].set(v, copy(live));
+            live.lo = live.hi = 0;
+          }
+          addAll(live, spillAt[i].get(v)!);
         }
-        const spill = spillAt[i].get(v);
-        if (!spill) continue;
-        if (isBarrier(block, v)) {
-          reloadAt[i].set(v, copy(live));
-          live.lo = 0;
-          live.hi = 0;
-        }
-        addAll(live, spill);
       }
-      // the budget check at a loop header writes back what is dirty there
-      if (region.isLoopHeader[i] || purposes.leavesAtEntry(block)) addAll(live, dirtyIn[i]);
+      // a budget check at a loop header writes back what is dirty there, but no transient that nobody reads
+      if (region.isLoopHeader[i]) addAll(live, without(dirtyIn[i], slots.transient));
+      if (purposes.leavesAtEntry(region.blocks[i])) addAll(live, dirtyIn[i]);
       if (!same(live, liveIn[i])) {
         liveIn[i] = live;
-        changed = true;
+        if (region.isLoopHeader[i]) changed = true;
       }
     }
   }
-  return { entry: liveIn[0], dirtyIn, dirtyOut, spillAt, reloadAt, liveIn };
+  const spillIn = dirtyIn.map((dirty, i) => both(dirty, liveIn[i]));
+  return { entry: liveIn[0], spillIn, dirtyOut, spillAt, reloadAt, liveIn };
 }
 
 function liveOutOf(region: Region, i: number, isCall: boolean, dirtyOut: readonly SlotSet[], liveIn: readonly SlotSet[]): SlotSet {
@@ -181,7 +200,7 @@ export function planSlots(region: Region, slots: Slots, purposes: Purposes): { r
   const blocks = region.blocks.map((block, i) => {
     const isCall = block.terminator.kind === 'call' || block.terminator.kind === 'call-indirect';
     const live = liveOutOf(region, i, isCall, visible.dirtyOut, visible.liveIn);
-    const deadOut = new Uint8Array(2048);
+    const deadOut = new Uint8Array(STATE_GRANULES);
     for (const slot of slots.all) {
       if (has(live, slot.number)) continue;
       for (let byte = 0; byte < TYPE_SIZES[slot.type]; byte += 4) deadOut[(slot.offset + byte) >>> 2] = 1;

@@ -1,5 +1,5 @@
 import { Block } from '../block.ts';
-import { OPS, op, TYPE_SIZES } from '../ops.ts';
+import { OPS, op, STATE_GRANULES, TYPE_SIZES } from '../ops.ts';
 
 const HELPER = op('helper');
 const EXIT_IF = op('exit.if');
@@ -8,7 +8,13 @@ const SETS = new Set(['set.i32', 'set.i64', 'set.f32', 'set.f64', 'set.v128'].ma
 const GETS = new Set(['get.i32', 'get.i64', 'get.f32', 'get.f64', 'get.v128'].map(op));
 const SET_FLAG = OPS.map((_, n) => SETS.has(n));
 const GET_FLAG = OPS.map((_, n) => GETS.has(n));
-const GRANULES = 2048;
+
+/** Scratch, kept from call to call. */
+let used = new Uint8Array(4096);
+let keep = new Uint8Array(4096);
+let to = new Int32Array(4096);
+/** 1 where the granule is written later before it is seen. */
+const dead = new Uint8Array(STATE_GRANULES);
 
 export interface DeadcodeOptions {
   /** A load or store may leave with a precise exception, so the state before it counts (memory model `checked`). */
@@ -20,10 +26,15 @@ export interface DeadcodeOptions {
 /** Removes state writes that are overwritten before anyone can see them, and values that nobody uses. */
 export function deadcode(block: Block, options: DeadcodeOptions): Block {
   const n = block.length;
-  const used = new Uint8Array(n);
-  const keep = new Uint8Array(n);
-  /** 1 where the granule is written later before it is seen. */
-  const dead = options.deadOut ? options.deadOut.slice() : new Uint8Array(GRANULES);
+  if (n > used.length) {
+    used = new Uint8Array(2 * n);
+    keep = new Uint8Array(2 * n);
+    to = new Int32Array(2 * n);
+  }
+  used.fill(0, 0, n);
+  keep.fill(0, 0, n);
+  if (options.deadOut) dead.set(options.deadOut);
+  else dead.fill(0);
   if (block.terminatorValue >= 0) used[block.terminatorValue] = 1;
   for (let v = n - 1; v >= 0; v--) {
     const opcode = block.op[v];
@@ -43,7 +54,7 @@ export function deadcode(block: Block, options: DeadcodeOptions): Block {
     } else if (opcode === HELPER) {
       const helper = block.helpers[block.a[v]];
       live ||= !helper.pure;
-      if (live && helper.state) dead.fill(0, (helper.range?.[0] ?? 0) >>> 2, helper.range ? helper.range[1] >>> 2 : GRANULES);
+      if (live && helper.state) dead.fill(0, (helper.range?.[0] ?? 0) >>> 2, helper.range ? helper.range[1] >>> 2 : STATE_GRANULES);
     } else if (opcode === EXIT_IF) {
       live = true;
       dead.fill(0);
@@ -57,28 +68,34 @@ export function deadcode(block: Block, options: DeadcodeOptions): Block {
     }
     if (!live) continue;
     keep[v] = 1;
-    for (let i = 0; i < block.operandCount(v); i++) if (block.operandType(v, i) !== 'imm') used[block.operand(v, i)] = 1;
+    const mask = block.valueMask(v);
+    if (mask & 1) used[block.a[v]] = 1;
+    if (mask & 2) used[block.b[v]] = 1;
+    if (mask & 4) used[block.c[v]] = 1;
+    if (mask & 8) used[block.d[v]] = 1;
   }
-  return compact(block, keep);
+  return compact(block);
 }
 
 /** The block with only the ops that `keep` marks. */
-function compact(block: Block, keep: Uint8Array): Block {
-  const to = new Int32Array(block.length);
+function compact(block: Block): Block {
   let n = 0;
   for (let v = 0; v < block.length; v++) if (keep[v]) to[v] = n++;
   if (n === block.length) return block;
-  const opcodes = new Uint16Array(n);
-  const words = [new Int32Array(n), new Int32Array(n), new Int32Array(n), new Int32Array(n)];
+  const opcodes = new Array<number>(n);
+  const a = new Array<number>(n);
+  const b = new Array<number>(n);
+  const c = new Array<number>(n);
+  const d = new Array<number>(n);
   for (let v = 0; v < block.length; v++) {
     if (!keep[v]) continue;
     const m = to[v];
+    const mask = block.valueMask(v);
     opcodes[m] = block.op[v];
-    const count = block.operandCount(v);
-    for (let i = 0; i < count; i++) {
-      const word = block.operand(v, i);
-      words[i][m] = block.operandType(v, i) === 'imm' ? word : to[word];
-    }
+    a[m] = mask & 1 ? to[block.a[v]] : block.a[v];
+    b[m] = mask & 2 ? to[block.b[v]] : block.b[v];
+    c[m] = mask & 4 ? to[block.c[v]] : block.c[v];
+    d[m] = mask & 8 ? to[block.d[v]] : block.d[v];
   }
   const t = block.terminator;
   const terminator =
@@ -87,18 +104,5 @@ function compact(block: Block, keep: Uint8Array): Block {
       : t.kind === 'call-indirect' || t.kind === 'return' || t.kind === 'jump'
         ? { ...t, target: to[t.target] }
         : t;
-  return new Block(
-    block.pc,
-    block.size,
-    block.instructions,
-    n,
-    opcodes,
-    words[0],
-    words[1],
-    words[2],
-    words[3],
-    terminator,
-    block.shuffles,
-    block.helpers,
-  );
+  return new Block(block.pc, block.size, block.instructions, n, opcodes, a, b, c, d, terminator, block.shuffles, block.helpers);
 }

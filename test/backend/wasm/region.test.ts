@@ -334,5 +334,5 @@ describe('the emitter', () => {
         expect(m, info.name).not.toThrow();
       }
     }
-  });
+  }, 60_000);
 });
