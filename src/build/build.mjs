@@ -47,6 +47,18 @@ const common = {
   logLevel: 'warning',
 };
 
+/** Static imports of these packages load them only when the module that imports them is evaluated. */
+function loadLate(...packages) {
+  return {
+    name: 'load-late',
+    setup(build) {
+      const filter = new RegExp(`^(${packages.join('|')})$`);
+      build.onResolve({ filter }, ({ path, kind }) => (kind === 'dynamic-import' ? { path, external: true } : { path, namespace: 'late' }));
+      build.onLoad({ filter, namespace: 'late' }, ({ path }) => ({ contents: `export default (await import('${path}')).default;` }));
+    },
+  };
+}
+
 await step('dist', async () => {
   const library = await build({
     ...common,
@@ -59,14 +71,18 @@ await step('dist', async () => {
     external: [...common.external, 'node:*'],
     chunkNames: 'lib-[hash]',
   });
+  // one small file starts faster than several; what is imported dynamically is evaluated only then
   const cli = await build({
     ...common,
     entryPoints: [{ in: 'src/cli/main.ts', out: 'cli' }],
+    splitting: false,
+    minify: true,
+    external: [],
+    plugins: [loadLate('binaryen', 'wabt')],
     platform: 'node',
     target: 'node20.19',
     // for the CommonJS packages that are bundled
     banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
-    chunkNames: 'cli-[hash]',
   });
   // what an earlier build left goes last, so that dist/ works all the time
   const made = new Set([library, cli].flatMap((result) => Object.keys(result.metafile.outputs).map((file) => basename(file))));

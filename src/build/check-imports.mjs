@@ -20,9 +20,9 @@ const RANKS = {
   'src/host': 8,
   'src/cli': 9,
 };
-/** A Linux ABI lays out registers (signal frames, system calls), so it reads where its ISA keeps them. */
+/** A Linux ABI belongs to an instruction set, and lays out its registers (signal frames, system calls). */
 const ABIS = { 'src/linux/i386/': 'x86', 'src/linux/mips/': 'mips' };
-const NUMBERS = ['state.ts', 'abi.ts'];
+const ABI_FILES = ['index.ts', 'state.ts', 'abi.ts'];
 const NODE = ['src/cli', 'src/host', 'src/build'];
 
 /** The part of the tree that a file belongs to: a folder of src/, a file right in src/, or a top-level folder. */
@@ -72,7 +72,7 @@ export function complaint(file, specifier, type) {
   if (to === 'translators') {
     const isRegistry = file === 'src/isas.ts';
     const isAbi = Object.entries(ABIS).some(
-      ([abi, isa]) => file.startsWith(abi) && NUMBERS.some((name) => target === `translators/${isa}/${name}`),
+      ([abi, isa]) => file.startsWith(abi) && ABI_FILES.some((name) => target === `translators/${isa}/${name}`),
     );
     return isRegistry || isAbi ? undefined : 'only src/isas.ts knows the translators';
   }

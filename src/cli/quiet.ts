@@ -15,7 +15,7 @@ export async function runQuietly(elf: Uint8Array, argv: readonly string[], execu
   const start = performance.now();
   let stdout = '';
   const decoder = new TextDecoder();
-  const program = loadProgram(elf, {
+  const program = await loadProgram(elf, {
     runtime: nodeRuntime(),
     argv,
     executor,

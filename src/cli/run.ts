@@ -82,7 +82,7 @@ async function run(path: string, args: readonly string[], options: RunOptions): 
 
   let program: Program;
   try {
-    program = loadProgram(elf, {
+    program = await loadProgram(elf, {
       runtime: node.nodeRuntime(),
       path: guestPath,
       argv: [options.argv0 ?? path, ...args],

@@ -3,7 +3,6 @@ import type { Exit } from '../vcpu/exit.ts';
 import type { Compiler } from '../vcpu/region-tier.ts';
 import { type Executor, type MemoryModel, Vcpu, type VcpuStats } from '../vcpu/vcpu.ts';
 import type { Abi, AbiName } from './abi.ts';
-import { ABIS } from './abis.ts';
 import { RELEASE, VERSION } from './calls/misc.ts';
 import { stopTimers } from './calls/time.ts';
 import { deliverSignals } from './deliver.ts';
@@ -132,6 +131,11 @@ const CALLS_PER_LOOK = 64;
 const NOTHING: Stdin = { read: () => null };
 const NOWHERE: Output = { write: (bytes) => bytes.length };
 
+/** An ABI brings its instruction set's tables, so only the one that is needed is loaded. */
+async function importAbi(name: AbiName): Promise<Abi> {
+  return name === 'i386' ? (await import('./i386/abi.ts')).i386 : (await import('./mips/abi.ts'))[name];
+}
+
 async function importCompiler(): Promise<Compiler> {
   const [{ compileRegions, accessAtOffset }, { formRegion }] = await Promise.all([
     import('../backend/wasm/compile.ts'),
@@ -149,12 +153,12 @@ function auxiliaryBytes(auxiliary: readonly (readonly [number, number])[], littl
 }
 
 /**
- * Loads a 32-bit Linux program for MIPS (o32) or i386, with its interpreter (ld.so) from `root` if it names one. Throws
- * ElfError if it is not such a program, or does not fit.
+ * Loads a 32-bit Linux program for MIPS (o32) or i386, with its interpreter (ld.so) from `root` if it names one. Rejects
+ * with ElfError if it is not such a program, or does not fit.
  */
-export function loadProgram(elfBytes: Uint8Array, options: ProgramOptions): Program {
+export async function loadProgram(elfBytes: Uint8Array, options: ProgramOptions): Promise<Program> {
   const elf = parseElf(elfBytes);
-  const abi = ABIS[elf.abi];
+  const abi = await importAbi(elf.abi);
   const base = options.host ?? defaultHost;
   const host: Host = options.seed === undefined ? base : { ...base, random: seededRandom(options.seed) };
   const memory = guestMemoryFor(abi);

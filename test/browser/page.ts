@@ -17,7 +17,7 @@ export async function runGuest(file: string, args: readonly string[], executor: 
   runtime ??= WebAssembly.compileStreaming(fetch('/runtime.wasm'));
   let stdout = '';
   const decoder = new TextDecoder();
-  const program = loadProgram(await bytesOf(`/guests/${file}`), {
+  const program = await loadProgram(await bytesOf(`/guests/${file}`), {
     runtime: await runtime,
     argv: [file, ...args],
     executor,

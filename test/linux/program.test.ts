@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ElfError } from '../../src/linux/elf.ts';
 import type { Output } from '../../src/linux/fs/stdio.ts';
-import { type ExitStatus, exitCode, loadProgram, type ProgramOptions } from '../../src/linux/program.ts';
+import { type ExitStatus, exitCode, loadProgram, type Program, type ProgramOptions } from '../../src/linux/program.ts';
 import { runtimeModule } from '../support/runtime.ts';
 import { BASE, i386Program, interpreterSegment, makeElf, mipsProgram } from './make-elf.ts';
 
@@ -10,7 +10,7 @@ interface Ran {
   readonly status: ExitStatus;
   readonly stdout: string;
   readonly warnings: string[];
-  readonly program: ReturnType<typeof loadProgram>;
+  readonly program: Program;
 }
 
 const collect = (into: string[]): Output => ({
@@ -20,14 +20,10 @@ const collect = (into: string[]): Output => ({
   },
 });
 
-async function run(
-  elf: Uint8Array,
-  options: Partial<ProgramOptions> = {},
-  started?: (p: ReturnType<typeof loadProgram>) => void,
-): Promise<Ran> {
+async function run(elf: Uint8Array, options: Partial<ProgramOptions> = {}, started?: (p: Program) => void): Promise<Ran> {
   const out: string[] = [];
   const warnings: string[] = [];
-  const program = loadProgram(elf, {
+  const program = await loadProgram(elf, {
     runtime: runtimeModule(),
     executor: 'interpret',
     stdout: collect(out),
@@ -213,10 +209,10 @@ describe('programs that cannot be loaded', () => {
     ['above user space', makeElf({ segments: [{ ...code, address: 0xd000_0000 }] }), /above user space/],
     ['huge', makeElf({ segments: [{ ...code, memorySize: 0x7000_0000 }] }), /memory limit/],
     ['without its interpreter', makeElf({ segments: [interpreterSegment('/lib/ld.so.1'), code] }), /\/lib\/ld\.so\.1 does not exist/],
-  ])('%s', (_name, elf, message) => {
-    const load = () => loadProgram(elf, { runtime: runtimeModule() });
-    expect(load).toThrow(ElfError);
-    expect(load).toThrow(message);
+  ])('%s', async (_name, elf, message) => {
+    const load = loadProgram(elf, { runtime: runtimeModule() });
+    await expect(load).rejects.toThrow(ElfError);
+    await expect(load).rejects.toThrow(message);
   });
 });
 

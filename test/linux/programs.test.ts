@@ -21,7 +21,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 /** Runs it here; output and exit code as a shell sees them. */
 async function run(file: string, args: readonly string[], executor: 'interpret' | 'tiered') {
   let stdout = '';
-  const program = loadProgram(new Uint8Array(readFileSync(file)), {
+  const program = await loadProgram(new Uint8Array(readFileSync(file)), {
     runtime: runtimeModule(),
     executor,
     argv: ['signals', ...args],

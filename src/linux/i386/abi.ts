@@ -1,6 +1,6 @@
 import { ABI, getEflags } from '../../../translators/x86/abi.ts';
+import { x86 } from '../../../translators/x86/index.ts';
 import { X86 } from '../../../translators/x86/state.ts';
-import { ISAS } from '../../isas.ts';
 import type { Abi } from '../abi.ts';
 import { fileCalls, fileNotes } from '../calls/files.ts';
 import { memoryCalls } from '../calls/memory.ts';
@@ -112,7 +112,7 @@ const get = (p: Process, offset: number): number => p.vcpu.get32(offset) >>> 0;
 export const i386: Abi = {
   ...i386Files,
   name: 'i386',
-  isa: ISAS.x86,
+  isa: x86,
   machine: 'i686',
   platform: 'i686',
   hwcap: ABI.hwcap >>> 0,

@@ -1,6 +1,6 @@
 import { ABI, breakCode, ExcCode, hasDelaySlot, trapCode } from '../../../translators/mips/abi.ts';
+import { mipsel as mipselIsa, mips as mipsIsa } from '../../../translators/mips/index.ts';
 import { Mips } from '../../../translators/mips/state.ts';
-import { ISAS } from '../../isas.ts';
 import { PagePermission } from '../../vcpu/guest-memory.ts';
 import type { Abi } from '../abi.ts';
 import { fileCalls, fileNotes } from '../calls/files.ts';
@@ -98,7 +98,7 @@ function makeMips(endian: 'little' | 'big'): Abi {
   return {
     ...mipsFiles,
     name,
-    isa: ISAS[name],
+    isa: name === 'mips' ? mipsIsa : mipselIsa,
     machine: 'mips',
     platform: '',
     hwcap: 0,
