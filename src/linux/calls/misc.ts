@@ -166,7 +166,10 @@ export const miscCalls: Calls = {
   socket: partial(noSocket, 'EAFNOSUPPORT'),
   socketpair: partial(noSocket, 'EAFNOSUPPORT'),
   ...Object.fromEntries(SOCKET_CALLS.map((name) => [name, partial(notASocket, 'ENOTSOCK')])),
-  socketcall: partial((p, a) => (SOCKETCALL_SOCKET.has(a[0]) ? noSocket(p, [p.memory.u32(a[1])]) : notASocket(p, [p.memory.u32(a[1])])), 'EAFNOSUPPORT'),
+  socketcall: partial(
+    (p, a) => (SOCKETCALL_SOCKET.has(a[0]) ? noSocket(p, [p.memory.u32(a[1])]) : notASocket(p, [p.memory.u32(a[1])])),
+    'EAFNOSUPPORT',
+  ),
   syslog: refuse(Errno.EPERM),
   reboot: refuse(Errno.EPERM),
   ptrace: refuse(Errno.EPERM),
