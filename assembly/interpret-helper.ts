@@ -1,4 +1,5 @@
 // Calls of helpers: number d a b c 0 table-index32. The switch is over parameters * 3 + result.
+import { Layout } from './shared/layout';
 import { Uop } from './shared/uop';
 
 /** Runs the µop at `ip` and returns the address of the next. */
@@ -72,6 +73,16 @@ export function helper(number: i32, ip: usize): usize {
     case 20:
       store<i64>(d, call_indirect<i64>(f, load<i64>(a), load<i32>(b), load<i32>(c)));
       break;
+    case Uop.HELPER_IF - Uop.HELPER: {
+      const condition = load<i32>(a);
+      if (condition == 0) store<i32>(d, 0);
+      else {
+        v128.store(Layout.VECTOR_A, v128.load(b));
+        v128.store(Layout.VECTOR_B, v128.load(c));
+        store<i32>(d, call_indirect<i32>(f, condition));
+      }
+      break;
+    }
     default:
       unreachable();
   }

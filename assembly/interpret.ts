@@ -6,7 +6,7 @@ import { scalar } from './interpret-scalar';
 import { simd } from './interpret-simd';
 import { fault, leave, refund } from './leave';
 import { ExitKind, FaultAccess } from './shared/exit';
-import { Layout } from './shared/layout';
+import { JumpSite, Layout } from './shared/layout';
 import { BlockFlag, BlockHeader, Link, Uop } from './shared/uop';
 
 /** Address of the block for a pc, or 0. */
@@ -410,6 +410,11 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
       case Uop.JUMP:
         link = 0;
         pc = load<u32>(load<u16>(ip, 2));
+        break;
+      case Uop.JUMP_NOTED:
+        link = 0;
+        pc = load<u32>(load<u16>(ip, 2));
+        store<u32>(load<u32>(ip, 4) + ((((pc >>> 1) ^ (pc >>> 6)) & (JumpSite.WORDS - 1)) << 2), pc);
         break;
       case Uop.EXIT: {
         // arguments that are not given are a helper's

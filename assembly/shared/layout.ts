@@ -33,6 +33,9 @@ export const enum Layout {
   CHECKED = 0x102c,
   /** i64: guest instructions completed before this run(), plus its whole budget; completed so far = RETIRED − BUDGET. */
   RETIRED = 0x1030,
+  /** Vector arguments of a conditional helper (Helper.params in src/isa/isa.ts), sixteen bytes each. */
+  VECTOR_A = 0x1040,
+  VECTOR_B = 0x1050,
 
   /** ISA state; register offsets count from here. */
   STATE = 0x1080,
@@ -53,6 +56,8 @@ export const enum Layout {
   /** A byte for each 4 KiB page of the 32-bit guest address space, `PagePermission` bits. */
   PAGES = 0x200000,
   PAGES_END = 0x300000,
+  /** Sites of indirect jumps, see JumpSite. */
+  JUMP_SITES = 0x300000,
 
   /** µops of translated blocks. */
   UOPS = 0x400000,
@@ -72,4 +77,13 @@ export const enum PagePermission {
   Code = 8,
   /** The page may hold bytes other than zero. */
   Used = 0x80,
+}
+
+/**
+ * What targets an indirect jump was seen to take: 64 words, a target in word `(pc >>> 1 ^ pc >>> 6) & 63`, 0 where there is
+ * none. Two targets may displace each other; what reads it wants examples, not all.
+ */
+export const enum JumpSite {
+  WORDS = 64,
+  SIZE = 256,
 }

@@ -133,6 +133,8 @@ export const enum Uop {
   BRANCH_LE_U,
   // number target
   JUMP,
+  // number target site32 (a JumpSite)
+  JUMP_NOTED,
   // number kind8 count8 pc32, then that many arg32 (0…3): the others are left as they are
   EXIT,
   // number length16, then the bytes that must lie at the block's pc, padded to a multiple of four
@@ -253,6 +255,8 @@ export const enum Uop {
   // number d a b c 0 table-index32; from HELPER on: parameters * 3 + result. Parameters: 0…3 i32, or i64 and 0…2 i32;
   // result: none, i32, i64
   HELPER = 288,
+  /** The same layout for an i32 condition and two v128: called with the condition if that is not 0, else the result is 0. */
+  HELPER_IF = 309,
 
   // number d a b, but for the shuffle: number d a b, sixteen lane numbers
   SIMD = 320,

@@ -1,5 +1,5 @@
 import type { Builder } from '../ir/builder.ts';
-import type { Type } from '../ir/ops.ts';
+import { Type } from '../ir/ops.ts';
 import type { Code } from './code.ts';
 
 /** A piece of guest state with a fixed place. */
@@ -25,6 +25,9 @@ export interface Register {
 /**
  * A function that the AssemblyScript runtime exports under `name` and both executors call. Allowed signatures: up to
  * three i32 parameters, or one i64 followed by up to two i32; result none, i32 or i64.
+ *
+ * Or a conditional helper: (i32, v128, v128) → i32, for what is rare. The function has one parameter, the i32, and is
+ * called only if that is not 0, else the result is 0; it finds the vectors at Layout.VECTOR_A and VECTOR_B.
  */
 export interface Helper {
   readonly name: string;
@@ -37,6 +40,9 @@ export interface Helper {
   /** Has no effect and reads only its arguments; unused calls may go. Excludes `state`. */
   readonly pure: boolean;
 }
+
+/** See `Helper`. */
+export const isConditional = (helper: Pick<Helper, 'params'>): boolean => helper.params[1] === Type.V128;
 
 export interface Disassembly {
   readonly text: string;

@@ -11,7 +11,11 @@ import type { VcpuStats } from './vcpu.ts';
 export interface Compiler {
   readonly compileRegions: (regions: readonly Region[], options: CompileOptions) => Uint8Array<ArrayBuffer>;
   readonly accessAtOffset: (regions: readonly Region[], options: CompileOptions, offset: number) => Access | undefined;
-  readonly formRegion: (entry: number, lift: (pc: number) => Block | undefined) => Region | undefined;
+  readonly formRegion: (
+    entry: number,
+    lift: (pc: number) => Block | undefined,
+    seenTargets: (block: Block) => readonly number[],
+  ) => Region | undefined;
 }
 
 interface TierContext {
@@ -21,12 +25,24 @@ interface TierContext {
   readonly stats: VcpuStats;
   readonly lift: (pc: number) => Block;
   readonly expectedBytes: (block: Block) => Uint8Array | undefined;
+  readonly jumpSite: (block: Block) => number | undefined;
+  readonly seenTargets: (block: Block) => readonly number[];
+  readonly sawTarget: (block: Block, pc: number) => boolean;
   readonly checked: () => boolean;
 }
 
 interface LoadedModule extends CompiledModule {
   readonly formed: readonly Region[];
   readonly options: CompileOptions;
+}
+
+interface JumpOwner {
+  readonly region: Region;
+  /** Those of its blocks that end in an indirect jump. */
+  readonly blocks: readonly Block[];
+  misses: number;
+  /** Misses after which it is compiled anew. */
+  readonly patience: number;
 }
 
 /** Regions and guest instructions in one module at most. */
@@ -49,6 +65,8 @@ export class RegionTier {
   private readonly environment: WebAssembly.ModuleImports;
   private readonly callSlots = new Map<number, number>();
   private readonly modules = new Map<number, LoadedModule>();
+  /** Regions with indirect jumps, by entry. */
+  private readonly jumpOwners = new Map<number, JumpOwner>();
   private nextSlot = 0;
   private freeSlots = 0;
   private nextModule = 1;
@@ -99,12 +117,34 @@ export class RegionTier {
     const { compiler } = this;
     if (!compiler) return false;
     if (this.cache.region(pc)) return this.republish(pc);
+    this.widen(pc);
+    return this.compileFrom(compiler, pc);
+  }
+
+  /**
+   * A jump came to `pc`, which its region did not know for one of its targets: compiles that region anew, with all the
+   * targets seen since. Each time it takes one more such miss, so that a jump that goes everywhere does not keep us busy.
+   */
+  private widen(pc: number): void {
+    for (const owner of this.jumpOwners.values()) {
+      const missed = owner.blocks.some((block) => this.context.sawTarget(block, pc) && !owner.region.jumpTargets(block).includes(pc));
+      if (!missed || ++owner.misses < owner.patience) continue;
+      const { entry } = owner.region;
+      if (!this.cache.region(entry)) this.jumpOwners.delete(entry);
+      else {
+        this.cache.dropModule(entry);
+        this.compileFrom(this.compiler!, entry, owner.patience + 1);
+      }
+    }
+  }
+
+  private compileFrom(compiler: Compiler, pc: number, patience = 1): boolean {
     const start = performance.now();
     const formed: Region[] = [];
     const seen = new Set([pc]);
     let instructions = 0;
     for (const entry of seen) {
-      const region = compiler.formRegion(entry, this.context.lift);
+      const region = compiler.formRegion(entry, this.context.lift, this.context.seenTargets);
       if (!region || (entry === pc && region.instructions === 0)) break;
       formed.push(region);
       instructions += region.instructions;
@@ -116,6 +156,10 @@ export class RegionTier {
     }
     if (formed.length === 0) return false;
     this.load(formed);
+    for (const region of formed) {
+      const blocks = region.blocks.filter((block) => block.terminator.kind === 'jump');
+      if (blocks.length > 0) this.jumpOwners.set(region.entry, { region, blocks, misses: 0, patience: region.entry === pc ? patience : 1 });
+    }
     this.context.stats.compileTime += performance.now() - start;
     this.context.stats.regionInstructions += instructions;
     return true;
@@ -129,6 +173,7 @@ export class RegionTier {
       memoryPages: context.memory.memory.buffer.byteLength / 65536,
       callSlot: this.callSlot,
       expectedBytes: context.expectedBytes,
+      jumpSite: context.jumpSite,
     };
     const number = this.nextModule++;
     const bytes = withModuleName(this.compiler!.compileRegions(formed, options), `g${number}`);

@@ -1,5 +1,5 @@
 import { ExitKind } from '../../assembly/shared/exit.ts';
-import { Layout } from '../../assembly/shared/layout.ts';
+import { JumpSite, Layout } from '../../assembly/shared/layout.ts';
 import { lowerBlock } from '../backend/interpret/lower.ts';
 import type { Runtime } from '../backend/runtime.ts';
 import { type CachedBlock, CodeCache } from '../cache/code-cache.ts';
@@ -84,6 +84,8 @@ export class Vcpu {
   private readonly tier: RegionTier;
   private readonly exact: boolean;
   private readonly header: Int32Array;
+  /** JumpSite of each block that ends in an indirect jump, by pc. */
+  private readonly jumpSites = new Map<number, number>();
   private readonly expected = new WeakMap<Block, Uint8Array>();
   private checked: boolean;
 
@@ -104,6 +106,9 @@ export class Vcpu {
       stats: this.stats,
       lift: (pc) => this.lifted(pc),
       expectedBytes: (block) => this.expected.get(block),
+      jumpSite: (block) => this.jumpSite(block),
+      seenTargets: (block) => this.seenTargets(block),
+      sawTarget: (block, pc) => this.sawTarget(block, pc),
       checked: () => this.checked,
     });
     this.cache = new CodeCache(this.memory, {
@@ -288,8 +293,35 @@ export class Vcpu {
     return cached;
   }
 
+  /** Where the indirect jump at the end of a block notes its targets; undefined without one, or without room. */
+  private jumpSite(block: Block): number | undefined {
+    if (block.terminator.kind !== 'jump') return undefined;
+    let site = this.jumpSites.get(block.pc);
+    if (site === undefined) {
+      site = Layout.JUMP_SITES + JumpSite.SIZE * this.jumpSites.size;
+      if (site >= Layout.UOPS) return undefined;
+      this.jumpSites.set(block.pc, site);
+    }
+    return site;
+  }
+  private seenTargets(block: Block): readonly number[] {
+    const site = this.jumpSite(block);
+    if (site === undefined) return [];
+    const words = new Uint32Array(this.memory.memory.buffer, site, JumpSite.WORDS);
+    return Array.from(words).filter((pc) => pc !== 0 && (this.memory.permission(pc) & PagePermission.Execute) !== 0);
+  }
+
+  private sawTarget(block: Block, pc: number): boolean {
+    const site = this.jumpSite(block);
+    return site !== undefined && this.memory.data.getUint32(site + 4 * (((pc >>> 1) ^ (pc >>> 6)) & (JumpSite.WORDS - 1)), true) === pc;
+  }
+
   private lower(block: Block, address: number): number {
-    return lowerBlock(block, this.runtime, address, { checked: this.checked, verifyBytes: this.expected.get(block) });
+    return lowerBlock(block, this.runtime, address, {
+      jumpSite: this.jumpSite(block),
+      checked: this.checked,
+      verifyBytes: this.expected.get(block),
+    });
   }
 
   private interpretable(pc: number): CachedBlock {

@@ -2,6 +2,7 @@ import { Layout } from '../../../assembly/shared/layout.ts';
 import { BlockHeader, Slot, Uop } from '../../../assembly/shared/uop.ts';
 import type { Block, Terminator, Value } from '../../ir/block.ts';
 import { OPS, op, TYPE_SIZES, Type } from '../../ir/ops.ts';
+import { isConditional } from '../../isa/isa.ts';
 import type { Runtime } from '../runtime.ts';
 import { Fate, fate, home, isConst32, last, plan } from './plan.ts';
 import { BRANCH, KIND, Kind, LANE_BYTES, MEMORY, MOVE, SWAP, UOP, UOP_IMM } from './table.ts';
@@ -11,6 +12,8 @@ export interface LowerOptions {
   readonly checked?: boolean;
   /** The block leaves with ExitKind.Stale unless these bytes lie at its pc each time it is entered. */
   readonly verifyBytes?: Uint8Array;
+  /** Address of the JumpSite where an indirect jump at the end notes its targets. */
+  readonly jumpSite?: number;
 }
 
 const STORE32 = op('i32.store');
@@ -24,6 +27,7 @@ const CLASS_BYTES = [4, 8, 16];
 
 // State of the lowering under way.
 let w: Int32Array;
+let jumpSite: number | undefined;
 let runtime: Runtime;
 let block: Block;
 /** Index into `w` of the next word. */
@@ -48,6 +52,7 @@ export function lowerBlock(source: Block, target: Runtime, address: number, opti
   runtime = target;
   w = target.words;
   if (address === Layout.UOPS) target.constants.clear();
+  jumpSite = options.jumpSite;
   plan(block);
   free[0].length = free[1].length = free[2].length = 0;
   temporary.fill(0, 0, block.length);
@@ -306,6 +311,16 @@ const swap32 = (x: number): number => (x << 24) | ((x & 0xff00) << 8) | ((x >>> 
 function emitHelper(v: number, number: number): void {
   const helper = block.helpers[number];
   const { params, result } = helper;
+  if (isConditional(helper)) {
+    const [condition, x, y] = [1, 2, 3].map((i) => slot(block.operand(v, i)));
+    for (let i = 1; i <= 3; i++) release(block.operand(v, i), v);
+    w[p] = Uop.HELPER_IF | (destination(v) << 16);
+    w[p + 1] = condition | (x << 16);
+    w[p + 2] = y;
+    w[p + 3] = runtime.helperIndex(helper);
+    p += 4;
+    return;
+  }
   const wide = params[0] === Type.I64;
   const slots = [0, 0, 0];
   for (let i = 0; i < params.length; i++) {
@@ -360,7 +375,10 @@ function emitTerminator(t: Terminator): void {
     case 'return':
       {
         const target = slot(t.target);
-        w[p++] = Uop.JUMP | (target << 16);
+        if (t.kind === 'jump' && jumpSite !== undefined) {
+          w[p++] = Uop.JUMP_NOTED | (target << 16);
+          w[p++] = jumpSite;
+        } else w[p++] = Uop.JUMP | (target << 16);
       }
       break;
     case 'exit':

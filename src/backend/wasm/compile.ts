@@ -1,6 +1,7 @@
+import { JumpSite } from '../../../assembly/shared/layout.ts';
 import type { Block } from '../../ir/block.ts';
 import { Type } from '../../ir/ops.ts';
-import type { Isa } from '../../isa/isa.ts';
+import { type Isa, isConditional } from '../../isa/isa.ts';
 import { emitRegion, functionName } from './emit.ts';
 import { binaryen, type Expression, type Module, plainConstructors, WASM_TYPES } from './expressions.ts';
 import type { Region } from './region.ts';
@@ -14,6 +15,8 @@ export interface CompileOptions {
   readonly memoryPages: number;
   /** Function table index through which the code at a pc is called. */
   readonly callSlot: (pc: number) => number;
+  /** Where the indirect jump at the end of the block notes its targets (see JumpSite), if it does. */
+  readonly jumpSite?: (block: Block) => number | undefined;
   /** Bytes that a block must still have when it is entered; undefined where code cannot change unnoticed. */
   readonly expectedBytes: (block: Block) => Uint8Array | undefined;
 }
@@ -108,6 +111,13 @@ function decodeVlq(text: string): number[] {
   return numbers;
 }
 
+/** Notes the target of an indirect jump in its JumpSite. `target` makes a fresh expression each time. */
+function storeTarget(m: Module, site: number, target: () => Expression): Expression {
+  const mixed = m.i32.xor(m.i32.shr_u(target(), m.i32.const(1)), m.i32.shr_u(target(), m.i32.const(6)));
+  const word = m.i32.shl(m.i32.and(mixed, m.i32.const(JumpSite.WORDS - 1)), m.i32.const(2));
+  return m.i32.store(site, 4, word, target());
+}
+
 function build(regions: readonly Region[], options: CompileOptions, marks?: Marks): Module {
   const m = new binaryen.Module();
   m.setFeatures(FEATURES);
@@ -131,6 +141,10 @@ function build(regions: readonly Region[], options: CompileOptions, marks?: Mark
       callSlot: options.callSlot,
       functionAt: (pc) => names.get(pc),
       expectedBytes: options.expectedBytes,
+      noteJump: (block, target) => {
+        const site = options.jumpSite?.(block);
+        return site === undefined ? undefined : storeTarget(m, site, target);
+      },
       useHelper: (helper) => helpers.add(helper),
       noteAccess: marks && ((expression, access) => marks.places.push({ name, expression, mark: marks.accesses.push(access) - 1 })),
     });
@@ -138,7 +152,8 @@ function build(regions: readonly Region[], options: CompileOptions, marks?: Mark
   }
   for (const name of helpers) {
     const helper = name === CHECK_ACCESS.name ? CHECK_ACCESS : options.isa.helpers.find((h) => h.name === name)!;
-    m.addFunctionImport(name, 'env', name, binaryen.createType(helper.params.map((type) => WASM_TYPES[type])), WASM_TYPES[helper.result]);
+    const params = isConditional(helper) ? helper.params.slice(0, 1) : helper.params;
+    m.addFunctionImport(name, 'env', name, binaryen.createType(params.map((type) => WASM_TYPES[type])), WASM_TYPES[helper.result]);
   }
   return m;
 }

@@ -2,6 +2,7 @@ import { ExitKind, FaultAccess, RegionResult } from '../../../assembly/shared/ex
 import { Layout, PagePermission } from '../../../assembly/shared/layout.ts';
 import type { Block, Terminator, Value } from '../../ir/block.ts';
 import { OPS, op, STATE_GRANULES, Type } from '../../ir/ops.ts';
+import { isConditional } from '../../isa/isa.ts';
 import {
   binaryen,
   byteSwap,
@@ -41,6 +42,8 @@ export interface EmitContext {
   functionAt(pc: number): string | undefined;
   /** Bytes that the code at the block must still have, where code may change unnoticed. */
   expectedBytes(block: Block): Uint8Array | undefined;
+  /** What records the target of an indirect jump that the region did not expect, if anything. */
+  noteJump(block: Block, target: () => Expression): Expression | undefined;
   /** Notes that a helper is imported. */
   useHelper(name: string): void;
   /** Called for each memory instruction that may trap, with the guest instruction's pc. */
@@ -53,7 +56,7 @@ const BUDGET = 2;
 const RESULT = 3;
 /** Stack bytes left for callees. */
 const CALLEE_DEPTH = 4;
-const FIRST_SLOT = 5;
+const FIRST_FREE = 5;
 
 const TABLE = 'table';
 const HASH_ENTRY_TARGET = Layout.REGION_HASH + 4;
@@ -63,7 +66,13 @@ export const functionName = (pc: number): string => `r${(pc >>> 0).toString(16).
 /** Adds the region's function to the module: (pc, depth) → next pc or RegionResult.EXIT. */
 export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext): void {
   const m = context.module;
-  const locals: Type[] = [Type.I32, Type.I32, Type.I32, ...context.slots.all.map((slot) => slot.type)];
+  const locals: Type[] = [Type.I32, Type.I32, Type.I32];
+  /** Local that holds a slot, by slot number; only slots that the region touches have one. */
+  const homes: number[] = [];
+  for (const slot of context.slots.touchedBy(region.blocks)) {
+    homes[slot.number] = FIRST_FREE + locals.length - 3;
+    locals.push(slot.type);
+  }
   const pool = new Map<Type, { indexes: number[]; used: number }>();
   /** A local that is free until the end of the block. */
   const temporary = (type: Type): number => {
@@ -87,12 +96,10 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
     set.lo === 0 && set.hi === 0 ? [] : context.slots.all.filter((slot) => has(set, slot.number)).map(f);
   const spill = (set: SlotSet): Expression[] =>
     forSlots(set, (slot) =>
-      storeExpression(m, storeName(slot.type), Layout.STATE + slot.offset, i32(0), local(FIRST_SLOT + slot.number, slot.type)),
+      storeExpression(m, storeName(slot.type), Layout.STATE + slot.offset, i32(0), local(homes[slot.number], slot.type)),
     );
   const reload = (set: SlotSet): Expression[] =>
-    forSlots(set, (slot) =>
-      m.local.set(FIRST_SLOT + slot.number, loadExpression(m, loadName(slot.type), Layout.STATE + slot.offset, i32(0))),
-    );
+    forSlots(set, (slot) => m.local.set(homes[slot.number], loadExpression(m, loadName(slot.type), Layout.STATE + slot.offset, i32(0))));
   /** `spent`: instructions of the current block that were completed; the local is only counted down where a block ends. */
   const storeBudget = (spent: number): Expression =>
     header(Layout.BUDGET, spent === 0 ? local(BUDGET) : m.i32.sub(local(BUDGET), i32(spent)));
@@ -143,15 +150,25 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
       const info = OPS[number];
       if (STATE_ACCESS[number] === 'get') {
         const slot = context.slots.at(block.a[v], info.result);
-        return slot
-          ? local(FIRST_SLOT + slot.number, slot.type)
-          : loadExpression(m, loadName(info.result), Layout.STATE + block.a[v], i32(0));
+        return slot ? local(homes[slot.number], slot.type) : loadExpression(m, loadName(info.result), Layout.STATE + block.a[v], i32(0));
       }
       if (info.memory === 'load') return loadValue(v);
       if (number === HELPER) {
         const helper = block.helpers[block.a[v]];
         context.useHelper(helper.name);
         const args = helper.params.map((_, k) => value(block.operand(v, k + 1)));
+        if (isConditional(helper)) {
+          const condition = temporary(Type.I32);
+          return m.if(
+            m.local.tee(condition, args[0], binaryen.i32),
+            m.block(null, [
+              m.v128.store(Layout.VECTOR_A, 4, i32(0), args[1]),
+              m.v128.store(Layout.VECTOR_B, 4, i32(0), args[2]),
+              m.call(helper.name, [local(condition)], binaryen.i32),
+            ]),
+            i32(0),
+          );
+        }
         return m.call(helper.name, args, WASM_TYPES[helper.result]);
       }
       if (IS_SELECT[number]) return m.select(value(block.a[v]), value(block.b[v]), value(block.c[v]));
@@ -246,9 +263,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
         const type = block.typeOf(block.b[v]);
         const slot = context.slots.at(block.a[v], type);
         const x = value(block.b[v]);
-        out.push(
-          slot ? m.local.set(FIRST_SLOT + slot.number, x) : storeExpression(m, storeName(type), Layout.STATE + block.a[v], i32(0), x),
-        );
+        out.push(slot ? m.local.set(homes[slot.number], x) : storeExpression(m, storeName(type), Layout.STATE + block.a[v], i32(0), x));
         continue;
       }
       if (info.memory && context.checked) {
@@ -337,6 +352,25 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
     return emitTree(to);
   }
 
+  /**
+   * Goes to one of the targets that a jump was seen to take, in the region; `miss` is where it goes on if it is none of them.
+   * A few bits of the pc that tell the targets apart select the case, which then compares the whole pc.
+   */
+  function emitSwitch(i: number, target: number, pcs: readonly number[]): Expression[] {
+    const inside = pcs.map((pc, which) => ({ pc, which })).filter(({ which }) => region.successors[i][which] !== OUTSIDE);
+    const { shift, bits } = distinguish(inside.map(({ pc }) => pc));
+    const miss = `miss${i}`;
+    const label = (which: number): string => `case${i}_${which}`;
+    const labels = Array.from({ length: 1 << bits }, () => miss);
+    for (const { pc, which } of inside) labels[(pc >>> shift) & ((1 << bits) - 1)] = label(which);
+    const selector = m.i32.and(m.i32.shr_u(local(target), i32(shift)), i32((1 << bits) - 1));
+    let body: Expression = m.switch(labels, miss, selector);
+    for (const { pc, which } of inside) {
+      body = m.block(null, [m.block(label(which), [body]), m.br(miss, m.i32.ne(local(target), i32(pc))), ...emitEdge(i, which, pc)]);
+    }
+    return [m.block(miss, [body])];
+  }
+
   function emitTerminator(i: number, t: Terminator, value: (v: Value) => Expression): Expression[] {
     const flush = (): Expression[] => [...spill(plan.dirtyOut[i]), storeBudget(0)];
     switch (t.kind) {
@@ -372,7 +406,18 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
         const setTarget = m.local.set(target, value(t.target));
         const look = lookUp(target, hash);
         const jump = m.return_call_indirect(TABLE, look.index, [local(target), local(DEPTH_PARAM)], callParams, binaryen.i32);
-        return [setTarget, ...flush(), look.set, m.if(look.found, jump), m.return(local(target))];
+        const pcs = region.jumpTargets(region.blocks[i]);
+        const cases = region.successors[i].some((to) => to !== OUTSIDE) ? emitSwitch(i, target, pcs) : [];
+        const site = context.noteJump(region.blocks[i], () => local(target));
+        return [
+          setTarget,
+          ...cases,
+          ...(site === undefined ? [] : [site]),
+          ...flush(),
+          look.set,
+          m.if(look.found, jump),
+          m.return(local(target)),
+        ];
       }
       case 'exit':
         return [...flush(), ...leave(t.exit, t.pc, t.args)];
@@ -422,13 +467,30 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
 /** Estimated bytes of machine stack that a frame takes in an engine's baseline code, which keeps every local in it. */
 export const frameCost = (locals: number): number => 160 + 8 * locals;
 
+/** A shift and a number of bits that differ between all of these pcs, or as many as eight bits can tell apart. */
+function distinguish(pcs: readonly number[]): { shift: number; bits: number } {
+  let best = { shift: 0, bits: 8 };
+  let most = 0;
+  for (let bits = 1; bits <= 8; bits++) {
+    for (let shift = 0; shift < 20; shift++) {
+      const different = new Set(pcs.map((pc) => (pc >>> shift) & ((1 << bits) - 1))).size;
+      if (different === pcs.length) return { shift, bits };
+      if (different > most) {
+        most = different;
+        best = { shift, bits };
+      }
+    }
+  }
+  return best;
+}
+
 /** Guest instructions on the longest way from each block to the next budget check (loop header, return of a call, exit). */
 function longestPaths(region: Region): Int32Array {
   const longest = new Int32Array(region.blocks.length);
   for (let i = region.blocks.length - 1; i >= 0; i--) {
     const block = region.blocks[i];
     let rest = 0;
-    if (block.terminator.kind === 'goto' || block.terminator.kind === 'branch') {
+    if (block.terminator.kind === 'goto' || block.terminator.kind === 'branch' || block.terminator.kind === 'jump') {
       for (const to of region.successors[i]) if (to > i && !region.isLoopHeader[to]) rest = Math.max(rest, longest[to]);
     }
     longest[i] = block.instructions + rest;

@@ -24,10 +24,12 @@ export interface Region {
   /** Has two or more forward predecessors. */
   readonly isMerge: readonly boolean[];
   readonly instructions: number;
+  /** pcs that the block's indirect jump was seen to take, as its successors are ordered. */
+  readonly jumpTargets: (block: Block) => readonly number[];
 }
 
-/** Statically known pcs at which the guest may go on inside the same function. */
-export function successorPcs(block: Block): number[] {
+/** pcs at which the guest may go on inside the same function: those known statically, and `jumpTargets` of a jump. */
+function successorPcs(block: Block, jumpTargets: Region['jumpTargets']): readonly number[] {
   const t = block.terminator;
   switch (t.kind) {
     case 'goto':
@@ -37,6 +39,8 @@ export function successorPcs(block: Block): number[] {
     case 'call':
     case 'call-indirect':
       return [t.next];
+    case 'jump':
+      return jumpTargets(block);
     default:
       return [];
   }
@@ -46,15 +50,26 @@ export function successorPcs(block: Block): number[] {
 export function formRegion(
   entry: number,
   lift: (pc: number) => Block | undefined,
+  seenTargets: (block: Block) => readonly number[] = () => [],
   limits: RegionLimits = REGION_LIMITS,
 ): Region | undefined {
+  const known = new Map<number, readonly number[]>();
+  /** Asked once a block, since targets are being seen while this runs. */
+  const jumpTargets = (block: Block): readonly number[] => {
+    let pcs = known.get(block.pc);
+    if (!pcs) {
+      pcs = seenTargets(block);
+      known.set(block.pc, pcs);
+    }
+    return pcs;
+  };
   const first = lift(entry);
   if (!first) return undefined;
   const found = new Map<number, Block>([[entry, first]]);
   const queue = [first];
   let instructions = first.instructions;
   for (let i = 0; i < queue.length; i++) {
-    for (const pc of successorPcs(queue[i])) {
+    for (const pc of successorPcs(queue[i], jumpTargets)) {
       if (found.has(pc) || found.size >= limits.blocks || instructions >= limits.instructions) continue;
       const block = lift(pc);
       if (!block) continue;
@@ -63,9 +78,9 @@ export function formRegion(
       instructions += block.instructions;
     }
   }
-  const blocks = reversePostorder(entry, found);
+  const blocks = reversePostorder(entry, found, jumpTargets);
   const position = new Map(blocks.map((block, i) => [block.pc, i]));
-  const successors = blocks.map((block) => successorPcs(block).map((pc) => position.get(pc) ?? OUTSIDE));
+  const successors = blocks.map((block) => successorPcs(block, jumpTargets).map((pc) => position.get(pc) ?? OUTSIDE));
   const dominators = makeReducible(successors);
   const isLoopHeader = blocks.map(() => false);
   const forward = blocks.map(() => 0);
@@ -78,15 +93,15 @@ export function formRegion(
   }
   const dominatorChildren: number[][] = blocks.map(() => []);
   for (let i = 1; i < blocks.length; i++) dominatorChildren[dominators[i]].push(i);
-  return { entry, blocks, successors, dominatorChildren, isLoopHeader, isMerge: forward.map((n) => n > 1), instructions };
+  return { entry, blocks, successors, dominatorChildren, isLoopHeader, isMerge: forward.map((n) => n > 1), instructions, jumpTargets };
 }
 
-function reversePostorder(entry: number, found: ReadonlyMap<number, Block>): Block[] {
+function reversePostorder(entry: number, found: ReadonlyMap<number, Block>, jumpTargets: Region['jumpTargets']): Block[] {
   const order: Block[] = [];
   const seen = new Set([entry]);
-  const stack: { block: Block; next: number; pcs: number[] }[] = [];
+  const stack: { block: Block; next: number; pcs: readonly number[] }[] = [];
   const enter = (block: Block): void => {
-    stack.push({ block, next: 0, pcs: successorPcs(block) });
+    stack.push({ block, next: 0, pcs: successorPcs(block, jumpTargets) });
   };
   enter(found.get(entry)!);
   while (stack.length > 0) {

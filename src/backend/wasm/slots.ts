@@ -58,6 +58,17 @@ export class Slots {
     if (this.all.length > 64) throw new Error('more than 64 registers are marked local');
     for (const slot of this.all) for (let i = 0; i < TYPE_SIZES[slot.type]; i += 4) this.byGranule[(slot.offset + i) >>> 2] = slot;
   }
+  /** The slots that these blocks read or write. */
+  touchedBy(blocks: readonly Block[]): readonly Slot[] {
+    const touched = new Set<number>();
+    for (const block of blocks) {
+      for (let v = 0; v < block.length; v++) {
+        const slot = STATE_ACCESS[block.op[v]] && this.byGranule[block.a[v] >>> 2];
+        if (slot) touched.add(slot.number);
+      }
+    }
+    return this.all.filter((slot) => touched.has(slot.number));
+  }
   /** The slot of a state access, undefined if this part of the state stays in memory. */
   at(offset: number, type: Type): Slot | undefined {
     const slot = this.byGranule[offset >>> 2];
@@ -191,6 +202,8 @@ function liveOutOf(region: Region, i: number, isCall: boolean, dirtyOut: readonl
   const successors = region.successors[i];
   if (isCall || successors.length === 0) return copy(dirtyOut[i]);
   for (const to of successors) addAll(live, to === OUTSIDE ? dirtyOut[i] : liveIn[to]);
+  // a jump may also go where it was never seen to go
+  if (region.blocks[i].terminator.kind === 'jump') addAll(live, dirtyOut[i]);
   return live;
 }
 
