@@ -14,7 +14,7 @@ export function benchCommand(): Command {
     .description('time the corpus programs in the interpreter and translated, against qemu-user and the processor where they are to be had')
     .argument('[programs...]', 'names, as in corpus/programs/source; all without')
     .option('--isa <list>', 'of these ISAs only: mips, mipsel, x86 (comma-separated)')
-    .option('--rounds <n>', 'times that each is run, interleaved; the median counts', '5')
+    .option('--rounds <n>', 'times that each is run, interleaved; the median counts', '3')
     .option('--json <file>', 'write all samples and medians there')
     .option('--short', 'short runs, to see that it works')
     .option('--tiered', 'time the default mode, too: interpreter first, then translation')

@@ -19,6 +19,7 @@ async function demo(names: readonly string[]): Promise<void> {
     head: ['guest', 'M insns', 'blocks', 'regions', 'Wasm KB', 'interpreter', 'translator', 'speed-up'],
     colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right', 'right'],
     style: { head: [], border: [] },
+    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
   });
   for (const isa of ['mipsel', 'x86'] as const) {
     for (const name of names) {
@@ -30,6 +31,8 @@ async function demo(names: readonly string[]): Promise<void> {
       process.stdout.write(`${colors.dim(`${program.file}:`)} ${translated.stdout}`);
       if (interpreted.stdout !== translated.stdout)
         process.stdout.write(`${colors.red('  interpreted, it printed:')} ${interpreted.stdout}`);
+      // it loads what the others find loaded
+      if (name === 'hello') continue;
       const { stats } = translated;
       const speed = ({ ms }: { ms: number }): string =>
         `${ms.toFixed(0)} ms ${(stats.instructions / ms / 1000).toFixed(0).padStart(5)} MIPS`;

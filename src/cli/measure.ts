@@ -26,7 +26,7 @@ export interface Measured {
   readonly instructions: number;
 }
 
-/** The run with `wasmvisor list` cannot be had: not installed, or not this processor. */
+/** Whether a command can be started here. */
 const available = (command: string, args: readonly string[] = []): boolean =>
   spawnSync(command, args, { stdio: 'ignore' }).error === undefined;
 
@@ -110,6 +110,7 @@ export function report(results: readonly Measured[]): string {
     head: ['program', 'M insns', ...runners.map((r) => `${titles[r]} ms`), 'MIPS', 'interpreter ÷ translator', 'translator ÷ qemu'],
     colAligns: ['left', ...Array.from({ length: runners.length + 4 }, () => 'right' as const)],
     style: { head: [], border: [] },
+    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
   });
   const ratio = (m: Measured['median'], a: Runner, b: Runner): number | undefined => (m[a] && m[b] ? m[a] / m[b] : undefined);
   for (const { file, instructions, median: m } of results) {
