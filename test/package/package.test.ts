@@ -85,7 +85,21 @@ describe('the packed package, installed into an empty folder', () => {
        const wrong: number = translate;
        export { translation, wrong, loadProgram, listInstructions, listSyscalls, node };`,
     );
-    const args = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2023,dom', '--types', '', 'use.ts'];
+    const args = [
+      '--noEmit',
+      '--strict',
+      '--module',
+      'nodenext',
+      '--target',
+      'es2022',
+      '--lib',
+      'es2023,dom',
+      '--types',
+      'node',
+      '--typeRoots',
+      join(ROOT, 'node_modules/@types'),
+      'use.ts',
+    ];
     const done = await run(join(ROOT, 'node_modules/.bin/tsc'), args, folder);
     expect(
       done.stdout

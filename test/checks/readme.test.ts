@@ -1,0 +1,35 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+const examples = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map((m) => m[1]);
+
+/** What each example prints, in the order of the README. */
+const PRINTS = [
+  /^sha256 2: d5da5817\w+ d5da5817\nended with 0\ntrue\n$/,
+  /^\[ 'lea eax,\[edi\+esi\*1\]', 'ret' \]\nblock 0x8048000 \(2 instructions, 4 bytes\)\n[\s\S]*\ntrue true\n$/,
+];
+
+describe('the examples of the README', () => {
+  test('are all known', () => expect(examples).toHaveLength(PRINTS.length));
+
+  test.each(PRINTS.map((output, i) => ({ i, output })))(
+    'example $i runs and prints what it should',
+    ({ i, output }) => {
+      // inside the package, so that it is found by its own name
+      const folder = join(ROOT, 'build/readme');
+      mkdirSync(folder, { recursive: true });
+      const file = join(folder, `example-${i}.mjs`);
+      writeFileSync(file, examples[i]);
+      try {
+        expect(execFileSync(process.execPath, [file], { cwd: ROOT, encoding: 'utf8' })).toMatch(output);
+      } finally {
+        rmSync(file);
+      }
+    },
+    60_000,
+  );
+});
