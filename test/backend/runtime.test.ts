@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Type } from '../../src/ir/ops.ts';
-import type { Isa } from '../../src/isa/isa.ts';
+import { type Isa, isConditional } from '../../src/isa/isa.ts';
 import * as mips from '../../translators/mips/index.ts';
 import * as x86 from '../../translators/x86/index.ts';
 import { runtimeModule } from '../support/runtime.ts';
@@ -21,7 +21,8 @@ describe.for(isas)('$name', (isa) => {
       const [first, ...rest] = helper.params;
       expect(helper.params.length).toBeLessThanOrEqual(3);
       expect([undefined, Type.I32, Type.I64]).toContain(first);
-      expect(rest.every((p) => p === Type.I32)).toBe(true);
+      if (isConditional(helper)) expect(helper).toMatchObject({ params: [Type.I32, Type.V128, Type.V128], result: Type.I32 });
+      else expect(rest.every((p) => p === Type.I32)).toBe(true);
       expect([Type.None, Type.I32, Type.I64]).toContain(helper.result);
     },
   );

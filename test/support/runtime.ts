@@ -12,7 +12,7 @@ function sources(): string[] {
     .filter((name) => name.endsWith('.ts'))
     .map((name) => join('assembly', name));
   const shared = readdirSync(join(ROOT, 'translators')).flatMap((isa) =>
-    ['state.ts', 'features.ts', 'segments.ts'].map((name) => join('translators', isa, name)),
+    ['state.ts', 'features.ts', 'segments.ts', 'sse-code.ts'].map((name) => join('translators', isa, name)),
   );
   return [...assembly, ...shared, 'asconfig.json'].map((name) => join(ROOT, name)).filter((path) => existsSync(path));
 }

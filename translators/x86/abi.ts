@@ -103,3 +103,16 @@ export function setEflags(state: DataView, flags: number): void {
   set(X86.OF_RESULT, flags & Eflags.OF ? -1 : 0);
   set(X86.OTHER_FLAGS, flags & OTHER_FLAGS);
 }
+
+/** MXCSR at reset: all exceptions masked, to nearest (SDM volume 1, 11.6.4). */
+export const MXCSR_RESET = 0x1f80;
+const MXCSR_FLAGS = 0x3f;
+const MXCSR_PE = 0x20;
+
+/** Sets MXCSR, as LDMXCSR does if `loaded` (see X86.MXCSR_LOADED). */
+export function setMxcsr(state: DataView, value: number, loaded = true): void {
+  if (loaded) state.setUint32(X86.MXCSR_LOADED, 1, true);
+  state.setUint32(X86.MXCSR, value & 0xffff, true);
+  const collected = (value & MXCSR_PE) !== 0 || state.getUint32(X86.MXCSR_LOADED, true) === 0;
+  state.setUint32(X86.SSE_EXACT, (value & 0xffff & ~MXCSR_FLAGS) === MXCSR_RESET && collected ? 0 : 1, true);
+}

@@ -1,7 +1,7 @@
 import { ExitKind } from '../../assembly/shared/exit.ts';
 import { Type } from '../../src/ir/ops.ts';
 import type { Helper, Isa, Register } from '../../src/isa/isa.ts';
-import { ABI, Eflags, setEflags, Vector } from './abi.ts';
+import { ABI, Eflags, MXCSR_RESET, setEflags, Vector } from './abi.ts';
 import { buildTable, Decoded, decode, newInsn } from './decode.ts';
 import { disassemble } from './disassemble.ts';
 import type { Row } from './row.ts';
@@ -11,8 +11,11 @@ import { bit } from './rows/bit.ts';
 import { control } from './rows/control.ts';
 import { logic } from './rows/logic.ts';
 import { misc } from './rows/misc.ts';
+import { mmxRows } from './rows/mmx.ts';
 import { move } from './rows/move.ts';
 import { shift } from './rows/shift.ts';
+import { sse, sseHelpers } from './rows/sse.ts';
+import { sse2 } from './rows/sse2.ts';
 import { stack } from './rows/stack.ts';
 import { string, stringHelpers } from './rows/string.ts';
 import { system, systemHelpers } from './rows/system.ts';
@@ -33,11 +36,14 @@ export const rows: readonly Row[] = [
   ...misc,
   ...system,
   ...x87,
+  ...mmxRows,
+  ...sse,
+  ...sse2,
 ];
 
 export const table = buildTable(rows);
 
-const helpers: readonly Helper[] = [...stringHelpers, ...systemHelpers, ...x87Helpers];
+const helpers: readonly Helper[] = [...stringHelpers, ...systemHelpers, ...x87Helpers, ...sseHelpers];
 
 const i32 = (name: string, offset: number, visible = true): Register => ({ name, offset, type: Type.I32, local: true, visible });
 const flag = (name: string, offset: number): Register => ({ ...i32(name, offset, false), transient: true });
@@ -54,6 +60,7 @@ const registers: readonly Register[] = [
   i32('other_flags', X86.OTHER_FLAGS, false),
   ...['es', 'cs', 'ss', 'ds', 'fs', 'gs'].map((name, n) => i32(name, X86.ES + n * 4)),
   ...['es', 'cs', 'ss', 'ds', 'fs', 'gs'].map((name, n) => i32(`${name}_base`, X86.ES_BASE + n * 4, false)),
+  ...Array.from({ length: 8 }, (_, n) => ({ name: `xmm${n}`, offset: X86.XMM + n * 16, type: Type.V128, local: true, visible: true })),
 ];
 
 const insn = newInsn(table.rows[0]);
@@ -84,6 +91,6 @@ export const x86: Isa = {
     // FNINIT's values (SDM volume 1, 8.1.5, 8.1.7) and MXCSR's at reset (11.6.4)
     state.setUint32(X86.FCW, 0x37f, true);
     state.setUint32(X86.FTW, 0xffff, true);
-    state.setUint32(X86.MXCSR, 0x1f80, true);
+    state.setUint32(X86.MXCSR, MXCSR_RESET, true);
   },
 };

@@ -65,5 +65,14 @@ export const enum X86 {
   /** Eight registers of 16 bytes. */
   XMM = 320,
   MXCSR = 448,
-  SIZE = 464,
+  /**
+   * 0 where a result whose operands and value are ordinary numbers may be WebAssembly's own: MXCSR's controls are as at
+   * reset, and what the operation adds to MXCSR's flags is there already (PE) or not asked for yet. Derived: setMxcsr.
+   */
+  SSE_EXACT = 452,
+  /** 1 since the program has loaded MXCSR: from then on PE is collected. */
+  MXCSR_LOADED = 456,
+  /** What a helper of rows/sse.ts leaves; sixteen bytes. */
+  SSE_RESULT = 464,
+  SIZE = 480,
 }

@@ -161,11 +161,15 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
           const condition = temporary(Type.I32);
           return m.if(
             m.local.tee(condition, args[0], binaryen.i32),
-            m.block(null, [
-              m.v128.store(Layout.VECTOR_A, 4, i32(0), args[1]),
-              m.v128.store(Layout.VECTOR_B, 4, i32(0), args[2]),
-              m.call(helper.name, [local(condition)], binaryen.i32),
-            ]),
+            m.block(
+              null,
+              [
+                m.v128.store(Layout.VECTOR_A, 4, i32(0), args[1]),
+                m.v128.store(Layout.VECTOR_B, 4, i32(0), args[2]),
+                m.call(helper.name, [local(condition)], binaryen.i32),
+              ],
+              binaryen.i32,
+            ),
             i32(0),
           );
         }

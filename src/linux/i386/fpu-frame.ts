@@ -1,3 +1,4 @@
+import { MXCSR_RESET, setMxcsr } from '../../../translators/x86/abi.ts';
 import { X86 } from '../../../translators/x86/state.ts';
 import type { Process } from '../process.ts';
 
@@ -81,7 +82,7 @@ export function readFpState(p: Process, at: number): void {
   for (let index = 0; index < 8; index++)
     copyIn(p, hasFxsave ? at + FX_REGISTERS + index * 16 : at + REGISTERS + index * 10, st(p, index), 10);
   if (!hasFxsave) return;
-  vcpu.set32(X86.MXCSR, memory.u32(at + FXSAVE + 24) & 0xffff);
+  setMxcsr(vcpu.state, memory.u32(at + FXSAVE + 24), false);
   copyIn(p, at + FX_XMM, X86.XMM, 128);
 }
 
@@ -91,5 +92,5 @@ export function resetFpState(p: Process): void {
   p.vcpu.set32(X86.FSW, 0);
   p.vcpu.set32(X86.FTOP, 0);
   p.vcpu.set32(X86.FTW, 0xffff);
-  p.vcpu.set32(X86.MXCSR, 0x1f80);
+  setMxcsr(p.vcpu.state, MXCSR_RESET, false);
 }

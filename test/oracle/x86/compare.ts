@@ -16,6 +16,8 @@ export interface Comparison {
   readonly anyFaultAddress?: boolean;
   /** Some of the destinations may have been written when it faults. */
   readonly anyRegistersAtFault?: boolean;
+  /** First of four bytes of memory that tell of the processor itself. */
+  readonly ignoredAt?: (expected: Outcome) => number;
   /** Further differences, of x87 or SSE state say; one line each. */
   readonly more?: (expected: Outcome, actual: Outcome) => readonly string[];
 }
@@ -77,7 +79,9 @@ export function differences(expected: Outcome, actual: Outcome, options: Compari
     }
   });
   const places = [...new Set([...expected.changes.keys(), ...actual.changes.keys()])].sort((a, b) => a - b);
+  const ignored = options.ignoredAt?.(expected) ?? -1;
   for (const place of places) {
+    if (ignored >= 0 && place - ignored >= 0 && place - ignored < 4) continue;
     const [e, a] = [expected.changes.get(place), actual.changes.get(place)];
     if (e !== a) out.push(`[${hex(place)}]: ${e === undefined ? 'unchanged' : hex(e, 2)} | ${a === undefined ? 'unchanged' : hex(a, 2)}`);
     if (out.length > 20) break;

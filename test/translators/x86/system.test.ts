@@ -176,7 +176,6 @@ describe('what is not for user mode', () => {
     ['SYSENTER', [0x0f, 0x34]],
     ['SYSCALL', [0x0f, 0x05]],
     ['UD2', [0x0f, 0x0b]],
-    ['CLFLUSH', [0x0f, 0xae, 0x38]],
   ] as const) {
     it(`${name} is illegal`, () => expect(machine(...code).run()).toEqual({ kind: 'illegal', pc: CODE }));
   }

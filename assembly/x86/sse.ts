@@ -1,0 +1,178 @@
+/** SSE instructions where WebAssembly's own operations do not do, and those that access memory in their own way. */
+import { SseCode } from '../../translators/x86/sse-code';
+import { X86 } from '../../translators/x86/state';
+import { checkRead, checkWrite, guestLoad, guestStore } from '../memory';
+import { Layout } from '../shared/layout';
+import {
+  approximate,
+  begin,
+  compare,
+  compareScalars,
+  compute,
+  convert,
+  end,
+  extreme,
+  fromInt32,
+  leftCompared,
+  rightCompared,
+  setMxcsr,
+  toInt32,
+} from './sse-arithmetic';
+import { setControl } from './x87-stack';
+
+const RESULT: usize = Layout.STATE + X86.SSE_RESULT;
+
+function element(vector: usize, n: u32, wide: bool): u64 {
+  return wide ? load<u64>(vector + (n << 3)) : u64(load<u32>(vector + (n << 2)));
+}
+function setElement(n: u32, wide: bool, bits: u64): void {
+  if (wide) store<u64>(RESULT + (n << 3), bits);
+  else store<u32>(RESULT + (n << 2), u32(bits));
+}
+
+/** One element of the result, from both operands' elements. */
+function elementOf(code: u32, a: u64, b: u64, wide: bool): u64 {
+  const operation = code & SseCode.OPERATION;
+  switch (operation) {
+    case SseCode.MIN:
+    case SseCode.MAX:
+      return extreme(operation, a, b, wide);
+    case SseCode.COMPARE:
+      return compare((code >> SseCode.PREDICATE_SHIFT) & 7, a, b, wide) ? ~(<u64>0) : 0;
+    case SseCode.CONVERT:
+      return convert(b, wide);
+    case SseCode.TO_INT32:
+      return u64(toInt32(b, wide, (code & SseCode.TRUNCATE) != 0));
+    case SseCode.FROM_INT32:
+      return fromInt32(i32(b));
+    case SseCode.RECIPROCAL:
+      return approximate(b, false);
+    case SseCode.RECIPROCAL_ROOT:
+      return approximate(b, true);
+    default:
+      return compute(operation, a, b, wide);
+  }
+}
+
+/** Leaves the result in SSE_RESULT; 1 for #XM. See SseCode. */
+export function sse_compute(code: u32): u32 {
+  const operation = code & SseCode.OPERATION;
+  const wide = (code & SseCode.WIDE) != 0;
+  const wideResult = operation == SseCode.TO_INT32 || operation == SseCode.FROM_INT32 ? false : operation == SseCode.CONVERT ? !wide : wide;
+  v128.store(RESULT, (code & SseCode.KEEP) != 0 ? v128.load(Layout.VECTOR_A) : i64x2.splat(0));
+  begin();
+  if (operation == SseCode.COMPARE_SCALARS) {
+    compareScalars(element(Layout.VECTOR_A, 0, wide), element(Layout.VECTOR_B, 0, wide), wide, (code & SseCode.QUIET) != 0);
+    setElement(0, wide, leftCompared());
+    setElement(1, wide, rightCompared());
+  } else {
+    const count = (code >> SseCode.COUNT_SHIFT) & 7;
+    for (let n: u32 = 0; n < count; n++)
+      setElement(n, wideResult, elementOf(code, element(Layout.VECTOR_A, n, wide), element(Layout.VECTOR_B, n, wide), wide));
+  }
+  return u32(end());
+}
+
+/** LDMXCSR; reserved bits are clear. */
+export function sse_load_mxcsr(value: u32): void {
+  store<u32>(Layout.STATE + X86.MXCSR_LOADED, 1);
+  setMxcsr(value);
+}
+
+/**
+ * MASKMOVDQU: stores the first `count` bytes of vector A whose byte in B has its top bit set, from the address in
+ * SSE_RESULT on. 1 for a memory fault; then nothing was stored.
+ */
+export function sse_masked_store(count: u32): u32 {
+  const address = load<u32>(RESULT);
+  for (let n: u32 = 0; n < count; n++) {
+    if (load<i8>(Layout.VECTOR_B + n) < 0 && !checkWrite(address + n, 1)) return 1;
+  }
+  for (let n: u32 = 0; n < count; n++) {
+    if (load<i8>(Layout.VECTOR_B + n) < 0) guestStore<u8>(address + n, load<u8>(Layout.VECTOR_A + n));
+  }
+  return 0;
+}
+
+// FXSAVE's image (SDM volume 1, table 10-2).
+const enum Image {
+  FCW = 0,
+  FSW = 2,
+  FTW = 4,
+  FOP = 6,
+  FIP = 8,
+  FCS = 12,
+  FDP = 16,
+  FDS = 20,
+  MXCSR = 24,
+  MXCSR_MASK = 28,
+  ST = 32,
+  XMM = 160,
+  SIZE = 512,
+}
+const MXCSR_BITS: u32 = 0xffff;
+
+const enum Status {
+  Done = 0,
+  MemoryFault = 1,
+  /** #GP: MXCSR's reserved bits. */
+  Reserved = 2,
+}
+
+function slot(offset: u32): usize {
+  return Layout.STATE + offset;
+}
+
+/** The address is a multiple of sixteen. */
+export function sse_fxsave(address: u32): u32 {
+  if (!checkWrite(address, Image.SIZE)) return Status.MemoryFault;
+  const top = load<u32>(slot(X86.FTOP));
+  const tags = load<u32>(slot(X86.FTW));
+  let full: u32 = 0;
+  for (let r: u32 = 0; r < 8; r++) {
+    if (((tags >> (r << 1)) & 3) != 3) full |= 1 << r;
+    const from = slot(X86.ST) + (((top + r) & 7) << 4);
+    guestStore<u64>(address + Image.ST + (r << 4), load<u64>(from));
+    guestStore<u64>(address + Image.ST + (r << 4) + 8, load<u16>(from, 8));
+  }
+  guestStore<u16>(address + Image.FCW, load<u16>(slot(X86.FCW)));
+  guestStore<u16>(address + Image.FSW, u16((load<u32>(slot(X86.FSW)) & ~0x3800) | (top << 11)));
+  guestStore<u16>(address + Image.FTW, u16(full));
+  guestStore<u16>(address + Image.FOP, u16((load<u32>(slot(X86.FCS)) >> 16) & 0x7ff));
+  guestStore<u32>(address + Image.FIP, load<u32>(slot(X86.FIP)));
+  guestStore<u32>(address + Image.FCS, load<u16>(slot(X86.FCS)));
+  guestStore<u32>(address + Image.FDP, load<u32>(slot(X86.FDP)));
+  guestStore<u32>(address + Image.FDS, load<u16>(slot(X86.FDS)));
+  guestStore<u32>(address + Image.MXCSR, load<u32>(slot(X86.MXCSR)));
+  guestStore<u32>(address + Image.MXCSR_MASK, MXCSR_BITS);
+  for (let n: u32 = 0; n < 128; n += 8) guestStore<u64>(address + Image.XMM + n, load<u64>(slot(X86.XMM) + n));
+  return Status.Done;
+}
+
+/** The address is a multiple of sixteen. */
+export function sse_fxrstor(address: u32): u32 {
+  if (!checkRead(address, Image.SIZE)) return Status.MemoryFault;
+  const mxcsr = guestLoad<u32>(address + Image.MXCSR);
+  if ((mxcsr & ~MXCSR_BITS) != 0) return Status.Reserved;
+  const status: u32 = guestLoad<u16>(address + Image.FSW);
+  const top = (status >> 11) & 7;
+  const full: u32 = guestLoad<u8>(address + Image.FTW);
+  store<u32>(slot(X86.FTOP), top);
+  store<u32>(slot(X86.FSW), status & ~0x3800);
+  store<u32>(slot(X86.FIP), guestLoad<u32>(address + Image.FIP));
+  store<u32>(slot(X86.FCS), u32(guestLoad<u16>(address + Image.FCS)) | ((u32(guestLoad<u16>(address + Image.FOP)) & 0x7ff) << 16));
+  store<u32>(slot(X86.FDP), guestLoad<u32>(address + Image.FDP));
+  store<u32>(slot(X86.FDS), guestLoad<u16>(address + Image.FDS));
+  let tags: u32 = 0;
+  for (let r: u32 = 0; r < 8; r++) {
+    if (((full >> r) & 1) == 0) tags |= 3 << (r << 1);
+    const to = slot(X86.ST) + (((top + r) & 7) << 4);
+    store<u64>(to, guestLoad<u64>(address + Image.ST + (r << 4)));
+    store<u16>(to, guestLoad<u16>(address + Image.ST + (r << 4) + 8), 8);
+  }
+  store<u32>(slot(X86.FTW), tags);
+  setControl(guestLoad<u16>(address + Image.FCW));
+  for (let n: u32 = 0; n < 128; n += 8) store<u64>(slot(X86.XMM) + n, guestLoad<u64>(address + Image.XMM + n));
+  sse_load_mxcsr(mxcsr);
+  return Status.Done;
+}

@@ -1,0 +1,179 @@
+import type { Value } from '../../../src/ir/block.ts';
+import type { Builder } from '../../../src/ir/builder.ts';
+import { op, Type } from '../../../src/ir/ops.ts';
+import { read, setRegister } from '../operands.ts';
+import { type Meaning, type Row, row } from '../row.ts';
+import { SseCode } from '../sse-code.ts';
+import { X86 } from '../state.ts';
+import { load64, low64, mmxEnter, mmxWait, readVector, replace64, setMmx, setXmm, splat64, xmm } from '../vector.ts';
+import {
+  asVector,
+  compute,
+  double,
+  type Format,
+  packedSource,
+  request,
+  scalarSource,
+  settle,
+  single,
+  specialScalar,
+  specialVector,
+} from './float.ts';
+
+const F32_FROM_I32 = op('f32.convert_i32_s');
+const F64_FROM_I32 = op('f64.convert_i32_s');
+const SPLAT32 = op('i32x4.splat');
+const PROMOTE = op('f64.promote_f32');
+const DEMOTE = op('f32.demote_f64');
+const PROMOTE_LOW = op('f64x2.promote_low_f32x4');
+const DEMOTE_BOTH = op('f32x4.demote_f64x2_zero');
+const SINGLES_FROM_I32 = op('f32x4.convert_i32x4_s');
+const DOUBLES_FROM_I32 = op('f64x2.convert_low_i32x4_s');
+const I32_FROM_SINGLES = op('i32x4.trunc_sat_f32x4_s');
+const I32_FROM_DOUBLES = op('i32x4.trunc_sat_f64x2_s_zero');
+
+/** 64 bits of memory or the low half of an XMM register. */
+const lowSource: (b: Builder, i: Parameters<Meaning>[1]) => Value = (b, i) => (i.mod === 3 ? xmm(b, i.rm) : splat64(b, load64(b, i)));
+
+// Between the precisions
+
+const toDoubles: Meaning = (b, i) => {
+  const y = lowSource(b, i);
+  const r = b.emit(PROMOTE_LOW, y);
+  const requested = request(b, single, SseCode.CONVERT, 2, specialVector(b, double, 'nan', r, y, y));
+  setXmm(b, i.reg, settle(b, requested, y, y, r));
+};
+const toSingles: Meaning = (b, i) => {
+  const y = packedSource(b, i);
+  const r = b.emit(DEMOTE_BOTH, y);
+  const requested = request(b, double, SseCode.CONVERT, 2, specialVector(b, single, 'range', r, y, y, 2));
+  setXmm(b, i.reg, settle(b, requested, y, y, r));
+};
+const toDouble: Meaning = (b, i) => {
+  const y = scalarSource(b, single, i);
+  const x = xmm(b, i.reg);
+  const r = b.emit(PROMOTE, y);
+  const requested = request(b, single, SseCode.CONVERT | SseCode.KEEP, 1, specialScalar(b, single, 'nan', y, y, y));
+  setXmm(b, i.reg, settle(b, requested, x, asVector(b, single, i, y), b.emit(double.replace, x, r, 0)));
+};
+const toSingle: Meaning = (b, i) => {
+  const y = scalarSource(b, double, i);
+  const x = xmm(b, i.reg);
+  const r = b.emit(DEMOTE, y);
+  const requested = request(b, double, SseCode.CONVERT | SseCode.KEEP, 1, specialScalar(b, single, 'range', r, y, y));
+  setXmm(b, i.reg, settle(b, requested, x, asVector(b, double, i, y), b.emit(single.replace, x, r, 0)));
+};
+
+// From integers
+
+const singlesFromDwords: Meaning = (b, i) => {
+  const y = packedSource(b, i);
+  setXmm(b, i.reg, settle(b, request(b, single, SseCode.FROM_INT32, 4, -1), y, y, b.emit(SINGLES_FROM_I32, y)));
+};
+const doublesFromDwords: Meaning = (b, i) => setXmm(b, i.reg, b.emit(DOUBLES_FROM_I32, lowSource(b, i)));
+/** An MMX register as source changes the x87 stack; memory does not (SDM volume 2, CVTPI2PD). */
+const fromMmx = (b: Builder, i: Parameters<Meaning>[1]): Value => {
+  const enters = i.mod === 3;
+  if (enters) mmxWait(b);
+  const y = readVector(b, i, 1);
+  if (enters) mmxEnter(b);
+  return y;
+};
+const singlesFromMmx: Meaning = (b, i) => {
+  const x = xmm(b, i.reg);
+  const y = fromMmx(b, i);
+  const fast = replace64(b, x, low64(b, b.emit(SINGLES_FROM_I32, y)), 0);
+  setXmm(b, i.reg, settle(b, request(b, single, SseCode.FROM_INT32 | SseCode.KEEP, 2, -1), x, y, fast));
+};
+const doublesFromMmx: Meaning = (b, i) => setXmm(b, i.reg, b.emit(DOUBLES_FROM_I32, fromMmx(b, i)));
+const singleFromDword: Meaning = (b, i) => {
+  const y = read(b, i, 1);
+  const x = xmm(b, i.reg);
+  const fast = b.emit(single.replace, x, b.emit(F32_FROM_I32, y), 0);
+  setXmm(b, i.reg, settle(b, request(b, single, SseCode.FROM_INT32 | SseCode.KEEP, 1, -1), x, b.emit(SPLAT32, y), fast));
+};
+const doubleFromDword: Meaning = (b, i) => setXmm(b, i.reg, b.emit(double.replace, xmm(b, i.reg), b.emit(F64_FROM_I32, read(b, i, 1)), 0));
+
+// To integers: what is not below 2^31 in magnitude after rounding is the helper's
+
+const toIntCode = (truncate: boolean): number => SseCode.TO_INT32 | (truncate ? SseCode.TRUNCATE : 0);
+
+function toDwords(b: Builder, f: Format, y: Value, truncate: boolean, count: number): Value {
+  const rounded = truncate ? y : b.emit(f.each('nearest'), y);
+  const fits = b.emit(f.each('lt'), b.emit(f.each('abs'), rounded), f.constants(b, 'limit'));
+  const mask = (1 << count) - 1;
+  const special = b.ne(b.and(b.emit(f.bitmask, fits), b.i32(mask)), b.i32(mask));
+  const fast = b.emit(f.wide ? I32_FROM_DOUBLES : I32_FROM_SINGLES, rounded);
+  return settle(b, request(b, f, toIntCode(truncate), count, special), y, y, fast);
+}
+const dwords =
+  (f: Format, truncate: boolean): Meaning =>
+  (b, i) =>
+    setXmm(b, i.reg, toDwords(b, f, packedSource(b, i), truncate, f.count));
+const mmxDwords =
+  (f: Format, truncate: boolean): Meaning =>
+  (b, i) => {
+    mmxWait(b);
+    const y = f.wide ? packedSource(b, i) : lowSource(b, i);
+    // before #XM
+    mmxEnter(b);
+    const r = toDwords(b, f, y, truncate, 2);
+    setMmx(b, i.reg, low64(b, r));
+  };
+const dword =
+  (f: Format, truncate: boolean): Meaning =>
+  (b, i) => {
+    const y = scalarSource(b, f, i);
+    const rounded = truncate ? y : b.emit(f.one('nearest'), y);
+    const special = b.eqz(b.emit(f.one('lt'), b.emit(f.one('abs'), rounded), f.constant(b, 'limit')));
+    const vector = asVector(b, f, i, y);
+    const requested = request(b, f, toIntCode(truncate), 1, special);
+    compute(b, requested, vector, vector);
+    const fast = b.emit(f.wide ? TRUNC_F64 : TRUNC_F32, rounded);
+    setRegister(b, i.reg, 4, b.select(requested, b.emit(EXTRACT32, b.get(Type.V128, X86.SSE_RESULT), 0), fast));
+  };
+const TRUNC_F32 = op('i32.trunc_sat_f32_s');
+const TRUNC_F64 = op('i32.trunc_sat_f64_s');
+const EXTRACT32 = op('i32x4.extract_lane');
+
+/** RCPPS and RSQRTPS: always the helper's. */
+const approximate =
+  (code: SseCode, one: boolean): Meaning =>
+  (b, i) => {
+    const x = xmm(b, i.reg);
+    const y = one ? asVector(b, single, i, scalarSource(b, single, i)) : packedSource(b, i);
+    const count = one ? 1 : 4;
+    compute(b, b.i32(code | (one ? SseCode.KEEP : 0) | (count << SseCode.COUNT_SHIFT)), x, y);
+    setXmm(b, i.reg, b.get(Type.V128, X86.SSE_RESULT));
+  };
+
+export const singleConversions: readonly Row[] = [
+  row('NP 0F 2A /r', 'CVTPI2PS Vps, Qq', singlesFromMmx),
+  row('F3 0F 2A /r', 'CVTSI2SS Vss, Ed', singleFromDword),
+  row('NP 0F 2C /r', 'CVTTPS2PI Pq, Wq', mmxDwords(single, true)),
+  row('NP 0F 2D /r', 'CVTPS2PI Pq, Wq', mmxDwords(single, false)),
+  row('F3 0F 2C /r', 'CVTTSS2SI Gd, Wss', dword(single, true)),
+  row('F3 0F 2D /r', 'CVTSS2SI Gd, Wss', dword(single, false)),
+  row('NP 0F 52 /r', 'RSQRTPS Vps, Wps', approximate(SseCode.RECIPROCAL_ROOT, false)),
+  row('F3 0F 52 /r', 'RSQRTSS Vss, Wss', approximate(SseCode.RECIPROCAL_ROOT, true)),
+  row('NP 0F 53 /r', 'RCPPS Vps, Wps', approximate(SseCode.RECIPROCAL, false)),
+  row('F3 0F 53 /r', 'RCPSS Vss, Wss', approximate(SseCode.RECIPROCAL, true)),
+];
+export const doubleConversions: readonly Row[] = [
+  row('66 0F 2A /r', 'CVTPI2PD Vpd, Qq', doublesFromMmx),
+  row('F2 0F 2A /r', 'CVTSI2SD Vsd, Ed', doubleFromDword),
+  row('66 0F 2C /r', 'CVTTPD2PI Pq, Wpd', mmxDwords(double, true)),
+  row('66 0F 2D /r', 'CVTPD2PI Pq, Wpd', mmxDwords(double, false)),
+  row('F2 0F 2C /r', 'CVTTSD2SI Gd, Wsd', dword(double, true)),
+  row('F2 0F 2D /r', 'CVTSD2SI Gd, Wsd', dword(double, false)),
+  row('NP 0F 5A /r', 'CVTPS2PD Vpd, Wq', toDoubles),
+  row('66 0F 5A /r', 'CVTPD2PS Vps, Wpd', toSingles),
+  row('F3 0F 5A /r', 'CVTSS2SD Vsd, Wss', toDouble),
+  row('F2 0F 5A /r', 'CVTSD2SS Vss, Wsd', toSingle),
+  row('NP 0F 5B /r', 'CVTDQ2PS Vps, Wdq', singlesFromDwords),
+  row('66 0F 5B /r', 'CVTPS2DQ Vdq, Wps', dwords(single, false)),
+  row('F3 0F 5B /r', 'CVTTPS2DQ Vdq, Wps', dwords(single, true)),
+  row('66 0F E6 /r', 'CVTTPD2DQ Vdq, Wpd', dwords(double, true)),
+  row('F3 0F E6 /r', 'CVTDQ2PD Vpd, Wq', doublesFromDwords),
+  row('F2 0F E6 /r', 'CVTPD2DQ Vdq, Wpd', dwords(double, false)),
+];

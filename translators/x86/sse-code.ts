@@ -1,0 +1,37 @@
+/**
+ * What an SSE instruction's helper is to do: an operation, with the fields below. Read by TypeScript and by
+ * AssemblyScript.
+ */
+export const enum SseCode {
+  // Operations: bits 7…0. Of arithmetic, the low opcode nibble of 0F 51, 58…5F.
+  SQRT = 0x01,
+  ADD = 0x08,
+  MUL = 0x09,
+  SUB = 0x0c,
+  MIN = 0x0d,
+  DIV = 0x0e,
+  MAX = 0x0f,
+  /** The predicate is in bits 18…16. */
+  COMPARE = 0x10,
+  /** COMISS, and UCOMISS with QUIET: leaves the two operands as they are compared. */
+  COMPARE_SCALARS = 0x11,
+  /** To the other floating-point format. */
+  CONVERT = 0x12,
+  /** To 32-bit integers; with TRUNCATE whatever MXCSR says. */
+  TO_INT32 = 0x13,
+  /** To single precision. */
+  FROM_INT32 = 0x14,
+  RECIPROCAL = 0x15,
+  RECIPROCAL_ROOT = 0x16,
+  OPERATION = 0xff,
+
+  /** The source's elements are double precision. */
+  WIDE = 0x100,
+  TRUNCATE = 0x200,
+  QUIET = 0x200,
+  /** Elements that are not computed come from the first operand; else they are zero. */
+  KEEP = 0x400,
+  PREDICATE_SHIFT = 16,
+  /** How many elements, 1…4. */
+  COUNT_SHIFT = 24,
+}
