@@ -75,8 +75,9 @@ function render(translation: Translation, stage: Stage, width: number): string {
   const leftWidth = Math.min(Math.max(...left.map((l) => l.length), 'guest'.length), Math.floor(width * 0.3));
   const middleWidth = Math.min(Math.max(...middle.map((l) => l.length), 'IR'.length), Math.floor(width * 0.35));
   const watWidth = width - leftWidth - middleWidth - 6;
-  const fit = (text: string, columns: number): string => (text.length > columns ? `${text.slice(0, columns - 1)}…` : text.padEnd(columns));
-  const row = (a: string, b: string, c: string): string => `${fit(a, leftWidth)} │ ${fit(b, middleWidth)} │ ${fit(c, watWidth)}`.trimEnd();
+  const cell = (text: string, columns: number): string => (text.length > columns ? `${text.slice(0, columns - 1)}…` : text.padEnd(columns));
+  const row = (a: string, b: string, c: string): string =>
+    `${cell(a, leftWidth)} │ ${cell(b, middleWidth)} │ ${cell(c, watWidth)}`.trimEnd();
   const out = [row('guest', 'IR', 'WebAssembly'), `${'─'.repeat(leftWidth)}─┼─${'─'.repeat(middleWidth)}─┼─${'─'.repeat(watWidth)}`];
   for (let i = 0; i < Math.max(left.length, wat.length); i++) out.push(row(left[i] ?? '', middle[i] ?? '', wat[i] ?? ''));
   return out.join('\n');
