@@ -174,6 +174,7 @@ export class RegionTier {
       callSlot: this.callSlot,
       expectedBytes: context.expectedBytes,
       jumpSite: context.jumpSite,
+      callee: context.lift,
     };
     const number = this.nextModule++;
     const bytes = withModuleName(this.compiler!.compileRegions(formed, options), `g${number}`);

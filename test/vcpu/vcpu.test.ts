@@ -28,23 +28,25 @@ describe.each(ISA_NAMES)('the vCPU on %s', { timeout: 120_000 }, (isa) => {
     expect(results[2]).toEqual(results[0]);
   });
 
-  it.each(['states', 'strings', 'sha256', 'recursion'])(
-    'stops at exactly the same instruction with the same state in every executor: %s',
-    async (program) => {
-      const guests = await Promise.all(
-        (['interpret', 'translate'] as Executor[]).map((executor) => corpusGuest(isa, program, ['1'], { executor, exactBudget: true })),
-      );
-      let slices = 0;
-      for (let slice = 1; slices < 400 && guests[0].exitCode === undefined; slice = 1 + ((slice * 7) % 4001), slices++) {
-        const exits: Exit[] = guests.map((guest) => guest.vcpu.run(slice));
-        expect(exits[1], `slice ${slices}`).toEqual(exits[0]);
-        expect(guests[1].vcpu.retired).toBe(guests[0].vcpu.retired);
-        expect(guests[1].state(), `state after slice ${slices} of ${slice} at 0x${exits[0].pc.toString(16)}`).toEqual(guests[0].state());
-        for (const guest of guests) if (exits[0].kind === 'syscall') guest.systemCall();
-      }
-      expect(slices).toBeGreaterThan(10);
-    },
-  );
+  it.each([
+    'states',
+    'strings',
+    'sha256',
+    'recursion',
+  ])('stops at exactly the same instruction with the same state in every executor: %s', async (program) => {
+    const guests = await Promise.all(
+      (['interpret', 'translate'] as Executor[]).map((executor) => corpusGuest(isa, program, ['1'], { executor, exactBudget: true })),
+    );
+    let slices = 0;
+    for (let slice = 1; slices < 400 && guests[0].exitCode === undefined; slice = 1 + ((slice * 7) % 4001), slices++) {
+      const exits: Exit[] = guests.map((guest) => guest.vcpu.run(slice));
+      expect(exits[1], `slice ${slices}`).toEqual(exits[0]);
+      expect(guests[1].vcpu.retired).toBe(guests[0].vcpu.retired);
+      expect(guests[1].state(), `state after slice ${slices} of ${slice} at 0x${exits[0].pc.toString(16)}`).toEqual(guests[0].state());
+      for (const guest of guests) if (exits[0].kind === 'syscall') guest.systemCall();
+    }
+    expect(slices).toBeGreaterThan(10);
+  });
 
   it('is stopped by its budget in an endless loop', async () => {
     for (const executor of ['interpret', 'translate'] as Executor[]) {

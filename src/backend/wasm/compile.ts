@@ -15,6 +15,8 @@ export interface CompileOptions {
   readonly memoryPages: number;
   /** Function table index through which the code at a pc is called. */
   readonly callSlot: (pc: number) => number;
+  /** The block at a pc that is called, where looking ahead at it is wanted. */
+  readonly callee?: (pc: number) => Block | undefined;
   /** Where the indirect jump at the end of the block notes its targets (see JumpSite), if it does. */
   readonly jumpSite?: (block: Block) => number | undefined;
   /** Bytes that a block must still have when it is entered; undefined where code cannot change unnoticed. */
@@ -131,7 +133,11 @@ function build(regions: readonly Region[], options: CompileOptions, marks?: Mark
   const helpers = new Set<string>();
   for (const formed of regions) {
     const leavesAtEntry = (block: Block): boolean => options.expectedBytes(block) !== undefined;
-    const { region, plan } = planSlots(formed, slots, { preciseMemory: options.checked, leavesAtEntry });
+    const { region, plan } = planSlots(formed, slots, {
+      preciseMemory: options.checked,
+      leavesAtEntry,
+      callee: options.callee ?? (() => undefined),
+    });
     const name = names.get(region.entry)!;
     emitRegion(region, plan, {
       module: m,

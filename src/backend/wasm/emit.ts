@@ -346,7 +346,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
     const to = region.successors[i][which];
     if (to === OUTSIDE) {
       return [
-        ...spill(plan.dirtyOut[i]),
+        ...spill(plan.spillOut[i]),
         storeBudget(0),
         m.return_call_indirect(TABLE, i32(context.callSlot(pc)), [i32(pc), local(DEPTH_PARAM)], callParams, binaryen.i32),
       ];
@@ -376,7 +376,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
   }
 
   function emitTerminator(i: number, t: Terminator, value: (v: Value) => Expression): Expression[] {
-    const flush = (): Expression[] => [...spill(plan.dirtyOut[i]), storeBudget(0)];
+    const flush = (): Expression[] => [...spill(plan.spillOut[i]), storeBudget(0)];
     switch (t.kind) {
       case 'goto':
         return emitEdge(i, 0, t.pc);

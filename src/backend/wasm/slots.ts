@@ -84,8 +84,8 @@ export interface SlotPlan {
   readonly entry: SlotSet;
   /** By block: slots to write back where it is left before its first op. */
   readonly spillIn: readonly SlotSet[];
-  /** By block: slots that may differ from memory after its last op. */
-  readonly dirtyOut: readonly SlotSet[];
+  /** By block: slots to write back where control leaves the region after its last op. */
+  readonly spillOut: readonly SlotSet[];
   /** By block and op (a spill point: exit.if, faulting access, helper with state): slots to write back there. */
   readonly spillAt: readonly ReadonlyMap<number, SlotSet>[];
   /** By block and op (helper with state): slots to load after it. */
@@ -98,6 +98,8 @@ export interface Purposes {
   readonly preciseMemory: boolean;
   /** The block may be left before its first op, at its own pc (its bytes are verified there). */
   readonly leavesAtEntry: (block: Block) => boolean;
+  /** The block at a pc that is called, if it can be had. */
+  readonly callee: (pc: number) => Block | undefined;
 }
 
 /** A helper that sees local registers in memory. */
@@ -118,6 +120,8 @@ interface SlotEvent {
   readonly slot: number;
 }
 
+const isCall = ({ terminator }: Block): boolean => terminator.kind === 'call' || terminator.kind === 'call-indirect';
+
 function eventsOf(block: Block, slots: Slots, precise: boolean): SlotEvent[] {
   const events: SlotEvent[] = [];
   for (let v = 0; v < block.length; v++) {
@@ -131,20 +135,36 @@ function eventsOf(block: Block, slots: Slots, precise: boolean): SlotEvent[] {
   return events;
 }
 
+/** Transient slots that the callee writes before anything can read them: the caller need not write them back. */
+function overwrittenByCallee(block: Block, slots: Slots, purposes: Purposes): SlotSet {
+  const overwritten = emptySet();
+  const t = block.terminator;
+  const callee = t.kind === 'call' ? purposes.callee(t.target) : undefined;
+  if (!callee) return overwritten;
+  const read = emptySet();
+  for (const { kind, slot } of eventsOf(callee, slots, purposes.preciseMemory)) {
+    if (kind === 'get') add(read, slot);
+    else if (kind === 'set') add(overwritten, slot);
+    else break;
+    if (kind === 'set' && has(read, slot)) remove(overwritten, slot);
+  }
+  return both(overwritten, slots.transient);
+}
+
 /**
  * Solves two problems over the region: which slots may be dirty (forward), and which must hold a value (backward), where
  * writing a dirty slot back counts as a use. `allDirty` assumes every slot is dirty everywhere, which asks what state can
  * be seen at all.
  */
-function solve(region: Region, slots: Slots, purposes: Purposes, allDirty: boolean): SlotPlan {
+function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: readonly SlotSet[], allDirty: boolean): SlotPlan {
   const n = region.blocks.length;
   const events = region.blocks.map((block) => eventsOf(block, slots, purposes.preciseMemory));
   const make = (): SlotSet[] => Array.from({ length: n }, emptySet);
   const dirtyIn = allDirty ? region.blocks.map(() => copy(slots.everything)) : make();
   const dirtyOut = make();
+  const spillOut = make();
   const spillAt = region.blocks.map(() => new Map<number, SlotSet>());
 
-  const isCall = region.blocks.map((b) => b.terminator.kind === 'call' || b.terminator.kind === 'call-indirect');
   for (let changed = true; changed; ) {
     changed = false;
     for (let i = 0; i < n; i++) {
@@ -155,7 +175,8 @@ function solve(region: Region, slots: Slots, purposes: Purposes, allDirty: boole
         if (kind === 'barrier' && !allDirty) dirty.lo = dirty.hi = 0;
       }
       dirtyOut[i] = dirty;
-      if (isCall[i]) continue;
+      spillOut[i] = without(dirty, overwritten[i]);
+      if (isCall(region.blocks[i])) continue;
       for (const to of region.successors[i]) {
         if (to === OUTSIDE) continue;
         const before = copy(dirtyIn[to]);
@@ -171,7 +192,7 @@ function solve(region: Region, slots: Slots, purposes: Purposes, allDirty: boole
   for (let changed = true; changed; ) {
     changed = false;
     for (let i = n - 1; i >= 0; i--) {
-      const live = liveOutOf(region, i, isCall[i], dirtyOut, liveIn);
+      const live = liveOutOf(region, i, spillOut, liveIn);
       for (let k = events[i].length - 1; k >= 0; k--) {
         const { kind, op: v, slot } = events[i][k];
         if (kind === 'get') add(live, slot);
@@ -194,25 +215,25 @@ function solve(region: Region, slots: Slots, purposes: Purposes, allDirty: boole
     }
   }
   const spillIn = dirtyIn.map((dirty, i) => both(dirty, liveIn[i]));
-  return { entry: liveIn[0], spillIn, dirtyOut, spillAt, reloadAt, liveIn };
+  return { entry: liveIn[0], spillIn, spillOut, spillAt, reloadAt, liveIn };
 }
 
-function liveOutOf(region: Region, i: number, isCall: boolean, dirtyOut: readonly SlotSet[], liveIn: readonly SlotSet[]): SlotSet {
-  const live = emptySet();
-  const successors = region.successors[i];
-  if (isCall || successors.length === 0) return copy(dirtyOut[i]);
-  for (const to of successors) addAll(live, to === OUTSIDE ? dirtyOut[i] : liveIn[to]);
+function liveOutOf(region: Region, i: number, spillOut: readonly SlotSet[], liveIn: readonly SlotSet[]): SlotSet {
+  const { kind } = region.blocks[i].terminator;
   // a jump may also go where it was never seen to go
-  if (region.blocks[i].terminator.kind === 'jump') addAll(live, dirtyOut[i]);
+  const leaves = kind !== 'goto' && kind !== 'branch';
+  const live = leaves ? copy(spillOut[i]) : emptySet();
+  if (isCall(region.blocks[i])) return live;
+  for (const to of region.successors[i]) addAll(live, to === OUTSIDE ? spillOut[i] : liveIn[to]);
   return live;
 }
 
 /** Removes state writes that nobody can see, over the whole region, and plans the rest. */
 export function planSlots(region: Region, slots: Slots, purposes: Purposes): { region: Region; plan: SlotPlan } {
-  const visible = solve(region, slots, purposes, true);
+  const overwritten = region.blocks.map((block) => overwrittenByCallee(block, slots, purposes));
+  const visible = solve(region, slots, purposes, overwritten, true);
   const blocks = region.blocks.map((block, i) => {
-    const isCall = block.terminator.kind === 'call' || block.terminator.kind === 'call-indirect';
-    const live = liveOutOf(region, i, isCall, visible.dirtyOut, visible.liveIn);
+    const live = liveOutOf(region, i, visible.spillOut, visible.liveIn);
     const deadOut = new Uint8Array(STATE_GRANULES);
     for (const slot of slots.all) {
       if (has(live, slot.number)) continue;
@@ -221,5 +242,5 @@ export function planSlots(region: Region, slots: Slots, purposes: Purposes): { r
     return deadcode(block, { preciseMemory: purposes.preciseMemory, deadOut });
   });
   const lean = { ...region, blocks };
-  return { region: lean, plan: solve(lean, slots, purposes, false) };
+  return { region: lean, plan: solve(lean, slots, purposes, overwritten, false) };
 }
