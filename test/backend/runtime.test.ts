@@ -14,16 +14,16 @@ test('there are instruction sets', () => {
 });
 
 describe.for(isas)('$name', (isa) => {
-  test.for(isa.helpers.map((h) => [h.name, h] as const))(
-    'the runtime exports %s, with a signature that helpers may have',
-    ([name, helper]) => {
-      expect(exported).toContain(name);
-      const [first, ...rest] = helper.params;
-      expect(helper.params.length).toBeLessThanOrEqual(3);
-      expect([undefined, Type.I32, Type.I64]).toContain(first);
-      if (isConditional(helper)) expect(helper).toMatchObject({ params: [Type.I32, Type.V128, Type.V128], result: Type.I32 });
-      else expect(rest.every((p) => p === Type.I32)).toBe(true);
-      expect([Type.None, Type.I32, Type.I64]).toContain(helper.result);
-    },
-  );
+  test.for(isa.helpers.map((h) => [h.name, h] as const))('the runtime exports %s, with a signature that helpers may have', ([
+    name,
+    helper,
+  ]) => {
+    expect(exported).toContain(name);
+    const [first, ...rest] = helper.params;
+    expect(helper.params.length).toBeLessThanOrEqual(3);
+    expect([undefined, Type.I32, Type.I64]).toContain(first);
+    if (isConditional(helper)) expect(helper).toMatchObject({ params: [Type.I32, Type.V128, Type.V128], result: Type.I32 });
+    else expect(rest.every((p) => p === Type.I32)).toBe(true);
+    expect([Type.None, Type.I32, Type.I64]).toContain(helper.result);
+  });
 });

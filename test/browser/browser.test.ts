@@ -79,21 +79,19 @@ describe.skipIf(missing)('in headless Chromium', () => {
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   });
 
-  test.each(manifest.programs.map(({ file, runs }) => ({ file, run: runs[0] })))(
-    '$file prints what it prints elsewhere',
-    async ({ file, run }) => {
-      for (const executor of ['interpret', 'translate', 'tiered']) {
-        const result = await page.evaluate(
-          ([name, args, how]) =>
-            (globalThis as unknown as { runGuest: (...a: unknown[]) => Promise<GuestResult> }).runGuest(name, args, how),
-          [file, run.args, executor] as const,
-        );
-        expect(result).toMatchObject({ stdout: run.stdout, code: 0 });
-        expect(result.instructions).toBeGreaterThan(100);
-        if (executor === 'translate') expect(result.regions).toBeGreaterThan(0);
-      }
-      expect(errors).toEqual([]);
-    },
-    120_000,
-  );
+  test.each(manifest.programs.map(({ file, runs }) => ({ file, run: runs[0] })))('$file prints what it prints elsewhere', async ({
+    file,
+    run,
+  }) => {
+    for (const executor of ['interpret', 'translate', 'tiered']) {
+      const result = await page.evaluate(
+        ([name, args, how]) => (globalThis as unknown as { runGuest: (...a: unknown[]) => Promise<GuestResult> }).runGuest(name, args, how),
+        [file, run.args, executor] as const,
+      );
+      expect(result).toMatchObject({ stdout: run.stdout, code: 0 });
+      expect(result.instructions).toBeGreaterThan(100);
+      if (executor === 'translate') expect(result.regions).toBeGreaterThan(0);
+    }
+    expect(errors).toEqual([]);
+  }, 120_000);
 });

@@ -16,20 +16,16 @@ const PRINTS = [
 describe('the examples of the README', () => {
   test('are all known', () => expect(examples).toHaveLength(PRINTS.length));
 
-  test.each(PRINTS.map((output, i) => ({ i, output })))(
-    'example $i runs and prints what it should',
-    ({ i, output }) => {
-      // inside the package, so that it is found by its own name
-      const folder = join(ROOT, 'build/readme');
-      mkdirSync(folder, { recursive: true });
-      const file = join(folder, `example-${i}.mjs`);
-      writeFileSync(file, examples[i]);
-      try {
-        expect(execFileSync(process.execPath, [file], { cwd: ROOT, encoding: 'utf8' })).toMatch(output);
-      } finally {
-        rmSync(file);
-      }
-    },
-    60_000,
-  );
+  test.each(PRINTS.map((output, i) => ({ i, output })))('example $i runs and prints what it should', ({ i, output }) => {
+    // inside the package, so that it is found by its own name
+    const folder = join(ROOT, 'build/readme');
+    mkdirSync(folder, { recursive: true });
+    const file = join(folder, `example-${i}.mjs`);
+    writeFileSync(file, examples[i]);
+    try {
+      expect(execFileSync(process.execPath, [file], { cwd: ROOT, encoding: 'utf8' })).toMatch(output);
+    } finally {
+      rmSync(file);
+    }
+  }, 60_000);
 });

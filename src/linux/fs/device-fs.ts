@@ -1,7 +1,7 @@
 import { fail } from './fail.ts';
 import type { StandardStreams } from './stdio.ts';
 import { ComputedLink, SpecialInode, SyntheticFileSystem } from './synthetic.ts';
-import { makeDevice, Mode, type OpenFile, TMPFS_MAGIC } from './vfs.ts';
+import { Mode, makeDevice, type OpenFile, TMPFS_MAGIC } from './vfs.ts';
 
 /** Major number of the memory devices (null, zero, …) and of /dev/tty (admin-guide/devices.txt). */
 const MEMORY = 1;

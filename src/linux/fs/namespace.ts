@@ -1,6 +1,6 @@
 import { fail } from './fail.ts';
-import { compareNames, encodeName } from './names.ts';
 import { MemoryDirectory, MemoryFileSystem } from './memory-fs.ts';
+import { compareNames, encodeName } from './names.ts';
 import {
   type Directory,
   type DirectoryEntry,

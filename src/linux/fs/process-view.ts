@@ -1,5 +1,5 @@
-import type { Area } from '../areas.ts';
 import { PagePermission } from '../../vcpu/guest-memory.ts';
+import type { Area } from '../areas.ts';
 import type { Process } from '../process.ts';
 import type { ProcessView } from './proc-fs.ts';
 import { mountsText } from './tree.ts';

@@ -1,7 +1,7 @@
 import { fail } from './fail.ts';
 import { LineDiscipline } from './line-discipline.ts';
 import { SpecialInode, type SyntheticFileSystem } from './synthetic.ts';
-import { makeDevice, Mode, type OpenFile, Poll, type Terminal, WOULD_BLOCK } from './vfs.ts';
+import { Mode, makeDevice, type OpenFile, Poll, type Terminal, WOULD_BLOCK } from './vfs.ts';
 import { WaitQueue } from './wait.ts';
 
 /** Where a program's standard input comes from. */

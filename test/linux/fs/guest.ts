@@ -1,6 +1,6 @@
 import type { Abi } from '../../../src/linux/abi.ts';
 import { fileCalls } from '../../../src/linux/calls/files.ts';
-import { type ErrnoName, Errno } from '../../../src/linux/errno.ts';
+import { Errno, type ErrnoName } from '../../../src/linux/errno.ts';
 import { makePipe } from '../../../src/linux/fs/pipe.ts';
 import type { ProcessView } from '../../../src/linux/fs/proc-fs.ts';
 import { type FilesOptions, makeFiles } from '../../../src/linux/fs/tree.ts';

@@ -103,7 +103,8 @@ export function generateSse(rnd: Random, r: Row): (GeneratedCase & { readonly mo
   }
   // whether unselected bytes fault is up to the processor (SDM volume 2, MASKMOVDQU)
   if (/^MASKMOV/.test(r.text)) {
-    if (rnd.chance(0.9) && !c.code.includes(0x67)) c.regs[EDI] = DATA + rnd.pick([0x7c0, 0x803, 0xff0]) - (c.threadSegment ? SEGMENT_BASE : 0);
+    if (rnd.chance(0.9) && !c.code.includes(0x67))
+      c.regs[EDI] = DATA + rnd.pick([0x7c0, 0x803, 0xff0]) - (c.threadSegment ? SEGMENT_BASE : 0);
     else for (let at = 32; at < XMM + DATA_IN_XMM; at++) image.setUint8(at, image.getUint8(at) | 0x80);
   }
   const approximate = /^R(SQRT|CP)/.test(r.text);
