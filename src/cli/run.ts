@@ -3,6 +3,7 @@ import type { MountPoint } from '../linux/fs/tree.ts';
 import type { FileSystem } from '../linux/fs/vfs.ts';
 import type { ExitStatus, Program } from '../linux/program.ts';
 import { CliError, ExitCode } from './errors.ts';
+import { stackBytes } from './stack.ts';
 
 interface RunOptions {
   readonly root?: string;
@@ -95,6 +96,7 @@ async function run(path: string, args: readonly string[], options: RunOptions): 
       stderr: node.nodeStderr(),
       executor: options.interpret ? 'interpret' : options.translate ? 'translate' : 'tiered',
       memoryModel: options.strict ? 'checked' : 'direct',
+      stackBytes: stackBytes(),
       ...(options.memory !== undefined && { memoryLimit: options.memory }),
       ...(options.timeout !== undefined && { timeout: options.timeout * 1000 }),
       ...(process.getuid && process.getgid && { uid: process.getuid(), gid: process.getgid() }),
