@@ -2,6 +2,7 @@ import { nodeRuntime } from '../host/runtime.ts';
 import { exitCode, loadProgram, type ProgramStats } from '../linux/program.ts';
 import type { Executor } from '../vcpu/vcpu.ts';
 import { CliError } from './errors.ts';
+import { stackBytes } from './stack.ts';
 
 export interface QuietRun {
   readonly stdout: string;
@@ -19,6 +20,7 @@ export async function runQuietly(elf: Uint8Array, argv: readonly string[], execu
     runtime: nodeRuntime(),
     argv,
     executor,
+    stackBytes: stackBytes(),
     stdout: {
       write(bytes) {
         stdout += decoder.decode(bytes, { stream: true });
