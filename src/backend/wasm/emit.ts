@@ -370,9 +370,9 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
     const selector = m.i32.and(m.i32.shr_u(local(target), i32(shift)), i32((1 << bits) - 1));
     let body: Expression = m.switch(labels, miss, selector);
     for (const { pc, which } of inside) {
-      body = m.block(null, [m.block(label(which), [body]), m.br(miss, m.i32.ne(local(target), i32(pc))), ...emitEdge(i, which, pc)]);
+      body = m.block(null, [m.block(label(which), [body], binaryen.none), m.br(miss, m.i32.ne(local(target), i32(pc))), ...emitEdge(i, which, pc)]);
     }
-    return [m.block(miss, [body])];
+    return [m.block(miss, [body], binaryen.none)];
   }
 
   function emitTerminator(i: number, t: Terminator, value: (v: Value) => Expression): Expression[] {
@@ -451,11 +451,12 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
     if (!header) return inner;
     return [m.loop(loopLabel(i), m.block(null, [checkBudget(longest[i], region.blocks[i].pc, plan.spillIn[i]), ...inner]))];
   }
+  // named blocks say their type: binaryen would look for it among all branches below, which is quadratic in nested ones
   function emitWithin(i: number, merges: readonly number[]): Expression[] {
     if (merges.length === 0) return emitBlock(i);
     // the merge block that comes last in reverse postorder is the outermost
     const last = merges[merges.length - 1];
-    return [m.block(blockLabel(last), emitWithin(i, merges.slice(0, -1))), ...emitTree(last)];
+    return [m.block(blockLabel(last), emitWithin(i, merges.slice(0, -1)), binaryen.none), ...emitTree(last)];
   }
 
   const body = emitTree(0);
