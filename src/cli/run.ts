@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { Command, InvalidArgumentError } from 'commander';
 import type { MountPoint } from '../linux/fs/tree.ts';
 import type { FileSystem } from '../linux/fs/vfs.ts';
@@ -59,6 +60,7 @@ async function run(path: string, args: readonly string[], options: RunOptions): 
   if (options.interpret && options.translate) throw new CliError('--interpret and --translate exclude each other', ExitCode.Usage);
   if (options.cwd !== undefined && !options.cwd.startsWith('/'))
     throw new CliError(`--cwd ${options.cwd}: not an absolute path`, ExitCode.Usage);
+  startCold();
   const [{ loadProgram }, { ElfError }, node, { fileInGuest }] = await Promise.all([
     import('../linux/program.ts'),
     import('../linux/elf.ts'),
@@ -85,6 +87,7 @@ async function run(path: string, args: readonly string[], options: RunOptions): 
   try {
     program = await loadProgram(elf, {
       runtime: node.nodeRuntime(),
+      host: node.nodeHost,
       path: guestPath,
       argv: [options.argv0 ?? path, ...args],
       env: options.env.flatMap(variable),
@@ -123,6 +126,17 @@ async function run(path: string, args: readonly string[], options: RunOptions): 
   }
   // what may still be open (standard input) must not keep the process
   process.exit('code' in status ? status.code : status.reason === 'timeout' ? ExitCode.TimedOut : ExitCode.Signal + status.signal);
+}
+
+const SETTLED_MS = 300;
+
+/**
+ * V8 begins to optimise the translator's functions at once, which takes a short program's time twice over; until things have
+ * settled it must not. It compiles WebAssembly as always.
+ */
+function startCold(): void {
+  setFlagsFromString('--no-opt');
+  setTimeout(() => setFlagsFromString('--opt'), SETTLED_MS).unref();
 }
 
 function variable(text: string): string[] {
