@@ -126,6 +126,8 @@ const GIB = 1 << 30;
 const PID = 100;
 /** Aim of a stay in guest code before timers and streams have their turn. */
 const SLICE_MS = 10;
+/** Instructions that the interpreter completes in about the time that it takes to load the Wasm back end. */
+const COMPILER_AFTER = 1_000_000;
 /** System calls between looks at the clock. */
 const CALLS_PER_LOOK = 64;
 const NOTHING: Stdin = { read: () => null };
@@ -208,7 +210,7 @@ function makeVcpu(abi: Abi, memory: ReturnType<typeof guestMemoryFor>, runtime: 
     executor: options.executor ?? 'tiered',
     loadCompiler: options.loadCompiler ?? importCompiler,
     ...(options.memoryModel && { memoryModel: options.memoryModel }),
-    ...(options.hotThreshold !== undefined && { hotThreshold: options.hotThreshold }),
+    ...(options.hotThreshold === undefined ? { compilerAfter: COMPILER_AFTER } : { hotThreshold: options.hotThreshold }),
     ...(options.stackBytes !== undefined && { stackBytes: options.stackBytes }),
     exactBudget: options.maxInstructions !== undefined,
   });

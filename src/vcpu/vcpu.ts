@@ -28,6 +28,8 @@ export interface VcpuOptions {
   readonly exactBudget?: boolean;
   /** Arrivals at a loop header or function after which it is translated (tiered). */
   readonly hotThreshold?: number;
+  /** Guest instructions to complete before the Wasm back end is loaded (tiered). Default: 0. */
+  readonly compilerAfter?: number;
   /** Bytes of machine stack that nested guest calls may take. */
   readonly stackBytes?: number;
 }
@@ -159,6 +161,7 @@ export class Vcpu {
   async prepare(): Promise<void> {
     if (this.executor === 'translate') await this.loadCompiler();
   }
+  private wantsCompiler = false;
   private loading: Promise<void> | undefined;
   private loadCompiler(): Promise<void> {
     this.loading ??= this.options.loadCompiler().then((compiler) => {
@@ -190,6 +193,10 @@ export class Vcpu {
     const before = this.stats.instructions;
     this.setHeader(Layout.BUDGET, grant);
     this.memory.data.setBigInt64(Layout.RETIRED, BigInt(before + grant), true);
+    if (this.wantsCompiler && before >= (this.options.compilerAfter ?? 0)) {
+      this.wantsCompiler = false;
+      void this.loadCompiler();
+    }
     for (;;) {
       const exit = this.step();
       this.stats.instructions = before + grant - this.getHeader(Layout.BUDGET);
@@ -259,9 +266,9 @@ export class Vcpu {
 
   private becameHot(pc: number): void {
     if (!this.tier.compiler) {
-      // nothing may wait for the compiler; it is asked for, and heat counts again from the next slice on
+      // nothing may wait for the compiler; heat counts again when it is there
       this.setHeader(Layout.HOT_THRESHOLD, 0);
-      void this.loadCompiler();
+      this.wantsCompiler = true;
     } else if (!this.tier.compile(pc)) {
       const cached = this.cache.block(pc);
       if (cached?.address) this.runtime.coolDown(cached.address);
@@ -270,9 +277,8 @@ export class Vcpu {
 
   private lift(pc: number, options: LiftOptions): Block {
     const writable = this.isa.coherentCode && (this.memory.permission(pc) & PagePermission.Write) !== 0;
-    const block = deadcode(liftBlock(this.isa, this.builder, this.code, pc, writable ? { ...options, endAfterStore: true } : options), {
-      preciseMemory: this.checked,
-    });
+    const lifted = liftBlock(this.isa, this.builder, this.code, pc, { ...options, endAfterStore: writable, precise: this.checked });
+    const block = deadcode(lifted, { preciseMemory: this.checked });
     if (writable && block.size > 0) this.expected.set(block, this.memory.view(pc, block.size, 'write').slice());
     return block;
   }

@@ -28,6 +28,12 @@ describe.each(ISA_NAMES)('the vCPU on %s', { timeout: 120_000 }, (isa) => {
     expect(results[2]).toEqual(results[0]);
   });
 
+  it('does not load the compiler for a short program', async () => {
+    const guest = await corpusGuest(isa, 'crc32', ['1'], { executor: 'tiered', hotThreshold: 20, compilerAfter: 1e12 });
+    await finish(guest, 100_000);
+    expect([guest.exitCode, guest.vcpu.stats.hot, guest.vcpu.stats.regions]).toEqual([0, 1, 0]);
+  });
+
   it.each([
     'states',
     'strings',
