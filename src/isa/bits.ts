@@ -47,6 +47,8 @@ export class TableError extends Error {
   override name = 'TableError';
 }
 
+const isLetter = (c: string): boolean => (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+
 /** A row. Throws TableError if the pattern does not claim each of 32 bits once or the text names no field of it. */
 export function makeRow<Meaning>(group: string, pattern: string, text: string, meaning: Meaning, special = false): Row<Meaning> {
   const bits = pattern.replaceAll(' ', '');
@@ -65,14 +67,16 @@ export function makeRow<Meaning>(group: string, pattern: string, text: string, m
       i++;
       continue;
     }
-    if (!/[a-zA-Z]/.test(symbol)) fail(`'${symbol}' is neither a bit nor a field`);
+    if (!isLetter(symbol)) fail(`'${symbol}' is neither a bit nor a field`);
     const start = i;
     while (bits[i] === symbol) i++;
     if (fields.some((field) => field.letter === symbol)) fail(`field ${symbol} is in two pieces`);
     fields.push({ letter: symbol, shift: 32 - i, width: i - start });
   }
-  for (const [, letter] of text.matchAll(/\$([a-zA-Z])/g))
-    if (!fields.some((field) => field.letter === letter)) fail(`the pattern has no field ${letter}`);
+  for (let at = text.indexOf('$'); at >= 0; at = text.indexOf('$', at + 1)) {
+    const letter = text[at + 1] ?? '';
+    if (isLetter(letter) && !fields.some((field) => field.letter === letter)) fail(`the pattern has no field ${letter}`);
+  }
   return { pattern, text, group, meaning, special, mask, value, fields };
 }
 

@@ -28,6 +28,11 @@ export function buildTable(rows: readonly Row[]): OpcodeTable {
     const modrm = numbered[numbers[0]].modrm;
     for (const n of numbers)
       if (numbered[n].modrm !== modrm) throw new Error(`rows '${numbered[numbers[0]].text}' and '${numbered[n].text}' overlap`);
+    const only = numbered[numbers[0]];
+    if (numbers.length === 1 && only.mandatory === Mandatory.Any && (!modrm || only.modrms.length === MODRM_INDEXES)) {
+      top.fill(numbers[0], opcode << 2, (opcode << 2) + 4);
+      return;
+    }
     const slots = Array.from({ length: 4 }, () => new Array<number>(MODRM_INDEXES).fill(0));
     const general = new Array<number>(MODRM_INDEXES).fill(0);
     for (const n of numbers) {

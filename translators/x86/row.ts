@@ -192,6 +192,16 @@ const IMMEDIATES: Record<string, Immediate> = {
 /** SDM volume 2, LOCK. */
 const LOCKABLE = new Set('ADD ADC AND BTC BTR BTS CMPXCHG CMPXCHG8B DEC INC NEG NOT OR SBB SUB XOR XADD XCHG'.split(' '));
 
+const parsed = new Map<string, Operand>();
+function operandOf(text: string): Operand {
+  let operand = parsed.get(text);
+  if (!operand) {
+    operand = parseOperand(text);
+    parsed.set(text, operand);
+  }
+  return operand;
+}
+
 function parseOperand(text: string): Operand {
   const fixed = (kind: Kind, size: number, number = 0): Operand => ({ kind, size, number, signed: false, text });
   if (text === '1') return fixed(Kind.One, 1);
@@ -246,7 +256,7 @@ export function row(encoding: string, text: string, meaning: Meaning): Row {
         : text
             .slice(space + 1)
             .split(', ')
-            .map(parseOperand);
+            .map(operandOf);
   } catch (error) {
     fail((error as Error).message);
   }
@@ -306,5 +316,6 @@ export function row(encoding: string, text: string, meaning: Meaning): Row {
 
 /** Names the group under which the published instruction list shows these rows. */
 export function group(name: string, rows: readonly Row[]): readonly Row[] {
-  return rows.map((r) => ({ ...r, group: name }));
+  for (const r of rows) (r as { group: string }).group = name;
+  return rows;
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { encode, extractor } from '../../../src/isa/bits.ts';
+import { checkRows, encode, extractor } from '../../../src/isa/bits.ts';
 import { Code } from '../../../src/isa/code.ts';
 import { hasDelaySlot } from '../../../translators/mips/abi.ts';
 import { mips, mipsel } from '../../../translators/mips/index.ts';
@@ -30,6 +30,10 @@ const bytesOf = (words: readonly number[], little: boolean): Uint8Array => {
 };
 
 describe('the table', () => {
+  test('has no two rows for one word, and kinds for all fields', () => {
+    expect(() => checkRows(ROWS, FIELDS)).not.toThrow();
+  });
+
   test.each(ROWS.map((row) => [row.text, row] as const))('%s: decoding undoes encoding', (_, row) => {
     for (let i = 0; i < 20; i++) {
       const values = fields(row);
