@@ -40,7 +40,7 @@ export async function translate(bytes: Uint8Array, options: TranslateOptions): P
 
   const lift = (at: number): Block | undefined => {
     if (!inside(at)) return undefined;
-    const block = deadcode(liftBlock(isa, builder, code, at), { preciseMemory: checked });
+    const block = deadcode(liftBlock(isa, builder, code, at, { precise: checked }), { preciseMemory: checked });
     verify(block, isa.stateSize);
     return block;
   };

@@ -80,6 +80,11 @@ export class Builder {
   private readonly known = new Int32Array(STATE_GRANULES).fill(-1);
   private touched: number[] = [];
   private readonly helperNumbers: Map<string, number>;
+  /** What setLater was given last, for the state between these offsets. */
+  private pending: (() => void) | undefined;
+  private pendingFrom = 0;
+  private pendingTo = 0;
+  private precise = false;
   /** Scratch for a lifter that carries knowledge from one instruction of a block to the next; reset by begin(). */
   context: unknown;
   /** pc of the instruction being lifted. */
@@ -89,7 +94,10 @@ export class Builder {
     this.helperNumbers = new Map(helpers.map((h, i) => [h.name, i]));
   }
 
-  begin(pc: number): void {
+  /** `precise`: a load or store may leave with an exception that shows the state before it. */
+  begin(pc: number, precise = false): void {
+    this.pending = undefined;
+    this.precise = precise;
     this.n = 0;
     this.shuffles = [];
     this.terminator = undefined;
@@ -310,6 +318,7 @@ export class Builder {
 
   // guest state
   get(type: Type, offset: number): Value {
+    if (this.pending && offset < this.pendingTo && offset >= this.pendingFrom) this.setNow();
     const granules = TYPE_SIZES[type] >>> 2;
     const first = offset >>> 2;
     const k = this.known[first];
@@ -323,9 +332,25 @@ export class Builder {
     return v;
   }
   set(offset: number, value: Value): void {
+    if (this.pending && offset < this.pendingTo && offset >= this.pendingFrom) this.setNow();
     const type = this.typeOf(value);
     this.push(SET[type], offset, value);
     this.know(offset >>> 2, TYPE_SIZES[type] >>> 2, value);
+  }
+  /**
+   * `write` sets all of the state from `from` up to `to`, which gets and sets touch only whole or not at all. It is called
+   * before something can see that state, and never if all of it is set later anew.
+   */
+  setLater(from: number, to: number, write: () => void): void {
+    if (this.pending && (this.pendingFrom < from || this.pendingTo > to)) this.setNow();
+    this.pending = write;
+    this.pendingFrom = from;
+    this.pendingTo = to;
+  }
+  private setNow(): void {
+    const write = this.pending;
+    this.pending = undefined;
+    write?.();
   }
   private know(first: number, granules: number, value: Value): void {
     for (let i = 0; i < granules; i++) {
@@ -341,9 +366,11 @@ export class Builder {
 
   // guest memory; `opcode` as in op('i32.load8_u')
   load(opcode: number, address: Value, bigEndian = false): Value {
+    if (this.precise) this.setNow();
     return this.push(opcode, address, Number(bigEndian));
   }
   store(opcode: number, address: Value, value: Value, bigEndian = false): void {
+    if (this.precise) this.setNow();
     this.push(opcode, address, value, Number(bigEndian));
   }
 
@@ -351,8 +378,9 @@ export class Builder {
   helper(name: string, ...args: Value[]): Value {
     const number = this.helperNumbers.get(name);
     if (number === undefined) throw new Error(`the ISA has no helper ${name}`);
-    const v = this.push(HELPER, number, args[0] ?? 0, args[1] ?? 0, args[2] ?? 0);
     const { state, range } = this.helpers[number];
+    if (state) this.setNow();
+    const v = this.push(HELPER, number, args[0] ?? 0, args[1] ?? 0, args[2] ?? 0);
     if (range) this.known.fill(-1, range[0] >>> 2, range[1] >>> 2);
     else if (state) this.forgetState();
     return v;
@@ -362,10 +390,13 @@ export class Builder {
   /** Leaves the block with `kind` at the current instruction's pc if `condition` ≠ 0. */
   exitIf(condition: Value, kind: ExitKind, arg = 0): void {
     const k = this.constantOf(condition);
-    if (k !== 0) this.push(EXIT_IF, condition, kind, arg);
+    if (k === 0) return;
+    this.setNow();
+    this.push(EXIT_IF, condition, kind, arg);
   }
   end(terminator: Terminator): void {
     if (this.terminator) throw new Error(`block 0x${this.pc.toString(16)} ends twice`);
+    this.setNow();
     this.terminator = terminator;
   }
   goto(pc: number): void {

@@ -15,6 +15,8 @@ export interface LiftOptions {
   readonly limit?: number;
   /** End after an instruction that stores, so that code it changes is looked at anew. */
   readonly endAfterStore?: boolean;
+  /** A load or store may leave with a precise exception (memory model `checked`). */
+  readonly precise?: boolean;
 }
 
 /** Ops that may write to guest memory. */
@@ -26,7 +28,7 @@ const IS_STORE = OPS.map((info) => info.memory === 'store' || info.name === 'hel
  */
 export function liftBlock(isa: Isa, builder: Builder, code: Code, pc: number, options: LiftOptions = {}): Block {
   const limit = options.limit ?? BLOCK_INSTRUCTIONS;
-  builder.begin(pc);
+  builder.begin(pc, options.precise);
   let at = pc >>> 0;
   try {
     while (!builder.ended && builder.instructionCount < limit && builder.length < BLOCK_OPS) {

@@ -51,6 +51,41 @@ describe('the builder', () => {
     expect(lean((b) => b.set(0, b.select(b.i32(1), r(b, 1), r(b, 2))))).toEqual(['v1 = get.i32 +4', 'set.i32 +0 v1', 'goto 0x1004']);
   });
 
+  it('sets state later: before something sees it, or never', () => {
+    const later = (b: Builder, value: number) =>
+      b.setLater(0, 8, () => {
+        for (const offset of [0, 4]) b.set(offset, b.i32(value));
+      });
+    const sets = (f: (b: Builder) => void, precise = false): string => {
+      const b = new Builder(HELPERS);
+      b.begin(0x1000, precise);
+      b.insn(0x1000, 4);
+      f(b);
+      b.goto(0x1004);
+      return printBlock(b.finish(0x1004))
+        .split('\n')
+        .map((line) => line.trim().replace(/^v\d+ = /, ''))
+        .filter((line) => /^(set|get|exit|i32.load|helper)/.test(line))
+        .map((line) => line.replace(/^(set|get).i32 \+(\d+).*/, '$1 $2').replace(/[. ].*/, (rest) => (/^ \d+$/.test(rest) ? rest : '')))
+        .join(', ');
+    };
+    expect(sets((b) => later(b, 1))).toBe('set 0, set 4');
+    expect(sets((b) => [later(b, 1), later(b, 2)])).toBe('set 0, set 4');
+    // not all of it is set anew
+    expect(sets((b) => [later(b, 1), b.setLater(0, 4, () => b.set(0, b.i32(2)))])).toBe('set 0, set 4, set 0');
+    expect(sets((b) => [later(b, 1), b.set(4, b.i32(3))])).toBe('set 0, set 4, set 4');
+    expect(sets((b) => [later(b, 1), b.set(8, b.get(Type.I32, 12)), later(b, 2)])).toBe('get 12, set 8, set 0, set 4');
+    // seen
+    expect(sets((b) => [later(b, 1), b.set(8, b.get(Type.I64, 0)), later(b, 2)]).startsWith('set 0, set 4, get')).toBe(true);
+    expect(sets((b) => [later(b, 1), b.exitIf(b.get(Type.I32, 12), ExitKind.Illegal), later(b, 2)])).toBe(
+      'get 12, set 0, set 4, exit, set 0, set 4',
+    );
+    expect(sets((b) => [later(b, 1), b.helper('touch', b.i32(0)), later(b, 2)])).toBe('set 0, set 4, helper, set 0, set 4');
+    expect(sets((b) => [later(b, 1), b.helper('square', b.i32(0)), later(b, 2)])).toBe('helper, set 0, set 4');
+    expect(sets((b) => [later(b, 1), b.load(op('i32.load'), b.i32(64)), later(b, 2)])).toBe('i32, set 0, set 4');
+    expect(sets((b) => [later(b, 1), b.load(op('i32.load'), b.i32(64)), later(b, 2)], true)).toBe('set 0, set 4, i32, set 0, set 4');
+  });
+
   it('agrees with WebAssembly on shifts and rotates by 32 and more', () => {
     const value = (f: (b: Builder) => number): string => lean((b) => b.set(0, f(b)))[0];
     expect(value((b) => b.shl(b.i32(1), b.i32(33)))).toBe('v1 = i32.const 2');

@@ -38,20 +38,29 @@ function top(b: Builder, value: Value, size: number): Value {
   return size === 4 ? value : b.shl(value, b.i32(32 - size * 8));
 }
 
-/** ZF, SF and PF of a zero-extended result. */
-export function setResultFlags(b: Builder, result: Value, size: number): void {
+function setResult(b: Builder, result: Value, size: number): void {
   b.set(X86.ZF_RESULT, result);
   b.set(X86.SF_RESULT, top(b, result, size));
   b.set(X86.PF_RESULT, result);
+}
+
+/** All six status flags, once something can see them. */
+const setAllLater = (b: Builder, write: () => void): void => b.setLater(X86.CF, X86.DF, write);
+/** All but CF. */
+const setButCarryLater = (b: Builder, write: () => void): void => b.setLater(X86.ZF_RESULT, X86.DF, write);
+
+/** ZF, SF and PF of a zero-extended result. */
+export function setResultFlags(b: Builder, result: Value, size: number): void {
+  setResult(b, result, size);
   remember(b, 'result', size, result, result, result);
 }
 
-/** All six flags of left + right (+ carry), all zero-extended to 32 bits from `size` bytes; `sum` is not truncated. */
+/** All flags but CF of left + right (+ carry), all zero-extended to 32 bits from `size` bytes; `sum` is not truncated. */
 function setAddFlags(b: Builder, left: Value, right: Value, sum: Value, result: Value, size: number): void {
   const mixed = b.xor(left, sum);
   b.set(X86.AF_RESULT, b.xor(mixed, right));
   b.set(X86.OF_RESULT, top(b, b.and(mixed, b.xor(right, sum)), size));
-  setResultFlags(b, result, size);
+  setResult(b, result, size);
 }
 
 function truncate(b: Builder, value: Value, size: number): Value {
@@ -70,8 +79,11 @@ export function add(b: Builder, left: Value, right: Value, size: number): Outcom
   return {
     result,
     flags: () => {
-      b.set(X86.CF, size === 4 ? b.ltU(sum, left) : b.shrU(sum, b.i32(size * 8)));
-      setAddFlags(b, left, right, sum, result, size);
+      setAllLater(b, () => {
+        b.set(X86.CF, size === 4 ? b.ltU(sum, left) : b.shrU(sum, b.i32(size * 8)));
+        setAddFlags(b, left, right, sum, result, size);
+      });
+      remember(b, 'result', size, result, result, result);
     },
   };
 }
@@ -84,8 +96,11 @@ export function adc(b: Builder, left: Value, right: Value, size: number): Outcom
   return {
     result,
     flags: () => {
-      b.set(X86.CF, size === 4 ? b.or(b.ltU(partial, left), b.ltU(sum, partial)) : b.shrU(sum, b.i32(size * 8)));
-      setAddFlags(b, left, right, sum, result, size);
+      setAllLater(b, () => {
+        b.set(X86.CF, size === 4 ? b.or(b.ltU(partial, left), b.ltU(sum, partial)) : b.shrU(sum, b.i32(size * 8)));
+        setAddFlags(b, left, right, sum, result, size);
+      });
+      remember(b, 'result', size, result, result, result);
     },
   };
 }
@@ -95,7 +110,7 @@ function setSubFlags(b: Builder, left: Value, right: Value, difference: Value, r
   const mixed = b.xor(left, difference);
   b.set(X86.AF_RESULT, b.xor(operands, difference));
   b.set(X86.OF_RESULT, top(b, b.and(operands, mixed), size));
-  setResultFlags(b, result, size);
+  setResult(b, result, size);
 }
 
 export function sub(b: Builder, left: Value, right: Value, size: number): Outcome {
@@ -104,8 +119,10 @@ export function sub(b: Builder, left: Value, right: Value, size: number): Outcom
   return {
     result,
     flags: () => {
-      b.set(X86.CF, b.ltU(left, right));
-      setSubFlags(b, left, right, difference, result, size);
+      setAllLater(b, () => {
+        b.set(X86.CF, b.ltU(left, right));
+        setSubFlags(b, left, right, difference, result, size);
+      });
       remember(b, 'sub', size, left, right, result);
     },
   };
@@ -118,8 +135,11 @@ export function sbb(b: Builder, left: Value, right: Value, size: number): Outcom
   return {
     result,
     flags: () => {
-      b.set(X86.CF, b.or(b.ltU(left, right), b.and(b.eq(left, right), borrow)));
-      setSubFlags(b, left, right, difference, result, size);
+      setAllLater(b, () => {
+        b.set(X86.CF, b.or(b.ltU(left, right), b.and(b.eq(left, right), borrow)));
+        setSubFlags(b, left, right, difference, result, size);
+      });
+      remember(b, 'result', size, result, result, result);
     },
   };
 }
@@ -128,7 +148,13 @@ export function sbb(b: Builder, left: Value, right: Value, size: number): Outcom
 export function inc(b: Builder, left: Value, size: number): Outcome {
   const sum = b.add(left, b.i32(1));
   const result = truncate(b, sum, size);
-  return { result, flags: () => setAddFlags(b, left, b.i32(1), sum, result, size) };
+  return {
+    result,
+    flags: () => {
+      setButCarryLater(b, () => setAddFlags(b, left, b.i32(1), sum, result, size));
+      remember(b, 'result', size, result, result, result);
+    },
+  };
 }
 export function dec(b: Builder, left: Value, size: number): Outcome {
   const difference = b.sub(left, b.i32(1));
@@ -136,7 +162,7 @@ export function dec(b: Builder, left: Value, size: number): Outcome {
   return {
     result,
     flags: () => {
-      setSubFlags(b, left, b.i32(1), difference, result, size);
+      setButCarryLater(b, () => setSubFlags(b, left, b.i32(1), difference, result, size));
       remember(b, 'dec', size, left, b.i32(1), result);
     },
   };
@@ -144,11 +170,13 @@ export function dec(b: Builder, left: Value, size: number): Outcome {
 
 /** Flags of AND, OR, XOR and TEST: CF and OF clear. AF is undefined and is cleared, as processors do. */
 export function setLogicFlags(b: Builder, result: Value, size: number): void {
-  const zero = b.i32(0);
-  b.set(X86.CF, zero);
-  b.set(X86.AF_RESULT, zero);
-  b.set(X86.OF_RESULT, zero);
-  setResultFlags(b, result, size);
+  setAllLater(b, () => {
+    const zero = b.i32(0);
+    b.set(X86.CF, zero);
+    b.set(X86.AF_RESULT, zero);
+    b.set(X86.OF_RESULT, zero);
+    setResult(b, result, size);
+  });
   remember(b, 'logic', size, result, result, result);
 }
 
