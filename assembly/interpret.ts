@@ -4,9 +4,9 @@ import { helper } from './interpret-helper';
 import { memory } from './interpret-memory';
 import { scalar } from './interpret-scalar';
 import { simd } from './interpret-simd';
-import { fault, leave, refund } from './leave';
+import { fault, leave, refund, stackFault } from './leave';
 import { ExitKind, FaultAccess } from './shared/exit';
-import { JumpSite, Layout } from './shared/layout';
+import { JumpSite, Layout, PagePermission } from './shared/layout';
 import { BlockFlag, BlockHeader, Link, Uop } from './shared/uop';
 
 /** Address of the block for a pc, or 0. */
@@ -421,6 +421,12 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         const end = (<u32>load<u8>(ip, 3)) << 2;
         for (let i: u32 = 0; i < end; i += 4) store<u32>(Layout.EXIT_ARG0 + i, load<u32>(ip + i, 8));
         return leave(<ExitKind>load<u8>(ip, 2), load<u32>(ip, 4));
+      }
+      case Uop.CHECK_STACK: {
+        const pointer = load<u32>(load<u16>(ip, 2));
+        if (!(load<u8>(pointer >>> 12, Layout.PAGES) & PagePermission.Write)) return stackFault(ip, pointer);
+        ip += 4;
+        continue;
       }
       case Uop.VERIFY:
         if (!unchanged(ip)) {

@@ -18,7 +18,16 @@ export function refund(instructions: u32): void {
 
 /** Leaves with the memory fault of the µop at `ip`, whose access begins at `index` of the window. */
 export function fault(ip: usize, index: u32, access: FaultAccess): bool {
-  store<u32>(Layout.EXIT_ARG0, firstFault(index + Layout.FLOOR, access));
+  return faultAt(ip, firstFault(index + Layout.FLOOR, access), access);
+}
+
+/** The guest calls with a stack pointer to where it cannot write. */
+export function stackFault(ip: usize, pointer: u32): bool {
+  return faultAt(ip, pointer, FaultAccess.Write);
+}
+
+function faultAt(ip: usize, address: u32, access: FaultAccess): bool {
+  store<u32>(Layout.EXIT_ARG0, address);
   store<u32>(Layout.EXIT_ARG1, access);
   const block = load<u32>(Layout.CURRENT_BLOCK);
   const table = load<u32>(block, BlockHeader.TABLE);

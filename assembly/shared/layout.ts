@@ -36,6 +36,8 @@ export const enum Layout {
   /** Vector arguments of a conditional helper (Helper.params in src/isa/isa.ts), sixteen bytes each. */
   VECTOR_A = 0x1040,
   VECTOR_B = 0x1050,
+  /** Bytes that repeated string instructions handled in this run(), u32; beyond RepLimit.RUN they leave with ExitKind.Budget. */
+  REP_WORK = 0x1060,
 
   /** ISA state; register offsets count from here. */
   STATE = 0x1080,

@@ -8,10 +8,19 @@ export const enum RepForm {
   REPNE = 16,
 }
 
+export const enum RepLimit {
+  /** Bytes of one pass at most. */
+  PASS = 0x10000,
+  /** Bytes that passes handle in one run(): some ten milliseconds. */
+  RUN = 0x4000000,
+}
+
 export const enum RepPass {
   Finished = 0,
   /** The pass has reached its limit; the instruction goes on where it stands. */
   More = 1,
   /** Memory fault, recorded in EXIT_ARG0 and EXIT_ARG1; the registers show the iterations completed. */
   Fault = 2,
+  /** Nothing was done: enough was done in this run(), which the budget, where a pass counts as one instruction, does not see. */
+  Pause = 3,
 }

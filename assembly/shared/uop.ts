@@ -139,6 +139,8 @@ export const enum Uop {
   EXIT,
   // number length16, then the bytes that must lie at the block's pc, padded to a multiple of four
   VERIFY,
+  /** Slot of the stack pointer, u16: leaves with a memory fault unless its page can be written. */
+  CHECK_STACK,
 
   // i64 and floating point: number d a b
   SCALAR = 128,

@@ -1,14 +1,12 @@
 /**
  * REP, REPE and REPNE of the string instructions (SDM volume 2, REP/REPE/REPZ/REPNE/REPNZ). A call is one pass: at most
- * PASS_BYTES of work, then the guest instruction is entered again. Results are those of one element after the other,
+ * RepLimit.PASS of work, then the guest instruction is entered again. Results are those of one element after the other,
  * whatever is done at once.
  */
 import { accessible, checkRead, checkWrite } from '../memory';
 import { Layout, PagePermission } from '../shared/layout';
-import { RepForm, RepPass } from '../shared/rep';
+import { RepForm, RepLimit, RepPass } from '../shared/rep';
 import { X86 } from '../../translators/x86/state';
-
-const PASS_BYTES: u32 = 65536;
 
 // @ts-ignore: decorator
 @inline
@@ -40,10 +38,15 @@ function advance(slot: u32, delta: u32, within: u32): void {
   set(slot, (old & ~within) | ((old + delta) & within));
 }
 /** Elements of this pass. */
+function passCount<T>(form: u32): u32 {
+  const count = min(get(X86.ECX) & mask(form), RepLimit.PASS / sizeof<T>());
+  store<u32>(Layout.REP_WORK, load<u32>(Layout.REP_WORK) + <u32>(count * sizeof<T>()));
+  return count;
+}
 // @ts-ignore: decorator
 @inline
-function passCount<T>(form: u32): u32 {
-  return min(get(X86.ECX) & mask(form), PASS_BYTES / sizeof<T>());
+function exhausted(): bool {
+  return load<u32>(Layout.REP_WORK) >= <u32>RepLimit.RUN;
 }
 // @ts-ignore: decorator
 @inline
@@ -66,6 +69,7 @@ function outcome(form: u32): u32 {
 
 function movs<T>(form: u32, base: u32): u32 {
   const size: u32 = sizeof<T>();
+  if (exhausted()) return RepPass.Pause;
   let count = passCount<T>(form);
   if (plain(form)) {
     while (count) {
@@ -122,6 +126,7 @@ export function x86_rep_movs(form: u32, base: u32): u32 {
 function stos<T>(form: u32): u32 {
   const size: u32 = sizeof<T>();
   const value = <T>get(X86.EAX);
+  if (exhausted()) return RepPass.Pause;
   let count = passCount<T>(form);
   if (plain(form)) {
     while (count) {
@@ -173,6 +178,7 @@ function lods<T>(form: u32, base: u32): u32 {
   const size: u32 = sizeof<T>();
   const within = mask(form);
   const delta = step<T>();
+  if (exhausted()) return RepPass.Pause;
   for (let count = passCount<T>(form); count; count--) {
     const from = base + (get(X86.ESI) & within);
     if (!checkRead(from, size)) return RepPass.Fault;
@@ -239,6 +245,7 @@ function runOf<T>(area: u32, value: T, n: u32, equal: bool): u32 {
 function cmps<T>(form: u32, base: u32): u32 {
   const size: u32 = sizeof<T>();
   const equal = (form & RepForm.REPNE) == 0;
+  if (exhausted()) return RepPass.Pause;
   let count = passCount<T>(form);
   if (plain(form)) {
     while (count) {
@@ -292,6 +299,7 @@ function scas<T>(form: u32): u32 {
   const size: u32 = sizeof<T>();
   const equal = (form & RepForm.REPNE) == 0;
   const value = <T>get(X86.EAX);
+  if (exhausted()) return RepPass.Pause;
   let count = passCount<T>(form);
   if (plain(form)) {
     while (count) {

@@ -1,9 +1,13 @@
 import fs from 'node:fs';
 import { defaultHost, type Host } from '../linux/host.ts';
 
-/** The default host with the kernel's random numbers where it gives them as a file: Node's cryptography loads slowly. */
+/**
+ * The default host with the size of this process, and the kernel's random numbers where it gives them as a file: Node's
+ * cryptography loads slowly.
+ */
 export const nodeHost: Host = {
   ...defaultHost,
+  resident: () => process.memoryUsage.rss(),
   random(bytes) {
     let fd: number;
     try {

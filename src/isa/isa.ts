@@ -59,6 +59,11 @@ export interface Isa {
   readonly stateSize: number;
   readonly helpers: readonly Helper[];
   /**
+   * Offset of the register that compiled programs use as stack pointer. Before a guest call, memory model `direct` checks
+   * that it points to a page that can be written, so that a stack cannot grow over its end for long.
+   */
+  readonly stackPointer?: number;
+  /**
    * Whether a store to code takes effect without a cache instruction (x86). Blocks from writable pages then check
    * their bytes each time they are entered and end after each store.
    */

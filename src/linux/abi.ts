@@ -145,8 +145,8 @@ export interface FaultSignal {
   /** si_code */
   readonly code: number;
   readonly text: string;
-  /** Bytes after the exit's pc that the signal frame shows (a trap is reported after its instruction). */
-  readonly advance?: number;
+  /** The signal frame shows the pc after the instruction. */
+  readonly trap?: boolean;
 }
 
 /** A signal on its way to a handler. */

@@ -81,9 +81,9 @@ function byDefault(p: Process, signal: number): void {
 
 /**
  * Raises a signal that the instruction at `pc` caused. If the program blocks or ignores it, it ends, as Linux has it.
- * `text` says what happened, for the report.
+ * `text` says what happened, for the report. `next`: where the program stands, if not at that instruction.
  */
-export function fault(p: Process, name: SignalName, info: SignalInfo, pc: number, text: string): void {
+export function fault(p: Process, name: SignalName, info: SignalInfo, pc: number, text: string, next = pc): void {
   const { signals } = p;
   const signal = signals.number(name);
   const action = signals.action(signal);
@@ -93,7 +93,7 @@ export function fault(p: Process, name: SignalName, info: SignalInfo, pc: number
     signals.setAction(signal, { ...action, handler: SIG_DFL });
     signals.mask &= ~signalBit(signal);
   }
-  p.vcpu.pc = p.abi.faultPc(p, pc);
+  p.vcpu.pc = next === pc ? p.abi.faultPc(p, pc) : next;
   // a synchronous signal comes before whatever else is pending
   deliver(p, { signal, info });
 }

@@ -1,9 +1,15 @@
+import { Code } from '../isa/code.ts';
 import type { Exit } from '../vcpu/exit.ts';
+import type { FaultSignal, SignalInfo } from './abi.ts';
 import { fault } from './deliver.ts';
 import type { Process } from './process.ts';
 import { SiCode } from './signals.ts';
 
 const hex = (address: number): string => `0x${(address >>> 0).toString(16).padStart(8, '0')}`;
+
+const isStackOverflow = (p: Process, address: number | undefined): boolean =>
+  address !== undefined && address < p.stack.low && address >= p.stack.neighbourhood && p.map.areas.at(address) === undefined;
+const overflowText = (p: Process, address: number): string => `stack overflow: ${hex(address)} lies below the stack, which ends at ${hex(p.stack.low)}`;
 
 /** x86's page-fault error code, which signal frames show: present, write, user, instruction fetch. */
 const PAGE_FAULT = 14;
@@ -18,11 +24,18 @@ function memoryFault(p: Process, exit: Extract<Exit, { kind: 'memory-fault' }>):
     permission: 'which its page does not permit',
     'beyond-file': 'beyond the end of the mapped file',
   };
-  const text = `${what} ${access === 'write' ? 'to' : access === 'read' ? 'from' : 'at'} ${where}, ${address === undefined ? 'such as a null pointer' : why[kind]}`;
+  const text = isStackOverflow(p, address)
+    ? overflowText(p, address!)
+    : `${what} ${access === 'write' ? 'to' : access === 'read' ? 'from' : 'at'} ${where}, ${address === undefined ? 'such as a null pointer' : why[kind]}`;
   const error = (kind === 'permission' ? 1 : 0) | (access === 'write' ? 2 : 0) | 4 | (access === 'execute' ? 16 : 0);
   const code = kind === 'beyond-file' ? SiCode.BusAddress : kind === 'permission' ? SiCode.NotPermitted : SiCode.NotMapped;
   const info = { code, address: address ?? 0, trap: { number: PAGE_FAULT, error } };
   fault(p, kind === 'beyond-file' ? 'SIGBUS' : 'SIGSEGV', info, pc, text);
+}
+
+function exception(p: Process, { signal, code, text, trap }: FaultSignal, pc: number, of: NonNullable<SignalInfo['trap']>): void {
+  const at = trap ? pc + p.abi.isa.disassemble(new Code(p.memory.codePage), pc).length : pc;
+  fault(p, signal, { code, address: at, trap: of }, pc, text, at);
 }
 
 /** What Linux does about each way that guest code stops, budget and system calls aside. */
@@ -38,18 +51,12 @@ export function handleFault(p: Process, exit: Exclude<Exit, { kind: 'budget' | '
     case 'illegal':
       fault(p, 'SIGILL', { code: SiCode.IllegalOpcode, address: pc }, pc, 'illegal or not implemented instruction');
       return;
-    case 'exception': {
-      const { signal, code, text, advance } = p.abi.exceptionSignal(p, exit.number, exit.code);
-      const at = pc + (advance ?? 0);
-      fault(p, signal, { code, address: at, trap: { number: exit.number, error: exit.code } }, at, text);
+    case 'exception':
+      exception(p, p.abi.exceptionSignal(p, exit.number, exit.code), pc, { number: exit.number, error: exit.code });
       return;
-    }
-    case 'breakpoint': {
-      const { signal, code, text, advance } = p.abi.breakpointSignal(p, exit.code);
-      const at = pc + (advance ?? 0);
-      fault(p, signal, { code, address: at, trap: { number: 3, error: 0 } }, at, text);
+    case 'breakpoint':
+      exception(p, p.abi.breakpointSignal(p, exit.code), pc, { number: 3, error: 0 });
       return;
-    }
     case 'privileged':
     case 'halt':
     case 'hypercall':
@@ -68,8 +75,7 @@ export function handleFault(p: Process, exit: Exclude<Exit, { kind: 'budget' | '
  */
 export function checkStack(p: Process): boolean {
   const pointer = p.abi.stackPointer(p);
-  if (pointer >= p.stack.low || pointer < p.stack.neighbourhood) return false;
-  const text = `stack overflow: the stack pointer is ${hex(pointer)}, the stack ends at ${hex(p.stack.low)}`;
-  fault(p, 'SIGSEGV', { code: SiCode.NotMapped, address: pointer, trap: { number: PAGE_FAULT, error: 6 } }, p.vcpu.pc, text);
+  if (!isStackOverflow(p, pointer)) return false;
+  fault(p, 'SIGSEGV', { code: SiCode.NotMapped, address: pointer, trap: { number: PAGE_FAULT, error: 6 } }, p.vcpu.pc, overflowText(p, pointer));
   return true;
 }

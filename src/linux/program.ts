@@ -129,7 +129,12 @@ const SLICE_MS = 10;
 /** Instructions that the interpreter completes in about the time that it takes to load the Wasm back end. */
 const COMPILER_AFTER = 1_000_000;
 /** System calls between looks at the clock. */
-const CALLS_PER_LOOK = 64;
+const CALLS_PER_LOOK = 8;
+/**
+ * With direct memory, a program can write where nothing is mapped. One that fills so much more of the host’s memory than it ever
+ * mapped does that; from then on page permissions are checked.
+ */
+const STRAY_BYTES = 512 << 20;
 const NOTHING: Stdin = { read: () => null };
 const NOWHERE: Output = { write: (bytes) => bytes.length };
 
@@ -359,10 +364,16 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
 
   /** Guest code until the program ends. Returns nothing; `p.end` says how. */
   async function loop(): Promise<void> {
-    let slice = 1_000_000;
+    let slice = 200_000;
     let callsUntilLook = CALLS_PER_LOOK;
     let turn = host.monotonic();
+    const before = host.resident?.() ?? 0;
+    let strays = false;
     const takeTurn = async (): Promise<void> => {
+      if (!strays && host.resident && host.resident() - before > p.map.peak + STRAY_BYTES) {
+        strays = true;
+        vcpu.setMemoryModel('checked');
+      }
       await host.turn();
       turn = host.monotonic();
       if (p.signals.mustDeliver) deliverSignals(p);

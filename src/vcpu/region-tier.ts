@@ -75,6 +75,8 @@ export class RegionTier {
   constructor(private readonly context: TierContext) {
     this.environment = { ...context.runtime.exports, memory: context.memory.memory, table: context.runtime.table };
     this.stub = new WebAssembly.Instance(new WebAssembly.Module(STUB)).exports.s as CallableFunction;
+    // an empty look-up entry seems to be one for pc 0
+    context.runtime.table.set(0, this.stub);
   }
 
   /** Index in the function table for calls of this pc, for good. */

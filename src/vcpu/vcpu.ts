@@ -7,10 +7,10 @@ import type { Block } from '../ir/block.ts';
 import { Builder } from '../ir/builder.ts';
 import { type LiftOptions, liftBlock } from '../ir/lift.ts';
 import { deadcode } from '../ir/passes/deadcode.ts';
-import { Code } from '../isa/code.ts';
+import { Code, PAGE_SIZE } from '../isa/code.ts';
 import type { Isa } from '../isa/isa.ts';
 import { type Exit, makeExit } from './exit.ts';
-import { type GuestMemory, PagePermission } from './guest-memory.ts';
+import { GuestMemory, PagePermission } from './guest-memory.ts';
 import { type Compiler, RegionTier } from './region-tier.ts';
 
 /** interpret never translates to Wasm, translate always does, tiered starts in the interpreter and translates what is hot. */
@@ -192,6 +192,7 @@ export class Vcpu {
     const grant = Math.max(1, Math.min(budget, 0x7fffffff));
     const before = this.stats.instructions;
     this.setHeader(Layout.BUDGET, grant);
+    this.setHeader(Layout.REP_WORK, 0);
     this.memory.data.setBigInt64(Layout.RETIRED, BigInt(before + grant), true);
     if (this.wantsCompiler && before >= (this.options.compilerAfter ?? 0)) {
       this.wantsCompiler = false;
@@ -276,10 +277,13 @@ export class Vcpu {
   }
 
   private lift(pc: number, options: LiftOptions): Block {
-    const writable = this.isa.coherentCode && (this.memory.permission(pc) & PagePermission.Write) !== 0;
+    // the block may reach into the next page
+    const permissions = this.memory.permission(pc) | this.memory.permission((pc + PAGE_SIZE) >>> 0);
+    const writable = this.isa.coherentCode && (permissions & PagePermission.Write) !== 0;
     const lifted = liftBlock(this.isa, this.builder, this.code, pc, { ...options, endAfterStore: writable, precise: this.checked });
     const block = deadcode(lifted, { preciseMemory: this.checked });
-    if (writable && block.size > 0) this.expected.set(block, this.memory.view(pc, block.size, 'write').slice());
+    const start = GuestMemory.index(pc);
+    if (writable && block.size > 0) this.expected.set(block, this.memory.bytes.slice(start, start + block.size));
     return block;
   }
 
@@ -326,6 +330,7 @@ export class Vcpu {
     return lowerBlock(block, this.runtime, address, {
       jumpSite: this.jumpSite(block),
       checked: this.checked,
+      stackPointer: this.checked ? undefined : this.isa.stackPointer,
       verifyBytes: this.expected.get(block),
     });
   }

@@ -74,7 +74,7 @@ describe('the end of a program', () => {
     // xor ecx, ecx; div ecx
     ['division by zero', i386Program(0x31, 0xc9, 0xf7, 0xf1), 'SIGFPE', 136, BASE + 2],
     ['privileged instruction', i386Program(0xf4), 'SIGSEGV', 139, BASE],
-    ['breakpoint', i386Program(0xcc), 'SIGTRAP', 133, BASE + 1],
+    ['breakpoint', i386Program(0xcc), 'SIGTRAP', 133, BASE],
     // jmp 0x1000
     ['wild jump', i386Program(0xb8, 0, 0x10, 0, 0, 0xff, 0xe0), 'SIGSEGV', 139, 0x1000],
     // lw $v0, 0($zero)

@@ -1,5 +1,6 @@
 import { Type } from '../../src/ir/ops.ts';
 import type { Helper, Isa, Register } from '../../src/isa/isa.ts';
+import { ABI } from './abi.ts';
 import { makeDisassemble, makeLift } from './lift.ts';
 import { GPR_NAMES } from './row.ts';
 import { ROWS } from './rows.ts';
@@ -35,6 +36,7 @@ const makeIsa = (name: string, endian: 'big' | 'little'): Isa => ({
   registers,
   stateSize: Mips.SIZE,
   helpers,
+  stackPointer: ABI.stackPointer,
   coherentCode: false,
   lift: makeLift(endian === 'big'),
   disassemble: makeDisassemble(endian === 'big'),

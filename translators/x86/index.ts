@@ -72,6 +72,7 @@ export const x86: Isa = {
   registers,
   stateSize: X86.SIZE,
   helpers,
+  stackPointer: ABI.stackPointer,
   coherentCode: true,
   lift(b, code, pc) {
     const decoded = decode(table, insn, code, pc >>> 0);

@@ -12,6 +12,8 @@ export interface LowerOptions {
   readonly checked?: boolean;
   /** The block leaves with ExitKind.Stale unless these bytes lie at its pc each time it is entered. */
   readonly verifyBytes?: Uint8Array;
+  /** Offset of the stack pointer, if it is to be checked before calls. */
+  readonly stackPointer?: number | undefined;
   /** Address of the JumpSite where an indirect jump at the end notes its targets. */
   readonly jumpSite?: number;
 }
@@ -28,6 +30,7 @@ const CLASS_BYTES = [4, 8, 16];
 // State of the lowering under way.
 let w: Int32Array;
 let jumpSite: number | undefined;
+let stackPointer: number | undefined;
 let runtime: Runtime;
 let block: Block;
 /** Index into `w` of the next word. */
@@ -53,6 +56,7 @@ export function lowerBlock(source: Block, target: Runtime, address: number, opti
   w = target.words;
   if (address === Layout.UOPS) target.constants.clear();
   jumpSite = options.jumpSite;
+  stackPointer = options.stackPointer;
   plan(block);
   free[0].length = free[1].length = free[2].length = 0;
   temporary.fill(0, 0, block.length);
@@ -355,6 +359,10 @@ function emitLink(target: number, counts: boolean): void {
   p += 3;
 }
 
+function emitStackCheck(): void {
+  if (stackPointer !== undefined) w[p++] = Uop.CHECK_STACK | ((Layout.STATE + stackPointer) << 16);
+}
+
 function emitTerminator(t: Terminator): void {
   switch (t.kind) {
     case 'goto':
@@ -362,6 +370,7 @@ function emitTerminator(t: Terminator): void {
       emitLink(t.pc, t.pc <= block.pc);
       break;
     case 'call':
+      emitStackCheck();
       w[p++] = Uop.GOTO;
       emitLink(t.target, true);
       break;
@@ -374,6 +383,7 @@ function emitTerminator(t: Terminator): void {
     case 'jump':
     case 'return':
       {
+        if (t.kind === 'call-indirect') emitStackCheck();
         const target = slot(t.target);
         if (t.kind === 'jump' && jumpSite !== undefined) {
           w[p++] = Uop.JUMP_NOTED | (target << 16);

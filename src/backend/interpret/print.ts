@@ -63,6 +63,11 @@ export function printUops(words: Int32Array, address: number, register: (offset:
       add(name, bytes[ip + 2], hex(word(ip + 4)), ...args);
       break;
     }
+    if (number === Uop.CHECK_STACK) {
+      add(name, slot(ip + 2));
+      ip += 4;
+      continue;
+    }
     if (number === Uop.VERIFY) {
       add(name, u16(ip + 2));
       ip += 4 + ((u16(ip + 2) + 3) & ~3);

@@ -144,6 +144,7 @@ function build(regions: readonly Region[], options: CompileOptions, marks?: Mark
       constructors,
       slots,
       checked: options.checked,
+      stackPointer: options.isa.stackPointer,
       callSlot: options.callSlot,
       functionAt: (pc) => names.get(pc),
       expectedBytes: options.expectedBytes,

@@ -36,6 +36,8 @@ export interface EmitContext {
   readonly slots: Slots;
   /** Page permissions are checked, with precise faults. */
   readonly checked: boolean;
+  /** See Isa.stackPointer. */
+  readonly stackPointer: number | undefined;
   /** Index in the function table through which code at this pc is called. */
   callSlot(pc: number): number;
   /** Name of the function in this module that holds the region of this pc. */
@@ -318,7 +320,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
     }
 
     if (block.instructions > 0) out.push(m.local.set(BUDGET, m.i32.sub(local(BUDGET), i32(block.instructions))));
-    out.push(...emitTerminator(i, block.terminator, value));
+    out.push(...emitTerminator(i, block.terminator, pc, value));
     return out;
   }
 
@@ -375,7 +377,22 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
     return [m.block(miss, [body], binaryen.none)];
   }
 
-  function emitTerminator(i: number, t: Terminator, value: (v: Value) => Expression): Expression[] {
+  /** Leaves with a memory fault at `pc` if the stack pointer does not point to where a call can write. State is in memory. */
+  function checkStack(pc: number): Expression[] {
+    if (context.stackPointer === undefined || context.checked) return [];
+    const pointer = (): Expression => m.i32.load(Layout.STATE + context.stackPointer!, 4, i32(0));
+    const page = m.i32.load8_u(Layout.PAGES, 1, m.i32.shr_u(pointer(), i32(12)));
+    const fault = [
+      header(Layout.EXIT_ARG0, pointer()),
+      header(Layout.EXIT_ARG1, i32(FaultAccess.Write)),
+      storeBudget(-1),
+      ...leave(ExitKind.MemoryFault, pc, []),
+    ];
+    return [m.if(m.i32.eqz(m.i32.and(page, i32(PagePermission.Write))), m.block(null, fault))];
+  }
+
+  /** `pc`: the block's last instruction. */
+  function emitTerminator(i: number, t: Terminator, pc: number, value: (v: Value) => Expression): Expression[] {
     const flush = (): Expression[] => [...spill(plan.spillOut[i]), storeBudget(0)];
     switch (t.kind) {
       case 'goto':
@@ -392,7 +409,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
         const call = inModule
           ? m.call(inModule, args, binaryen.i32)
           : m.call_indirect(TABLE, i32(context.callSlot(t.target)), args, callParams, binaryen.i32);
-        return [...flush(), m.local.set(RESULT, call), ...afterCall(i, t.next)];
+        return [...flush(), ...checkStack(pc), m.local.set(RESULT, call), ...afterCall(i, t.next)];
       }
       case 'call-indirect': {
         const target = temporary(Type.I32);
@@ -400,7 +417,14 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
         const setTarget = m.local.set(target, value(t.target));
         const look = lookUp(target, hash);
         const call = m.call_indirect(TABLE, look.index, [local(target), local(CALLEE_DEPTH)], callParams, binaryen.i32);
-        return [setTarget, ...flush(), look.set, m.local.set(RESULT, m.if(look.found, call, local(target))), ...afterCall(i, t.next)];
+        return [
+          setTarget,
+          ...flush(),
+          ...checkStack(pc),
+          look.set,
+          m.local.set(RESULT, m.if(look.found, call, local(target))),
+          ...afterCall(i, t.next),
+        ];
       }
       case 'return':
         return [m.local.set(RESULT, value(t.target)), ...flush(), m.return(local(RESULT))];

@@ -253,15 +253,11 @@ export function exceptionSignal(p: Process, number: number): FaultSignal {
     case Vector.DE:
       return { signal: 'SIGFPE', code: SiCode.IntegerDivide, text: 'divide error' };
     case Vector.DB:
+      return { signal: 'SIGTRAP', code: SiCode.Breakpoint, text: 'debug trap', trap: true };
     case Vector.BP:
-      return {
-        signal: 'SIGTRAP',
-        code: SiCode.Breakpoint,
-        text: number === Vector.BP ? 'breakpoint' : 'debug trap',
-        advance: number === Vector.BP ? 1 : 0,
-      };
+      return { signal: 'SIGTRAP', code: SiCode.Kernel, text: 'breakpoint', trap: true };
     case Vector.OF:
-      return { signal: 'SIGSEGV', code: SiCode.Kernel, text: 'overflow (INTO)', advance: 1 };
+      return { signal: 'SIGSEGV', code: SiCode.Kernel, text: 'overflow (INTO)', trap: true };
     case Vector.BR:
       return { signal: 'SIGSEGV', code: SiCode.Kernel, text: 'bounds exceeded (BOUND)' };
     case Vector.UD:

@@ -61,11 +61,12 @@ const ret: Meaning = (b, i) => {
 const int: Meaning = (b, i) => {
   const vector = i.immediate & 0xff;
   if (vector === 0x80) b.exit(ExitKind.Syscall, i.next, i.pc);
-  else if (vector === Vector.BP) b.exit(ExitKind.Exception, i.next, Vector.BP, 0);
-  else if (vector === Vector.OF) b.exit(ExitKind.Exception, i.next, Vector.OF, 0);
+  else if (vector === Vector.BP || vector === Vector.OF) b.exit(ExitKind.Exception, i.pc, vector, 0);
   else b.exit(ExitKind.Exception, i.pc, Vector.GP, (vector << 3) | 2);
 };
 const int3: Meaning = (b, i) => b.exit(ExitKind.Breakpoint, i.pc, Vector.BP);
+/** A debug trap, whatever DR7 says (SDM volume 3, 17.3.1.6). */
+const int1: Meaning = (b, i) => b.exit(ExitKind.Exception, i.pc, Vector.DB, 0);
 const into: Meaning = (b) => b.exitIf(overflowFlag(b), ExitKind.Exception, Vector.OF);
 
 const bound: Meaning = (b, i) => {
@@ -99,6 +100,7 @@ export const control: readonly Row[] = group('control', [
   row('FF /2', 'CALL Ev', callIndirect),
   row('C3', 'RET', ret),
   row('C2 iw', 'RET Iw', ret),
+  row('F1', 'INT1', int1),
   row('CC', 'INT3', int3),
   row('CD ib', 'INT Ib', int),
   row('CE', 'INTO', into),

@@ -51,6 +51,7 @@ function repeatable(name: string, operand: number, readsSource: boolean, once: (
     const base = segmentBase(b, i.segment);
     const pass = readsSource ? b.helper(`x86_rep_${name}`, form, base < 0 ? b.i32(0) : base) : b.helper(`x86_rep_${name}`, form);
     b.exitIf(b.eq(pass, b.i32(RepPass.Fault)), ExitKind.MemoryFault);
+    b.exitIf(b.eq(pass, b.i32(RepPass.Pause)), ExitKind.Budget);
     b.branch(pass, i.pc, i.next);
   };
 }

@@ -1,0 +1,369 @@
+/* What a program can do wrong, one thing for each name: the way it ends is compared with Linux's. */
+#define _GNU_SOURCE
+#include <alloca.h>
+#include <errno.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifdef __mips__
+#include <sys/cachectl.h>
+#define FLUSH(p, n) cacheflush(p, n, BCACHE)
+#else
+#define FLUSH(p, n) ((void)0)
+#endif
+
+#define NOINLINE __attribute__((noinline))
+typedef int (*Function)(void);
+static volatile int sink;
+static int quiet_zero(void) { return sink * 0; }
+
+static void read_at(unsigned a) { sink = *(volatile int *)a; }
+static void write_at(unsigned a) { *(volatile int *)a = 1; }
+static void call_at(unsigned a) { sink = ((Function)a)(); }
+
+static NOINLINE int recurse(int n) { return n == INT_MIN ? 0 : recurse(n + 1) + sink; }
+static NOINLINE int recurse_large(int n) {
+  volatile char frame[300000];
+  memset((char *)frame, n, sizeof frame);
+  return recurse_large(n + 1) + frame[n & 1023];
+}
+static NOINLINE int recurse_medium(int n) {
+  volatile char frame[5000];
+  frame[0] = n;
+  frame[4999] = n;
+  return recurse_medium(n + 1) + frame[n & 1023];
+}
+static NOINLINE int recurse_pointer(int n) {
+  static int (*volatile self)(int) = recurse_pointer;
+  volatile int frame[8];
+  frame[n & 7] = n;
+  return self(n + 1) + frame[0];
+}
+static void alloca_large(void) {
+  volatile char *p = alloca(64 << 20 | quiet_zero());
+  memset((char *)p, 1, 64 << 20);
+  sink = p[5];
+}
+static void alloca_beyond(void) {
+  volatile char *p = alloca(400 << 20 | quiet_zero());
+  memset((char *)p, 1, 4096);
+  sink = p[5];
+}
+static void alloca_loop(void) {
+  for (;;) {
+    volatile char *p = alloca(4096 | quiet_zero());
+    *p = 1;
+  }
+}
+
+static int data[1024] = {1};
+static const int constant[] = {1, 2, 3};
+
+static unsigned char *page(int prot) {
+  void *p = mmap(0, 8192, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (p == MAP_FAILED) _exit(99);
+  return p;
+}
+
+/* A function that returns n. */
+static void emit(void *at, int n) {
+#ifdef __mips__
+  unsigned code[] = {0x03e00008, 0x24020000 | (n & 0xffff)};
+  memcpy(at, code, sizeof code);
+#else
+  unsigned char code[] = {0xb8, n, n >> 8, n >> 16, n >> 24, 0xc3};
+  memcpy(at, code, sizeof code);
+#endif
+  FLUSH(at, 8);
+}
+
+static void executable_gone(void) {
+  unsigned char *p = page(PROT_READ | PROT_WRITE | PROT_EXEC);
+  emit(p, 7);
+  int sum = 0;
+  for (int i = 0; i < 200; i++) sum += ((Function)p)();
+  printf("%d\n", sum);
+  fflush(stdout);
+  mprotect(p, 4096, PROT_READ);
+  ((Function)p)();
+}
+static void unmapped_code(void) {
+  unsigned char *p = page(PROT_READ | PROT_WRITE | PROT_EXEC);
+  emit(p, 7);
+  int sum = 0;
+  for (int i = 0; i < 200; i++) sum += ((Function)p)();
+  printf("%d\n", sum);
+  fflush(stdout);
+  munmap(p, 8192);
+  ((Function)p)();
+}
+/* Runs off the end of an executable page into one that is not. */
+static void code_at_page_end(void) {
+  unsigned char *p = page(PROT_READ | PROT_WRITE);
+#ifdef __mips__
+  unsigned code = 0x24020005;
+#else
+  unsigned code = 0xb8909090;
+#endif
+  memcpy(p + 4092, &code, 4);
+  mprotect(p, 4096, PROT_READ | PROT_EXEC);
+  FLUSH(p, 4096);
+  ((Function)(p + 4092))();
+}
+
+static void catch_segv(int signal, siginfo_t *info, void *context) {
+  char text[64];
+  int n = snprintf(text, sizeof text, "signal %d code %d\n", signal, info->si_code);
+  write(1, text, n);
+  _exit(3);
+}
+static void install(void (*handler)(int, siginfo_t *, void *), int flags) {
+  struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | flags};
+  for (const int *s = (const int[]){SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, 0}; *s; s++) sigaction(*s, &action, 0);
+}
+static void fault_again(int signal, siginfo_t *info, void *context) { read_at(0); }
+
+static sigjmp_buf jump;
+static volatile int caught;
+static unsigned char *open_page;
+static void jump_out(int signal, siginfo_t *info, void *context) {
+  caught = signal * 1000 + info->si_code;
+  siglongjmp(jump, 1);
+}
+static void open_up(int signal, siginfo_t *info, void *context) {
+  caught++;
+  mprotect((void *)((unsigned long)info->si_addr & ~4095ul), 4096, PROT_READ | PROT_WRITE);
+}
+
+struct Case {
+  const char *name;
+  void (*run)(void);
+};
+
+#define CASE(name, statement) static void case_##name(void) { statement; }
+CASE(null_read, read_at(0))
+CASE(null_read_field, read_at(0x1234))
+CASE(null_write, write_at(4))
+CASE(null_call, call_at(0))
+CASE(top_read, read_at(0xfffffffc))
+CASE(top_write, write_at(0xfffffffc))
+CASE(kernel_read, read_at(0xd0000000))
+CASE(wild_jump, call_at(0x30000000))
+CASE(data_jump, call_at((unsigned)data))
+CASE(top_jump, call_at(0xfffffff0))
+CASE(low_jump, call_at(0x100))
+#ifdef __mips__
+CASE(odd_jump, call_at((unsigned)quiet_zero + 1))
+CASE(even_jump, call_at((unsigned)quiet_zero + 2))
+CASE(odd_wild_jump, call_at(0x30000001))
+CASE(illegal, __asm__ volatile(".word 0x70000038"))
+CASE(illegal_slot, __asm__ volatile(".set noreorder\nb 1f\n.word 0x70000038\n1:\n.set reorder"))
+CASE(fault_slot, __asm__ volatile(".set noreorder\nb 1f\nlw $2, 0($0)\n1:\n.set reorder" ::: "$2"))
+CASE(break0, __asm__ volatile("break"))
+CASE(break7, __asm__ volatile("break 7"))
+CASE(break6, __asm__ volatile("break 6"))
+CASE(trap, __asm__ volatile("teq $0, $0, 3"))
+CASE(trap7, __asm__ volatile("teq $0, $0, 7"))
+CASE(overflow, __asm__ volatile("li $2, 0x7fffffff\naddi $2, $2, 1" ::: "$2"))
+CASE(privileged, __asm__ volatile("mfc0 $2, $12" ::: "$2"))
+CASE(divide, sink = 5 / (sink * 0))
+#else
+CASE(illegal, __asm__ volatile("ud2"))
+CASE(illegal_lock, __asm__ volatile(".byte 0xf0, 0x90"))
+CASE(illegal_register, __asm__ volatile(".byte 0x8e, 0xc8"))
+CASE(int3, __asm__ volatile("int3"))
+CASE(int3_long, __asm__ volatile(".byte 0xcd, 3"))
+CASE(icebp, __asm__ volatile(".byte 0xf1"))
+CASE(into, __asm__ volatile("movb $0x7f, %%al\nincb %%al\ninto" ::: "eax"))
+CASE(bound, __asm__ volatile("movl $5, %%eax\nbound %%eax, %0" :: "m"(*(long long *)&constant[0]) : "eax"))
+CASE(int_other, __asm__ volatile("int $0x20"))
+CASE(hlt, __asm__ volatile("hlt"))
+CASE(cli, __asm__ volatile("cli"))
+CASE(in, __asm__ volatile("inb $0x60, %%al" ::: "eax"))
+CASE(outs, __asm__ volatile("movl $0x60, %%edx\nouts %%ds:(%%esi), %%dx" ::: "edx", "esi"))
+CASE(privileged, __asm__ volatile("mov %%cr0, %%eax" ::: "eax"))
+CASE(rdmsr, __asm__ volatile("rdmsr" ::: "eax", "edx"))
+CASE(lidt, __asm__ volatile("lidt (%esp)"))
+CASE(divide, sink = 5 / (sink * 0))
+CASE(divide_overflow, __asm__ volatile("movl $0x80000000, %%eax\ncltd\nmovl $-1, %%ecx\nidivl %%ecx" ::: "eax", "ecx", "edx"))
+CASE(aam0, __asm__ volatile("aam $0" ::: "eax"))
+CASE(unaligned_sse, __asm__ volatile("movaps 1+%0, %%xmm0" :: "m"(data[4])))
+CASE(far_jump, __asm__ volatile("ljmp $0x1234, $0"))
+CASE(bad_segment, __asm__ volatile("movl $0x1234, %%eax\nmovl %%eax, %%fs\n" ::: "eax"))
+CASE(null_segment, __asm__ volatile("xorl %%eax, %%eax\nmovl %%eax, %%es\nmovl %%es:(%%esp), %%eax" ::: "eax"))
+CASE(rep_top, __asm__ volatile("movl $0xbffffff0, %%edi\nmovl $-1, %%ecx\nrep stosb" ::: "edi", "ecx", "memory"))
+CASE(rep_null, __asm__ volatile("xorl %%esi, %%esi\nmovl $-1, %%ecx\nrep lodsb" ::: "esi", "ecx", "eax"))
+CASE(long_prefix, __asm__ volatile(".fill 20, 1, 0x66\nnop"))
+CASE(stack_zero, __asm__ volatile("xorl %esp, %esp\npush %eax"))
+CASE(ret_wild, __asm__ volatile("push $0x30000000\nret"))
+#endif
+CASE(recurse, sink = recurse(0))
+CASE(recurse_large, sink = recurse_large(0))
+CASE(recurse_medium, sink = recurse_medium(0))
+CASE(recurse_pointer, sink = recurse_pointer(0))
+CASE(abort, abort())
+CASE(raise_kill, raise(SIGKILL))
+CASE(handler, install(catch_segv, 0); read_at(0))
+CASE(handler_jump, install(catch_segv, 0); call_at(0x30000000))
+CASE(handler_write, install(catch_segv, 0); write_at((unsigned)constant))
+CASE(handler_unmapped, install(catch_segv, 0); read_at(0x30000000))
+CASE(handler_again, install(fault_again, 0); read_at(0))
+CASE(handler_nested, install(fault_again, SA_NODEFER); read_at(0))
+CASE(handler_wild, install((void *)0x30000000, 0); read_at(0))
+CASE(handler_overflow, install(catch_segv, 0); recurse(0))
+static void case_handler_stack(void) {
+  stack_t stack = {.ss_sp = malloc(65536), .ss_size = 65536};
+  sigaltstack(&stack, 0);
+  install(catch_segv, SA_ONSTACK);
+  recurse(0);
+}
+static void case_handler_opens(void) {
+  open_page = page(PROT_NONE);
+  install(open_up, 0);
+  open_page[5] = 1;
+  open_page[4096 + 5] = 2;
+  printf("%d %d %d\n", caught, open_page[5], open_page[4096 + 5]);
+  mprotect(open_page, 8192, PROT_READ);
+  open_page[6] = 3;
+  printf("%d %d\n", caught, open_page[6]);
+}
+static void case_handler_jumps(void) {
+  install(jump_out, 0);
+  int sum = 0;
+  for (int i = 0; i < 300; i++) {
+    if (sigsetjmp(jump, 1) == 0) {
+      if (i % 3 == 0) read_at(0);
+      else if (i % 3 == 1) call_at(0x30000000);
+      else write_at((unsigned)constant);
+    } else sum += caught;
+  }
+  printf("%d\n", sum);
+}
+static void case_code_changes(void) {
+  unsigned char *p = page(PROT_READ | PROT_WRITE | PROT_EXEC);
+  int sum = 0;
+  for (int i = 0; i < 300; i++) {
+    emit(p, i);
+    for (int k = 0; k < 3; k++) sum += ((Function)p)();
+  }
+  printf("%d\n", sum);
+}
+static void case_code_protected(void) {
+  unsigned char *p = page(PROT_READ | PROT_WRITE);
+  int sum = 0;
+  for (int i = 0; i < 300; i++) {
+    mprotect(p, 4096, PROT_READ | PROT_WRITE);
+    emit(p, i);
+    mprotect(p, 4096, PROT_READ | PROT_EXEC);
+    for (int k = 0; k < 3; k++) sum += ((Function)p)();
+  }
+  printf("%d\n", sum);
+}
+static void case_code_remapped(void) {
+  unsigned char *p = page(PROT_READ | PROT_WRITE | PROT_EXEC);
+  int sum = 0;
+  for (int i = 0; i < 100; i++) {
+    munmap(p, 8192);
+    if (mmap(p, 8192, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != p) _exit(98);
+    emit(p + 64, i);
+    for (int k = 0; k < 5; k++) sum += ((Function)(p + 64))();
+  }
+  /* moved, old place gone */
+  unsigned char *q = mremap(p, 8192, 8192, MREMAP_MAYMOVE | MREMAP_FIXED, p - 65536);
+  sum += ((Function)(q + 64))();
+  printf("%d\n", sum);
+}
+#ifndef __mips__
+/* Stores to code ahead of them in the same block, by all kinds of stores. */
+static void case_code_ahead(void) {
+  unsigned char *p = page(PROT_READ | PROT_WRITE | PROT_EXEC);
+  static const unsigned char stores[][24] = {
+      /* mov byte [edx+32], cl */ {3, 0x88, 0x4a, 0x20},
+      /* mov [edx+32], ecx */ {3, 0x89, 0x4a, 0x20},
+      /* mov edi, edx; add edi, 32; mov al, cl; stosb */ {8, 0x89, 0xd7, 0x83, 0xc7, 0x20, 0x88, 0xc8, 0xaa},
+      /* lea edi, [edx+32]; mov al, cl; mov ecx, 1; rep stosb */ {12, 0x8d, 0x7a, 0x20, 0x88, 0xc8, 0xb9, 1, 0, 0, 0, 0xf3, 0xaa},
+      /* mov [edx-64], cl; lea esi, [edx-64]; lea edi, [edx+32]; mov ecx, 1; rep movsb */
+      {16, 0x88, 0x4a, 0xc0, 0x8d, 0x72, 0xc0, 0x8d, 0x7a, 0x20, 0xb9, 1, 0, 0, 0, 0xf3, 0xa4},
+      /* movd xmm0, ecx; movd [edx+32], xmm0 */ {9, 0x66, 0x0f, 0x6e, 0xc1, 0x66, 0x0f, 0x7e, 0x42, 0x20},
+      /* xchg [edx+32], cl */ {3, 0x86, 0x4a, 0x20},
+      /* mov eax, esp; lea esp, [edx+36]; push ecx; mov esp, eax */ {8, 0x89, 0xe0, 0x8d, 0x62, 0x24, 0x51, 0x89, 0xc4},
+  };
+  int sum = 0;
+  for (int kind = 0; kind < (int)(sizeof stores / sizeof *stores); kind++) {
+    for (int round = 0; round < 60; round++) {
+      unsigned char *code = p + 128;
+      memset(code, 0x90, 128);
+      memcpy(code, stores[kind] + 1, stores[kind][0]);
+      /* at 31: mov al, <byte 32>; movzx eax, al; ret */
+      static const unsigned char end[] = {0xb0, 0x11, 0x0f, 0xb6, 0xc0, 0xc3};
+      memcpy(code + 31, end, sizeof end);
+      int value = (kind * 60 + round) & 255;
+      /* the whole word that a 32-bit store writes */
+      unsigned word = value | 0xc0b60f00;
+      int result;
+      __asm__ volatile("call *%%ebx" : "=a"(result), "+c"(word) : "b"(code), "d"(code) : "esi", "edi", "memory");
+      sum += result == value;
+    }
+  }
+  printf("%d\n", sum);
+}
+/* A loop that changes itself each time around. */
+static void case_code_loop(void) {
+  unsigned char *p = page(PROT_READ | PROT_WRITE | PROT_EXEC);
+  /* mov ecx, 1000; xor eax, eax; L: add eax, imm32; add dword [imm at edx], 3; dec ecx; jnz L; ret */
+  static const unsigned char code[] = {0xb9, 0xe8, 3, 0, 0, 0x31, 0xc0, 0x05, 1, 0, 0, 0, 0x83, 0x02, 3, 0x49, 0x75, 0xf5, 0xc3};
+  memcpy(p, code, sizeof code);
+  int result, count;
+  __asm__ volatile("call *%%ebx" : "=a"(result), "=c"(count) : "b"(p), "d"(p + 8) : "memory");
+  printf("%d\n", result);
+}
+#endif
+CASE(alloca_large, alloca_large())
+CASE(alloca_beyond, alloca_beyond())
+CASE(alloca_loop, alloca_loop())
+CASE(executable_gone, executable_gone())
+CASE(unmapped_code, unmapped_code())
+CASE(code_at_page_end, code_at_page_end())
+CASE(write_constant, write_at((unsigned)constant))
+CASE(write_code, write_at((unsigned)quiet_zero & ~3))
+CASE(read_wild, read_at(0x30000000))
+CASE(heap_end, for (volatile char *p = sbrk(0);; p += 4096) *p = 1)
+
+#define ENTRY(name) {#name, case_##name}
+static const struct Case cases[] = {
+    ENTRY(null_read), ENTRY(null_read_field), ENTRY(null_write), ENTRY(null_call), ENTRY(top_read), ENTRY(top_write),
+    ENTRY(kernel_read), ENTRY(wild_jump), ENTRY(data_jump), ENTRY(top_jump), ENTRY(low_jump), ENTRY(illegal), ENTRY(privileged),
+    ENTRY(divide), ENTRY(recurse), ENTRY(recurse_large), ENTRY(recurse_medium), ENTRY(recurse_pointer), ENTRY(abort),
+    ENTRY(raise_kill), ENTRY(handler), ENTRY(handler_jump), ENTRY(handler_write), ENTRY(handler_unmapped), ENTRY(handler_again),
+    ENTRY(handler_nested), ENTRY(handler_wild), ENTRY(handler_overflow), ENTRY(handler_stack), ENTRY(handler_opens),
+    ENTRY(handler_jumps), ENTRY(code_changes), ENTRY(code_protected), ENTRY(code_remapped), ENTRY(alloca_large),
+    ENTRY(alloca_beyond), ENTRY(alloca_loop), ENTRY(executable_gone), ENTRY(unmapped_code), ENTRY(code_at_page_end), ENTRY(write_constant),
+    ENTRY(write_code), ENTRY(read_wild), ENTRY(heap_end),
+#ifdef __mips__
+    ENTRY(odd_jump), ENTRY(even_jump), ENTRY(odd_wild_jump), ENTRY(illegal_slot), ENTRY(fault_slot), ENTRY(break0),
+    ENTRY(break6), ENTRY(break7), ENTRY(trap), ENTRY(trap7), ENTRY(overflow),
+#else
+    ENTRY(illegal_lock), ENTRY(illegal_register), ENTRY(int3), ENTRY(int3_long), ENTRY(icebp), ENTRY(into), ENTRY(bound),
+    ENTRY(int_other), ENTRY(hlt), ENTRY(cli), ENTRY(in), ENTRY(outs), ENTRY(rdmsr), ENTRY(lidt), ENTRY(divide_overflow),
+    ENTRY(aam0), ENTRY(unaligned_sse), ENTRY(far_jump), ENTRY(bad_segment), ENTRY(null_segment), ENTRY(rep_top),
+    ENTRY(rep_null), ENTRY(long_prefix), ENTRY(stack_zero), ENTRY(ret_wild), ENTRY(code_ahead), ENTRY(code_loop),
+#endif
+};
+
+int main(int argc, char **argv) {
+  const struct Case *end = cases + sizeof cases / sizeof *cases;
+  for (const struct Case *c = cases; c < end; c++) {
+    if (argc < 2) puts(c->name);
+    else if (strcmp(argv[1], c->name) == 0) {
+      c->run();
+      return 0;
+    }
+  }
+  return argc < 2 ? 0 : 97;
+}
