@@ -190,22 +190,19 @@ const rows: readonly Row[] = [
   ['insn', N, 'imm', 'imm'],
 ];
 
-const loadBytes = (name: string): number => {
-  const width = /(?:load|store)(8|16|32)/.exec(name);
-  if (width) return Number(width[1]) / 8;
-  return { i32: 4, f32: 4, i64: 8, f64: 8, v128: 16 }[name.slice(0, name.indexOf('.'))] ?? 0;
-};
+const TYPE_BYTES: Readonly<Record<string, number>> = { i32: 4, f32: 4, i64: 8, f64: 8, v128: 16 };
+/** The width in the name, else the type's. */
+const accessBytes = (type: string, what: string): number => (Number.parseInt(what.replace(/^\D+/, ''), 10) || TYPE_BYTES[type] * 8) / 8;
+const EFFECTS = new Set(['helper', 'exit', 'insn', 'set']);
+const TRAPS = new Set(['div_s', 'div_u', 'rem_s', 'rem_u']);
 
 export const OPS: readonly OpInfo[] = rows.map(([name, result, ...operands]) => {
-  const memory = /\.load/.test(name) ? 'load' : /\.store/.test(name) ? 'store' : undefined;
-  return {
-    name,
-    result,
-    operands,
-    pure: memory === undefined && !/^(set\.|helper|exit\.if|insn)/.test(name) && !/^i(32|64)\.(div|rem)_/.test(name),
-    memory,
-    bytes: memory ? loadBytes(name) : 0,
-  };
+  const dot = name.indexOf('.');
+  const type = dot < 0 ? name : name.slice(0, dot);
+  const what = name.slice(dot + 1);
+  const memory = dot < 0 ? undefined : what.startsWith('load') ? 'load' : what.startsWith('store') ? 'store' : undefined;
+  const pure = memory === undefined && !EFFECTS.has(type) && !((type === 'i32' || type === 'i64') && TRAPS.has(what));
+  return { name, result, operands, pure, memory, bytes: memory ? accessBytes(type, what) : 0 };
 });
 
 const numbers = new Map(OPS.map((info, number) => [info.name, number]));

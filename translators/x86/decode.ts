@@ -4,63 +4,82 @@ import { Immediate, Mandatory, MODRM_INDEXES, modrmIndex, type Row, row } from '
 
 /**
  * Opcode maps as flat arrays. `top[(map << 8 | opcode) << 2 | mandatory prefix]` is 0 for no instruction, a row
- * number, or minus the start of MODRM_INDEXES row numbers in `sub`.
+ * number, minus the start of MODRM_INDEXES row numbers in `sub`, or UNFILLED.
  */
 export interface OpcodeTable {
   readonly rows: readonly Row[];
   readonly top: Int32Array;
-  readonly sub: Uint16Array;
+  readonly sub: number[];
+  /** Row numbers by `map << 8 | opcode`. */
+  readonly byOpcode: readonly (readonly number[] | undefined)[];
 }
 
-/** Throws if two rows claim the same encoding. Row number 0 is no instruction. */
-export function buildTable(rows: readonly Row[]): OpcodeTable {
+const UNFILLED = -0x80000000;
+
+/** Row number 0 is no instruction. Opcodes are filled in when they are first met. */
+export function makeTable(rows: readonly Row[]): OpcodeTable {
   const none = row('0F FF', '(bad)', () => undefined);
-  const numbered = [none, ...rows];
-  const byOpcode: number[][] = Array.from({ length: 1024 }, () => []);
-  for (let n = 1; n < numbered.length; n++) {
-    const r = numbered[n];
-    for (let k = 0; k < r.opcodes; k++) byOpcode[(r.map << 8) | (r.opcode + k)].push(n);
-  }
+  const byOpcode: (number[] | undefined)[] = new Array(1024).fill(undefined);
   const top = new Int32Array(4096);
-  const sub: number[] = new Array(MODRM_INDEXES).fill(0);
-  byOpcode.forEach((numbers, opcode) => {
-    if (numbers.length === 0) return;
-    const modrm = numbered[numbers[0]].modrm;
-    for (const n of numbers)
-      if (numbered[n].modrm !== modrm) throw new Error(`rows '${numbered[numbers[0]].text}' and '${numbered[n].text}' overlap`);
-    const only = numbered[numbers[0]];
-    if (numbers.length === 1 && only.mandatory === Mandatory.Any && (!modrm || only.modrms.length === MODRM_INDEXES)) {
-      top.fill(numbers[0], opcode << 2, (opcode << 2) + 4);
-      return;
-    }
-    const slots = Array.from({ length: 4 }, () => new Array<number>(MODRM_INDEXES).fill(0));
-    const general = new Array<number>(MODRM_INDEXES).fill(0);
-    for (const n of numbers) {
-      const r = numbered[n];
-      const slot = r.mandatory === Mandatory.Any ? general : slots[r.mandatory];
-      for (const m of modrm ? r.modrms : slot.keys()) {
-        if (slot[m] !== 0) throw new Error(`rows '${numbered[slot[m]].text}' and '${r.text}' overlap`);
-        slot[m] = n;
-      }
-    }
-    let shared = 0;
-    slots.forEach((slot, prefix) => {
-      let own = false;
-      slot.forEach((n, m) => {
-        if (n !== 0) own = true;
-        else slot[m] = general[m];
-      });
-      const index = (opcode << 2) | prefix;
-      if (slot.every((n) => n === slot[0])) top[index] = slot[0];
-      else if (!own && shared !== 0) top[index] = shared;
+  rows.forEach(({ map, opcode, opcodes }, index) => {
+    const first = (map << 8) | opcode;
+    for (let o = first; o < first + opcodes; o++) {
+      const numbers = byOpcode[o];
+      if (numbers) numbers.push(index + 1);
       else {
-        top[index] = -sub.length;
-        if (!own) shared = -sub.length;
-        sub.push(...slot);
+        byOpcode[o] = [index + 1];
+        top.fill(UNFILLED, o << 2, (o << 2) + 4);
       }
-    });
+    }
   });
-  return { rows: numbered, top, sub: Uint16Array.from(sub) };
+  return { rows: [none, ...rows], top, sub: new Array<number>(MODRM_INDEXES).fill(0), byOpcode };
+}
+
+/** The same with all opcodes filled in. Throws if two rows claim the same encoding. */
+export function buildTable(rows: readonly Row[]): OpcodeTable {
+  const table = makeTable(rows);
+  table.byOpcode.forEach((_, opcode) => {
+    fillOpcode(table, opcode);
+  });
+  return table;
+}
+
+function fillOpcode({ rows, top, sub, byOpcode }: OpcodeTable, opcode: number): void {
+  const numbers = byOpcode[opcode];
+  if (!numbers) return;
+  const only = rows[numbers[0]];
+  const { modrm } = only;
+  for (const n of numbers) if (rows[n].modrm !== modrm) throw new Error(`rows '${only.text}' and '${rows[n].text}' overlap`);
+  if (numbers.length === 1 && only.mandatory === Mandatory.Any && (!modrm || only.modrms.length === MODRM_INDEXES)) {
+    top.fill(numbers[0], opcode << 2, (opcode << 2) + 4);
+    return;
+  }
+  const slots = Array.from({ length: 4 }, () => new Array<number>(MODRM_INDEXES).fill(0));
+  const general = new Array<number>(MODRM_INDEXES).fill(0);
+  for (const n of numbers) {
+    const r = rows[n];
+    const slot = r.mandatory === Mandatory.Any ? general : slots[r.mandatory];
+    for (const m of modrm ? r.modrms : slot.keys()) {
+      if (slot[m] !== 0) throw new Error(`rows '${rows[slot[m]].text}' and '${r.text}' overlap`);
+      slot[m] = n;
+    }
+  }
+  let shared = 0;
+  slots.forEach((slot, prefix) => {
+    let own = false;
+    slot.forEach((n, m) => {
+      if (n !== 0) own = true;
+      else slot[m] = general[m];
+    });
+    const index = (opcode << 2) | prefix;
+    if (slot.every((n) => n === slot[0])) top[index] = slot[0];
+    else if (!own && shared !== 0) top[index] = shared;
+    else {
+      top[index] = -sub.length;
+      if (!own) shared = -sub.length;
+      sub.push(...slot);
+    }
+  });
 }
 
 export const enum Decoded {
@@ -160,7 +179,12 @@ export function decode(table: OpcodeTable, i: Insn, code: Code, pc: number): Dec
   }
   i.opcode = byte;
   const mandatory = i.rep === 0xf3 ? Mandatory.PF3 : i.rep === 0xf2 ? Mandatory.PF2 : i.operandSize === 2 ? Mandatory.P66 : Mandatory.None;
-  let number = table.top[(((map << 8) | byte) << 2) | mandatory];
+  const index = (((map << 8) | byte) << 2) | mandatory;
+  let number = table.top[index];
+  if (number === UNFILLED) {
+    fillOpcode(table, index >>> 2);
+    number = table.top[index];
+  }
   if (number === 0) {
     i.next = at >>> 0;
     return Decoded.Illegal;

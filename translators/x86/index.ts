@@ -2,7 +2,7 @@ import { ExitKind } from '../../assembly/shared/exit.ts';
 import { Type } from '../../src/ir/ops.ts';
 import type { Helper, Isa, Register } from '../../src/isa/isa.ts';
 import { ABI, Eflags, MXCSR_RESET, setEflags, Vector } from './abi.ts';
-import { buildTable, Decoded, decode, newInsn } from './decode.ts';
+import { Decoded, decode, makeTable, newInsn } from './decode.ts';
 import { disassemble } from './disassemble.ts';
 import type { Row } from './row.ts';
 import { arithmetic } from './rows/arithmetic.ts';
@@ -41,7 +41,7 @@ export const rows: readonly Row[] = [
   ...sse2,
 ];
 
-export const table = buildTable(rows);
+export const table = makeTable(rows);
 
 const helpers: readonly Helper[] = [...stringHelpers, ...systemHelpers, ...x87Helpers, ...sseHelpers];
 

@@ -262,7 +262,7 @@ export function row(encoding: string, text: string, meaning: Meaning): Row {
   }
 
   let modrm = false;
-  let modrms: number[] = [];
+  let modrms: readonly number[] = [];
   const modrmText = tokens[at] ?? '';
   const slash = /^\/([r0-7])$/.exec(modrmText);
   const fixed = /^([C-F][0-9A-F])(\+i)?$/.exec(modrmText);
@@ -274,11 +274,7 @@ export function row(encoding: string, text: string, meaning: Meaning): Row {
     if (memory || register) at++;
     const withMemory = !register && !operands.some((o) => REGISTER_ONLY.has(o.kind));
     const withRegister = !memory && !operands.some((o) => MEMORY_ONLY.has(o.kind));
-    for (let reg = 0; reg < 8; reg++) {
-      if (slash[1] !== 'r' && Number(slash[1]) !== reg) continue;
-      if (withMemory) modrms.push(reg);
-      if (withRegister) for (let rm = 0; rm < 8; rm++) modrms.push(8 + reg * 8 + rm);
-    }
+    modrms = modrmRange(slash[1] === 'r' ? 8 : Number(slash[1]), withMemory, withRegister);
     if (modrms.length === 0) fail('covers no ModRM byte');
   } else if (fixed) {
     at++;
@@ -312,6 +308,23 @@ export function row(encoding: string, text: string, meaning: Meaning): Row {
     mnemonic32: name32,
     lockable: LOCKABLE.has(mnemonic) && (operands[0]?.kind === Kind.E || operands[0]?.kind === Kind.M),
   };
+}
+
+const ranges = new Map<number, readonly number[]>();
+/** ModRM indexes of one reg, or of all (8), with memory forms, register forms or both. */
+function modrmRange(reg: number, withMemory: boolean, withRegister: boolean): readonly number[] {
+  const key = reg * 4 + Number(withMemory) * 2 + Number(withRegister);
+  let range = ranges.get(key);
+  if (!range) {
+    const list: number[] = [];
+    for (let r = reg === 8 ? 0 : reg; r <= (reg === 8 ? 7 : reg); r++) {
+      if (withMemory) list.push(r);
+      if (withRegister) for (let rm = 0; rm < 8; rm++) list.push(8 + r * 8 + rm);
+    }
+    range = list;
+    ranges.set(key, range);
+  }
+  return range;
 }
 
 /** Names the group under which the published instruction list shows these rows. */

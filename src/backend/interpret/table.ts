@@ -57,67 +57,82 @@ const SAME: Readonly<Record<string, string>> = {
 };
 
 /** Comparisons that are others with the operands swapped. */
-const SWAPPED = /^([if](?:32|64)\.)(gt|ge)(_[su])?$/;
+const SWAPPED: Readonly<Record<string, string>> = { gt: 'lt', gt_s: 'lt_s', gt_u: 'lt_u', ge: 'le', ge_s: 'le_s', ge_u: 'le_u' };
+const COMPARISONS = new Set(['eq', 'ne', 'lt_s', 'lt_u', 'le_s', 'le_u']);
 
-function kindOf(name: string): Kind {
-  if (/^(i32|f32)\.const$/.test(name)) return Kind.Const32;
-  if (/^(i64|f64)\.const$/.test(name)) return Kind.Const64;
-  if (name === 'v128.const') return Kind.Const128;
-  if (name.startsWith('get.')) return Kind.Get;
-  if (name.startsWith('set.')) return Kind.Set;
-  if (name.startsWith('select.')) return Kind.Select;
-  if (name.includes('.load')) return Kind.Load;
-  if (name.includes('.store')) return Kind.Store;
-  if (name.includes('.extract_lane')) return Kind.ExtractLane;
-  if (name.includes('.replace_lane')) return Kind.ReplaceLane;
-  if (name.includes('.shuffle')) return Kind.Shuffle;
-  if (name === 'helper') return Kind.Helper;
-  if (name === 'exit.if') return Kind.ExitIf;
-  if (name === 'insn') return Kind.Insn;
+/** Type and operation of an op's name; both are the name where it has no dot. */
+const parts = (name: string): readonly [type: string, what: string] => {
+  const dot = name.indexOf('.');
+  return dot < 0 ? [name, name] : [name.slice(0, dot), name.slice(dot + 1)];
+};
+const isScalar = (type: string): boolean => type === 'i32' || type === 'i64' || type === 'f32' || type === 'f64';
+
+function kindOf(type: string, what: string): Kind {
+  switch (type) {
+    case 'get':
+      return Kind.Get;
+    case 'set':
+      return Kind.Set;
+    case 'select':
+      return Kind.Select;
+    case 'helper':
+      return Kind.Helper;
+    case 'exit':
+      return Kind.ExitIf;
+    case 'insn':
+      return Kind.Insn;
+  }
+  if (what === 'const') return type === 'v128' ? Kind.Const128 : type === 'i64' || type === 'f64' ? Kind.Const64 : Kind.Const32;
+  if (what === 'shuffle') return Kind.Shuffle;
+  if (what.startsWith('load')) return Kind.Load;
+  if (what.startsWith('store')) return Kind.Store;
+  if (what.startsWith('extract_lane')) return Kind.ExtractLane;
+  if (what.startsWith('replace_lane')) return Kind.ReplaceLane;
   return Kind.Plain;
 }
 
-function memoryUop(name: string, bytes: number, bigEndian: boolean, checked: boolean): number {
-  const what = name.includes('.load') ? 'LOAD' : 'STORE';
-  const sign = /_([su])$/.exec(name)?.[1].toUpperCase();
+function memoryUop(what: string, bytes: number, bigEndian: boolean, checked: boolean): number {
+  const sign = what.endsWith('_s') ? '_S' : what.endsWith('_u') ? '_U' : '';
   const order = bigEndian && bytes > 1 ? '_BE' : '';
-  return uop(`${what}${bytes * 8}${sign ? `_${sign}` : ''}${order}${checked ? '_CHECKED' : ''}`);
+  return uop(`${what.startsWith('load') ? 'LOAD' : 'STORE'}${bytes * 8}${sign}${order}${checked ? '_CHECKED' : ''}`);
 }
 
 /** By IR op number. */
-export const KIND = Uint8Array.from(OPS, ({ name }) => kindOf(name));
-export const SWAP = Uint8Array.from(OPS, ({ name }) => Number(SWAPPED.test(name)));
+export const KIND = new Uint8Array(OPS.length);
+export const SWAP = new Uint8Array(OPS.length);
 /** The µop, without loads, stores, constants and what becomes no µop. */
-export const UOP = Uint16Array.from(OPS, ({ name }) => {
-  switch (kindOf(name)) {
-    case Kind.Plain:
-    case Kind.Select:
-    case Kind.ExtractLane:
-    case Kind.ReplaceLane:
-    case Kind.Shuffle:
-      return uop(SAME[name] ?? irName(name.replace(SWAPPED, (_, type, what, sign = '') => `${type}${what === 'gt' ? 'lt' : 'le'}${sign}`)));
-    default:
-      return 0;
-  }
-});
+export const UOP = new Uint16Array(OPS.length);
 /** The form with a 32-bit immediate as right operand, 0 if there is none. */
-export const UOP_IMM = Uint16Array.from(OPS, ({ name }) => (/^i32\.[a-z]/.test(name) ? (UOPS[`${irName(name)}_IMM`] ?? 0) : 0));
+export const UOP_IMM = new Uint16Array(OPS.length);
 /** The terminator that branches on this comparison (after SWAP), 0 if there is none. */
-export const BRANCH = Uint16Array.from(OPS, ({ name }, number) => {
-  if (name === 'i32.eqz') return uop('BRANCH_Z');
-  if (!/^i32\.(eq|ne|[lg][te]_[su])$/.test(name)) return 0;
-  const plain = Object.keys(UOPS).find((key) => UOPS[key] === UOP[number] && key.startsWith('I32_'));
-  return uop(plain!.replace('I32_', 'BRANCH_'));
-});
+export const BRANCH = new Uint16Array(OPS.length);
 /** Loads and stores, by IR op number * 4 + big-endian * 2 + checked. */
-export const MEMORY = Uint16Array.from(
-  OPS.flatMap(({ name, bytes, memory }) =>
-    [0, 1, 2, 3].map((variant) => (memory ? memoryUop(name, bytes, variant >= 2, (variant & 1) === 1) : 0)),
-  ),
-);
+export const MEMORY = new Uint16Array(OPS.length * 4);
 /** Bytes of an ExtractLane's lane that a move reads at its place in the slot; 0 if the µop takes the lane number. */
-export const LANE_BYTES = Uint8Array.from(OPS, ({ name }) =>
-  /^[if]32x4\.extract/.test(name) ? 4 : /^[if]64x2\.extract/.test(name) ? 8 : 0,
-);
+export const LANE_BYTES = new Uint8Array(OPS.length);
+
+OPS.forEach(({ name, bytes }, n) => {
+  const [type, what] = parts(name);
+  const kind = kindOf(type, what);
+  KIND[n] = kind;
+  switch (kind) {
+    case Kind.Load:
+    case Kind.Store:
+      for (let variant = 0; variant < 4; variant++) MEMORY[n * 4 + variant] = memoryUop(what, bytes, variant >= 2, (variant & 1) === 1);
+      break;
+    case Kind.ExtractLane:
+      LANE_BYTES[n] = type.endsWith('32x4') ? 4 : type.endsWith('64x2') ? 8 : 0;
+      break;
+  }
+  const swapped = isScalar(type) ? SWAPPED[what] : undefined;
+  if (swapped) SWAP[n] = 1;
+  if (kind === Kind.Plain || kind === Kind.Select || kind === Kind.ExtractLane || kind === Kind.ReplaceLane || kind === Kind.Shuffle)
+    UOP[n] = uop(SAME[name] ?? irName(swapped ? `${type}.${swapped}` : name));
+  if (type !== 'i32') return;
+  UOP_IMM[n] = UOPS[`${irName(name)}_IMM`] ?? 0;
+  if (what === 'eqz') BRANCH[n] = uop('BRANCH_Z');
+  else if (COMPARISONS.has(swapped ?? what)) BRANCH[n] = uop(`BRANCH_${(swapped ?? what).toUpperCase()}`);
+});
+
 /** Moves by size of the type. */
 export const MOVE = (bytes: number): number => uop(`MOVE${bytes * 8}`);

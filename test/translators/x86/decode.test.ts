@@ -18,6 +18,9 @@ const decoded = (hex: string): Decoded => decode(table, insn, Code.of(Uint8Array
 const nothing = () => undefined;
 
 describe('rows', () => {
+  it('do not overlap', () => {
+    expect(() => buildTable(rows)).not.toThrow();
+  });
   it('that overlap are refused', () => {
     expect(() => buildTable([row('88 /r', 'MOV Eb, Gb', nothing), row('88 /1', 'OTHER Eb', nothing)])).toThrow(
       /'MOV Eb, Gb' and 'OTHER Eb' overlap/,
