@@ -70,7 +70,14 @@ export async function inTree<T>(work: (cwd: string) => Promise<T>): Promise<T> {
 
 export type Executor = 'interpret' | 'translate' | 'tiered';
 /** All of them, or what WASMVISOR_EXECUTORS names. */
-export const EXECUTORS = (process.env.WASMVISOR_EXECUTORS ?? 'interpret,translate,tiered').split(',') as readonly Executor[];
+const EXECUTORS = (process.env.WASMVISOR_EXECUTORS ?? 'interpret,translate,tiered').split(',') as readonly Executor[];
+
+/**
+ * The executors of one test. `translate` compiles every function that is ever reached, seconds for each run of a dynamic
+ * program: it takes its turn with the first test of each program or applet, and with all if WASMVISOR_EXECUTORS says so.
+ */
+export const executorsOf = (isFirst: boolean): readonly Executor[] =>
+  EXECUTORS.filter((executor) => executor !== 'translate' || isFirst || process.env.WASMVISOR_EXECUTORS !== undefined);
 
 const CLI = join(ROOT, 'dist/cli.js');
 
