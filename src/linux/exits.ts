@@ -9,7 +9,8 @@ const hex = (address: number): string => `0x${(address >>> 0).toString(16).padSt
 
 const isStackOverflow = (p: Process, address: number | undefined): boolean =>
   address !== undefined && address < p.stack.low && address >= p.stack.neighbourhood && p.map.areas.at(address) === undefined;
-const overflowText = (p: Process, address: number): string => `stack overflow: ${hex(address)} lies below the stack, which ends at ${hex(p.stack.low)}`;
+const overflowText = (p: Process, address: number): string =>
+  `stack overflow: ${hex(address)} lies below the stack, which ends at ${hex(p.stack.low)}`;
 
 /** x86's page-fault error code, which signal frames show: present, write, user, instruction fetch. */
 const PAGE_FAULT = 14;
@@ -76,6 +77,12 @@ export function handleFault(p: Process, exit: Exclude<Exit, { kind: 'budget' | '
 export function checkStack(p: Process): boolean {
   const pointer = p.abi.stackPointer(p);
   if (!isStackOverflow(p, pointer)) return false;
-  fault(p, 'SIGSEGV', { code: SiCode.NotMapped, address: pointer, trap: { number: PAGE_FAULT, error: 6 } }, p.vcpu.pc, overflowText(p, pointer));
+  fault(
+    p,
+    'SIGSEGV',
+    { code: SiCode.NotMapped, address: pointer, trap: { number: PAGE_FAULT, error: 6 } },
+    p.vcpu.pc,
+    overflowText(p, pointer),
+  );
   return true;
 }
