@@ -37,6 +37,7 @@ export function x86_cpuid(): void {
     c = characters(VENDOR, 8);
   } else if (leaf == 1) {
     a = Cpuid.SIGNATURE;
+    b = Cpuid.EBX;
     c = Cpuid.ECX;
     d = Cpuid.EDX;
   } else if (leaf == 0x80000000) {

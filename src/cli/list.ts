@@ -25,7 +25,7 @@ export function listCommand(): Command {
 async function instructions(options: ListOptions): Promise<void> {
   const { listInstructions } = await import('../index.ts');
   const rows = listInstructions().filter((row) => !options.isa || row.isa === options.isa);
-  print(rows, options, (r) => `${r.isa.padEnd(5)} ${r.encoding.padEnd(40)} ${r.text}`);
+  print(rows, options, (r) => `${r.isa.padEnd(5)} ${r.encoding.padEnd(40)} ${r.text}${r.note ? `   partial: ${r.note}` : ''}`);
 }
 
 async function syscalls(options: ListOptions): Promise<void> {

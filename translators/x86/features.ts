@@ -7,11 +7,18 @@ export const enum Feature {
   TSC = 1 << 4,
   CX8 = 1 << 8,
   CMOV = 1 << 15,
+  CLFSH = 1 << 19,
+  MMX = 1 << 23,
+  FXSR = 1 << 24,
+  SSE = 1 << 25,
+  SSE2 = 1 << 26,
 }
 
 export const enum Cpuid {
-  EDX = Feature.FPU | Feature.TSC | Feature.CX8 | Feature.CMOV,
+  EDX = Feature.FPU | Feature.TSC | Feature.CX8 | Feature.CMOV | Feature.CLFSH | Feature.MMX | Feature.FXSR | Feature.SSE | Feature.SSE2,
   ECX = 0,
+  /** CLFLUSH's line of 64 bytes, in units of eight, in bits 15…8. */
+  EBX = 8 << 8,
   /** Family 6, model 1, stepping 1. */
   SIGNATURE = 0x611,
 }

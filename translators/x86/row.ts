@@ -105,6 +105,8 @@ export interface Row {
   readonly meaning: Meaning;
   /** Set by `group`. */
   readonly group: string;
+  /** What the published list says is missing; set by `limited`. */
+  readonly note?: string;
 
   readonly mandatory: Mandatory;
   /** 0: one byte, 1: 0F, 2: 0F 38, 3: 0F 3A */
@@ -331,4 +333,9 @@ function modrmRange(reg: number, withMemory: boolean, withRegister: boolean): re
 export function group(name: string, rows: readonly Row[]): readonly Row[] {
   for (const r of rows) (r as { group: string }).group = name;
   return rows;
+}
+
+/** Says of rows what they do not do. */
+export function limited(note: string, rows: readonly Row[]): readonly Row[] {
+  return rows.map((r) => ({ ...r, note }));
 }

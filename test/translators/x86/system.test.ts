@@ -42,10 +42,13 @@ describe('CPUID', () => {
     expect(text(m.get('ebx'), m.get('edx'), m.get('ecx'))).toBe('WasmVisorCPU');
     expect(m.get('eax')).toBe(1);
   });
-  it('announces a family-6 processor with FPU, TSC, CMPXCHG8B and CMOV', () => {
+  it('announces a family-6 processor with FPU, TSC, CMPXCHG8B, CMOV, CLFLUSH, MMX, FXSR, SSE and SSE2', () => {
     const m = cpuid(1);
     expect((Number(m.get('eax')) >>> 8) & 15).toBe(6);
-    for (const bit of [0, 4, 8, 15]) expect((Number(m.get('edx')) >>> bit) & 1, `bit ${bit}`).toBe(1);
+    const bits = [0, 4, 8, 15, 19, 23, 24, 25, 26];
+    expect(Number(m.get('edx')) >>> 0).toBe(bits.reduce((word, bit) => word | (1 << bit), 0));
+    // CLFLUSH lines of 64 bytes
+    expect(Number(m.get('ebx')) >>> 8).toBe(8);
   });
   it('gives a brand string, and zeros for what does not exist', () => {
     const words = [0x80000002, 0x80000003, 0x80000004].flatMap((leaf) => ['eax', 'ebx', 'ecx', 'edx'].map((r) => cpuid(leaf).get(r)));

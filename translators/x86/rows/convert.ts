@@ -2,7 +2,7 @@ import type { Value } from '../../../src/ir/block.ts';
 import type { Builder } from '../../../src/ir/builder.ts';
 import { op, Type } from '../../../src/ir/ops.ts';
 import { read, setRegister } from '../operands.ts';
-import { type Meaning, type Row, row } from '../row.ts';
+import { limited, type Meaning, type Row, row } from '../row.ts';
 import { SseCode } from '../sse-code.ts';
 import { X86 } from '../state.ts';
 import { load64, low64, mmxEnter, mmxWait, readVector, replace64, setMmx, setXmm, splat64, xmm } from '../vector.ts';
@@ -11,6 +11,7 @@ import {
   compute,
   double,
   type Format,
+  MXCSR_LIMIT,
   packedSource,
   request,
   scalarSource,
@@ -148,32 +149,37 @@ const approximate =
   };
 
 export const singleConversions: readonly Row[] = [
-  row('NP 0F 2A /r', 'CVTPI2PS Vps, Qq', singlesFromMmx),
-  row('F3 0F 2A /r', 'CVTSI2SS Vss, Ed', singleFromDword),
-  row('NP 0F 2C /r', 'CVTTPS2PI Pq, Wq', mmxDwords(single, true)),
-  row('NP 0F 2D /r', 'CVTPS2PI Pq, Wq', mmxDwords(single, false)),
-  row('F3 0F 2C /r', 'CVTTSS2SI Gd, Wss', dword(single, true)),
-  row('F3 0F 2D /r', 'CVTSS2SI Gd, Wss', dword(single, false)),
+  ...limited(MXCSR_LIMIT, [
+    row('NP 0F 2A /r', 'CVTPI2PS Vps, Qq', singlesFromMmx),
+    row('F3 0F 2A /r', 'CVTSI2SS Vss, Ed', singleFromDword),
+    row('NP 0F 2C /r', 'CVTTPS2PI Pq, Wq', mmxDwords(single, true)),
+    row('NP 0F 2D /r', 'CVTPS2PI Pq, Wq', mmxDwords(single, false)),
+    row('F3 0F 2C /r', 'CVTTSS2SI Gd, Wss', dword(single, true)),
+    row('F3 0F 2D /r', 'CVTSS2SI Gd, Wss', dword(single, false)),
+  ]),
   row('NP 0F 52 /r', 'RSQRTPS Vps, Wps', approximate(SseCode.RECIPROCAL_ROOT, false)),
   row('F3 0F 52 /r', 'RSQRTSS Vss, Wss', approximate(SseCode.RECIPROCAL_ROOT, true)),
   row('NP 0F 53 /r', 'RCPPS Vps, Wps', approximate(SseCode.RECIPROCAL, false)),
   row('F3 0F 53 /r', 'RCPSS Vss, Wss', approximate(SseCode.RECIPROCAL, true)),
 ];
 export const doubleConversions: readonly Row[] = [
+  // exact
   row('66 0F 2A /r', 'CVTPI2PD Vpd, Qq', doublesFromMmx),
   row('F2 0F 2A /r', 'CVTSI2SD Vsd, Ed', doubleFromDword),
-  row('66 0F 2C /r', 'CVTTPD2PI Pq, Wpd', mmxDwords(double, true)),
-  row('66 0F 2D /r', 'CVTPD2PI Pq, Wpd', mmxDwords(double, false)),
-  row('F2 0F 2C /r', 'CVTTSD2SI Gd, Wsd', dword(double, true)),
-  row('F2 0F 2D /r', 'CVTSD2SI Gd, Wsd', dword(double, false)),
-  row('NP 0F 5A /r', 'CVTPS2PD Vpd, Wq', toDoubles),
-  row('66 0F 5A /r', 'CVTPD2PS Vps, Wpd', toSingles),
-  row('F3 0F 5A /r', 'CVTSS2SD Vsd, Wss', toDouble),
-  row('F2 0F 5A /r', 'CVTSD2SS Vss, Wsd', toSingle),
-  row('NP 0F 5B /r', 'CVTDQ2PS Vps, Wdq', singlesFromDwords),
-  row('66 0F 5B /r', 'CVTPS2DQ Vdq, Wps', dwords(single, false)),
-  row('F3 0F 5B /r', 'CVTTPS2DQ Vdq, Wps', dwords(single, true)),
-  row('66 0F E6 /r', 'CVTTPD2DQ Vdq, Wpd', dwords(double, true)),
   row('F3 0F E6 /r', 'CVTDQ2PD Vpd, Wq', doublesFromDwords),
-  row('F2 0F E6 /r', 'CVTPD2DQ Vdq, Wpd', dwords(double, false)),
+  ...limited(MXCSR_LIMIT, [
+    row('66 0F 2C /r', 'CVTTPD2PI Pq, Wpd', mmxDwords(double, true)),
+    row('66 0F 2D /r', 'CVTPD2PI Pq, Wpd', mmxDwords(double, false)),
+    row('F2 0F 2C /r', 'CVTTSD2SI Gd, Wsd', dword(double, true)),
+    row('F2 0F 2D /r', 'CVTSD2SI Gd, Wsd', dword(double, false)),
+    row('NP 0F 5A /r', 'CVTPS2PD Vpd, Wq', toDoubles),
+    row('66 0F 5A /r', 'CVTPD2PS Vps, Wpd', toSingles),
+    row('F3 0F 5A /r', 'CVTSS2SD Vsd, Wss', toDouble),
+    row('F2 0F 5A /r', 'CVTSD2SS Vss, Wsd', toSingle),
+    row('NP 0F 5B /r', 'CVTDQ2PS Vps, Wdq', singlesFromDwords),
+    row('66 0F 5B /r', 'CVTPS2DQ Vdq, Wps', dwords(single, false)),
+    row('F3 0F 5B /r', 'CVTTPS2DQ Vdq, Wps', dwords(single, true)),
+    row('66 0F E6 /r', 'CVTTPD2DQ Vdq, Wpd', dwords(double, true)),
+    row('F2 0F E6 /r', 'CVTPD2DQ Vdq, Wpd', dwords(double, false)),
+  ]),
 ];

@@ -6,7 +6,7 @@ import type { Helper } from '../../../src/isa/isa.ts';
 import { Vector } from '../abi.ts';
 import { forgetFlags } from '../flags.ts';
 import { address, type Insn } from '../operands.ts';
-import { type Meaning, type Row, row } from '../row.ts';
+import { limited, type Meaning, type Row, row } from '../row.ts';
 import { SseCode } from '../sse-code.ts';
 import { X86 } from '../state.ts';
 import { checkAligned, load128, setXmm, vector2, xmm } from '../vector.ts';
@@ -310,6 +310,10 @@ const shuffleDoubles: Meaning = (b, i) => unpack(elements(8, i.immediate & 1, 2 
 
 const logic = (name: string): Meaning => vector2((b, x, y) => b.emit(op(name), x, y));
 
+/** What X86.SSE_EXACT allows: the rest of MXCSR is exact. */
+export const MXCSR_LIMIT =
+  'MXCSR.PE is collected once the program has loaded MXCSR; MXCSR.DE is not where MXCSR’s controls are as at reset and PE is set or not collected';
+
 /** The rows of one precision; `NP` and `66` choose between them, or `F3` and `F2` for scalars. */
 function floatRows(f: Format, each: string, one: string): readonly Row[] {
   const p = `P${f.letter}`;
@@ -317,7 +321,7 @@ function floatRows(f: Format, each: string, one: string): readonly Row[] {
   const [vp, wp] = [`V${p.toLowerCase()}`, `W${p.toLowerCase()}`];
   const [vs, ws] = [`V${s.toLowerCase()}`, `W${s.toLowerCase()}`];
   const hex = (code: number): string => (0x50 | code).toString(16).toUpperCase();
-  return [
+  const computing = [
     ...OPERATIONS.flatMap((o) => [
       row(`${each} 0F ${hex(o.code)} /r`, `${o.name}${p} ${vp}, ${wp}`, packed(f, o)),
       row(`${one} 0F ${hex(o.code)} /r`, `${o.name}${s} ${vs}, ${ws}`, scalar(f, o)),
@@ -326,6 +330,9 @@ function floatRows(f: Format, each: string, one: string): readonly Row[] {
     row(`${one} 0F C2 /r ib`, `CMP${s} ${vs}, ${ws}, Ib`, compareScalar(f)),
     row(`${each} 0F 2E /r`, `UCOMI${s} ${vs}, ${ws}`, compareFlags(f, true)),
     row(`${each} 0F 2F /r`, `COMI${s} ${vs}, ${ws}`, compareFlags(f, false)),
+  ];
+  return [
+    ...limited(MXCSR_LIMIT, computing),
     row(`${each} 0F 54 /r`, `AND${p} ${vp}, ${wp}`, logic('v128.and')),
     row(`${each} 0F 55 /r`, `ANDN${p} ${vp}, ${wp}`, vector2(andNot)),
     row(`${each} 0F 56 /r`, `OR${p} ${vp}, ${wp}`, logic('v128.or')),
