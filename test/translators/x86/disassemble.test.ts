@@ -34,10 +34,11 @@ describe('disassembler', () => {
 });
 
 const OBJDUMP = ['i686-linux-gnu-objdump', 'objdump'].find((name) => spawnSync(name, ['--info']).stdout?.includes('elf32-i386'));
-const PROGRAMS = new URL('../../../corpus/programs/x86/', import.meta.url).pathname;
+const PROGRAMS = new URL('../../../corpus/programs/', import.meta.url).pathname;
+const programs = ['x86', 'x86-sse2'].flatMap((isa) => readdirSync(PROGRAMS + isa).map((name) => `${isa}/${name}`));
 
 describe.skipIf(!OBJDUMP)(`objdump agrees${OBJDUMP ? '' : ': skipped, there is no objdump for i386'}`, () => {
-  for (const program of readdirSync(PROGRAMS)) {
+  for (const program of programs) {
     it(program, () => {
       const listing = execFileSync(OBJDUMP!, ['-d', '-w', '-M', 'intel', PROGRAMS + program], { encoding: 'utf8', maxBuffer: 1 << 28 });
       let compared = 0;
