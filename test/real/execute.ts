@@ -74,7 +74,7 @@ const EXECUTORS = (process.env.WASMVISOR_EXECUTORS ?? 'interpret,translate,tiere
 
 /**
  * The executors of one test. `translate` compiles every function that is ever reached, seconds for each run of a dynamic
- * program: it takes its turn with the first test of each program or applet, and with all if WASMVISOR_EXECUTORS says so.
+ * program: it takes its turn in a few tests, and in all if WASMVISOR_EXECUTORS says so.
  */
 export const executorsOf = (isFirst: boolean): readonly Executor[] =>
   EXECUTORS.filter((executor) => executor !== 'translate' || isFirst || process.env.WASMVISOR_EXECUTORS !== undefined);
@@ -105,7 +105,7 @@ export function wasmvisor(
       '--cwd',
       '/tree',
       '--timeout',
-      '50',
+      '280',
       ...env,
       '--',
       path,
