@@ -2,7 +2,7 @@
 // type declarations, and the licences of what was bundled. `--no-types` leaves the declarations out.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -47,17 +47,17 @@ const common = {
   logLevel: 'warning',
 };
 
-/** What needs binaryen or wabt, which are asynchronous modules: the command, which is not one, takes it from the library. */
-const LATE = { 'translate.ts': 'translate', 'backend/wasm/compile.ts': 'compile', 'backend/wasm/region.ts': 'region' };
-const fromLibrary = {
-  name: 'from-library',
-  setup(build) {
-    build.onResolve({ filter: /\.ts$/ }, ({ path, kind, resolveDir }) => {
-      const name = kind === 'dynamic-import' && LATE[relative('src', join(resolveDir, path))];
-      return name ? { path: `./${name}.js`, external: true } : undefined;
-    });
-  },
-};
+/** Static imports of these packages load them only when the module that imports them is evaluated. */
+function loadLate(...packages) {
+  return {
+    name: 'load-late',
+    setup(build) {
+      const filter = new RegExp(`^(${packages.join('|')})$`);
+      build.onResolve({ filter }, ({ path, kind }) => (kind === 'dynamic-import' ? { path, external: true } : { path, namespace: 'late' }));
+      build.onLoad({ filter, namespace: 'late' }, ({ path }) => ({ contents: `export default (await import('${path}')).default;` }));
+    },
+  };
+}
 
 await step('dist', async () => {
   const library = await build({
@@ -65,31 +65,28 @@ await step('dist', async () => {
     entryPoints: [
       { in: 'src/index.ts', out: 'index' },
       { in: 'src/host/node.ts', out: 'node' },
-      ...Object.entries(LATE).map(([file, out]) => ({ in: `src/${file}`, out })),
     ],
     platform: 'neutral',
     target: 'es2022',
     external: [...common.external, 'node:*'],
     chunkNames: 'lib-[hash]',
   });
-  const node = { ...common, splitting: false, minify: true, platform: 'node', target: 'node20.19' };
-  const start = await build({ ...node, entryPoints: [{ in: 'src/cli/start.ts', out: 'cli' }] });
-  // one file, whose compiled code is kept from start to start
+  // one small file starts faster than several; what is imported dynamically is evaluated only then
   const cli = await build({
-    ...node,
-    entryPoints: [{ in: 'src/cli/main.ts', out: 'main' }],
-    outExtension: { '.js': '.cjs' },
-    format: 'cjs',
+    ...common,
+    entryPoints: [{ in: 'src/cli/main.ts', out: 'cli' }],
+    splitting: false,
+    minify: true,
     external: [],
-    plugins: [fromLibrary],
-    define: { 'import.meta.url': '__fileUrl' },
-    banner: { js: "const __fileUrl = require('node:url').pathToFileURL(__filename).href;" },
+    plugins: [loadLate('binaryen', 'wabt')],
+    platform: 'node',
+    target: 'node20.19',
+    // for the CommonJS packages that are bundled
+    banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
   });
-  // see src/cli/code-cache.ts
-  writeFileSync('dist/main.cjs', readFileSync('dist/main.cjs', 'utf8').replaceAll(/(?<![\w$.])import\(/g, '__import('));
   // what an earlier build left goes last, so that dist/ works all the time
-  const made = new Set([library, start, cli].flatMap((result) => Object.keys(result.metafile.outputs).map((file) => basename(file))));
-  for (const file of readdirSync('dist')) if (/\.c?js$/.test(file) && !made.has(file)) rmSync(join('dist', file));
+  const made = new Set([library, cli].flatMap((result) => Object.keys(result.metafile.outputs).map((file) => basename(file))));
+  for (const file of readdirSync('dist')) if (file.endsWith('.js') && !made.has(file)) rmSync(join('dist', file));
   copyFileSync('build/runtime.wasm', 'dist/runtime.wasm');
   chmodSync('dist/cli.js', 0o755);
   writeFileSync('dist/THIRD-PARTY-LICENSES.txt', licences([library, cli].flatMap((result) => Object.keys(result.metafile.inputs))));

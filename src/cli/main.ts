@@ -1,4 +1,6 @@
+#!/usr/bin/env -S node --stack-size=3900
 import { readFileSync } from 'node:fs';
+import module from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { benchCommand } from './bench.ts';
 import { demoCommand } from './demo.ts';
@@ -7,6 +9,9 @@ import { CliError, ExitCode } from './errors.ts';
 import { inspectCommand } from './inspect.ts';
 import { listCommand } from './list.ts';
 import { runCommand } from './run.ts';
+
+// Node 22 keeps compiled code between starts.
+(module as { enableCompileCache?: () => void }).enableCompileCache?.();
 
 function version(): string {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
@@ -19,7 +24,7 @@ function explain(error: unknown): void {
   else process.stderr.write(`wasmvisor: internal error: ${error instanceof Error ? error.stack : String(error)}\n`);
 }
 
-export async function main(argv: readonly string[]): Promise<void> {
+async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('wasmvisor')
     .description('Runs MIPS and x86 Linux programs by translating them into WebAssembly.')
     .helpOption('-h, --help', 'show help')
@@ -44,3 +49,5 @@ export async function main(argv: readonly string[]): Promise<void> {
     process.exitCode = error instanceof CliError ? error.code : ExitCode.Own;
   }
 }
+
+await main(process.argv);
