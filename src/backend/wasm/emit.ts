@@ -372,7 +372,11 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
     const selector = m.i32.and(m.i32.shr_u(local(target), i32(shift)), i32((1 << bits) - 1));
     let body: Expression = m.switch(labels, miss, selector);
     for (const { pc, which } of inside) {
-      body = m.block(null, [m.block(label(which), [body], binaryen.none), m.br(miss, m.i32.ne(local(target), i32(pc))), ...emitEdge(i, which, pc)]);
+      body = m.block(null, [
+        m.block(label(which), [body], binaryen.none),
+        m.br(miss, m.i32.ne(local(target), i32(pc))),
+        ...emitEdge(i, which, pc),
+      ]);
     }
     return [m.block(miss, [body], binaryen.none)];
   }
