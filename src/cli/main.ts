@@ -18,11 +18,21 @@ function version(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-/** One line for an error of the user's, all that is known for one of ours. */
-function explain(error: unknown): void {
-  if (error instanceof CliError) process.stderr.write(`wasmvisor: ${error.message}\n`);
-  else process.stderr.write(`wasmvisor: internal error: ${error instanceof Error ? error.stack : String(error)}\n`);
+/** One line for an error of the user's or of ours; where ours happened with WASMVISOR_DEBUG in the environment. Gives the exit code. */
+function explain(error: unknown): number {
+  if (error instanceof CliError) {
+    process.stderr.write(`wasmvisor: ${error.message}\n`);
+    return error.code;
+  }
+  // nobody reads standard output, or standard error, any more
+  if ((error as NodeJS.ErrnoException | undefined)?.code === 'EPIPE') return ExitCode.Signal + SIGPIPE;
+  const debug = process.env.WASMVISOR_DEBUG !== undefined && error instanceof Error && error.stack;
+  process.stderr.write(`wasmvisor: internal error: ${debug || String(error).replaceAll('\n', ' ')}\n`);
+  return ExitCode.Own;
 }
+
+const SIGPIPE = 13;
+process.on('uncaughtException', (error) => process.exit(explain(error)));
 
 async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('wasmvisor')
@@ -45,8 +55,7 @@ async function main(argv: readonly string[]): Promise<void> {
       process.exitCode = error.exitCode === 0 ? 0 : ExitCode.Usage;
       return;
     }
-    explain(error);
-    process.exitCode = error instanceof CliError ? error.code : ExitCode.Own;
+    process.exitCode = explain(error);
   }
 }
 

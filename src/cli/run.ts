@@ -107,6 +107,9 @@ async function run(path: string, args: readonly string[], options: RunOptions): 
     });
   } catch (error) {
     if (error instanceof ElfError) throw new CliError(`${path}: ${error.message}`, ExitCode.NotExecutable);
+    // the guest's address space is reserved at once
+    if (error instanceof RangeError && /memory/i.test(error.message))
+      throw new CliError(`no address space for the guest: ${error.message}`);
     throw error;
   }
   forwardSignals(program);

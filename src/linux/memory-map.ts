@@ -276,7 +276,7 @@ export class MemoryMap {
 
   /** msync(2), and the end of the program: shared changes reach their files. */
   sync(start = 0, byteLength = this.options.top): number {
-    const end = Math.min(start + pageUp(byteLength), this.options.top);
+    const end = start + pageUp(byteLength);
     if (!isPageAligned(start)) return -Errno.EINVAL;
     for (const area of this.areas.within(start, end)) this.writeBack(area);
     return this.areas.covers(start, end) ? 0 : -Errno.ENOMEM;

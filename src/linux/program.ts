@@ -128,8 +128,8 @@ const PID = 100;
 const SLICE_MS = 10;
 /** Instructions that the interpreter completes in about the time that it takes to load the Wasm back end. */
 const COMPILER_AFTER = 1_000_000;
-/** System calls between looks at the clock. */
-const CALLS_PER_LOOK = 8;
+/** System calls and faults between looks at the clock. */
+const EXITS_PER_LOOK = 8;
 /**
  * With direct memory, a program can write where nothing is mapped. One that fills so much more of the host’s memory than it ever
  * mapped does that; from then on page permissions are checked.
@@ -365,7 +365,7 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
   /** Guest code until the program ends. Returns nothing; `p.end` says how. */
   async function loop(): Promise<void> {
     let slice = 200_000;
-    let callsUntilLook = CALLS_PER_LOOK;
+    let exitsUntilLook = EXITS_PER_LOOK;
     let turn = host.monotonic();
     const before = host.resident?.() ?? 0;
     let strays = false;
@@ -387,20 +387,20 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
       if (left <= 0) return end('instructions');
       const exit = vcpu.run(left);
       if ((exit.kind === 'syscall' || exit.kind === 'budget') && checkStack(p)) continue;
-      if (exit.kind === 'syscall') {
-        const waiting = dispatcher.dispatch(p, exit);
-        if (waiting) await waiting;
-        else if (--callsUntilLook > 0) continue;
-        callsUntilLook = CALLS_PER_LOOK;
-        if (Number(host.monotonic() - turn) > SLICE_MS * 1e6 || p.stopped) await takeTurn();
-      } else if (exit.kind === 'budget') {
+      if (exit.kind === 'budget') {
         slice = nextSlice(slice, Number(host.monotonic() - turn) / 1e6);
         await takeTurn();
-      } else handleOther(exit);
+        continue;
+      }
+      const waiting = exit.kind === 'syscall' ? dispatcher.dispatch(p, exit) : handleOther(exit);
+      if (waiting) await waiting;
+      else if (--exitsUntilLook > 0) continue;
+      exitsUntilLook = EXITS_PER_LOOK;
+      if (Number(host.monotonic() - turn) > SLICE_MS * 1e6 || p.stopped) await takeTurn();
     }
   }
 
-  function handleOther(exit: Exclude<Exit, { kind: 'budget' | 'syscall' }>): void {
+  function handleOther(exit: Exclude<Exit, { kind: 'budget' | 'syscall' }>): undefined {
     handleFault(p, exit);
     if (p.signals.mustDeliver && !p.end) deliverSignals(p);
   }

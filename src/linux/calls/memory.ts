@@ -23,8 +23,9 @@ const permissionOf = (prot: number): number => prot & PROT_MASK;
 function mmap(p: Process, address: number, length: number, prot: number, flags: number, fd: number, position: number): number {
   const { MAP_SHARED, MAP_PRIVATE, MAP_FIXED, MAP_ANONYMOUS, MAP_FIXED_NOREPLACE } = p.abi.mmap;
   const type = flags & MAP_TYPE;
-  if (length === 0 || !isPageAligned(position) || prot & ~PROT_KNOWN) return -Errno.EINVAL;
-  if (type !== MAP_PRIVATE && type !== MAP_SHARED && type !== MAP_SHARED_VALIDATE) return -Errno.EINVAL;
+  if (!isPageAligned(position)) return -Errno.EINVAL;
+  if (!(flags & MAP_ANONYMOUS)) p.files.get(fd);
+  if (length === 0 || (type !== MAP_PRIVATE && type !== MAP_SHARED && type !== MAP_SHARED_VALIDATE)) return -Errno.EINVAL;
   const shared = type !== MAP_PRIVATE;
   let backing: { file: MappableFile; offset: number } | undefined;
   if (!(flags & MAP_ANONYMOUS)) {

@@ -1,6 +1,7 @@
 import { Errno } from '../errno.ts';
 import type { Process } from '../process.ts';
 import { type Calls, missing, partial, type Syscall, type SyscallResult } from '../syscall.ts';
+import { buffer } from './arguments.ts';
 import { readTimespec, readTimespec64 } from './time.ts';
 
 export const RELEASE = '6.1.0-wasmvisor';
@@ -36,8 +37,8 @@ const RANDOM_CHUNK = 1 << 25;
 
 function getrandom(p: Process, address: number, length: number, flags: number): number {
   if (flags & ~7 || (flags & 6) === 6) return -Errno.EINVAL;
-  const count = Math.min(length, RANDOM_CHUNK);
-  const into = p.memory.view(address, count, 'write');
+  const into = buffer(p, address, Math.min(length, RANDOM_CHUNK), 'write');
+  const count = into.length;
   const bytes = new Uint8Array(Math.min(count, 65536));
   for (let at = 0; at < count; at += bytes.length) {
     p.host.random(bytes);

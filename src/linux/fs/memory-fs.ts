@@ -17,6 +17,9 @@ import {
 } from './vfs.ts';
 
 const BLOCK = 4096;
+/** What a directory entry with its inode takes of the host's memory, its name apart, and what all of them may take. */
+const ENTRY_BYTES = 512;
+const ENTRIES_LIMIT = 64 << 20;
 
 export interface MemoryFileSystemOptions {
   /** Bytes of file content; beyond them writes fail with ENOSPC. Default 256 MiB. */
@@ -44,6 +47,8 @@ export class MemoryFileSystem implements FileSystem {
   /** Bytes that files hold. */
   used = 0;
   inodes = 0;
+  /** Bytes that directory entries take of ENTRIES_LIMIT. */
+  entries = 0;
   private nextInode = 1;
 
   constructor(options: MemoryFileSystemOptions = {}) {
@@ -62,7 +67,7 @@ export class MemoryFileSystem implements FileSystem {
 
   statistics(): FileSystemStatistics {
     const free = BigInt(Math.floor((this.limit - this.used) / BLOCK));
-    const freeFiles = 1n << 20n;
+    const freeFiles = BigInt(Math.floor((ENTRIES_LIMIT - this.entries) / ENTRY_BYTES));
     return {
       magic: TMPFS_MAGIC,
       blockSize: BLOCK,
@@ -278,15 +283,28 @@ export class MemoryDirectory extends MemoryInode implements Directory {
       .sort((a, b) => compareNames(a.name, b.name));
   }
 
+  /** What the entry takes of ENTRIES_LIMIT. */
+  private cost(name: string, target = ''): number {
+    return ENTRY_BYTES + 2 * (name.length + target.length);
+  }
+
   private add(name: string, inode: MemoryInode): void {
     this.children.set(name, inode);
+    this.fileSystem.entries += this.cost(name, inode instanceof MemorySymlink ? inode.readlink() : '');
     this.touch();
   }
 
-  private checkNew(name: string): void {
+  private remove(name: string, inode: MemoryInode): void {
+    this.children.delete(name);
+    this.fileSystem.entries -= this.cost(name, inode instanceof MemorySymlink ? inode.readlink() : '');
+    this.touch();
+  }
+
+  private checkNew(name: string, target?: string): void {
     if (this.children.has(name)) fail('EEXIST');
     this.checkWritable();
     if (this.removed) fail('ENOENT');
+    if (this.fileSystem.entries + this.cost(name, target) > ENTRIES_LIMIT) fail('ENOSPC');
   }
 
   private checkWritable(): void {
@@ -313,7 +331,7 @@ export class MemoryDirectory extends MemoryInode implements Directory {
   }
 
   makeSymlink(name: string, target: string): void {
-    this.checkNew(name);
+    this.checkNew(name, target);
     this.add(name, new MemorySymlink(this.fileSystem, target));
   }
 
@@ -342,8 +360,7 @@ export class MemoryDirectory extends MemoryInode implements Directory {
   }
 
   private drop(name: string, inode: MemoryInode): void {
-    this.children.delete(name);
-    this.touch();
+    this.remove(name, inode);
     inode.ctime = this.mtime;
     if (inode instanceof MemoryDirectory) {
       this.links--;
@@ -374,8 +391,7 @@ export class MemoryDirectory extends MemoryInode implements Directory {
       if (old.children.size > 0) fail('ENOTEMPTY');
     }
     if (old) to.drop(newName, old);
-    this.children.delete(name);
-    this.touch();
+    this.remove(name, inode);
     to.add(newName, inode);
     inode.ctime = this.ctime;
     if (inode instanceof MemoryDirectory) {

@@ -1,33 +1,93 @@
-/* What a program can do wrong, one thing for each name: the way it ends is compared with Linux's. */
-#define _GNU_SOURCE
+/* What a program can do wrong, one thing for each name: the way it ends is compared with Linux's. Without a C library, so that it is small. */
 #include <alloca.h>
-#include <errno.h>
-#include <limits.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include <linux/mman.h>
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+#include <asm/unistd.h>
 
+static long call6(long number, long a, long b, long c, long d, long e, long f) {
 #ifdef __mips__
-#include <sys/cachectl.h>
-#define FLUSH(p, n) cacheflush(p, n, BCACHE)
+  register long v0 __asm__("$2") = number, a0 __asm__("$4") = a, a1 __asm__("$5") = b, a2 __asm__("$6") = c, a3 __asm__("$7") = d;
+  __asm__ volatile(
+      ".set push\n.set noreorder\naddiu $29, $29, -32\nsw %5, 16($29)\nsw %6, 20($29)\nsyscall\naddiu $29, $29, 32\n.set pop"
+      : "+r"(v0), "+r"(a3)
+      : "r"(a0), "r"(a1), "r"(a2), "r"(e), "r"(f)
+      : "memory", "$1", "$3", "$8", "$9", "$10", "$11", "$12", "$13", "$14", "$15", "$24", "$25", "hi", "lo");
+  return a3 ? -v0 : v0;
 #else
-#define FLUSH(p, n) ((void)0)
+  long args[] = {a, b, c, d, e, f}, *pointer = args, result;
+  __asm__ volatile("pushl %%ebp\npushl %%ebx\nmovl (%%esi), %%ebx\nmovl 4(%%esi), %%ecx\nmovl 8(%%esi), %%edx\nmovl 16(%%esi), %%edi\n"
+                   "movl 20(%%esi), %%ebp\nmovl 12(%%esi), %%esi\nint $0x80\npopl %%ebx\npopl %%ebp"
+                   : "=a"(result), "+S"(pointer)
+                   : "a"(number)
+                   : "memory", "ecx", "edx", "edi", "cc");
+  return result;
 #endif
+}
+#define CALL(name, a, b, c) call6(__NR_##name, (long)(a), (long)(b), (long)(c), 0, 0, 0)
+#define MAP(address, flags) (void *)call6(__NR_mmap2, (long)(address), 8192, prot, MAP_PRIVATE | MAP_ANONYMOUS | (flags), -1, 0)
 
 #define NOINLINE __attribute__((noinline))
 typedef int (*Function)(void);
 static volatile int sink;
-static int quiet_zero(void) { return sink * 0; }
+NOINLINE static int quiet_zero(void) { return sink * 0; }
+static void quit(int code) { CALL(exit_group, code, 0, 0); }
 
+void *memset(void *to, int value, unsigned long n) {
+  volatile char *p = to;
+  while (n--) *p++ = value;
+  return to;
+}
+void *memcpy(void *to, const void *from, unsigned long n) {
+  volatile char *p = to;
+  const char *q = from;
+  while (n--) *p++ = *q++;
+  return to;
+}
+static int same(const char *a, const char *b) {
+  while (*a && *a == *b) a++, b++;
+  return *a == *b;
+}
+static void print(const char *text) {
+  int n = 0;
+  while (text[n]) n++;
+  CALL(write, 1, text, n);
+}
+static void number(int value) {
+  char text[16];
+  int at = 16;
+  text[--at] = 0;
+  text[--at] = '\n';
+  do text[--at] = '0' + value % 10;
+  while (value /= 10);
+  print(text + at);
+}
+static int flush(void *p, long n) {
+#ifdef __mips__
+  return CALL(cacheflush, p, n, 3);
+#else
+  return 0;
+#endif
+}
+static void mprotect(void *p, long n, int prot) { CALL(mprotect, p, n, prot); }
+
+typedef struct {
+  int signal, first, second, address;
+} Info;
+typedef void (*Handler)(int, Info *, void *);
+static void handle(int signal, Handler handler, int flags) {
+#ifdef __mips__
+  long action[] = {flags | SA_SIGINFO, (long)handler, 0, 0, 0, 0};
+#else
+  long action[] = {(long)handler, flags | SA_SIGINFO, 0, 0, 0};
+#endif
+  call6(__NR_rt_sigaction, signal, (long)action, 0, sizeof action - (sizeof action == 24 ? 8 : 12), 0, 0);
+}
 static void read_at(unsigned a) { sink = *(volatile int *)a; }
 static void write_at(unsigned a) { *(volatile int *)a = 1; }
 static void call_at(unsigned a) { sink = ((Function)a)(); }
 
-static NOINLINE int recurse(int n) { return n == INT_MIN ? 0 : recurse(n + 1) + sink; }
+static NOINLINE int recurse(int n) { return n == -1 ? 0 : recurse(n + 1) + sink; }
 static NOINLINE int recurse_large(int n) {
   volatile char frame[300000];
   memset((char *)frame, n, sizeof frame);
@@ -66,8 +126,8 @@ static int data[1024] = {1};
 static const int constant[] = {1, 2, 3};
 
 static unsigned char *page(int prot) {
-  void *p = mmap(0, 8192, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (p == MAP_FAILED) _exit(99);
+  void *p = MAP(0, 0);
+  if ((unsigned long)p > -4096ul) quit(99);
   return p;
 }
 
@@ -80,7 +140,7 @@ static void emit(void *at, int n) {
   unsigned char code[] = {0xb8, n, n >> 8, n >> 16, n >> 24, 0xc3};
   memcpy(at, code, sizeof code);
 #endif
-  FLUSH(at, 8);
+  flush(at, 8);
 }
 
 static void executable_gone(void) {
@@ -88,8 +148,7 @@ static void executable_gone(void) {
   emit(p, 7);
   int sum = 0;
   for (int i = 0; i < 200; i++) sum += ((Function)p)();
-  printf("%d\n", sum);
-  fflush(stdout);
+  number(sum);
   mprotect(p, 4096, PROT_READ);
   ((Function)p)();
 }
@@ -98,9 +157,8 @@ static void unmapped_code(void) {
   emit(p, 7);
   int sum = 0;
   for (int i = 0; i < 200; i++) sum += ((Function)p)();
-  printf("%d\n", sum);
-  fflush(stdout);
-  munmap(p, 8192);
+  number(sum);
+  CALL(munmap, p, 8192, 0);
   ((Function)p)();
 }
 /* Runs off the end of an executable page into one that is not. */
@@ -113,32 +171,38 @@ static void code_at_page_end(void) {
 #endif
   memcpy(p + 4092, &code, 4);
   mprotect(p, 4096, PROT_READ | PROT_EXEC);
-  FLUSH(p, 4096);
+  flush(p, 4096);
   ((Function)(p + 4092))();
 }
 
-static void catch_segv(int signal, siginfo_t *info, void *context) {
-  char text[64];
-  int n = snprintf(text, sizeof text, "signal %d code %d\n", signal, info->si_code);
-  write(1, text, n);
-  _exit(3);
+static void catch_signal(int signal, Info *info, void *context) {
+  number(signal == SIGSEGV ? 11 : signal == SIGBUS ? 7 : signal);
+  quit(3);
 }
-static void install(void (*handler)(int, siginfo_t *, void *), int flags) {
-  struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | flags};
-  for (const int *s = (const int[]){SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, 0}; *s; s++) sigaction(*s, &action, 0);
+static void catch_code(int signal, Info *info, void *context) {
+#ifdef __mips__
+  number(info->first);
+#else
+  number(info->second);
+#endif
+  catch_signal(signal, info, context);
 }
-static void fault_again(int signal, siginfo_t *info, void *context) { read_at(0); }
+static void install(Handler handler, int flags) {
+  static const int all[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
+  for (int i = 0; i < 5; i++) handle(all[i], handler, flags);
+}
+static void fault_again(int signal, Info *info, void *context) { read_at(0); }
 
-static sigjmp_buf jump;
+static void *jump[5];
 static volatile int caught;
 static unsigned char *open_page;
-static void jump_out(int signal, siginfo_t *info, void *context) {
-  caught = signal * 1000 + info->si_code;
-  siglongjmp(jump, 1);
+static void jump_out(int signal, Info *info, void *context) {
+  caught = signal == SIGSEGV ? 1 : 100;
+  __builtin_longjmp(jump, 1);
 }
-static void open_up(int signal, siginfo_t *info, void *context) {
+static void open_up(int signal, Info *info, void *context) {
   caught++;
-  mprotect((void *)((unsigned long)info->si_addr & ~4095ul), 4096, PROT_READ | PROT_WRITE);
+  mprotect((void *)(info->address & ~4095), 4096, PROT_READ | PROT_WRITE);
 }
 
 struct Case {
@@ -196,7 +260,6 @@ CASE(aam0, __asm__ volatile("aam $0" ::: "eax"))
 CASE(unaligned_sse, __asm__ volatile("movaps 1+%0, %%xmm0" :: "m"(data[4])))
 CASE(far_jump, __asm__ volatile("ljmp $0x1234, $0"))
 CASE(bad_segment, __asm__ volatile("movl $0x1234, %%eax\nmovl %%eax, %%fs\n" ::: "eax"))
-CASE(null_segment, __asm__ volatile("xorl %%eax, %%eax\nmovl %%eax, %%es\nmovl %%es:(%%esp), %%eax" ::: "eax"))
 CASE(rep_top, __asm__ volatile("movl $0xbffffff0, %%edi\nmovl $-1, %%ecx\nrep stosb" ::: "edi", "ecx", "memory"))
 CASE(rep_null, __asm__ volatile("xorl %%esi, %%esi\nmovl $-1, %%ecx\nrep lodsb" ::: "esi", "ecx", "eax"))
 CASE(long_prefix, __asm__ volatile(".fill 20, 1, 0x66\nnop"))
@@ -207,20 +270,24 @@ CASE(recurse, sink = recurse(0))
 CASE(recurse_large, sink = recurse_large(0))
 CASE(recurse_medium, sink = recurse_medium(0))
 CASE(recurse_pointer, sink = recurse_pointer(0))
-CASE(abort, abort())
-CASE(raise_kill, raise(SIGKILL))
-CASE(handler, install(catch_segv, 0); read_at(0))
-CASE(handler_jump, install(catch_segv, 0); call_at(0x30000000))
-CASE(handler_write, install(catch_segv, 0); write_at((unsigned)constant))
-CASE(handler_unmapped, install(catch_segv, 0); read_at(0x30000000))
+CASE(raise_kill, CALL(kill, CALL(getpid, 0, 0, 0), SIGKILL, 0))
+CASE(handler, install(catch_code, 0); read_at(0))
+CASE(handler_jump, install(catch_code, 0); call_at(0x30000000))
+CASE(handler_write, install(catch_code, 0); write_at((unsigned)constant))
+CASE(handler_unmapped, install(catch_code, 0); read_at(0x30000000))
 CASE(handler_again, install(fault_again, 0); read_at(0))
 CASE(handler_nested, install(fault_again, SA_NODEFER); read_at(0))
-CASE(handler_wild, install((void *)0x30000000, 0); read_at(0))
-CASE(handler_overflow, install(catch_segv, 0); recurse(0))
+CASE(handler_wild, install((Handler)0x30000000, 0); read_at(0))
+CASE(handler_overflow, install(catch_signal, 0); recurse(0))
 static void case_handler_stack(void) {
-  stack_t stack = {.ss_sp = malloc(65536), .ss_size = 65536};
-  sigaltstack(&stack, 0);
-  install(catch_segv, SA_ONSTACK);
+  static char room[65536];
+#ifdef __mips__
+  long stack[] = {(long)room, sizeof room, 0};
+#else
+  long stack[] = {(long)room, 0, sizeof room};
+#endif
+  CALL(sigaltstack, stack, 0, 0);
+  install(catch_signal, SA_ONSTACK);
   recurse(0);
 }
 static void case_handler_opens(void) {
@@ -228,22 +295,22 @@ static void case_handler_opens(void) {
   install(open_up, 0);
   open_page[5] = 1;
   open_page[4096 + 5] = 2;
-  printf("%d %d %d\n", caught, open_page[5], open_page[4096 + 5]);
+  number(caught * 10000 + open_page[5] * 100 + open_page[4096 + 5]);
   mprotect(open_page, 8192, PROT_READ);
   open_page[6] = 3;
-  printf("%d %d\n", caught, open_page[6]);
+  number(caught * 100 + open_page[6]);
 }
 static void case_handler_jumps(void) {
-  install(jump_out, 0);
-  int sum = 0;
-  for (int i = 0; i < 300; i++) {
-    if (sigsetjmp(jump, 1) == 0) {
+  install(jump_out, SA_NODEFER);
+  volatile int sum = 0;
+  for (volatile int i = 0; i < 300; i++) {
+    if (__builtin_setjmp(jump) == 0) {
       if (i % 3 == 0) read_at(0);
       else if (i % 3 == 1) call_at(0x30000000);
       else write_at((unsigned)constant);
     } else sum += caught;
   }
-  printf("%d\n", sum);
+  number(sum);
 }
 static void case_code_changes(void) {
   unsigned char *p = page(PROT_READ | PROT_WRITE | PROT_EXEC);
@@ -252,7 +319,7 @@ static void case_code_changes(void) {
     emit(p, i);
     for (int k = 0; k < 3; k++) sum += ((Function)p)();
   }
-  printf("%d\n", sum);
+  number(sum);
 }
 static void case_code_protected(void) {
   unsigned char *p = page(PROT_READ | PROT_WRITE);
@@ -263,22 +330,54 @@ static void case_code_protected(void) {
     mprotect(p, 4096, PROT_READ | PROT_EXEC);
     for (int k = 0; k < 3; k++) sum += ((Function)p)();
   }
-  printf("%d\n", sum);
+  number(sum);
 }
 static void case_code_remapped(void) {
   unsigned char *p = page(PROT_READ | PROT_WRITE | PROT_EXEC);
   int sum = 0;
   for (int i = 0; i < 100; i++) {
-    munmap(p, 8192);
-    if (mmap(p, 8192, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != p) _exit(98);
+    CALL(munmap, p, 8192, 0);
+    int prot = PROT_READ | PROT_WRITE | PROT_EXEC;
+    if (MAP(p, MAP_FIXED) != p) quit(98);
     emit(p + 64, i);
     for (int k = 0; k < 5; k++) sum += ((Function)(p + 64))();
   }
   /* moved, old place gone */
-  unsigned char *q = mremap(p, 8192, 8192, MREMAP_MAYMOVE | MREMAP_FIXED, p - 65536);
+  unsigned char *q = (void *)call6(__NR_mremap, (long)p, 8192, 8192, MREMAP_MAYMOVE | MREMAP_FIXED, (long)(p - 65536), 0);
   sum += ((Function)(q + 64))();
-  printf("%d\n", sum);
+  number(sum);
 }
+/* A function across two pages, of which the program changes one (the other cannot be written). */
+static void code_across(int changed) {
+  unsigned char *p = page(PROT_READ | PROT_WRITE);
+  unsigned char *at = p + 4096 - 4;
+#ifdef __mips__
+  unsigned code[] = {0x24420000, 0x03e00008, 0x24420000};
+#else
+  unsigned char code[] = {0x83, 0xc0, 0x01, 0x90, 0x83, 0xc0, 0x01, 0xc3};
+#endif
+  memcpy(at, code, sizeof code);
+  mprotect(p, 8192, PROT_READ | PROT_EXEC);
+  mprotect(p + 4096 * changed, 4096, PROT_READ | PROT_WRITE | PROT_EXEC);
+  int sum = 0;
+  for (int i = 0; i < 100; i++) {
+#ifdef __mips__
+    *(unsigned *)(at + (changed ? 8 : 0)) = 0x24420000 | i;
+    flush(at, 12);
+    register int value __asm__("$2") = 0;
+    __asm__ volatile("jalr %1" : "+r"(value) : "r"(at) : "$31", "memory");
+#else
+    at[changed ? 6 : 2] = i;
+    int value = 0;
+    __asm__ volatile("call *%1" : "+a"(value) : "r"(at) : "memory");
+#endif
+    sum += value;
+  }
+  number(sum);
+}
+static void case_code_first_page(void) { code_across(0); }
+static void case_code_second_page(void) { code_across(1); }
+
 #ifndef __mips__
 /* Stores to code ahead of them in the same block, by all kinds of stores. */
 static void case_code_ahead(void) {
@@ -311,7 +410,7 @@ static void case_code_ahead(void) {
       sum += result == value;
     }
   }
-  printf("%d\n", sum);
+  number(sum);
 }
 /* A loop that changes itself each time around. */
 static void case_code_loop(void) {
@@ -321,7 +420,7 @@ static void case_code_loop(void) {
   memcpy(p, code, sizeof code);
   int result, count;
   __asm__ volatile("call *%%ebx" : "=a"(result), "=c"(count) : "b"(p), "d"(p + 8) : "memory");
-  printf("%d\n", result);
+  number(result);
 }
 #endif
 CASE(alloca_large, alloca_large())
@@ -333,16 +432,15 @@ CASE(code_at_page_end, code_at_page_end())
 CASE(write_constant, write_at((unsigned)constant))
 CASE(write_code, write_at((unsigned)quiet_zero & ~3))
 CASE(read_wild, read_at(0x30000000))
-CASE(heap_end, for (volatile char *p = sbrk(0);; p += 4096) *p = 1)
+CASE(heap_end, for (volatile char *p = (char *)CALL(brk, 0, 0, 0);; p += 4096) *p = 1)
 
 #define ENTRY(name) {#name, case_##name}
 static const struct Case cases[] = {
     ENTRY(null_read), ENTRY(null_read_field), ENTRY(null_write), ENTRY(null_call), ENTRY(top_read), ENTRY(top_write),
     ENTRY(kernel_read), ENTRY(wild_jump), ENTRY(data_jump), ENTRY(top_jump), ENTRY(low_jump), ENTRY(illegal), ENTRY(privileged),
-    ENTRY(divide), ENTRY(recurse), ENTRY(recurse_large), ENTRY(recurse_medium), ENTRY(recurse_pointer), ENTRY(abort),
-    ENTRY(raise_kill), ENTRY(handler), ENTRY(handler_jump), ENTRY(handler_write), ENTRY(handler_unmapped), ENTRY(handler_again),
+    ENTRY(divide), ENTRY(recurse), ENTRY(recurse_large), ENTRY(recurse_medium), ENTRY(recurse_pointer), ENTRY(raise_kill), ENTRY(handler), ENTRY(handler_jump), ENTRY(handler_write), ENTRY(handler_unmapped), ENTRY(handler_again),
     ENTRY(handler_nested), ENTRY(handler_wild), ENTRY(handler_overflow), ENTRY(handler_stack), ENTRY(handler_opens),
-    ENTRY(handler_jumps), ENTRY(code_changes), ENTRY(code_protected), ENTRY(code_remapped), ENTRY(alloca_large),
+    ENTRY(handler_jumps), ENTRY(code_changes), ENTRY(code_protected), ENTRY(code_remapped), ENTRY(code_first_page), ENTRY(code_second_page), ENTRY(alloca_large),
     ENTRY(alloca_beyond), ENTRY(alloca_loop), ENTRY(executable_gone), ENTRY(unmapped_code), ENTRY(code_at_page_end), ENTRY(write_constant),
     ENTRY(write_code), ENTRY(read_wild), ENTRY(heap_end),
 #ifdef __mips__
@@ -351,19 +449,27 @@ static const struct Case cases[] = {
 #else
     ENTRY(illegal_lock), ENTRY(illegal_register), ENTRY(int3), ENTRY(int3_long), ENTRY(icebp), ENTRY(into), ENTRY(bound),
     ENTRY(int_other), ENTRY(hlt), ENTRY(cli), ENTRY(in), ENTRY(outs), ENTRY(rdmsr), ENTRY(lidt), ENTRY(divide_overflow),
-    ENTRY(aam0), ENTRY(unaligned_sse), ENTRY(far_jump), ENTRY(bad_segment), ENTRY(null_segment), ENTRY(rep_top),
+    ENTRY(aam0), ENTRY(unaligned_sse), ENTRY(far_jump), ENTRY(bad_segment), ENTRY(rep_top),
     ENTRY(rep_null), ENTRY(long_prefix), ENTRY(stack_zero), ENTRY(ret_wild), ENTRY(code_ahead), ENTRY(code_loop),
 #endif
 };
 
-int main(int argc, char **argv) {
+__attribute__((used)) static void start(long *stack) {
+  char **argv = (char **)(stack + 1);
   const struct Case *end = cases + sizeof cases / sizeof *cases;
   for (const struct Case *c = cases; c < end; c++) {
-    if (argc < 2) puts(c->name);
-    else if (strcmp(argv[1], c->name) == 0) {
+    if (stack[0] < 2) {
+      print(c->name);
+      print("\n");
+    } else if (same(argv[1], c->name)) {
       c->run();
-      return 0;
+      quit(0);
     }
   }
-  return argc < 2 ? 0 : 97;
+  quit(stack[0] < 2 ? 0 : 97);
 }
+#ifdef __mips__
+__asm__(".globl __start\n__start: move $4, $29\naddiu $29, $29, -32\njal start\nbreak");
+#else
+__asm__(".globl _start\n_start: movl %esp, %eax\nandl $-16, %esp\nsubl $12, %esp\npushl %eax\ncall start\nhlt");
+#endif
