@@ -1,8 +1,9 @@
 // Makes build/runtime.wasm (asc) and dist/: ESM bundles split so that the Wasm back end loads only when it is needed,
 // type declarations, and the licences of what was bundled. `--no-types` leaves the declarations out.
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -47,17 +48,17 @@ const common = {
   logLevel: 'warning',
 };
 
-/** Static imports of these packages load them only when the module that imports them is evaluated. */
-function loadLate(...packages) {
-  return {
-    name: 'load-late',
-    setup(build) {
-      const filter = new RegExp(`^(${packages.join('|')})$`);
-      build.onResolve({ filter }, ({ path, kind }) => (kind === 'dynamic-import' ? { path, external: true } : { path, namespace: 'late' }));
-      build.onLoad({ filter, namespace: 'late' }, ({ path }) => ({ contents: `export default (await import('${path}')).default;` }));
-    },
-  };
-}
+/** What needs binaryen or wabt, which are asynchronous modules: the command, which is not one, takes it from the library. */
+const LATE = { 'translate.ts': 'translate', 'backend/wasm/compile.ts': 'compile', 'backend/wasm/region.ts': 'region' };
+const fromLibrary = {
+  name: 'from-library',
+  setup(build) {
+    build.onResolve({ filter: /\.ts$/ }, ({ path, kind, resolveDir }) => {
+      const name = kind === 'dynamic-import' && LATE[relative('src', join(resolveDir, path))];
+      return name ? { path: `./${name}.js`, external: true } : undefined;
+    });
+  },
+};
 
 await step('dist', async () => {
   const library = await build({
@@ -65,31 +66,45 @@ await step('dist', async () => {
     entryPoints: [
       { in: 'src/index.ts', out: 'index' },
       { in: 'src/host/node.ts', out: 'node' },
+      ...Object.entries(LATE).map(([file, out]) => ({ in: `src/${file}`, out })),
     ],
     platform: 'neutral',
     target: 'es2022',
     external: [...common.external, 'node:*'],
     chunkNames: 'lib-[hash]',
   });
-  // one small file starts faster than several; what is imported dynamically is evaluated only then
-  const cli = await build({
-    ...common,
-    entryPoints: [{ in: 'src/cli/main.ts', out: 'cli' }],
-    splitting: false,
-    minify: true,
+  const node = { ...common, splitting: false, minify: true, platform: 'node', target: 'node20.19' };
+  // one file, whose compiled code src/cli/code-cache.ts keeps from start to start
+  const main = await build({
+    ...node,
+    entryPoints: [{ in: 'src/cli/main.ts', out: 'main' }],
+    outExtension: { '.js': '.cjs' },
+    write: false,
+    format: 'cjs',
     external: [],
-    plugins: [loadLate('binaryen', 'wabt')],
-    platform: 'node',
-    target: 'node20.19',
-    // for the CommonJS packages that are bundled
-    banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+    plugins: [fromLibrary],
+    define: { 'import.meta.url': '__fileUrl' },
+    banner: { js: "const __fileUrl = require('node:url').pathToFileURL(__filename).href;" },
+  });
+  let text = main.outputFiles[0].text;
+  for (const { path, kind, external } of Object.values(main.metafile.outputs)[0].imports)
+    if (external && kind === 'dynamic-import') text = text.replaceAll(`import("${path}")`, `__import("${path}")`);
+  const mainFile = `main-${createHash('sha256').update(text).digest('hex').slice(0, 16)}.cjs`;
+  writeFileSync(join('dist', mainFile), text);
+  const start = await build({
+    ...node,
+    entryPoints: [{ in: 'src/cli/start.ts', out: 'cli' }],
+    define: { MAIN_FILE: JSON.stringify(mainFile) },
   });
   // what an earlier build left goes last, so that dist/ works all the time
-  const made = new Set([library, cli].flatMap((result) => Object.keys(result.metafile.outputs).map((file) => basename(file))));
-  for (const file of readdirSync('dist')) if (file.endsWith('.js') && !made.has(file)) rmSync(join('dist', file));
+  const made = new Set([
+    mainFile,
+    ...[library, start].flatMap((result) => Object.keys(result.metafile.outputs).map((file) => basename(file))),
+  ]);
+  for (const file of readdirSync('dist')) if (/\.c?js$/.test(file) && !made.has(file)) rmSync(join('dist', file));
   copyFileSync('build/runtime.wasm', 'dist/runtime.wasm');
   chmodSync('dist/cli.js', 0o755);
-  writeFileSync('dist/THIRD-PARTY-LICENSES.txt', licences([library, cli].flatMap((result) => Object.keys(result.metafile.inputs))));
+  writeFileSync('dist/THIRD-PARTY-LICENSES.txt', licences([library, main, start].flatMap((result) => Object.keys(result.metafile.inputs))));
 });
 
 if (!process.argv.includes('--no-types'))

@@ -1,6 +1,4 @@
-#!/usr/bin/env -S node --stack-size=3900
 import { readFileSync } from 'node:fs';
-import module from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { benchCommand } from './bench.ts';
 import { demoCommand } from './demo.ts';
@@ -9,9 +7,6 @@ import { CliError, ExitCode } from './errors.ts';
 import { inspectCommand } from './inspect.ts';
 import { listCommand } from './list.ts';
 import { runCommand } from './run.ts';
-
-// Node 22 keeps compiled code between starts.
-(module as { enableCompileCache?: () => void }).enableCompileCache?.();
 
 function version(): string {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
@@ -34,7 +29,7 @@ function explain(error: unknown): number {
 const SIGPIPE = 13;
 process.on('uncaughtException', (error) => process.exit(explain(error)));
 
-async function main(argv: readonly string[]): Promise<void> {
+export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('wasmvisor')
     .description('Runs MIPS and x86 Linux programs by translating them into WebAssembly.')
     .helpOption('-h, --help', 'show help')
@@ -58,5 +53,3 @@ async function main(argv: readonly string[]): Promise<void> {
     process.exitCode = explain(error);
   }
 }
-
-await main(process.argv);
