@@ -87,8 +87,8 @@ await step('dist', async () => {
     banner: { js: "const __fileUrl = require('node:url').pathToFileURL(__filename).href;" },
   });
   let text = main.outputFiles[0].text;
-  for (const { path, kind, external } of Object.values(main.metafile.outputs)[0].imports)
-    if (external && kind === 'dynamic-import') text = text.replaceAll(`import("${path}")`, `__import("${path}")`);
+  const dynamic = Object.values(main.metafile.outputs)[0].imports.filter(({ kind, external }) => external && kind === 'dynamic-import');
+  for (const path of new Set(dynamic.map((imported) => imported.path))) text = text.replaceAll(`import("${path}")`, `__import("${path}")`);
   const mainFile = `main-${createHash('sha256').update(text).digest('hex').slice(0, 16)}.cjs`;
   writeFileSync(join('dist', mainFile), text);
   const start = await build({
