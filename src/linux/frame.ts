@@ -1,3 +1,4 @@
+import { GuestMemoryFault } from '../vcpu/guest-memory.ts';
 import type { Process } from './process.ts';
 import type { Action } from './signals.ts';
 
@@ -12,4 +13,13 @@ export function frameAddress(p: Process, action: Action, stackPointer: number): 
   const { start, size, disabled } = p.signals.altStack;
   const wanted = (action.flags & p.abi.actionFlags.SA_ONSTACK) !== 0 && !disabled;
   return wanted && !onAltStack(p, stackPointer) ? start + size : stackPointer;
+}
+
+/**
+ * As on x86 (arch/x86/kernel/signal.c, get_sigframe): a frame that begins on the alternate stack and does not fit it must not
+ * be written below it. Throws GuestMemoryFault, which ends the program.
+ */
+export function checkAltStackFrame(p: Process, action: Action, stackPointer: number, frame: number): void {
+  const above = frameAddress(p, action, stackPointer);
+  if (onAltStack(p, above) && !onAltStack(p, frame)) throw new GuestMemoryFault(frame >>> 0, 'write');
 }

@@ -2,7 +2,7 @@ import { ExitKind } from '../../assembly/shared/exit.ts';
 import type { Value } from '../../src/ir/block.ts';
 import type { Builder } from '../../src/ir/builder.ts';
 import { disassembleRow, type Extract, extractor, makeDecoder } from '../../src/isa/bits.ts';
-import type { Code } from '../../src/isa/code.ts';
+import { type Code, FetchFault } from '../../src/isa/code.ts';
 import type { Disassembly } from '../../src/isa/isa.ts';
 import { ExcCode } from './abi.ts';
 import { BRANCH, FIELDS, type MipsRow, type Site } from './row.ts';
@@ -68,7 +68,14 @@ class Lifter implements Site {
 
   /** The taken way of the branch at `pc`. */
   private liftSlot(b: Builder, code: Code, pc: number): number {
-    const word = this.fetch(code, pc);
+    let word: number;
+    try {
+      word = this.fetch(code, pc);
+    } catch (error) {
+      // nothing executed there, so it is no slot but a jump to an odd address
+      if (error instanceof FetchFault) return this.misaligned(b, pc + 1);
+      throw error;
+    }
     const branch = decode(word);
     const offset = branch?.delaySlot ? branch.extract(word).o : undefined;
     if (offset === undefined) return this.misaligned(b, pc + 1);

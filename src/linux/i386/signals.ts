@@ -1,7 +1,7 @@
 import { ABI, Eflags, getEflags, setEflags, Vector } from '../../../translators/x86/abi.ts';
 import { X86 } from '../../../translators/x86/state.ts';
 import type { Delivery, FaultSignal, SignalInfo } from '../abi.ts';
-import { frameAddress } from '../frame.ts';
+import { checkAltStackFrame, frameAddress } from '../frame.ts';
 import type { Process } from '../process.ts';
 import { type Action, type ActionFlags, SiCode, type SignalName } from '../signals.ts';
 import { FPSTATE_SIZE, readFpState, resetFpState, writeFpState } from './fpu-frame.ts';
@@ -180,6 +180,7 @@ export function pushFrame(p: Process, { signal, info, action, mask }: Delivery):
   const size = realtime ? Frame.RT_SIZE : Frame.SIZE;
   // ESP + 4 is a multiple of 16 at a function's entry
   const frame = fpState - size - ((fpState - size + 4) % 16);
+  checkAltStackFrame(p, action, get(p, X86.ESP), frame);
   memory.view(frame, size, 'write').fill(0);
   writeFpState(p, fpState);
   const hasRestorer = (action.flags & ACTION_FLAGS.SA_RESTORER) !== 0;

@@ -290,6 +290,63 @@ static void case_handler_stack(void) {
   install(catch_signal, SA_ONSTACK);
   recurse(0);
 }
+/* A handler without a stack to run on. */
+static void bad_stack(unsigned pointer) {
+  install(catch_signal, 0);
+#ifdef __mips__
+  __asm__ volatile("move $29, %0\nlw $2, 0($0)" ::"r"(pointer) : "$2", "memory");
+#else
+  __asm__ volatile("movl %0, %%esp\nmovl 0, %%eax" ::"r"(pointer) : "eax", "memory");
+#endif
+}
+CASE(handler_no_stack, bad_stack(0))
+CASE(handler_wild_stack, bad_stack(0x30000000))
+CASE(handler_top_stack, bad_stack(0xfffffff0))
+CASE(handler_constant_stack, bad_stack((unsigned)constant & ~15))
+/* sigreturn from a stack of which each word is `value`. */
+static void hostile_frame(unsigned value, int number) {
+  static unsigned frame[1024];
+  for (int i = 0; i < 1024; i++) frame[i] = value;
+#ifdef __mips__
+  __asm__ volatile("move $29, %0\nmove $2, %1\nsyscall" ::"r"(frame), "r"(number) : "$2", "memory");
+#else
+  __asm__ volatile("movl %0, %%esp\nint $0x80" ::"r"(frame), "a"(number) : "memory");
+#endif
+}
+static void no_frame(unsigned pointer, int number) {
+#ifdef __mips__
+  __asm__ volatile("move $29, %0\nmove $2, %1\nsyscall" ::"r"(pointer), "r"(number) : "$2", "memory");
+#else
+  __asm__ volatile("movl %0, %%esp\nint $0x80" ::"r"(pointer), "a"(number) : "memory");
+#endif
+}
+CASE(frame_zero, hostile_frame(0, __NR_sigreturn))
+CASE(frame_ones, hostile_frame(-1, __NR_sigreturn))
+CASE(frame_rt_zero, hostile_frame(0, __NR_rt_sigreturn))
+CASE(frame_rt_ones, hostile_frame(-1, __NR_rt_sigreturn))
+CASE(frame_rt_kernel, hostile_frame(0xd0000000, __NR_rt_sigreturn))
+CASE(frame_none, no_frame(0, __NR_sigreturn))
+CASE(frame_rt_none, no_frame(0x30000000, __NR_rt_sigreturn))
+CASE(frame_rt_top, no_frame(0xfffffff0, __NR_rt_sigreturn))
+
+/* Asks for more than there is, in each way, and goes on. */
+static void case_memory_beyond(void) {
+  unsigned end = CALL(brk, 0, 0, 0);
+  number(CALL(brk, 0xffffe000, 0, 0) == end);
+  int prot = PROT_READ | PROT_WRITE;
+  number(-call6(__NR_mmap2, 0, 0xf0000000, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  number(-call6(__NR_mmap2, 0, 0xffffffff, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  char *p = (char *)page(prot);
+  number(-call6(__NR_mremap, (long)p, 8192, 0xf0000000, MREMAP_MAYMOVE, 0, 0));
+  p[0] = 1;
+  /* one piece at a time until there is no more */
+  int pieces = 0;
+  long result;
+  while ((result = call6(__NR_mmap2, 0, 16 << 20, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) > 0 || result < -4096) pieces++;
+  number(-result);
+  number(pieces > 10);
+  p[1] = 2;
+}
 static void case_handler_opens(void) {
   open_page = page(PROT_NONE);
   install(open_up, 0);
@@ -303,7 +360,7 @@ static void case_handler_opens(void) {
 static void case_handler_jumps(void) {
   install(jump_out, SA_NODEFER);
   volatile int sum = 0;
-  for (volatile int i = 0; i < 300; i++) {
+  for (volatile int i = 0; i < 90; i++) {
     if (__builtin_setjmp(jump) == 0) {
       if (i % 3 == 0) read_at(0);
       else if (i % 3 == 1) call_at(0x30000000);
@@ -315,7 +372,7 @@ static void case_handler_jumps(void) {
 static void case_code_changes(void) {
   unsigned char *p = page(PROT_READ | PROT_WRITE | PROT_EXEC);
   int sum = 0;
-  for (int i = 0; i < 300; i++) {
+  for (int i = 0; i < 60; i++) {
     emit(p, i);
     for (int k = 0; k < 3; k++) sum += ((Function)p)();
   }
@@ -324,7 +381,7 @@ static void case_code_changes(void) {
 static void case_code_protected(void) {
   unsigned char *p = page(PROT_READ | PROT_WRITE);
   int sum = 0;
-  for (int i = 0; i < 300; i++) {
+  for (int i = 0; i < 60; i++) {
     mprotect(p, 4096, PROT_READ | PROT_WRITE);
     emit(p, i);
     mprotect(p, 4096, PROT_READ | PROT_EXEC);
@@ -335,7 +392,7 @@ static void case_code_protected(void) {
 static void case_code_remapped(void) {
   unsigned char *p = page(PROT_READ | PROT_WRITE | PROT_EXEC);
   int sum = 0;
-  for (int i = 0; i < 100; i++) {
+  for (int i = 0; i < 40; i++) {
     CALL(munmap, p, 8192, 0);
     int prot = PROT_READ | PROT_WRITE | PROT_EXEC;
     if (MAP(p, MAP_FIXED) != p) quit(98);
@@ -360,7 +417,7 @@ static void code_across(int changed) {
   mprotect(p, 8192, PROT_READ | PROT_EXEC);
   mprotect(p + 4096 * changed, 4096, PROT_READ | PROT_WRITE | PROT_EXEC);
   int sum = 0;
-  for (int i = 0; i < 100; i++) {
+  for (int i = 0; i < 40; i++) {
 #ifdef __mips__
     *(unsigned *)(at + (changed ? 8 : 0)) = 0x24420000 | i;
     flush(at, 12);
@@ -423,6 +480,36 @@ static void case_code_loop(void) {
   number(result);
 }
 #endif
+#ifndef __mips__
+static void case_handler_small_stack(void) {
+  static char room[65536];
+  /* MIPS begins at its top again, for ever. All of it is there, but a frame does not fit what sigaltstack was told */
+  long stack[] = {(long)room, 0, 2048};
+  number(CALL(sigaltstack, stack, 0, 0) == 0);
+  install(fault_again, SA_ONSTACK | SA_NODEFER);
+  read_at(0);
+}
+/* Descriptors that make no sense, and selectors of them. */
+static void case_descriptors(void) {
+  static const unsigned descriptors[][4] = {
+      {-1, 0, 0xfffff, 0x51}, {-1, 0xd0000000, 0xfffff, 0x51}, {-1, 0, 0, 0x28}, {5, 0, 0, 1}, {0x7fffffff, 0, 0, 1}, {-2, 0, 0, 1}, {-1, 0x30000000, 0xfffff, 0x51},
+  };
+  for (int i = 0; i < 7; i++) {
+    unsigned copy[4];
+    memcpy(copy, descriptors[i], sizeof copy);
+    number(-CALL(set_thread_area, copy, 0, 0) & 0xff);
+    unsigned old[4];
+    memcpy(old, descriptors[i], sizeof old);
+    number(-CALL(get_thread_area, old, 0, 0) & 0xff);
+  }
+  number(-CALL(set_thread_area, 0, 0, 0));
+  number(-CALL(set_thread_area, 0xd0000000, 0, 0));
+  number(-CALL(modify_ldt, 99, 0, 0));
+}
+CASE(rep_over, __asm__ volatile("cld\nmovl %0, %%esi\nmovl %0, %%edi\nmovl $0x40000000, %%ecx\nrep movsl" ::"r"((unsigned)data & ~4095) : "esi", "edi", "ecx", "memory"))
+CASE(rep_down, __asm__ volatile("std\nmovl %0, %%edi\nmovl $-1, %%ecx\nrep stosl\ncld" ::"r"((unsigned)data & ~4095) : "edi", "ecx", "memory"))
+CASE(rep_compare, __asm__ volatile("cld\nmovl %0, %%esi\nmovl %0, %%edi\nmovl $-1, %%ecx\nrepe cmpsb" ::"r"(&data) : "esi", "edi", "ecx", "memory"))
+#endif
 CASE(alloca_large, alloca_large())
 CASE(alloca_beyond, alloca_beyond())
 CASE(alloca_loop, alloca_loop())
@@ -442,7 +529,9 @@ static const struct Case cases[] = {
     ENTRY(handler_nested), ENTRY(handler_wild), ENTRY(handler_overflow), ENTRY(handler_stack), ENTRY(handler_opens),
     ENTRY(handler_jumps), ENTRY(code_changes), ENTRY(code_protected), ENTRY(code_remapped), ENTRY(code_first_page), ENTRY(code_second_page), ENTRY(alloca_large),
     ENTRY(alloca_beyond), ENTRY(alloca_loop), ENTRY(executable_gone), ENTRY(unmapped_code), ENTRY(code_at_page_end), ENTRY(write_constant),
-    ENTRY(write_code), ENTRY(read_wild), ENTRY(heap_end),
+    ENTRY(write_code), ENTRY(read_wild), ENTRY(heap_end), ENTRY(handler_no_stack), ENTRY(handler_wild_stack), ENTRY(handler_top_stack),
+    ENTRY(handler_constant_stack), ENTRY(frame_zero), ENTRY(frame_ones), ENTRY(frame_rt_zero), ENTRY(frame_rt_ones),
+    ENTRY(frame_rt_kernel), ENTRY(frame_none), ENTRY(frame_rt_none), ENTRY(frame_rt_top), ENTRY(memory_beyond),
 #ifdef __mips__
     ENTRY(odd_jump), ENTRY(even_jump), ENTRY(odd_wild_jump), ENTRY(illegal_slot), ENTRY(fault_slot), ENTRY(break0),
     ENTRY(break6), ENTRY(break7), ENTRY(trap), ENTRY(trap7), ENTRY(overflow),
@@ -451,6 +540,7 @@ static const struct Case cases[] = {
     ENTRY(int_other), ENTRY(hlt), ENTRY(cli), ENTRY(in), ENTRY(outs), ENTRY(rdmsr), ENTRY(lidt), ENTRY(divide_overflow),
     ENTRY(aam0), ENTRY(unaligned_sse), ENTRY(far_jump), ENTRY(bad_segment), ENTRY(rep_top),
     ENTRY(rep_null), ENTRY(long_prefix), ENTRY(stack_zero), ENTRY(ret_wild), ENTRY(code_ahead), ENTRY(code_loop),
+    ENTRY(handler_small_stack), ENTRY(descriptors), ENTRY(rep_over), ENTRY(rep_down), ENTRY(rep_compare),
 #endif
 };
 

@@ -1,0 +1,84 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll } from 'vitest';
+import { nodeHost } from '../../src/host/node-host.ts';
+import { type ExitStatus, exitCode, loadProgram, type ProgramOptions } from '../../src/linux/program.ts';
+import { runtimeModule } from '../support/runtime.ts';
+
+/** A C compiler, and what runs its programs independently of us: the processor itself where it can. */
+export interface Target {
+  readonly name: 'mips' | 'mipsel' | 'i386';
+  readonly compiler: string;
+  readonly flags: readonly string[];
+  readonly runner: readonly string[];
+}
+
+const MIPS = ['-march=mips32r2', '-mno-abicalls', '-G0'];
+const FREESTANDING = '-ffreestanding -fno-builtin -nostdlib -static -fno-pic -no-pie -fno-stack-protector'.split(' ');
+
+const runs = (command: string, ...args: string[]): boolean => !spawnSync(command, args, { stdio: 'ignore' }).error;
+
+const folder = mkdtempSync(join(tmpdir(), 'wasmvisor-compiled-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+export const TARGETS: readonly Target[] = [
+  { name: 'mips', compiler: 'mips-linux-gnu-gcc', flags: MIPS, runner: ['qemu-mips'] },
+  { name: 'mipsel', compiler: 'mipsel-linux-gnu-gcc', flags: MIPS, runner: ['qemu-mipsel'] },
+  { name: 'i386', compiler: 'i686-linux-gnu-gcc', flags: ['-march=pentium4', '-mno-sse'], runner: [] },
+];
+
+/** Whether compiler and runner are installed; what is missing, for the title of a test that is skipped. */
+export function lacks({ compiler, runner }: Target): string {
+  const missing = [compiler, ...runner].filter((command) => !runs(command, '--version'));
+  return missing.length === 0 ? '' : ` (skipped: needs ${missing.join(' and ')})`;
+}
+
+/** Compiles a file of programs/, without a C library unless `hosted`. Gives the program's path. */
+export function compile(target: Target, name: string, hosted = false): string {
+  const source = fileURLToPath(new URL(`./programs/${name}.c`, import.meta.url));
+  const file = join(folder, `${name}-${target.name}`);
+  const flags = hosted ? ['-static'] : [...FREESTANDING, ...target.flags];
+  execFileSync(target.compiler, ['-O1', '-w', ...flags, '-o', file, source]);
+  return file;
+}
+
+export interface Ended {
+  readonly stdout: string;
+  /** As a shell sees it: 128 + signal for one that was killed. */
+  readonly code: number;
+}
+
+/** The program on the processor or under qemu-user. */
+export function runElsewhere(target: Target, file: string, ...args: string[]): Ended {
+  const [command, ...before] = [...target.runner, file];
+  const { stdout, status, signal, error } = spawnSync(command, [...before, ...args], {
+    cwd: folder,
+    encoding: 'latin1',
+    timeout: 20_000,
+    killSignal: 'SIGKILL',
+  });
+  if (error) throw error;
+  return { stdout, code: status ?? 128 + constants.signals[signal!] };
+}
+
+/** The program here. */
+export async function runHere(file: string, options: Partial<ProgramOptions>): Promise<Ended & { readonly status: ExitStatus }> {
+  let stdout = '';
+  const program = await loadProgram(new Uint8Array(readFileSync(file)), {
+    runtime: runtimeModule(),
+    host: nodeHost,
+    stdout: {
+      write(bytes) {
+        stdout += Buffer.from(bytes).toString('latin1');
+        return bytes.length;
+      },
+    },
+    timeout: 60_000,
+    ...options,
+  });
+  const status = await program.run();
+  return { stdout, code: exitCode(status), status };
+}

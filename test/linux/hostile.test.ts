@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { compile, type Ended, lacks, runElsewhere, runHere, TARGETS } from './compiled.ts';
+
+const EXECUTORS = ['interpret', 'translate', 'tiered'] as const;
+
+/**
+ * Where qemu-user 7.2 is not what Linux on a MIPS32 processor is (arch/mips/kernel/traps.c, do_trap_or_bp; unaligned.c, do_ade): it
+ * ignores the codes of traps, and jumps to odd addresses as to MIPS16 code.
+ */
+const MIPS_BY_THE_BOOK: Readonly<Record<string, Ended>> = {
+  divide: { stdout: '', code: 136 },
+  break6: { stdout: '', code: 136 },
+  break7: { stdout: '', code: 136 },
+  trap7: { stdout: '', code: 136 },
+  odd_jump: { stdout: '', code: 138 },
+  even_jump: { stdout: '', code: 138 },
+  odd_wild_jump: { stdout: '', code: 138 },
+  frame_ones: { stdout: '', code: 138 },
+  frame_rt_ones: { stdout: '', code: 138 },
+};
+
+/** Where the guest jumped, if that is where it ends. */
+const JUMPS: Readonly<Record<string, number>> = { null_call: 0, wild_jump: 0x30000000, top_jump: 0xfffffff0, low_jump: 0x100 };
+/** What only checked memory finds: pages are there, or would be. */
+const CHECKED = new Set(['write_constant', 'write_code', 'read_wild']);
+
+describe.each(TARGETS)('a program that goes wrong on $name', (target) => {
+  const missing = lacks(target);
+  const file = missing ? '' : compile(target, 'hostile');
+  const names = missing ? ['any'] : runElsewhere(target, file).stdout.trim().split('\n');
+  const ofLinux = (name: string): Ended => (target.name !== 'i386' && MIPS_BY_THE_BOOK[name]) || runElsewhere(target, file, name);
+
+  it.skipIf(missing).each(names)(`ends as on Linux: %s${missing}`, { timeout: 120_000 }, async (name) => {
+    const expected = ofLinux(name);
+    for (const executor of EXECUTORS) {
+      const { status, ...ended } = await runHere(file, {
+        executor,
+        argv: ['hostile', name],
+        hotThreshold: 5,
+        memoryLimit: 256 << 20,
+        ...(CHECKED.has(name) && { memoryModel: 'checked' }),
+      });
+      expect({ executor, ...ended }).toEqual({ executor, ...expected });
+      if ('code' in status || status.name === 'SIGKILL') continue;
+      expect(status.reason).toBe('signal');
+      expect(status.report?.text).toMatch(new RegExp(`^${status.name}: .+\n  at 0x[0-9a-f]{8}`));
+      if (name in JUMPS) expect(status.report?.location).toMatchObject({ pc: JUMPS[name], symbol: undefined });
+    }
+  });
+
+  it.skipIf(missing)(`leaves the memory of the host bounded${missing}`, () => {
+    expect(process.memoryUsage.rss()).toBeLessThan(1800 << 20);
+  });
+});
+
+describe('system calls with hostile pointers', () => {
+  const processor = TARGETS.find(({ name }) => name === 'i386')!;
+  const missing = lacks(processor);
+  // the kernel of this machine is the reference for all ABIs: qemu-user checks pointers in its own way
+  const expected = missing ? '' : runElsewhere(processor, compile(processor, 'pointers', true)).stdout;
+
+  it.each(TARGETS)('fail as they do on Linux: $name', { timeout: 120_000 }, async (target) => {
+    if (missing || lacks(target)) return;
+    const file = compile(target, 'pointers', true);
+    for (const executor of EXECUTORS) expect(await runHere(file, { executor })).toMatchObject({ stdout: expected, code: 0 });
+  });
+});
