@@ -62,6 +62,9 @@ describe('system calls with hostile pointers', () => {
   it.each(TARGETS)('fail as they do on Linux: $name', { timeout: 120_000 }, async (target) => {
     if (missing || lacks(target)) return;
     const file = compile(target, 'pointers', true);
-    for (const executor of EXECUTORS) expect(await runHere(file, { executor })).toMatchObject({ stdout: expected, code: 0 });
+    // translating all of a C library’s start says nothing about system calls
+    for (const executor of ['interpret', 'tiered'] as const) {
+      expect(await runHere(file, { executor })).toMatchObject({ stdout: expected, code: 0 });
+    }
   });
 });
