@@ -1,4 +1,5 @@
 export { run, runBlock } from './dispatch';
+export { exitOnStackFault, exitRegion } from './leave';
 export { checkAccess } from './memory';
 export { mips_cycles, mips_synci } from './mips';
 export { x86_cpuid } from './x86/cpuid';

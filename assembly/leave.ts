@@ -1,7 +1,7 @@
 // Leaving a block: where the guest stands and what it has paid.
 
 import { firstFault } from './memory';
-import { ExitKind, FaultAccess } from './shared/exit';
+import { ExitKind, FaultAccess, RegionResult } from './shared/exit';
 import { Layout } from './shared/layout';
 import { BlockHeader } from './shared/uop';
 
@@ -36,4 +36,18 @@ function faultAt(ip: usize, address: u32, access: FaultAccess): bool {
   while (k > 0 && load<u32>(table + (k << 3)) > <u32>ip) k--;
   refund(count - k);
   return leave(ExitKind.MemoryFault, load<u32>(table + (k << 3), 4));
+}
+
+/** How a region leaves: at `pc`, with so much of the budget left. Gives the region's result. */
+export function exitRegion(kind: ExitKind, pc: u32, budget: i32): i32 {
+  store<i32>(Layout.BUDGET, budget);
+  leave(kind, pc);
+  return RegionResult.EXIT;
+}
+
+/** The call at `pc` has a stack pointer to where it cannot write. */
+export function exitOnStackFault(pointer: u32, pc: u32, budget: i32): i32 {
+  store<u32>(Layout.EXIT_ARG0, pointer);
+  store<u32>(Layout.EXIT_ARG1, FaultAccess.Write);
+  return exitRegion(ExitKind.MemoryFault, pc, budget);
 }

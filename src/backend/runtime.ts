@@ -23,6 +23,8 @@ export interface Runtime {
   markStale(address: number): void;
   /** Whether arriving at the block goes through the dispatcher, because there is a region at its pc. */
   markRegion(address: number, present: boolean): void;
+  /** Arrivals at the block that count. */
+  heat(address: number): number;
   /** The block will not be hot again soon. */
   coolDown(address: number): void;
 }
@@ -69,6 +71,7 @@ export function createRuntime(code: WebAssembly.Module | Uint8Array<ArrayBuffer>
     },
     markStale: (address) => flag(address, BlockFlag.STALE, true),
     markRegion: (address, present) => flag(address, BlockFlag.HAS_REGION, present),
+    heat: (address) => words[(address + BlockHeader.HEAT) >>> 2],
     coolDown: (address) => {
       words[(address + BlockHeader.HEAT) >>> 2] = COLD;
     },

@@ -6,6 +6,7 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSy
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { splitBinaryen } from './binaryen.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 process.chdir(root);
@@ -40,7 +41,6 @@ const common = {
   bundle: true,
   splitting: true,
   format: 'esm',
-  external: ['binaryen', 'wabt'],
   minifyWhitespace: true,
   minifySyntax: true,
   legalComments: 'none',
@@ -49,7 +49,7 @@ const common = {
 };
 
 /** What needs binaryen or wabt, which are asynchronous modules: the command, which is not one, takes it from the library. */
-const LATE = { 'translate.ts': 'translate', 'backend/wasm/compile.ts': 'compile', 'backend/wasm/region.ts': 'region' };
+const LATE = { 'translate.ts': 'translate', 'backend/wasm/compile.ts': 'compile' };
 const fromLibrary = {
   name: 'from-library',
   setup(build) {
@@ -59,6 +59,18 @@ const fromLibrary = {
     });
   },
 };
+
+/** Where these packages are imported from: binaryen from its parts in dist/. */
+const PLACES = { binaryen: './binaryen.js', wabt: 'wabt' };
+const place = {
+  name: 'place',
+  setup: (build) => build.onResolve({ filter: /^(binaryen|wabt)$/ }, ({ path }) => ({ path: PLACES[path], external: true })),
+};
+
+await step('binaryen', () => {
+  mkdirSync('dist', { recursive: true });
+  if (!isNewer('dist/binaryen.js', ['src/build/binaryen.mjs', 'package-lock.json'])) splitBinaryen('dist');
+});
 
 await step('dist', async () => {
   const library = await build({
@@ -70,7 +82,8 @@ await step('dist', async () => {
     ],
     platform: 'neutral',
     target: 'es2022',
-    external: [...common.external, 'node:*'],
+    external: ['node:*'],
+    plugins: [place],
     chunkNames: 'lib-[hash]',
   });
   const node = { ...common, splitting: false, minify: true, platform: 'node', target: 'node20.19' };
@@ -98,13 +111,17 @@ await step('dist', async () => {
   });
   // what an earlier build left goes last, so that dist/ works all the time
   const made = new Set([
+    'binaryen.js',
     mainFile,
     ...[library, start].flatMap((result) => Object.keys(result.metafile.outputs).map((file) => basename(file))),
   ]);
   for (const file of readdirSync('dist')) if (/\.c?js$/.test(file) && !made.has(file)) rmSync(join('dist', file));
   copyFileSync('build/runtime.wasm', 'dist/runtime.wasm');
   chmodSync('dist/cli.js', 0o755);
-  writeFileSync('dist/THIRD-PARTY-LICENSES.txt', licences([library, main, start].flatMap((result) => Object.keys(result.metafile.inputs))));
+  writeFileSync(
+    'dist/THIRD-PARTY-LICENSES.txt',
+    licences(['node_modules/binaryen/', ...[library, main, start].flatMap((result) => Object.keys(result.metafile.inputs))]),
+  );
 });
 
 if (!process.argv.includes('--no-types'))

@@ -15,6 +15,8 @@ export interface CachedRegion {
   readonly entry: number;
   readonly blocks: readonly Block[];
   readonly module: CompiledModule;
+  /** The region that this one took the place of, which code of its module may still call. */
+  readonly replaces: CachedRegion | undefined;
 }
 
 /** Regions compiled together call each other directly, so they go together. */
@@ -28,6 +30,8 @@ export interface CacheHooks {
   staleBlock(address: number): void;
   /** A pc is no longer compiled: its table entry becomes the stub. */
   unlink(entry: number): void;
+  /** A module has no regions left. */
+  dropped(module: CompiledModule): void;
   /** Start of the block at `address` gained or lost a region. */
   hasRegion(address: number, present: boolean): void;
 }
@@ -152,19 +156,24 @@ export class CodeCache {
     if (this.blockHash[i] === pc) this.blockHash.fill(0, i, i + 2);
   }
 
-  /** Drops the region at this entry and all that were compiled with it. */
+  /** Drops the region at this entry, what it replaced, and all that were compiled with them. */
   dropModule(entry: number): void {
-    const module = this.regions.get(entry)?.module;
-    if (!module) return;
-    for (const region of module.regions) {
-      if (this.regions.get(region.entry) !== region) continue;
-      this.regions.delete(region.entry);
-      this.hooks.unlink(region.entry);
-      const i = hashIndex(region.entry);
-      if (this.regionHash[i] === region.entry) this.regionHash.fill(0, i, i + 2);
-      const cached = this.blocks.get(region.entry);
-      if (cached?.address) this.hooks.hasRegion(cached.address, false);
+    const current = this.regions.get(entry);
+    if (!current) return;
+    this.dropRegion(entry);
+    for (let region: CachedRegion | undefined = current; region; region = region.replaces) {
+      this.hooks.dropped(region.module);
+      for (const other of region.module.regions) this.dropModule(other.entry);
     }
+  }
+
+  private dropRegion(entry: number): void {
+    this.regions.delete(entry);
+    this.hooks.unlink(entry);
+    const i = hashIndex(entry);
+    if (this.regionHash[i] === entry) this.regionHash.fill(0, i, i + 2);
+    const cached = this.blocks.get(entry);
+    if (cached?.address) this.hooks.hasRegion(cached.address, false);
   }
 
   /** Forgets every translation and starts the µop space anew. Regions' functions stay unlinked. */

@@ -143,14 +143,6 @@ async function importAbi(name: AbiName): Promise<Abi> {
   return name === 'i386' ? (await import('./i386/abi.ts')).i386 : (await import('./mips/abi.ts'))[name];
 }
 
-async function importCompiler(): Promise<Compiler> {
-  const [{ compileRegions, accessAtOffset }, { formRegion }] = await Promise.all([
-    import('../backend/wasm/compile.ts'),
-    import('../backend/wasm/region.ts'),
-  ]);
-  return { compileRegions, accessAtOffset, formRegion };
-}
-
 function auxiliaryBytes(auxiliary: readonly (readonly [number, number])[], little: boolean): Uint8Array {
   const view = new DataView(new ArrayBuffer((auxiliary.length + 1) * 8));
   auxiliary.flat().forEach((word, index) => {
@@ -213,7 +205,7 @@ function makeVcpu(abi: Abi, memory: ReturnType<typeof guestMemoryFor>, runtime: 
     memory,
     runtime,
     executor: options.executor ?? 'tiered',
-    loadCompiler: options.loadCompiler ?? importCompiler,
+    loadCompiler: options.loadCompiler ?? (() => import('../backend/wasm/compile.ts')),
     ...(options.memoryModel && { memoryModel: options.memoryModel }),
     ...(options.hotThreshold === undefined ? { compilerAfter: COMPILER_AFTER } : { hotThreshold: options.hotThreshold }),
     ...(options.stackBytes !== undefined && { stackBytes: options.stackBytes }),

@@ -1,6 +1,6 @@
 import type { Runtime } from '../backend/runtime.ts';
 import type { Access, CompileOptions } from '../backend/wasm/compile.ts';
-import type { Region } from '../backend/wasm/region.ts';
+import type { formFragment, formRegion, Region } from '../backend/wasm/region.ts';
 import type { CachedRegion, CodeCache, CompiledModule } from '../cache/code-cache.ts';
 import type { Block } from '../ir/block.ts';
 import type { Isa } from '../isa/isa.ts';
@@ -11,11 +11,8 @@ import type { VcpuStats } from './vcpu.ts';
 export interface Compiler {
   readonly compileRegions: (regions: readonly Region[], options: CompileOptions) => Uint8Array<ArrayBuffer>;
   readonly accessAtOffset: (regions: readonly Region[], options: CompileOptions, offset: number) => Access | undefined;
-  readonly formRegion: (
-    entry: number,
-    lift: (pc: number) => Block | undefined,
-    seenTargets: (block: Block) => readonly number[],
-  ) => Region | undefined;
+  readonly formRegion: typeof formRegion;
+  readonly formFragment: typeof formFragment;
 }
 
 interface TierContext {
@@ -29,17 +26,24 @@ interface TierContext {
   readonly seenTargets: (block: Block) => readonly number[];
   readonly sawTarget: (block: Block, pc: number) => boolean;
   readonly checked: () => boolean;
+  /** Everything that is called is compiled first. */
+  readonly translatesAll: boolean;
+  /** Whether the block at a pc has run often enough to be compiled with what calls it. */
+  readonly isWarm: (pc: number) => boolean;
 }
 
 interface LoadedModule extends CompiledModule {
+  readonly number: number;
   readonly formed: readonly Region[];
   readonly options: CompileOptions;
 }
 
-interface JumpOwner {
+/** A region that could have more blocks. */
+interface Partial {
   readonly region: Region;
   /** Those of its blocks that end in an indirect jump. */
-  readonly blocks: readonly Block[];
+  readonly jumps: readonly Block[];
+  /** Times that the guest became hot, or in `translate` came, where it ends. */
   misses: number;
   /** Misses after which it is compiled anew. */
   readonly patience: number;
@@ -49,10 +53,16 @@ interface JumpOwner {
 const MODULE_REGIONS = 32;
 const MODULE_INSTRUCTIONS = 8000;
 
+/** Machine stack, in bytes, that compiling in the midst of a guest call may take. */
+const MISSING_RESERVE = 16384;
+
+/** Misses after which a region is compiled anew for the first time. */
+const PATIENCE = 4;
+
 /** Entries that the function table grows by. */
 const TABLE_STEP = 512;
 
-/** `(param i32 i32) (result i32) local.get 0`: the callee of a call slot that is not compiled hands its pc to the dispatcher. */
+/** `(param i32 i32) (result i32) local.get 0`: a call slot that lost its code hands its pc to the dispatcher. */
 const STUB = new Uint8Array([
   0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 7, 1, 0x60, 2, 0x7f, 0x7f, 1, 0x7f, 3, 2, 1, 0, 7, 5, 1, 1, 0x73, 0, 0, 10, 6, 1, 4, 0, 0x20, 0, 11,
 ]);
@@ -65,23 +75,29 @@ export class RegionTier {
   private readonly environment: WebAssembly.ModuleImports;
   private readonly callSlots = new Map<number, number>();
   private readonly modules = new Map<number, LoadedModule>();
-  /** Regions with indirect jumps, by entry. */
-  private readonly jumpOwners = new Map<number, JumpOwner>();
+  private readonly droppedModules: LoadedModule[] = [];
+  /** By entry. */
+  private readonly partial = new Map<number, Partial>();
+  /** pcs in the midst of some region, and where its loops begin; those of regions since dropped stay, since they only advise. */
+  private readonly inRegions = new Set<number>();
+  private readonly loopHeaders = new Set<number>();
   private nextSlot = 0;
   private freeSlots = 0;
   private nextModule = 1;
   private wanted = new Set<number>();
 
   constructor(private readonly context: TierContext) {
-    this.environment = { ...context.runtime.exports, memory: context.memory.memory, table: context.runtime.table };
+    const { memory } = context.memory;
+    const compileMissing = (pc: number, depth: number): number => this.compileMissing(pc >>> 0, depth);
+    this.environment = { ...context.runtime.exports, memory, table: context.runtime.table, compileMissing };
     this.stub = new WebAssembly.Instance(new WebAssembly.Module(STUB)).exports.s as CallableFunction;
     // an empty look-up entry seems to be one for pc 0
     context.runtime.table.set(0, this.stub);
   }
 
-  /** Index in the function table for calls of this pc, for good. */
-  private callSlot = (pc: number): number => {
-    let index = this.callSlots.get(pc);
+  /** Index in the function table of the region at this pc, for good; made for a region only, since large tables slow instantiation. */
+  private slotFor(entry: number): number {
+    let index = this.callSlots.get(entry);
     if (index === undefined) {
       if (this.freeSlots === 0) {
         this.nextSlot = this.context.runtime.table.grow(TABLE_STEP, this.stub) as number;
@@ -89,10 +105,17 @@ export class RegionTier {
       }
       index = this.nextSlot++;
       this.freeSlots--;
-      this.callSlots.set(pc, index);
+      this.callSlots.set(entry, index);
     }
     return index;
-  };
+  }
+
+  /** Called by a region whose callee has no code yet. Gives what the callee gives. */
+  private compileMissing(pc: number, depth: number): number {
+    if (depth < MISSING_RESERVE || !this.compile(pc)) return pc;
+    const callee = this.context.runtime.table.get(this.slotFor(pc)) as (pc: number, depth: number) => number;
+    return callee(pc, depth - MISSING_RESERVE);
+  }
 
   unlink(entry: number): void {
     const index = this.callSlots.get(entry);
@@ -105,7 +128,7 @@ export class RegionTier {
       if (this.compiler && this.wanted.delete(pc)) return this.compile(pc);
       return false;
     }
-    this.cache.publishRegion(pc, this.callSlot(pc));
+    this.cache.publishRegion(pc, this.slotFor(pc));
     return true;
   }
 
@@ -114,54 +137,72 @@ export class RegionTier {
     if (this.compiler && !this.cache.region(pc) && !this.cache.block(pc)?.address) this.wanted.add(pc);
   }
 
-  /** Compiles the function that begins at `pc`, with functions it calls that have run already. False if that brings nothing. */
+  /** Compiles the function that begins at `pc`, with warm functions that it calls. False if that brings nothing. */
   compile(pc: number): boolean {
     const { compiler } = this;
     if (!compiler) return false;
     if (this.cache.region(pc)) return this.republish(pc);
-    this.widen(pc);
+    this.widen(compiler, pc);
+    if (this.cache.region(pc)) return this.republish(pc);
     return this.compileFrom(compiler, pc);
   }
 
   /**
-   * A jump came to `pc`, which its region did not know for one of its targets: compiles that region anew, with all the
-   * targets seen since. Each time it takes one more such miss, so that a jump that goes everywhere does not keep us busy.
+   * The guest is at `pc`, where a region could have gone on: compiles that region anew, with what has been seen since. Each
+   * time it takes twice as many misses, so that code that goes everywhere does not keep us busy.
    */
-  private widen(pc: number): void {
-    for (const owner of this.jumpOwners.values()) {
-      const missed = owner.blocks.some((block) => this.context.sawTarget(block, pc) && !owner.region.jumpTargets(block).includes(pc));
-      if (!missed || ++owner.misses < owner.patience) continue;
-      const { entry } = owner.region;
-      if (!this.cache.region(entry)) this.jumpOwners.delete(entry);
-      else {
-        this.cache.dropModule(entry);
-        this.compileFrom(this.compiler!, entry, owner.patience + 1);
-      }
+  private widen(compiler: Compiler, pc: number): void {
+    for (const partial of this.partial.values()) {
+      const { region, jumps } = partial;
+      const missed =
+        region.outside.has(pc) || jumps.some((block) => this.context.sawTarget(block, pc) && !region.jumpTargets(block).includes(pc));
+      if (!missed || ++partial.misses < partial.patience) continue;
+      this.partial.delete(region.entry);
+      if (this.cache.region(region.entry)) this.compileFrom(compiler, region.entry, 2 * partial.patience);
     }
   }
 
-  private compileFrom(compiler: Compiler, pc: number, patience = 1): boolean {
+  /**
+   * The function that begins at `entry`, where it has run. If that lies within another region, a piece of it will do, up to the
+   * next loop or region: whole functions once more for each place where one is entered after a system call would be most of
+   * what is compiled.
+   */
+  private form(compiler: Compiler, entry: number): { region: Region | undefined; whole: boolean } {
+    const { lift, seenTargets, translatesAll } = this.context;
+    const known = (pc: number): Block | undefined =>
+      translatesAll || pc === entry || this.cache.block(pc)?.address ? lift(pc) : undefined;
+    const whole = !this.inRegions.has(entry) || this.loopHeaders.has(entry);
+    const ends = (pc: number): boolean => this.loopHeaders.has(pc) || this.cache.region(pc) !== undefined;
+    return {
+      whole,
+      region: whole ? compiler.formRegion(entry, known, seenTargets) : compiler.formFragment(entry, known, seenTargets, ends),
+    };
+  }
+
+  private compileFrom(compiler: Compiler, pc: number, patience = PATIENCE): boolean {
     const start = performance.now();
     const formed: Region[] = [];
     const seen = new Set([pc]);
     let instructions = 0;
     for (const entry of seen) {
-      const region = compiler.formRegion(entry, this.context.lift, this.context.seenTargets);
+      const { region, whole } = this.form(compiler, entry);
       if (!region || (entry === pc && region.instructions === 0)) break;
       formed.push(region);
       instructions += region.instructions;
-      if (formed.length >= MODULE_REGIONS || instructions >= MODULE_INSTRUCTIONS) break;
-      for (const block of region.blocks) {
-        const t = block.terminator;
-        if (t.kind === 'call' && !this.cache.region(t.target) && this.cache.block(t.target)?.address) seen.add(t.target);
+      const jumps = region.blocks.filter((block) => block.terminator.kind === 'jump');
+      if (whole && (jumps.length > 0 || region.outside.size > 0))
+        this.partial.set(entry, { region, jumps, misses: 0, patience: entry === pc ? patience : PATIENCE });
+      for (const [i, block] of region.blocks.entries()) {
+        if (i > 0) this.inRegions.add(block.pc);
+        if (region.isLoopHeader[i]) this.loopHeaders.add(block.pc);
       }
+      if (formed.length >= MODULE_REGIONS || instructions >= MODULE_INSTRUCTIONS) break;
+      for (const { terminator } of region.blocks)
+        if (terminator.kind === 'call' && !this.cache.region(terminator.target) && this.context.isWarm(terminator.target))
+          seen.add(terminator.target);
     }
     if (formed.length === 0) return false;
     this.load(formed);
-    for (const region of formed) {
-      const blocks = region.blocks.filter((block) => block.terminator.kind === 'jump');
-      if (blocks.length > 0) this.jumpOwners.set(region.entry, { region, blocks, misses: 0, patience: region.entry === pc ? patience : 1 });
-    }
     this.context.stats.compileTime += performance.now() - start;
     this.context.stats.regionInstructions += instructions;
     return true;
@@ -173,7 +214,8 @@ export class RegionTier {
       isa: context.isa,
       checked: context.checked(),
       memoryPages: context.memory.memory.buffer.byteLength / 65536,
-      callSlot: this.callSlot,
+      callSlot: remembered((pc) => (this.cache.region(pc) ? this.callSlots.get(pc) : undefined)),
+      compileMissing: context.translatesAll,
       expectedBytes: context.expectedBytes,
       jumpSite: context.jumpSite,
       callee: context.lift,
@@ -181,18 +223,28 @@ export class RegionTier {
     const number = this.nextModule++;
     const bytes = withModuleName(this.compiler!.compileRegions(formed, options), `g${number}`);
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: this.environment });
-    const module: LoadedModule = { regions: [], formed, options };
+    const module: LoadedModule = { number, regions: [], formed, options };
     this.modules.set(number, module);
     for (const region of formed) {
-      const cached: CachedRegion = { entry: region.entry, blocks: region.blocks, module };
+      const cached: CachedRegion = { entry: region.entry, blocks: region.blocks, module, replaces: this.cache.region(region.entry) };
       module.regions.push(cached);
-      const index = this.callSlot(region.entry);
+      const index = this.slotFor(region.entry);
       context.runtime.table.set(index, instance.exports[`r${region.entry.toString(16).padStart(8, '0')}`] as CallableFunction);
       this.cache.addRegion(cached, index);
     }
     context.stats.modules++;
     context.stats.regions += formed.length;
     context.stats.wasmBytes += bytes.length;
+  }
+
+  /** A module lost its regions. Frames of it may still be active, so its trap places are kept until `forgetDropped`. */
+  dropped(module: CompiledModule): void {
+    this.droppedModules.push(module as LoadedModule);
+  }
+  /** No compiled code is active. */
+  forgetDropped(): void {
+    for (const { number } of this.droppedModules) this.modules.delete(number);
+    this.droppedModules.length = 0;
   }
 
   /** The guest access behind a trap of compiled code, or undefined if the error is something else. */
@@ -204,6 +256,15 @@ export class RegionTier {
     if (!module || !this.compiler) return undefined;
     return this.compiler.accessAtOffset(module.formed, module.options, Number.parseInt(place[2], 16));
   }
+}
+
+/** Asks once for each key. */
+function remembered<K, V>(ask: (key: K) => V): (key: K) => V {
+  const known = new Map<K, V>();
+  return (key) => {
+    if (!known.has(key)) known.set(key, ask(key));
+    return known.get(key)!;
+  };
 }
 
 /** Appends a name section with the module's name, which engines show in stack traces. */

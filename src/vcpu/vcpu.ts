@@ -112,11 +112,14 @@ export class Vcpu {
       seenTargets: (block) => this.seenTargets(block),
       sawTarget: (block, pc) => this.sawTarget(block, pc),
       checked: () => this.checked,
+      translatesAll: this.executor === 'translate',
+      isWarm: (pc) => this.isWarm(pc),
     });
     this.cache = new CodeCache(this.memory, {
       staleBlock: (address) => this.runtime.markStale(address),
       hasRegion: (address, present) => this.runtime.markRegion(address, present),
       unlink: (entry) => this.tier.unlink(entry),
+      dropped: (module) => this.tier.dropped(module),
     });
     this.tier.cache = this.cache;
     this.setHeader(Layout.CHECKED, Number(this.checked));
@@ -190,6 +193,7 @@ export class Vcpu {
   /** Runs guest code until it exits or `budget` guest instructions (1 … 2^31−1) are completed. */
   run(budget: number): Exit {
     const grant = Math.max(1, Math.min(budget, 0x7fffffff));
+    this.tier.forgetDropped();
     const before = this.stats.instructions;
     this.setHeader(Layout.BUDGET, grant);
     this.setHeader(Layout.REP_WORK, 0);
@@ -287,6 +291,11 @@ export class Vcpu {
     return block;
   }
 
+  private isWarm(pc: number): boolean {
+    const address = this.cache.block(pc)?.address;
+    return address !== undefined && address !== 0 && this.runtime.heat(address) * WARM >= this.hotThreshold;
+  }
+
   /** The block at `pc`, lifted once. */
   private lifted(pc: number): Block {
     return this.cached(pc).block;
@@ -372,6 +381,9 @@ export class Vcpu {
     }
   }
 }
+
+/** A callee is compiled with its caller if it has this part of the heat already. */
+const WARM = 8;
 
 /** More than any block's µops take. */
 const UOP_RESERVE = 1 << 20;

@@ -65,7 +65,13 @@ describe.each(Object.values(ISAS))('random bytes as $name code', (isa) => {
             pc >= PC && pc < PC + data.length ? deadcode(liftBlock(isa, builder, code, pc), { preciseMemory: checked }) : undefined;
           const region = formRegion(PC, lift);
           if (!region) return;
-          const wasm = compileRegions([region], { isa, checked, memoryPages: 65536, callSlot: () => 0, expectedBytes: () => undefined });
+          const wasm = compileRegions([region], {
+            isa,
+            checked,
+            memoryPages: 65536,
+            callSlot: () => undefined,
+            expectedBytes: () => undefined,
+          });
           expect(WebAssembly.validate(wasm)).toBe(true);
         }),
         { ...limits, numRuns: 150 },

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { PagePermission } from '../../assembly/shared/layout.ts';
 import { createRuntime } from '../../src/backend/runtime.ts';
 import * as compile from '../../src/backend/wasm/compile.ts';
-import { formRegion } from '../../src/backend/wasm/region.ts';
 import { ISAS, type IsaName } from '../../src/isas.ts';
 import { parseElf } from '../../src/linux/elf.ts';
 import { GuestMemory } from '../../src/vcpu/guest-memory.ts';
@@ -47,7 +46,7 @@ export async function corpusGuest(
     memory,
     runtime: createRuntime(runtimeModule(), memory),
     executor: 'interpret',
-    loadCompiler: async () => ({ ...compile, formRegion }),
+    loadCompiler: async () => compile,
     ...options,
   });
   await vcpu.prepare();

@@ -7,14 +7,18 @@ import { binaryen, type Expression, type Module, plainConstructors, WASM_TYPES }
 import type { Region } from './region.ts';
 import { planSlots, Slots } from './slots.ts';
 
+export { formFragment, formRegion } from './region.ts';
+
 export interface CompileOptions {
   readonly isa: Isa;
   /** Memory model: permissions checked and faults precise, or direct. */
   readonly checked: boolean;
   /** Size of the guest's Wasm memory in 64 KiB pages. */
   readonly memoryPages: number;
-  /** Function table index through which the code at a pc is called. */
-  readonly callSlot: (pc: number) => number;
+  /** Function table index through which the code at a pc is called, if it has one; the same answer each time. */
+  readonly callSlot: (pc: number) => number | undefined;
+  /** Code that has not been compiled is compiled when it is called, by the import `compileMissing`. */
+  readonly compileMissing?: boolean;
   /** The block at a pc that is called, where looking ahead at it is wanted. */
   readonly callee?: (pc: number) => Block | undefined;
   /** Where the indirect jump at the end of the block notes its targets (see JumpSite), if it does. */
@@ -32,7 +36,8 @@ const FEATURES =
   binaryen.Features.MutableGlobals |
   binaryen.Features.BulkMemory;
 
-const CHECK_ACCESS = { name: 'checkAccess', params: [Type.I32, Type.I32, Type.I32], result: Type.I32 } as const;
+/** What every ISA's regions may call, beside its own helpers; all parameters and results are i32. */
+const ENGINE_HELPERS: Readonly<Record<string, number>> = { checkAccess: 3, exitRegion: 3, exitOnStackFault: 3, compileMissing: 2 };
 
 /** A memory access of compiled code that may trap. */
 export interface Access {
@@ -120,6 +125,12 @@ function storeTarget(m: Module, site: number, target: () => Expression): Express
   return m.i32.store(site, 4, word, target());
 }
 
+function signature(name: string, isa: Isa): { params: readonly Type[]; result: Type } {
+  if (name in ENGINE_HELPERS) return { params: new Array<Type>(ENGINE_HELPERS[name]).fill(Type.I32), result: Type.I32 };
+  const helper = isa.helpers.find((h) => h.name === name)!;
+  return { params: isConditional(helper) ? helper.params.slice(0, 1) : helper.params, result: helper.result };
+}
+
 function build(regions: readonly Region[], options: CompileOptions, marks?: Marks): Module {
   const m = new binaryen.Module();
   m.setFeatures(FEATURES);
@@ -146,6 +157,7 @@ function build(regions: readonly Region[], options: CompileOptions, marks?: Mark
       checked: options.checked,
       stackPointer: options.isa.stackPointer,
       callSlot: options.callSlot,
+      compileMissing: options.compileMissing ?? false,
       functionAt: (pc) => names.get(pc),
       expectedBytes: options.expectedBytes,
       noteJump: (block, target) => {
@@ -158,9 +170,8 @@ function build(regions: readonly Region[], options: CompileOptions, marks?: Mark
     m.addFunctionExport(name, name);
   }
   for (const name of helpers) {
-    const helper = name === CHECK_ACCESS.name ? CHECK_ACCESS : options.isa.helpers.find((h) => h.name === name)!;
-    const params = isConditional(helper) ? helper.params.slice(0, 1) : helper.params;
-    m.addFunctionImport(name, 'env', name, binaryen.createType(params.map((type) => WASM_TYPES[type])), WASM_TYPES[helper.result]);
+    const { params, result } = signature(name, options.isa);
+    m.addFunctionImport(name, 'env', name, binaryen.createType(params.map((type) => WASM_TYPES[type])), WASM_TYPES[result]);
   }
   return m;
 }

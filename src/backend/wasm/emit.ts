@@ -1,4 +1,4 @@
-import { ExitKind, FaultAccess, RegionResult } from '../../../assembly/shared/exit.ts';
+import { ExitKind, FaultAccess } from '../../../assembly/shared/exit.ts';
 import { Layout, PagePermission } from '../../../assembly/shared/layout.ts';
 import type { Block, Terminator, Value } from '../../ir/block.ts';
 import { OPS, op, STATE_GRANULES, Type } from '../../ir/ops.ts';
@@ -9,6 +9,7 @@ import {
   constant,
   type Expression,
   isConstant,
+  labelledBlock,
   loadExpression,
   loadName,
   type Module,
@@ -38,8 +39,10 @@ export interface EmitContext {
   readonly checked: boolean;
   /** See Isa.stackPointer. */
   readonly stackPointer: number | undefined;
-  /** Index in the function table through which code at this pc is called. */
-  callSlot(pc: number): number;
+  /** Index in the function table through which code at this pc is called, if it has one. */
+  callSlot(pc: number): number | undefined;
+  /** Code that has not been compiled is compiled when it is called. */
+  readonly compileMissing: boolean;
   /** Name of the function in this module that holds the region of this pc. */
   functionAt(pc: number): string | undefined;
   /** Bytes that the code at the block must still have, where code may change unnoticed. */
@@ -102,38 +105,78 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
     );
   const reload = (set: SlotSet): Expression[] =>
     forSlots(set, (slot) => m.local.set(homes[slot.number], loadExpression(m, loadName(slot.type), Layout.STATE + slot.offset, i32(0))));
-  /** `spent`: instructions of the current block that were completed; the local is only counted down where a block ends. */
-  const storeBudget = (spent: number): Expression =>
-    header(Layout.BUDGET, spent === 0 ? local(BUDGET) : m.i32.sub(local(BUDGET), i32(spent)));
+  /**
+   * Guest instructions that were completed are counted down from the local late, where paths meet or leave: `unpaid` are
+   * those not yet counted down on the way here.
+   */
+  const pay = (unpaid: number): Expression[] => (unpaid === 0 ? [] : [m.local.set(BUDGET, m.i32.sub(local(BUDGET), i32(unpaid)))]);
+  const budgetAfter = (unpaid: number): Expression => (unpaid === 0 ? local(BUDGET) : m.i32.sub(local(BUDGET), i32(unpaid)));
+  const storeBudget = (unpaid: number): Expression => header(Layout.BUDGET, budgetAfter(unpaid));
   const loadBudget = (): Expression => m.local.set(BUDGET, m.i32.load(Layout.BUDGET, 4, i32(0)));
-  const returnExit = (): Expression => m.return(i32(RegionResult.EXIT));
-  const leave = (kind: ExitKind, pc: number, args: readonly number[]): Expression[] => [
-    header(Layout.PC, i32(pc)),
-    header(Layout.EXIT_KIND, i32(kind)),
+  const callHelper = (name: string, args: Expression[]): Expression => {
+    context.useHelper(name);
+    return m.call(name, args, binaryen.i32);
+  };
+  const leave = (kind: ExitKind, pc: number, unpaid: number, args: readonly number[] = []): Expression[] => [
     ...args.map((arg, i) => header(Layout.EXIT_ARG0 + 4 * i, i32(arg))),
-    returnExit(),
+    m.return(callHelper('exitRegion', [i32(kind), i32(pc), budgetAfter(unpaid)])),
   ];
   /** Leaves with ExitKind.Budget before `pc` unless `need` instructions can be paid. */
   const checkBudget = (need: number, pc: number, dirty: SlotSet): Expression =>
-    m.if(m.i32.lt_s(local(BUDGET), i32(need)), m.block(null, [...spill(dirty), storeBudget(0), ...leave(ExitKind.Budget, pc, [])]));
+    m.if(m.i32.lt_s(local(BUDGET), i32(need)), m.block(null, [...spill(dirty), ...leave(ExitKind.Budget, pc, 0)]));
 
-  /** Calls the region that the look-up table holds for the pc in a local, or goes there through the dispatcher. */
-  const lookUp = (target: number, hash: number): { set: Expression; found: Expression; index: Expression } => ({
-    set: m.local.set(
-      hash,
-      m.i32.shl(m.i32.and(m.i32.xor(local(target), m.i32.shr_u(local(target), i32(16))), i32(Layout.HASH_MASK)), i32(3)),
-    ),
-    found: m.i32.eq(m.i32.load(Layout.REGION_HASH, 4, local(hash)), local(target)),
-    index: m.i32.load(HASH_ENTRY_TARGET, 4, local(hash)),
-  });
   const callParams = binaryen.createType([binaryen.i32, binaryen.i32]);
+  const callTable = (index: Expression, args: Expression[], tail: boolean): Expression =>
+    tail
+      ? m.return_call_indirect(TABLE, index, args, callParams, binaryen.i32)
+      : m.call_indirect(TABLE, index, args, callParams, binaryen.i32);
 
-  function emitBlock(i: number): Expression[] {
+  /**
+   * Goes on at a pc outside: as a call whose result is the expression's value, or as a tail call. Code that is not in the
+   * look-up table is left to the dispatcher, which gets the pc as the result.
+   */
+  function lookUp(target: () => Expression, entry: () => Expression, offset: number, tail: boolean): Expression {
+    const depth = local(tail ? DEPTH_PARAM : CALLEE_DEPTH);
+    const found = m.i32.eq(m.i32.load(Layout.REGION_HASH + offset, 4, entry()), target());
+    const call = callTable(m.i32.load(HASH_ENTRY_TARGET + offset, 4, entry()), [target(), depth], tail);
+    const missing = context.compileMissing ? callHelper('compileMissing', [target(), local(tail ? DEPTH_PARAM : CALLEE_DEPTH)]) : target();
+    return m.if(found, call, tail ? m.return(missing) : missing);
+  }
+  function goToLocal(target: number, tail: boolean): Expression[] {
+    const entry = temporary(Type.I32);
+    const mixed = m.i32.xor(local(target), m.i32.shr_u(local(target), i32(16)));
+    const set = m.local.set(entry, m.i32.shl(m.i32.and(mixed, i32(Layout.HASH_MASK)), i32(3)));
+    return [
+      set,
+      lookUp(
+        () => local(target),
+        () => local(entry),
+        0,
+        tail,
+      ),
+    ];
+  }
+  function goTo(pc: number, tail: boolean): Expression {
+    const args = (): Expression[] => [i32(pc), local(tail ? DEPTH_PARAM : CALLEE_DEPTH)];
+    const name = context.functionAt(pc);
+    if (name !== undefined) return tail ? m.return_call(name, args(), binaryen.i32) : m.call(name, args(), binaryen.i32);
+    const slot = context.callSlot(pc);
+    if (slot !== undefined) return callTable(i32(slot), args(), tail);
+    return lookUp(
+      () => i32(pc),
+      () => i32(0),
+      ((pc ^ (pc >>> 16)) & Layout.HASH_MASK) << 3,
+      tail,
+    );
+  }
+
+  /** `unpaid`: instructions completed on the way here that BUDGET still holds. */
+  function emitBlock(i: number, unpaid: number): Expression[] {
     const block = region.blocks[i];
     const out: Expression[] = [];
     for (const p of pool.values()) p.used = 0;
     const expected = context.expectedBytes(block);
-    if (expected) out.push(...verifyBytes(block, expected, plan.spillIn[i]));
+    if (expected) out.push(...verifyBytes(block, expected, plan.spillIn[i], unpaid));
     const uses = useCounts(block);
     const at = emitPositions(block, uses);
     const kept = keepsRegister(block, uses, at);
@@ -252,7 +295,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
         info.bytes === 1 ? denied : m.i32.or(denied, crosses),
         m.if(
           m.call('checkAccess', [value(address), i32(info.bytes), i32(read ? FaultAccess.Read : FaultAccess.Write)], binaryen.i32),
-          m.block(null, [...spill(plan.spillAt[i].get(v)!), storeBudget(done), ...leave(ExitKind.MemoryFault, pc, [])]),
+          m.block(null, [...spill(plan.spillAt[i].get(v)!), ...leave(ExitKind.MemoryFault, pc, unpaid + done)]),
         ),
       );
     };
@@ -288,12 +331,12 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
       if (number === EXIT_IF) {
         const kind = block.b[v] as ExitKind;
         const args = kind === ExitKind.MemoryFault ? [] : [block.c[v], 0];
-        out.push(m.if(value(block.a[v]), m.block(null, [...spill(plan.spillAt[i].get(v)!), storeBudget(done), ...leave(kind, pc, args)])));
+        out.push(m.if(value(block.a[v]), m.block(null, [...spill(plan.spillAt[i].get(v)!), ...leave(kind, pc, unpaid + done, args)])));
         continue;
       }
       if (isBarrier(block, v)) {
         // an operand that is a register keeps its value in the local; memory is written first
-        out.push(...spill(plan.spillAt[i].get(v)!), storeBudget(done + 1), header(Layout.PC, i32(pc)));
+        out.push(...spill(plan.spillAt[i].get(v)!), storeBudget(unpaid + done + 1), header(Layout.PC, i32(pc)));
         if (block.typeOf(v) === Type.None) out.push(compute(v));
         else place[v] = define(v);
         out.push(...reload(plan.reloadAt[i].get(v)!));
@@ -319,12 +362,11 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
       return t;
     }
 
-    if (block.instructions > 0) out.push(m.local.set(BUDGET, m.i32.sub(local(BUDGET), i32(block.instructions))));
-    out.push(...emitTerminator(i, block.terminator, pc, value));
+    out.push(...emitTerminator(i, block.terminator, pc, unpaid + block.instructions, value));
     return out;
   }
 
-  function verifyBytes(block: Block, bytes: Uint8Array, dirty: SlotSet): Expression[] {
+  function verifyBytes(block: Block, bytes: Uint8Array, dirty: SlotSet, unpaid: number): Expression[] {
     const index = (): Expression => i32((block.pc - Layout.FLOOR) | 0);
     let differs: Expression | undefined;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -337,32 +379,30 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
       k += whole ? 4 : 1;
     }
     if (differs === undefined) return [];
-    return [m.if(differs, m.block(null, [...spill(dirty), storeBudget(0), ...leave(ExitKind.Stale, block.pc, [])]))];
+    return [m.if(differs, m.block(null, [...spill(dirty), ...leave(ExitKind.Stale, block.pc, unpaid)]))];
   }
 
   const loopLabel = (i: number): string => `loop${i}`;
   const blockLabel = (i: number): string => `block${i}`;
 
+  /** Whether the budget has to be right when the edge is taken, since it meets others. */
+  const meets = (i: number, to: number): boolean => to !== OUTSIDE && (to <= i || region.isMerge[to] || region.isLoopHeader[to]);
+
   /** Goes on at successor number `which` of block i. */
-  function emitEdge(i: number, which: number, pc: number): Expression[] {
+  function emitEdge(i: number, which: number, pc: number, unpaid: number): Expression[] {
     const to = region.successors[i][which];
-    if (to === OUTSIDE) {
-      return [
-        ...spill(plan.spillOut[i]),
-        storeBudget(0),
-        m.return_call_indirect(TABLE, i32(context.callSlot(pc)), [i32(pc), local(DEPTH_PARAM)], callParams, binaryen.i32),
-      ];
-    }
-    if (to <= i) return [m.br(loopLabel(to))];
-    if (region.isMerge[to]) return [m.br(blockLabel(to))];
-    return emitTree(to);
+    if (to === OUTSIDE) return [...spill(plan.spillOut[i]), storeBudget(unpaid), goTo(pc, true)];
+    if (!meets(i, to)) return emitTree(to, unpaid);
+    if (to <= i) return [...pay(unpaid), m.br(loopLabel(to))];
+    if (region.isMerge[to]) return [...pay(unpaid), m.br(blockLabel(to))];
+    return [...pay(unpaid), ...emitTree(to, 0)];
   }
 
   /**
    * Goes to one of the targets that a jump was seen to take, in the region; `miss` is where it goes on if it is none of them.
    * A few bits of the pc that tell the targets apart select the case, which then compares the whole pc.
    */
-  function emitSwitch(i: number, target: number, pcs: readonly number[]): Expression[] {
+  function emitSwitch(i: number, target: number, pcs: readonly number[], unpaid: number): Expression[] {
     const inside = pcs.map((pc, which) => ({ pc, which })).filter(({ which }) => region.successors[i][which] !== OUTSIDE);
     const { shift, bits } = distinguish(inside.map(({ pc }) => pc));
     const miss = `miss${i}`;
@@ -373,86 +413,58 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
     let body: Expression = m.switch(labels, miss, selector);
     for (const { pc, which } of inside) {
       body = m.block(null, [
-        m.block(label(which), [body], binaryen.none),
+        labelledBlock(m, label(which), [body]),
         m.br(miss, m.i32.ne(local(target), i32(pc))),
-        ...emitEdge(i, which, pc),
+        ...emitEdge(i, which, pc, unpaid),
       ]);
     }
-    return [m.block(miss, [body], binaryen.none)];
+    return [labelledBlock(m, miss, [body])];
   }
 
   /** Leaves with a memory fault at `pc` if the stack pointer does not point to where a call can write. State is in memory. */
-  function checkStack(pc: number): Expression[] {
+  function checkStack(pc: number, unpaid: number): Expression[] {
     if (context.stackPointer === undefined || context.checked) return [];
     const pointer = (): Expression => m.i32.load(Layout.STATE + context.stackPointer!, 4, i32(0));
     const page = m.i32.load8_u(Layout.PAGES, 1, m.i32.shr_u(pointer(), i32(12)));
-    const fault = [
-      header(Layout.EXIT_ARG0, pointer()),
-      header(Layout.EXIT_ARG1, i32(FaultAccess.Write)),
-      storeBudget(-1),
-      ...leave(ExitKind.MemoryFault, pc, []),
-    ];
-    return [m.if(m.i32.eqz(m.i32.and(page, i32(PagePermission.Write))), m.block(null, fault))];
+    const fault = callHelper('exitOnStackFault', [pointer(), i32(pc), budgetAfter(unpaid - 1)]);
+    return [m.if(m.i32.eqz(m.i32.and(page, i32(PagePermission.Write))), m.return(fault))];
   }
 
   /** `pc`: the block's last instruction. */
-  function emitTerminator(i: number, t: Terminator, pc: number, value: (v: Value) => Expression): Expression[] {
-    const flush = (): Expression[] => [...spill(plan.spillOut[i]), storeBudget(0)];
+  function emitTerminator(i: number, t: Terminator, pc: number, unpaid: number, value: (v: Value) => Expression): Expression[] {
+    const flush = (): Expression[] => [...spill(plan.spillOut[i]), storeBudget(unpaid)];
     switch (t.kind) {
       case 'goto':
-        return emitEdge(i, 0, t.pc);
+        return emitEdge(i, 0, t.pc, unpaid);
       case 'branch': {
         const condition = value(t.condition);
-        const taken = emitEdge(i, 0, t.taken);
-        const next = emitEdge(i, 1, t.next);
-        return [m.if(condition, m.block(null, taken), m.block(null, next))];
+        const both = region.successors[i].every((to) => meets(i, to));
+        const rest = both ? 0 : unpaid;
+        const taken = emitEdge(i, 0, t.taken, rest);
+        const next = emitEdge(i, 1, t.next, rest);
+        return [...pay(unpaid - rest), m.if(condition, m.block(null, taken), m.block(null, next))];
       }
-      case 'call': {
-        const inModule = context.functionAt(t.target);
-        const args = [i32(t.target), local(CALLEE_DEPTH)];
-        const call = inModule
-          ? m.call(inModule, args, binaryen.i32)
-          : m.call_indirect(TABLE, i32(context.callSlot(t.target)), args, callParams, binaryen.i32);
-        return [...flush(), ...checkStack(pc), m.local.set(RESULT, call), ...afterCall(i, t.next)];
-      }
+      case 'call':
+        return [...flush(), ...checkStack(pc, unpaid), m.local.set(RESULT, goTo(t.target, false)), ...afterCall(i, t.next)];
       case 'call-indirect': {
         const target = temporary(Type.I32);
-        const hash = temporary(Type.I32);
         const setTarget = m.local.set(target, value(t.target));
-        const look = lookUp(target, hash);
-        const call = m.call_indirect(TABLE, look.index, [local(target), local(CALLEE_DEPTH)], callParams, binaryen.i32);
-        return [
-          setTarget,
-          ...flush(),
-          ...checkStack(pc),
-          look.set,
-          m.local.set(RESULT, m.if(look.found, call, local(target))),
-          ...afterCall(i, t.next),
-        ];
+        const [find, call] = goToLocal(target, false);
+        return [setTarget, ...flush(), ...checkStack(pc, unpaid), find, m.local.set(RESULT, call), ...afterCall(i, t.next)];
       }
       case 'return':
         return [m.local.set(RESULT, value(t.target)), ...flush(), m.return(local(RESULT))];
       case 'jump': {
         const target = temporary(Type.I32);
-        const hash = temporary(Type.I32);
         const setTarget = m.local.set(target, value(t.target));
-        const look = lookUp(target, hash);
-        const jump = m.return_call_indirect(TABLE, look.index, [local(target), local(DEPTH_PARAM)], callParams, binaryen.i32);
+        const go = goToLocal(target, true);
         const pcs = region.jumpTargets(region.blocks[i]);
-        const cases = region.successors[i].some((to) => to !== OUTSIDE) ? emitSwitch(i, target, pcs) : [];
+        const cases = region.successors[i].some((to) => to !== OUTSIDE) ? emitSwitch(i, target, pcs, unpaid) : [];
         const site = context.noteJump(region.blocks[i], () => local(target));
-        return [
-          setTarget,
-          ...cases,
-          ...(site === undefined ? [] : [site]),
-          ...flush(),
-          look.set,
-          m.if(look.found, jump),
-          m.return(local(target)),
-        ];
+        return [setTarget, ...cases, ...(site === undefined ? [] : [site]), ...flush(), ...go];
       }
       case 'exit':
-        return [...flush(), ...leave(t.exit, t.pc, t.args)];
+        return [...spill(plan.spillOut[i]), ...leave(t.exit, t.pc, unpaid, t.args)];
     }
   }
 
@@ -460,34 +472,29 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
   function afterCall(i: number, next: number): Expression[] {
     const to = region.successors[i][0];
     const out = [m.if(m.i32.ne(local(RESULT), i32(next)), m.return(local(RESULT)))];
-    if (to === OUTSIDE) {
-      out.push(m.return_call_indirect(TABLE, i32(context.callSlot(next)), [i32(next), local(DEPTH_PARAM)], callParams, binaryen.i32));
-      return out;
-    }
+    if (to === OUTSIDE) return [...out, goTo(next, true)];
     out.push(loadBudget());
     const clean = { lo: 0, hi: 0 };
     if (!region.isLoopHeader[to]) out.push(checkBudget(longest[to], next, clean));
-    out.push(...reload(plan.liveIn[to]), ...emitEdge(i, 0, next));
+    out.push(...reload(plan.liveIn[to]), ...emitEdge(i, 0, next, 0));
     return out;
   }
 
   /** Ramsey, "Beyond Relooper" (2022): the dominator tree says how blocks nest. */
-  function emitTree(i: number): Expression[] {
+  function emitTree(i: number, unpaid: number): Expression[] {
     const merges = region.dominatorChildren[i].filter((child) => region.isMerge[child]);
-    const header = region.isLoopHeader[i];
-    const inner = emitWithin(i, merges);
-    if (!header) return inner;
+    const inner = emitWithin(i, merges, unpaid);
+    if (!region.isLoopHeader[i]) return inner;
     return [m.loop(loopLabel(i), m.block(null, [checkBudget(longest[i], region.blocks[i].pc, plan.spillIn[i]), ...inner]))];
   }
-  // named blocks say their type: binaryen would look for it among all branches below, which is quadratic in nested ones
-  function emitWithin(i: number, merges: readonly number[]): Expression[] {
-    if (merges.length === 0) return emitBlock(i);
+  function emitWithin(i: number, merges: readonly number[], unpaid: number): Expression[] {
+    if (merges.length === 0) return emitBlock(i, unpaid);
     // the merge block that comes last in reverse postorder is the outermost
     const last = merges[merges.length - 1];
-    return [m.block(blockLabel(last), emitWithin(i, merges.slice(0, -1)), binaryen.none), ...emitTree(last)];
+    return [labelledBlock(m, blockLabel(last), emitWithin(i, merges.slice(0, -1), unpaid)), ...emitTree(last, 0)];
   }
 
-  const body = emitTree(0);
+  const body = emitTree(0, 0);
   const cost = frameCost(locals.length);
   const left = m.local.tee(CALLEE_DEPTH, m.i32.sub(local(DEPTH_PARAM), i32(cost)), binaryen.i32);
   const prologue = [m.if(m.i32.lt_s(left, i32(0)), m.return(local(PC_PARAM))), loadBudget()];

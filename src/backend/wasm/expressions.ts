@@ -57,6 +57,21 @@ export function plainConstructors(m: Module): (number: number) => Method {
   };
 }
 
+/** In binaryen.js, not in its types: adds a child without looking at the block again. */
+const { _BinaryenBlockAppendChild: appendChild } = binaryen as unknown as {
+  _BinaryenBlockAppendChild(block: Expression, child: Expression): void;
+};
+
+/**
+ * A block of type none that branches name. It is made empty and filled then: binaryen would look for branches to it in
+ * all that is nested in it, which is quadratic.
+ */
+export function labelledBlock(m: Module, label: string, children: readonly Expression[]): Expression {
+  const block = m.block(label, [], binaryen.none);
+  for (const child of children) appendChild(block, child);
+  return block;
+}
+
 const I32_CONST = op('i32.const');
 const I64_CONST = op('i64.const');
 const F32_CONST = op('f32.const');

@@ -6,6 +6,7 @@ export interface RegionLimits {
   readonly instructions: number;
 }
 export const REGION_LIMITS: RegionLimits = { blocks: 400, instructions: 4000 };
+const FRAGMENT_LIMITS: RegionLimits = { blocks: 16, instructions: 100 };
 
 /** Where control goes on inside a region: positions in Region.blocks, or OUTSIDE. */
 export const OUTSIDE = -1;
@@ -24,6 +25,8 @@ export interface Region {
   /** Has two or more forward predecessors. */
   readonly isMerge: readonly boolean[];
   readonly instructions: number;
+  /** Where control may leave to and would not, had the region more blocks. */
+  readonly outside: ReadonlySet<number>;
   /** pcs that the block's indirect jump was seen to take, as its successors are ordered. */
   readonly jumpTargets: (block: Block) => readonly number[];
 }
@@ -46,12 +49,16 @@ function successorPcs(block: Block, jumpTargets: Region['jumpTargets']): readonl
   }
 }
 
-/** Collects the blocks of the guest function that `entry` begins, breadth first, as far as the limits allow. */
+/**
+ * Collects the blocks of the guest function that `entry` begins, breadth first, as far as the limits allow and without those
+ * that `endsBefore` leaves out.
+ */
 export function formRegion(
   entry: number,
   lift: (pc: number) => Block | undefined,
   seenTargets: (block: Block) => readonly number[] = () => [],
   limits: RegionLimits = REGION_LIMITS,
+  endsBefore: (pc: number) => boolean = () => false,
 ): Region | undefined {
   const known = new Map<number, readonly number[]>();
   /** Asked once a block, since targets are being seen while this runs. */
@@ -70,7 +77,7 @@ export function formRegion(
   let instructions = first.instructions;
   for (let i = 0; i < queue.length; i++) {
     for (const pc of successorPcs(queue[i], jumpTargets)) {
-      if (found.has(pc) || found.size >= limits.blocks || instructions >= limits.instructions) continue;
+      if (found.has(pc) || found.size >= limits.blocks || instructions >= limits.instructions || endsBefore(pc)) continue;
       const block = lift(pc);
       if (!block) continue;
       found.set(pc, block);
@@ -80,7 +87,14 @@ export function formRegion(
   }
   const blocks = reversePostorder(entry, found, jumpTargets);
   const position = new Map(blocks.map((block, i) => [block.pc, i]));
-  const successors = blocks.map((block) => successorPcs(block, jumpTargets).map((pc) => position.get(pc) ?? OUTSIDE));
+  const outside = new Set<number>();
+  const successors = blocks.map((block) =>
+    successorPcs(block, jumpTargets).map((pc) => {
+      const to = position.get(pc);
+      if (to === undefined) outside.add(pc);
+      return to ?? OUTSIDE;
+    }),
+  );
   const dominators = makeReducible(successors);
   const isLoopHeader = blocks.map(() => false);
   const forward = blocks.map(() => 0);
@@ -93,7 +107,27 @@ export function formRegion(
   }
   const dominatorChildren: number[][] = blocks.map(() => []);
   for (let i = 1; i < blocks.length; i++) dominatorChildren[dominators[i]].push(i);
-  return { entry, blocks, successors, dominatorChildren, isLoopHeader, isMerge: forward.map((n) => n > 1), instructions, jumpTargets };
+  return {
+    entry,
+    blocks,
+    successors,
+    dominatorChildren,
+    isLoopHeader,
+    isMerge: forward.map((n) => n > 1),
+    instructions,
+    outside,
+    jumpTargets,
+  };
+}
+
+/** A small region for what is entered in the midst of a function that has a region already. */
+export function formFragment(
+  entry: number,
+  lift: (pc: number) => Block | undefined,
+  seenTargets: (block: Block) => readonly number[],
+  endsBefore: (pc: number) => boolean,
+): Region | undefined {
+  return formRegion(entry, lift, seenTargets, FRAGMENT_LIMITS, endsBefore);
 }
 
 function reversePostorder(entry: number, found: ReadonlyMap<number, Block>, jumpTargets: Region['jumpTargets']): Block[] {

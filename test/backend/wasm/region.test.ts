@@ -9,6 +9,7 @@ import { OPS, op, Type } from '../../../src/ir/ops.ts';
 import { deadcode } from '../../../src/ir/passes/deadcode.ts';
 import { verify } from '../../../src/ir/verify.ts';
 import type { Isa } from '../../../src/isa/isa.ts';
+import { runtimeModule } from '../../support/runtime.ts';
 
 const REGISTERS = ['r0', 'r1', 'r2', 'r3'].map((name, i) => ({ name, offset: 4 * i, type: Type.I32, local: i < 3, visible: true }));
 const isa = { name: 'toy', endian: 'little', registers: REGISTERS, stateSize: 64, helpers: [], coherentCode: false } as unknown as Isa;
@@ -55,7 +56,8 @@ function machine(
     }
     return 0;
   };
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(wasm), { env: { memory, table, checkAccess } });
+  const runtime = new WebAssembly.Instance(runtimeModule(), { env: { memory, table, abort: () => undefined } }).exports;
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(wasm), { env: { ...runtime, memory, table, checkAccess } });
   const stub = new WebAssembly.Instance(
     new WebAssembly.Module(
       new Uint8Array([

@@ -1,6 +1,5 @@
 import { createRuntime } from '../../../src/backend/runtime.ts';
 import * as compile from '../../../src/backend/wasm/compile.ts';
-import { formRegion } from '../../../src/backend/wasm/region.ts';
 import type { Row } from '../../../translators/x86/row.ts';
 import { runtimeModule } from '../../support/runtime.ts';
 import type { Executor } from './case.ts';
@@ -25,7 +24,7 @@ export function executorOf(executor: 'interpret' | 'translate'): Promise<Executo
   return vcpuExecutor({
     executor,
     createRuntime: (memory) => createRuntime(runtimeModule(), memory),
-    loadCompiler: async () => ({ ...compile, formRegion }),
+    loadCompiler: async () => compile,
   });
 }
 

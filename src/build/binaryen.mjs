@@ -1,0 +1,30 @@
+// The binaryen package keeps its WebAssembly in a string of its one JavaScript file, which takes an engine half a second to
+// parse and decode at each start. This writes both apart: <folder>/binaryen.js, which reads <folder>/binaryen.wasm.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { runInNewContext } from 'node:vm';
+
+const LOAD =
+  "await(globalThis.process?.versions?.node?import('node:fs').then((fs)=>fs.readFileSync(new URL('./binaryen.wasm',import.meta.url)))" +
+  ":fetch(new URL('./binaryen.wasm',import.meta.url)).then(async(r)=>new Uint8Array(await r.arrayBuffer())))";
+
+/** Throws if the package is not built as it is expected to be. */
+export function splitBinaryen(folder) {
+  const source = readFileSync(createRequire(import.meta.url).resolve('binaryen'), 'utf8');
+  const call = /\b[\w$]+\(`\\0asm/.exec(source);
+  if (!call) throw new Error('binaryen no longer embeds its WebAssembly in a template string');
+  const start = source.indexOf('`', call.index);
+  let end = start + 1;
+  while (source[end] !== '`') end += source[end] === '\\' ? 2 : 1;
+  if (source[end + 1] !== ')') throw new Error('binaryen no longer decodes its WebAssembly in a call of one argument');
+  // a character is a byte, or above 0xff stands for 0
+  const text = runInNewContext(source.slice(start, end + 1));
+  const wasm = Uint8Array.from(text, (c) => {
+    const code = c.charCodeAt(0);
+    return (~code >> 8) & code;
+  });
+  if (!WebAssembly.validate(wasm)) throw new Error('what binaryen embeds is not WebAssembly as it is decoded here');
+  writeFileSync(join(folder, 'binaryen.wasm'), wasm);
+  writeFileSync(join(folder, 'binaryen.js'), source.slice(0, call.index) + LOAD + source.slice(end + 2));
+}
