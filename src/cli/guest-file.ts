@@ -27,7 +27,8 @@ export function fileInGuest(path: string, root: FileSystem | undefined, mounts: 
       const hint = existsSync(path) ? ' (with --root, the path is one in the guest)' : '';
       throw new CliError(`${path}: no such file in the guest${hint}`, ExitCode.NotFound);
     }
-    const why = error.errno === Errno.EISDIR ? 'is a directory' : error.errno === Errno.EACCES ? 'permission denied' : error.message;
+    const reasons = { [Errno.EISDIR]: 'is a directory', [Errno.EACCES]: 'permission denied', [Errno.EFBIG]: 'too large for a program' };
+    const why = (reasons as Readonly<Record<number, string>>)[error.errno] ?? error.message;
     throw new CliError(`${path}: ${why}`, ExitCode.NotExecutable);
   }
 }

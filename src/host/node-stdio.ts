@@ -83,13 +83,29 @@ export function nodeStdin(): Stdin {
 }
 
 /**
+ * A descriptor for the same pipe that does not block, without changing the one that other processes share with us: while a
+ * write blocks, no signal and no timer has its turn. Anything else as it is.
+ */
+function withoutBlocking(fd: number): number {
+  try {
+    if (!fs.fstatSync(fd).isFIFO()) return fd;
+    return fs.openSync(`/proc/self/fd/${fd}`, fs.constants.O_WRONLY | fs.constants.O_NONBLOCK);
+  } catch {
+    // no /proc, or nobody reads: the write will tell
+    return fd;
+  }
+}
+
+/**
  * Writes to a descriptor of this process at once, so that nothing is left to be lost when it exits; only a full pipe
  * that must not block makes it wait.
  */
 export function descriptorOutput(fd: number, tty?: TerminalHost): Output {
+  let target: number | undefined;
   const tryWrite = (bytes: Uint8Array): number => {
+    target ??= withoutBlocking(fd);
     try {
-      return fs.writeSync(fd, bytes, 0, bytes.length);
+      return fs.writeSync(target, bytes, 0, bytes.length);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return 0;
       throw error;

@@ -25,6 +25,8 @@ export type LimitName =
 export type Limits = Record<LimitName, Limit>;
 
 export const STACK_LIMIT = 8 << 20;
+/** Bytes of the largest program file that is read, symbols and all. */
+export const PROGRAM_LIMIT = 1 << 30;
 
 export function defaultLimits(): Limits {
   const limit = (soft: number, hard = soft): Limit => ({ soft, hard });

@@ -8,6 +8,7 @@ import { stopTimers } from './calls/time.ts';
 import { deliverSignals } from './deliver.ts';
 import { makeDispatcher, type OnSyscall } from './dispatch.ts';
 import { ElfError, parseElf } from './elf.ts';
+import { Errno } from './errno.ts';
 import { checkStack, handleFault } from './exits.ts';
 import type { FileTable } from './fs/file-table.ts';
 import { processView } from './fs/process-view.ts';
@@ -128,6 +129,8 @@ const PID = 100;
 const SLICE_MS = 10;
 /** Instructions that the interpreter completes in about the time that it takes to load the Wasm back end. */
 const COMPILER_AFTER = 1_000_000;
+/** For output that is under way when a signal from outside ends the program. */
+const LAST_OUTPUT_MS = 100;
 /** System calls and faults between looks at the clock. */
 const EXITS_PER_LOOK = 8;
 /**
@@ -242,8 +245,11 @@ function readOrUndefined(files: FileTable, path: string): Uint8Array | undefined
   try {
     return readWhole(files.namespace, path);
   } catch (error) {
-    if (error instanceof SyscallError) return undefined;
-    throw error;
+    if (!(error instanceof SyscallError)) throw error;
+    const { errno } = error;
+    if (errno === Errno.ENOENT || errno === Errno.ENOTDIR) return undefined;
+    const why = errno === Errno.EFBIG ? 'is too large' : errno === Errno.EISDIR ? 'is a directory' : `cannot be read (${error.message})`;
+    throw new ElfError(`its interpreter ${path} ${why}`);
   }
 }
 
@@ -339,7 +345,9 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
     p.end = { signal: p.signals.number('SIGKILL'), core: false };
     kill();
   };
+  const fromOutside = new Set<number>();
   const stop = (signal: SignalName = 'SIGTERM'): void => {
+    fromOutside.add(p.signals.number(signal));
     p.signals.raise(signal, { code: SiCode.User, pid: 0, uid: 0 });
     // whatever a call waits for, this ends it
     if (signal === 'SIGKILL') {
@@ -430,7 +438,9 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
       p.map.sync();
       const result = status();
       p.files.closeAll();
-      await Promise.race([files.streams.flush(), killed]);
+      // who stops a program does not wait for one that reads its output slowly, or never
+      const impatient = 'signal' in result && fromOutside.has(result.signal);
+      await Promise.race([files.streams.flush(), killed, ...(impatient ? [host.sleep(LAST_OUTPUT_MS)] : [])]);
       options.onExit?.(result);
       return result;
     },

@@ -59,6 +59,9 @@ export interface VcpuStats {
 
 const now = (): number => performance.now();
 
+/** Milliseconds of compilation after which a stay in guest code ends. */
+const COMPILE_MS = 50;
+
 /** A virtual processor: guest state, guest memory and what has been translated of it. */
 export class Vcpu {
   readonly isa: Isa;
@@ -195,6 +198,7 @@ export class Vcpu {
     const grant = Math.max(1, Math.min(budget, 0x7fffffff));
     this.tier.forgetDropped();
     const before = this.stats.instructions;
+    const compiledBefore = this.stats.compileTime;
     this.setHeader(Layout.BUDGET, grant);
     this.setHeader(Layout.REP_WORK, 0);
     this.memory.data.setBigInt64(Layout.RETIRED, BigInt(before + grant), true);
@@ -203,12 +207,18 @@ export class Vcpu {
       void this.loadCompiler();
     }
     for (;;) {
-      const exit = this.step();
+      const exit = this.step() ?? this.pause(compiledBefore);
       this.stats.instructions = before + grant - this.getHeader(Layout.BUDGET);
       if (!exit) continue;
       this.stats.exits[exit.kind] = (this.stats.exits[exit.kind] ?? 0) + 1;
       return exit;
     }
+  }
+
+  /** Few instructions may ask for much to be compiled: the caller has its turn as if the budget were spent. */
+  private pause(compiledBefore: number): Exit | undefined {
+    if (this.exact || this.stats.compileTime - compiledBefore < COMPILE_MS) return undefined;
+    return makeExit(ExitKind.Budget, this.pc, 0, 0, 0);
   }
 
   /** One stay in guest code, and what the engine itself has to do after it; an Exit if it is somebody else's turn. */

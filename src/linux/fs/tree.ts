@@ -1,3 +1,4 @@
+import { PROGRAM_LIMIT } from '../limits.ts';
 import { deviceFileSystem } from './device-fs.ts';
 import { fail } from './fail.ts';
 import { describe, FileTable } from './file-table.ts';
@@ -82,19 +83,22 @@ export function makeFiles(options: FilesOptions): Files {
   return { table, streams };
 }
 
-/** All bytes of a regular file; ENOENT, EISDIR, EACCES and the like. */
+/** All bytes of a regular file; ENOENT, EISDIR, EACCES, EFBIG beyond PROGRAM_LIMIT, and the like. */
 export function readWhole(namespace: Namespace, path: string, cwd = namespace.root): Uint8Array {
   const inode = namespace.resolve(cwd, path, 'follow').inode ?? fail('ENOENT');
   if (isDirectory(inode)) fail('EISDIR');
   if (inode.format !== Mode.Regular || !inode.open) fail('EACCES');
   const file = inode.open({ read: true, write: false });
   try {
-    let bytes = new Uint8Array(Math.max(4096, file.inode.stat().size + 1));
+    const { size } = file.inode.stat();
+    if (size > PROGRAM_LIMIT) fail('EFBIG');
+    let bytes = new Uint8Array(Math.max(4096, size + 1));
     let length = 0;
     for (;;) {
       const count = file.read(bytes.subarray(length), length);
       if (count === 0 || count === WOULD_BLOCK) return bytes.subarray(0, length);
       length += count;
+      if (length > PROGRAM_LIMIT) fail('EFBIG');
       if (length === bytes.length) {
         const more = new Uint8Array(length * 2);
         more.set(bytes);
