@@ -11,8 +11,8 @@ export const enum RepForm {
 export const enum RepLimit {
   /** Bytes of one pass at most. */
   PASS = 0x10000,
-  /** Bytes that passes handle in one run(): some ten milliseconds. */
-  RUN = 0x4000000,
+  /** Bytes that passes handle in one run(): a millisecond where they are moved at once, a tenth of a second one by one. */
+  RUN = 0x800000,
 }
 
 export const enum RepPass {

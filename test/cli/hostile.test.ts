@@ -1,0 +1,107 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, closeSync, constants, openSync, readFileSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { exit, makeElf } from './elf.ts';
+import { CLI, makeFolder, wasmvisor } from './support.ts';
+
+const { folder, put } = makeFolder();
+const TIMEOUT = 120_000;
+const wait = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+const PROGRAMS = {
+  // mov ecx, 4096; mov esi, 0x400000; rep lodsb; jmp
+  rep: [0xb9, 0, 16, 0, 0, 0xbe, 0, 0, 0x40, 0, 0xf3, 0xac, 0xeb, 0xf2],
+  // mov eax, 64 (getppid); int 0x80; jmp
+  calls: [0xb8, 64, 0, 0, 0, 0xcd, 0x80, 0xeb, 0xf7],
+  // 3000 times inc eax; jmp
+  region: [...new Array<number>(3000).fill(0x40), 0xe9, 0x43, 0xf4, 0xff, 0xff],
+  // mov eax, 4 (write); mov ebx, 1; mov ecx, 0x400000; mov edx, 4096; int 0x80; jmp
+  writes: [0xb8, 4, 0, 0, 0, 0xbb, 1, 0, 0, 0, 0xb9, 0, 0, 0x40, 0, 0xba, 0, 16, 0, 0, 0xcd, 0x80, 0xeb, 0xe8],
+};
+const program = (name: keyof typeof PROGRAMS): string => put(name, makeElf(PROGRAMS[name]));
+
+/** Starts it, with this descriptor for its output; `end` gives the exit code. */
+function begin(stdout: number | 'ignore', ...args: string[]) {
+  const child = spawn(process.execPath, [CLI, 'run', ...args], { stdio: ['ignore', stdout, 'pipe'] });
+  let stderr = '';
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  return {
+    child,
+    end: new Promise<{ code: number | null; stderr: string }>((done) => child.on('close', (code) => done({ code, stderr }))),
+  };
+}
+
+describe.each(['--interpret', '--translate', '--strict'])('SIGINT ends within a second, %s', (executor) => {
+  test.each(['rep', 'calls', 'region'] as const)('an endless loop of %s', { timeout: TIMEOUT }, async (name) => {
+    const { child, end } = begin('ignore', executor, program(name));
+    await wait(1200);
+    const start = performance.now();
+    child.kill('SIGINT');
+    expect(await end).toEqual({ code: 130, stderr: '' });
+    expect(performance.now() - start).toBeLessThan(1000);
+  });
+});
+
+describe('output that nobody reads', () => {
+  const fifo = join(folder, 'output');
+  spawnSync('mkfifo', [fifo]);
+
+  test.each([
+    ['SIGINT', 130, []],
+    ['--timeout', 124, ['--timeout', '2.5']],
+  ] as const)('does not keep it from ending on %s, nor fill memory', { timeout: TIMEOUT }, async (how, code, options) => {
+    const pipe = openSync(fifo, constants.O_RDWR);
+    try {
+      const { child, end } = begin(pipe, ...options, program('writes'));
+      await wait(2000);
+      const resident = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, 'latin1'));
+      expect(Number(resident![1])).toBeLessThan(250_000);
+      if (how === 'SIGINT') child.kill('SIGINT');
+      const start = performance.now();
+      expect((await end).code).toBe(code);
+      expect(performance.now() - start).toBeLessThan(2500);
+    } finally {
+      closeSync(pipe);
+    }
+  });
+
+  test('ends it with SIGPIPE when the reader goes, without a word', { timeout: TIMEOUT }, () => {
+    const command = `"${process.execPath}" "${CLI}" run "${program('writes')}" | head -c 10 >/dev/null; exit \${PIPESTATUS[0]}`;
+    const { status, stderr } = spawnSync('bash', ['-c', command], { encoding: 'utf8' });
+    expect({ status, stderr }).toEqual({ status: 141, stderr: '' });
+  });
+});
+
+describe.each(['run', 'disasm', 'inspect'])('%s', (command) => {
+  const huge = put('huge', '');
+  truncateSync(huge, 3 * 2 ** 30);
+  const hugeElf = put('huge-elf', makeElf(exit(0)));
+  truncateSync(hugeElf, 3 * 2 ** 30);
+  const fifo = join(folder, 'fifo');
+  spawnSync('mkfifo', [fifo]);
+  const closed = put('closed', makeElf(exit(0)));
+  chmodSync(closed, 0);
+
+  test.each<[string, string, number, RegExp]>([
+    ['a device', '/dev/zero', 126, /not a regular file/],
+    ['a pipe', fifo, 126, /not a regular file/],
+    ['a folder', folder, 126, /is a directory/],
+    ['an empty file', put('empty', ''), 126, /it is empty/],
+    ['a huge file', huge, 126, /not an ELF file/],
+    ['a huge ELF file', hugeElf, 126, /3221225472 bytes, more than 1073741824/],
+    ['a script', put('script', '#!/bin/sh\n'), 126, /a script/],
+    ['the memory of a process', '/proc/self/mem', 126, /./],
+    ['a file that is not there', join(folder, 'absent'), 127, /no such file/],
+    ...(process.getuid?.() === 0
+      ? []
+      : [['a file without permission', closed, 126, /permission denied/] as [string, string, number, RegExp]]),
+  ])('refuses %s in one line', { timeout: TIMEOUT }, async (_, path, code, message) => {
+    const done = await wasmvisor(command, path, ...(command === 'inspect' ? ['0x400054'] : []));
+    expect(done).toMatchObject({ code, stdout: '' });
+    expect(done.stderr).toMatch(message);
+    expect(done.stderr).toMatch(/^wasmvisor: [^\n]+\n$/);
+  });
+});
