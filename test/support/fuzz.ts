@@ -10,6 +10,6 @@ export function fuzz(numRuns: number): Parameters<unknown> {
   return {
     numRuns: Math.ceil(numRuns * Number(runs ?? 1)),
     ...(seed !== undefined && { seed: Number(seed) }),
-    ...(runs === undefined && { interruptAfterTimeLimit: 20_000, markInterruptAsFailure: false }),
+    ...(runs === undefined && { interruptAfterTimeLimit: 6_000, markInterruptAsFailure: false }),
   };
 }
