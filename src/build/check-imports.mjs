@@ -16,13 +16,14 @@ const RANKS = {
   'src/vmm': 6,
   'src/disassemble.ts': 5,
   'src/translate.ts': 6,
+  'src/conformance': 6,
   'src/index.ts': 7,
   'src/host': 8,
   'src/cli': 9,
 };
-/** A Linux ABI belongs to an instruction set, and lays out its registers (signal frames, system calls). */
-const ABIS = { 'src/linux/i386/': 'x86', 'src/linux/mips/': 'mips' };
-const ABI_FILES = ['index.ts', 'state.ts', 'abi.ts'];
+/** A Linux ABI belongs to an instruction set, and lays out its registers (signal frames, system calls); so do test vectors. */
+const ABIS = { 'src/linux/i386/': 'x86', 'src/linux/mips/': 'mips', 'src/conformance/x86': 'x86', 'src/conformance/mips': 'mips' };
+const ABI_FILES = ['index.ts', 'state.ts', 'abi.ts', 'segments.ts'];
 /** The names of ops and types, in which an `Isa` describes its registers and helpers, too. */
 const VOCABULARY = 'src/ir/ops.ts';
 const NODE = ['src/cli', 'src/host', 'src/build'];

@@ -1,7 +1,7 @@
 import type { Row } from '../../../translators/x86/row.ts';
 import type { Outcome } from './case.ts';
 import type { Comparison } from './compare.ts';
-import { type GeneratedCase, generate } from './generate.ts';
+import { type Base, type GeneratedCase, generate, randomBase } from './generate.ts';
 import type { Random } from './random.ts';
 
 const FCW = 0;
@@ -48,18 +48,18 @@ function putRegister(rnd: Random, view: DataView, at: number): void {
   view.setUint16(at + 8, exponent, true);
 }
 
-const C1 = 0x200;
+export const C1 = 0x200;
 /**
  * Status bits that are not compared. FCOMI and the like: C1 is cleared (SDM) or kept (AMD). Transcendental instructions:
  * C1 tells how the last bit was rounded, which is not the same in all processors.
  */
-const FCOMI = /^FU?COMIP?\b/;
-const TRANSCENDENTAL = /^(F2XM1|FYL2X|FYL2XP1|FPTAN|FPATAN|FSIN|FCOS|FSINCOS)\b/;
+export const FCOMI = /^FU?COMIP?\b/;
+export const TRANSCENDENTAL = /^(F2XM1|FYL2X|FYL2XP1|FPTAN|FPATAN|FSIN|FCOS|FSINCOS)\b/;
 
 /** Several accesses, of which any may fault first. */
-const SEVERAL_ACCESSES = /^(FLD|FSTP|FBLD|FBSTP) Mt|^(FLDENV|FNSTENV|FRSTOR|FNSAVE)/;
+export const SEVERAL_ACCESSES = /^(FLD|FSTP|FBLD|FBSTP) Mt|^(FLDENV|FNSTENV|FRSTOR|FNSAVE)/;
 /** FSTP under its undocumented opcode raises no stack underflow. */
-const NOT_COMPARABLE = /^D9 D8/;
+export const UNDOCUMENTED = /^D9 D8/;
 
 /** A random FXSAVE image: mostly masked exceptions and full registers. */
 export function randomFxsave(rnd: Random): Uint8Array {
@@ -79,12 +79,8 @@ export interface FpuCase extends GeneratedCase {
   readonly more: NonNullable<Comparison['more']>;
 }
 
-/** A case of a row on x87 state; memory holds numbers of every format now and then. */
-export function generateFpu(rnd: Random, r: Row): FpuCase | undefined {
-  if (NOT_COMPARABLE.test(r.encoding)) return undefined;
-  const c = generate(rnd, r);
-  if (!c) return undefined;
-  const data = c.data.slice();
+/** Puts numbers of every format here and there. */
+export function fpuNumbers(rnd: Random, data: Uint8Array): void {
   const view = new DataView(data.buffer);
   for (let at = 0; at + 16 <= data.length; at += 16) {
     const kind = rnd.below(4);
@@ -93,12 +89,30 @@ export function generateFpu(rnd: Random, r: Row): FpuCase | undefined {
       view.setFloat64(at, rnd.pick([0, -0, 1, -1.5, 1e308, 5e-324, Infinity, Number.NaN, rnd.u32() / 65536, 2 ** 52]), true);
     else if (kind === 2) view.setFloat32(at, rnd.pick([0, -0, 1, 0.1, 1e38, 1e-45, Infinity, Number.NaN, rnd.u32() / 256]), true);
   }
+}
+
+/** `Base` with x87 and SSE state. */
+export interface FpuBase extends Base {
+  readonly fxsave: Uint8Array;
+}
+
+function randomFpuBase(rnd: Random): FpuBase {
+  const base = randomBase(rnd);
+  fpuNumbers(rnd, base.data);
+  return { ...base, fxsave: randomFxsave(rnd) };
+}
+
+/** A case of a row on x87 state; memory holds numbers of every format now and then. */
+export function generateFpu(rnd: Random, r: Row, base = randomFpuBase(rnd)): FpuCase | undefined {
+  if (UNDOCUMENTED.test(r.encoding)) return undefined;
+  const c = generate(rnd, r, base);
+  if (!c) return undefined;
   const anyFaultAddress = SEVERAL_ACCESSES.test(r.text);
   const more: FpuCase['more'] = (expected, actual) => {
     const transcendental = TRANSCENDENTAL.test(r.text);
     return fpuDifferences(expected, actual, transcendental || FCOMI.test(r.text) ? C1 : 0, transcendental ? 1 : 0);
   };
-  return { ...c, data, fxsave: randomFxsave(rnd), anyFaultAddress, more };
+  return { ...c, fxsave: base.fxsave, anyFaultAddress, more };
 }
 
 const hex = (n: number | bigint, digits: number): string => n.toString(16).padStart(digits, '0');

@@ -10,8 +10,8 @@ import { FAULTS_IN_ANY_ORDER, STATUS, undefinedFlags, undefinedFlagsAtFault } fr
 
 const [ECX, ESP, EBP, ESI, EDI] = [1, 4, 5, 6, 7];
 const EIP = CODE + 0x400;
-const DATA_OFFSET = 0x7c0;
-const STACK_OFFSET = 0x800;
+export const DATA_OFFSET = 0x7c0;
+export const STACK_OFFSET = 0x800;
 /** Addresses in the code page, at which a case that jumps ends. */
 const LANDINGS = [CODE + 0x800, CODE + 0x123, CODE + 0xfff];
 
@@ -28,7 +28,7 @@ export interface GeneratedCase extends Case {
  * Rows that the processor cannot be asked about from user mode as we define it: they tell of the machine itself, or are
  * emulated or hidden by the kernel (SGDT and the like under UMIP), or would make a system call.
  */
-const NOT_COMPARABLE = /^(CPUID|RDTSC|SLDT|STR|SGDT|SIDT|SMSW|RDPMC|LAR|LSL|VERR|VERW|ENDBR)/;
+export const NOT_COMPARABLE = /^(CPUID|RDTSC|SLDT|STR|SGDT|SIDT|SMSW|RDPMC|LAR|LSL|VERR|VERW|ENDBR)/;
 
 export function comparableRows(filter: RegExp | undefined, groups: ReadonlySet<string>): readonly Row[] {
   return rows.filter((r) => groups.has(r.group) && !NOT_COMPARABLE.test(r.text) && (!filter || filter.test(`${r.encoding} ${r.text}`)));
@@ -141,19 +141,31 @@ function immediateBytes(rnd: Random, r: Row, kind: Immediate, operandSize: numbe
   }
 }
 
-/** One random case of a row, or undefined where what came out is not that row or cannot be compared. */
-export function generate(rnd: Random, r: Row): GeneratedCase | undefined {
-  const name = mnemonic(r);
+/** Contents of registers and memory before a case arranges what its instruction needs. */
+export interface Base {
+  readonly regs: Int32Array;
+  readonly data: Uint8Array;
+  readonly stack: Uint8Array;
+}
+
+export function randomBase(rnd: Random): Base {
   const regs = Int32Array.from({ length: 8 }, () => rnd.interesting());
   if (rnd.chance(0.2)) regs[rnd.below(8)] = regs[rnd.below(8)];
   if (rnd.chance(0.3)) regs[ECX] = rnd.below(40);
-  regs[ESP] = STACK + STACK_OFFSET + rnd.below(8) * 4;
-  if (rnd.chance(0.03)) regs[ESP] = STACK + rnd.pick([0, 2, 4, 8, 0xffc, 0xffe, 0x1000]);
-  if (rnd.chance(0.5) || /^(ENTER|LEAVE)/.test(name)) regs[EBP] = STACK + STACK_OFFSET + rnd.below(32);
   const data = Uint8Array.from({ length: DATA_BYTES }, () => rnd.u32() & 0xff);
   const stack = Uint8Array.from({ length: STACK_BYTES }, () => rnd.u32() & 0xff);
   for (let at = 0; at < DATA_BYTES; at += 4) if (rnd.chance(0.5)) data.set(dword(rnd.interesting()), at);
   for (let at = 0; at < STACK_BYTES; at += 4) if (rnd.chance(0.5)) stack.set(dword(rnd.interesting()), at);
+  return { regs, data, stack };
+}
+
+/** One random case of a row, or undefined where what came out is not that row or cannot be compared. */
+export function generate(rnd: Random, r: Row, base = randomBase(rnd)): GeneratedCase | undefined {
+  const name = mnemonic(r);
+  const [regs, data, stack] = [base.regs.slice(), base.data.slice(), base.stack.slice()];
+  regs[ESP] = STACK + STACK_OFFSET + rnd.below(8) * 4;
+  if (rnd.chance(0.03)) regs[ESP] = STACK + rnd.pick([0, 2, 4, 8, 0xffc, 0xffe, 0x1000]);
+  if (rnd.chance(0.5) || /^(ENTER|LEAVE)/.test(name)) regs[EBP] = STACK + STACK_OFFSET + rnd.below(32);
 
   const usesSegments = /^(MOV Sw|POP [C-G]S|POP SS|L[EDSFG]S )/.test(r.text);
   if (usesSegments) {

@@ -1,8 +1,8 @@
 import type { Row } from '../../../translators/x86/row.ts';
 import { DATA, type Outcome, SEGMENT_BASE } from './case.ts';
 import type { Comparison } from './compare.ts';
-import { fpuDifferences, randomFxsave } from './fpu.ts';
-import { decodeOne, type GeneratedCase, generate } from './generate.ts';
+import { type FpuBase, fpuDifferences, randomFxsave } from './fpu.ts';
+import { decodeOne, type GeneratedCase, generate, randomBase } from './generate.ts';
 import type { Random } from './random.ts';
 
 const MXCSR = 24;
@@ -65,20 +65,35 @@ function numbers(rnd: Random, view: DataView, from: number, length: number, wide
   }
 }
 
+export type SseNumbers = 'single' | 'double' | 'bits';
+
+export function randomSseBase(rnd: Random, kind: SseNumbers): FpuBase {
+  const base = { ...randomBase(rnd), fxsave: randomFxsave(rnd) };
+  if (kind !== 'bits') {
+    numbers(rnd, new DataView(base.fxsave.buffer), XMM, DATA_IN_XMM, kind === 'double');
+    numbers(rnd, new DataView(base.data.buffer), 0, base.data.length, kind === 'double');
+  }
+  return base;
+}
+
+/** What most cases of a row compute with. */
+export function numbersOf(r: Row): SseNumbers {
+  const name = r.text.split(' ')[0];
+  if (!/P[SD]|S[SD]/.test(name) || /^(MOV|P)/.test(r.text)) return 'bits';
+  return /PS\b|SS\b|PS2|SS2/.test(name) ? 'single' : 'double';
+}
+
 /** A case on random XMM and MMX registers and a random MXCSR, which is at its reset value half of the time. */
-export function generateSse(rnd: Random, r: Row): (GeneratedCase & { readonly more: NonNullable<Comparison['more']> }) | undefined {
-  const c = generate(rnd, r);
+export function generateSse(
+  rnd: Random,
+  r: Row,
+  base = randomSseBase(rnd, rnd.chance(0.9) ? numbersOf(r) : 'bits'),
+): (GeneratedCase & { readonly more: NonNullable<Comparison['more']> }) | undefined {
+  const c = generate(rnd, r, base);
   if (!c) return undefined;
-  const fxsave = randomFxsave(rnd);
+  const fxsave = base.fxsave.slice();
   const image = new DataView(fxsave.buffer);
   const data = c.data.slice();
-  const float = /P[SD]|S[SD]/.test(r.text.split(' ')[0]) && !/^(MOV|P)/.test(r.text);
-  const kind = float ? rnd.below(8) : 8;
-  const usesSingle = /PS\b|SS\b|PS2|SS2/.test(r.text.split(' ')[0]);
-  if (kind < 7) {
-    numbers(rnd, image, XMM, DATA_IN_XMM, !usesSingle);
-    numbers(rnd, new DataView(data.buffer), 0, data.length, !usesSingle);
-  }
   // counts of shifts
   if (/^PS[LR][LA]/.test(r.text) || rnd.chance(0.05)) {
     for (let at = 0; at < 128; at += 8) {
@@ -107,7 +122,7 @@ export function generateSse(rnd: Random, r: Row): (GeneratedCase & { readonly mo
       c.regs[EDI] = DATA + rnd.pick([0x7c0, 0x803, 0xff0]) - (c.threadSegment ? SEGMENT_BASE : 0);
     else for (let at = 32; at < XMM + DATA_IN_XMM; at++) image.setUint8(at, image.getUint8(at) | 0x80);
   }
-  const approximate = /^R(SQRT|CP)/.test(r.text);
+  const approximate = APPROXIMATE.test(r.text);
   const saves = r.text.startsWith('FXSAVE') && decodeOne(c.code[0] === 0xf0 ? c.code.subarray(1) : c.code);
   const insn = saves && { ...saves };
   const ignoredAt = insn
@@ -129,15 +144,18 @@ export function generateSse(rnd: Random, r: Row): (GeneratedCase & { readonly mo
 }
 
 const hex = (n: number): string => n.toString(16).padStart(8, '0');
+export const APPROXIMATE = /^R(SQRT|CP)/;
 /** Relative error of RCPPS and RSQRTPS at most (SDM volume 2). */
-const APPROXIMATE = 1.5 * 2 ** -12;
+export const APPROXIMATE_ERROR = 1.5 * 2 ** -12;
+
+/** Bits of MXCSR. DE is a limit where WebAssembly's own result was delivered: MXCSR as at reset, and PE set before. */
+export const uncertainControl = (control: number): number => ((control & 0xffe0 & ~0x1f) === 0x1fa0 ? 2 : 0);
 
 function differences(expected: Outcome, actual: Outcome, approximate: boolean): string[] {
   const out = fpuDifferences(expected, actual);
   const [e, a] = [expected, actual].map((o) => new DataView(o.fxsave.buffer, o.fxsave.byteOffset, 512));
   const control = e.getUint32(MXCSR, true);
-  // DE is a limit where WebAssembly's own result was delivered: MXCSR as at reset, and PE set before
-  const limit = (control & 0xffe0 & ~0x1f) === 0x1fa0 ? 2 : 0;
+  const limit = uncertainControl(control);
   if ((control & ~limit) !== (a.getUint32(MXCSR, true) & ~limit)) out.push(`mxcsr: ${hex(control)} | ${hex(a.getUint32(MXCSR, true))}`);
   for (let n = 0; n < 8; n++) {
     const words = (v: DataView): number[] => [0, 4, 8, 12].map((at) => v.getUint32(XMM + n * 16 + at, true));
@@ -146,7 +164,7 @@ function differences(expected: Outcome, actual: Outcome, approximate: boolean): 
       if (word === right[k]) return true;
       if (!approximate) return false;
       const [x, y] = [e, a].map((v) => v.getFloat32(XMM + n * 16 + k * 4, true));
-      return Math.abs(y / x - 1) <= 2 * APPROXIMATE;
+      return Math.abs(y / x - 1) <= 2 * APPROXIMATE_ERROR;
     });
     if (!same) {
       const text = (list: number[]): string => [...list].reverse().map(hex).join('_');

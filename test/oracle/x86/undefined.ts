@@ -57,3 +57,24 @@ export function undefinedFlagsAtFault(i: Insn): number {
 
 /** Instructions with several memory accesses, of which any may fault first. */
 export const FAULTS_IN_ANY_ORDER = /^(CMPS|MOVS|POPAW.*|PUSHAW.*|RETF|IRETW.*|ENTER|BOUND|CALL|JMP|PUSH|POP|L[EDSFG]S)$/;
+
+const NAMES: readonly (readonly [number, string])[] = [
+  [CF, 'CF'],
+  [PF, 'PF'],
+  [AF, 'AF'],
+  [ZF, 'ZF'],
+  [SF, 'SF'],
+  [OF, 'OF'],
+];
+
+/** What vectors of an instruction do not compare, and where the manual says so; undefined if they compare all. */
+export function undefinedText(mnemonic: string): string | undefined {
+  const where = `SDM volume 1, appendix A, table A-2; volume 2, ${mnemonic}`;
+  if (SHIFTS.has(mnemonic)) return `AF; OF unless the count is 1; CF if the count is not below the operand's size (${where})`;
+  if (ROTATES.has(mnemonic)) return `OF unless the count is 1 (${where})`;
+  const flags = ALWAYS[mnemonic] ?? 0;
+  if (flags === 0) return /^(CMPS|SCAS)$/.test(mnemonic) ? 'status flags after a fault of a repeated one (SDM volume 2, REP)' : undefined;
+  return `${NAMES.filter(([bit]) => flags & bit)
+    .map(([, name]) => name)
+    .join(' ')} (${where})`;
+}

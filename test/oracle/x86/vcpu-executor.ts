@@ -1,4 +1,5 @@
 import type { Runtime } from '../../../src/backend/runtime.ts';
+import { getFxsave, setFxsave } from '../../../src/conformance/x86-fxsave.ts';
 import type { Exit } from '../../../src/vcpu/exit.ts';
 import { GuestMemory, PagePermission } from '../../../src/vcpu/guest-memory.ts';
 import type { Compiler } from '../../../src/vcpu/region-tier.ts';
@@ -21,7 +22,6 @@ import {
   STACK,
   STACK_BYTES,
 } from './case.ts';
-import { getFxsave, setFxsave } from './fxsave.ts';
 
 const PAGE = 4096;
 const TOP = 0x30000000;

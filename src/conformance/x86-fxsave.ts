@@ -1,5 +1,5 @@
-import { setMxcsr } from '../../../translators/x86/abi.ts';
-import { X86 } from '../../../translators/x86/state.ts';
+import { setMxcsr } from '../../translators/x86/abi.ts';
+import { X86 } from '../../translators/x86/state.ts';
 
 /** Offsets in the FXSAVE image (SDM volume 1, table 10-2). */
 const FCW = 0;
