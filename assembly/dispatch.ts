@@ -18,7 +18,8 @@ export function run(): void {
       }
       store<u32>(Layout.REGION_ENTRIES, load<u32>(Layout.REGION_ENTRIES) + 1);
       const next = call_indirect<i32>(region, pc, load<i32>(Layout.DEPTH));
-      if (next === RegionResult.EXIT) return;
+      // a guest may also jump to that very address
+      if (next === RegionResult.EXIT && load<i32>(Layout.EXIT_KIND) !== ExitKind.None) return;
       store<i32>(Layout.PC, next);
     } else {
       const block = findBlock(pc);

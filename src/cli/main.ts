@@ -1,17 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { benchCommand } from './bench.ts';
+import { conformanceCommand } from './conformance.ts';
 import { demoCommand } from './demo.ts';
 import { disasmCommand } from './disasm.ts';
 import { CliError, ExitCode } from './errors.ts';
 import { inspectCommand } from './inspect.ts';
 import { listCommand } from './list.ts';
 import { runCommand } from './run.ts';
-
-function version(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
+import { version } from './version.ts';
 
 /** One line for an error of the user's or of ours; where ours happened with WASMVISOR_DEBUG in the environment. Gives the exit code. */
 function explain(error: unknown): number {
@@ -39,7 +35,15 @@ export async function main(argv: readonly string[]): Promise<void> {
     })
     .enablePositionalOptions()
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'wasmvisor: ')) });
-  for (const command of [runCommand(), disasmCommand(), inspectCommand(), benchCommand(), demoCommand(), listCommand()]) {
+  for (const command of [
+    runCommand(),
+    disasmCommand(),
+    inspectCommand(),
+    benchCommand(),
+    demoCommand(),
+    listCommand(),
+    conformanceCommand(),
+  ]) {
     program.addCommand(command.copyInheritedSettings(program));
   }
   for (const command of [program, ...program.commands, ...program.commands.flatMap((c) => c.commands)]) command.exitOverride();

@@ -34,7 +34,7 @@ export interface FormResult {
   readonly form: Form;
   readonly passed: number;
   readonly failed: number;
-  /** Vectors that were left out, by `every`. */
+  /** Vectors that the shard left out. */
   readonly left: number;
   /** The first ones. */
   readonly failures: readonly Failure[];
@@ -57,9 +57,14 @@ const PERMISSIONS = {
   rx: PagePermission.Read | PagePermission.Execute,
 } as const;
 
+/** Those of a form's codes whose number is `of` modulo `every`, each with all its states. */
+export interface Shard {
+  readonly of: number;
+  readonly every: number;
+}
+
 export interface Runner {
-  /** Runs the form's vectors whose number is `shard` modulo `every`. */
-  run(form: Form, shard?: { readonly of: number; readonly every: number }): FormResult;
+  run(form: Form, shard?: Shard): FormResult;
 }
 
 /** A vCPU with the suite's pages, page permissions checked. */
@@ -86,14 +91,6 @@ export async function makeRunner(suite: Suite, options: RunnerOptions): Promise<
     page.permission === 'rw' ? [{ address: page.address, initial: suite.pageBytes[n], before: new Uint8Array(PAGE) }] : [],
   );
   const code = new Uint8Array(PAGE);
-  const clear = (): void => {
-    for (let i = 0; i < PAGE; i++) code[i] = suite.filler[i % suite.filler.length];
-  };
-  const putCode = (page: number): void => {
-    memory.poke(page, code);
-    vcpu.invalidate(page, PAGE);
-  };
-
   const play = (vector: Vector): Outcome => {
     for (const page of writable) page.before.set(page.initial);
     let at = 0;
@@ -116,30 +113,37 @@ export async function makeRunner(suite: Suite, options: RunnerOptions): Promise<
 
   const install = (vector: Vector): void => {
     const page = vector.pc & ~(PAGE - 1);
-    clear();
-    if (options.executor === 'retranslate') {
-      code.set(vector.code.subarray(0, PAGE - (vector.pc - page)), vector.pc - page);
-      putCode(page);
-      play(vector);
-      clear();
-      putCode(page);
-      play(vector);
-    }
+    for (let i = 0; i < PAGE; i++) code[i] = suite.filler[i % suite.filler.length];
     code.set(vector.code.subarray(0, PAGE - (vector.pc - page)), vector.pc - page);
-    putCode(page);
+    memory.poke(page, code);
+    vcpu.invalidate(page, PAGE);
   };
+  /** The vectors of a part of the codes, with their numbers. */
+  function* part(form: Form, { of, every }: Shard): Generator<readonly [index: number, vector: Vector]> {
+    let [index, codes, last] = [-1, -1, undefined as Uint8Array | undefined];
+    for (const vector of suite.vectors(form)) {
+      index++;
+      if (vector.code !== last) codes++;
+      last = vector.code;
+      if (codes % every === of) yield [index, vector];
+    }
+  }
 
   return {
     run(form, shard = { of: 0, every: 1 }) {
       const failures: Failure[] = [];
-      let [passed, failed, left, index] = [0, 0, 0, -1];
+      let [passed, failed] = [0, 0];
       let installed: Uint8Array | undefined;
-      for (const vector of suite.vectors(form)) {
-        index++;
-        if (index % shard.every !== shard.of) {
-          left++;
-          continue;
+      // each code runs once, and the next takes its place: what is kept of it shows afterwards
+      if (options.executor === 'retranslate')
+        for (const [, vector] of part(form, shard)) {
+          if (vector.code === installed) continue;
+          install(vector);
+          play(vector);
+          installed = vector.code;
         }
+      installed = undefined;
+      for (const [index, vector] of part(form, shard)) {
         if (vector.code !== installed) install(vector);
         installed = vector.code;
         const outcome = play(vector);
@@ -150,7 +154,7 @@ export async function makeRunner(suite: Suite, options: RunnerOptions): Promise<
           if (failures.length < KEPT) failures.push({ form, index, vector, outcome, differences });
         }
       }
-      return { form, passed, failed, left, failures };
+      return { form, passed, failed, left: form.vectors - passed - failed, failures };
     },
   };
 }

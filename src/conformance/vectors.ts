@@ -250,7 +250,9 @@ export function encodeSuite(suite: RecordedSuite): Uint8Array {
 }
 
 /** Throws RangeError or SyntaxError if the bytes are no vector file. */
-export function decodeSuite(bytes: Uint8Array): Suite {
+export function decodeSuite(file: Uint8Array): Suite {
+  // a Buffer's slice is no copy
+  const bytes = new Uint8Array(file.buffer, file.byteOffset, file.length);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   if (bytes.length < 8 || view.getUint32(0, true) !== MAGIC) throw new RangeError('not a file of test vectors');
   const body = 8 + view.getUint32(4, true);

@@ -21,7 +21,8 @@ interface ManifestSuite {
   readonly oracle: Oracle;
 }
 
-const firstLine = (command: string, ...args: string[]): string => spawnSync(command, args, { encoding: 'utf8' }).stdout?.split('\n')[0] ?? '';
+const firstLine = (command: string, ...args: string[]): string =>
+  spawnSync(command, args, { encoding: 'utf8' }).stdout?.split('\n')[0] ?? '';
 
 /** Model, family and stepping: results that the manual leaves open depend on them. */
 function processorModel(): string {
@@ -52,7 +53,9 @@ export function record(args: readonly string[], home: string): number {
   const count = Number(values.count ?? 200);
   const unknown = names.find((name) => !Object.hasOwn(RECORDERS, name));
   if (unknown !== undefined || !Number.isInteger(seed) || !(count > 0)) {
-    console.error(unknown === undefined ? '--seed and --count are numbers' : `no suite ${unknown}: choose from ${Object.keys(RECORDERS).join(', ')}`);
+    console.error(
+      unknown === undefined ? '--seed and --count are numbers' : `no suite ${unknown}: choose from ${Object.keys(RECORDERS).join(', ')}`,
+    );
     return 2;
   }
   const out = values.out ?? home;
@@ -67,14 +70,29 @@ export function record(args: readonly string[], home: string): number {
     }
     const bytes = encodeSuite(suite);
     const packed = brotliCompressSync(bytes, {
-      params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 24, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
+      params: {
+        [constants.BROTLI_PARAM_QUALITY]: 11,
+        [constants.BROTLI_PARAM_LGWIN]: 24,
+        [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
+      },
     });
     writeFileSync(join(out, `${name}.bin`), packed);
     const vectors = suite.forms.reduce((sum, f) => sum + f.vectors.length, 0);
     const skipped = suite.forms.filter((f) => f.skipped !== undefined).length;
     const sha256 = createHash('sha256').update(bytes).digest('hex');
-    manifest[name] = { file: `${name}.bin`, sha256, bytes: packed.length, seed, forms: suite.forms.length, vectors, skipped, oracle: suite.oracle };
-    console.log(`${name}: ${suite.forms.length} forms, ${skipped} of them skipped, ${vectors} vectors, ${bytes.length} bytes, ${packed.length} packed`);
+    manifest[name] = {
+      file: `${name}.bin`,
+      sha256,
+      bytes: packed.length,
+      seed,
+      forms: suite.forms.length,
+      vectors,
+      skipped,
+      oracle: suite.oracle,
+    };
+    console.log(
+      `${name}: ${suite.forms.length} forms, ${skipped} of them skipped, ${vectors} vectors, ${bytes.length} bytes, ${packed.length} packed`,
+    );
   }
   const sorted = Object.fromEntries(Object.entries(manifest).sort(([a], [b]) => (a < b ? -1 : 1)));
   writeFileSync(manifestFile, `${JSON.stringify(sorted, null, 2)}\n`);

@@ -92,3 +92,15 @@ describe.each(ISA_NAMES)('the vCPU on %s', { timeout: 120_000 }, (isa) => {
     }
   });
 });
+
+it('jumps to the last address, which no region can return', async () => {
+  for (const executor of ['interpret', 'translate'] as Executor[]) {
+    const guest = await corpusGuest('x86', 'hello', [], { executor });
+    const at = guest.vcpu.pc & ~0xfff;
+    // mov edi, -1; jmp edi
+    guest.vcpu.memory.poke(at, Uint8Array.of(0xbf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xe7));
+    guest.vcpu.invalidate(at, 8);
+    guest.vcpu.pc = at;
+    expect(guest.vcpu.run(100)).toMatchObject({ kind: 'memory-fault', pc: 0xffffffff, access: 'execute' });
+  }
+});

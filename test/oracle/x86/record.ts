@@ -35,7 +35,7 @@ export const SUITES: Readonly<Record<string, readonly string[]>> = {
 type Kind = 'integer' | 'x87' | 'single' | 'double' | 'bits';
 const TEMPLATES = 200;
 /** States that one encoding is run on, where the row allows it: it is translated once for all of them. */
-const STATES = 4;
+const STATES = 8;
 /** Rows whose cases arrange registers, memory or control words for their instruction. */
 const ARRANGED = /^(XLAT|BT|L[EDSFG]S|LDMXCSR|FX|MASKMOV|PS[LR]|I?DIV|FLDENV|FRSTOR|FNSTENV|FNSAVE|FLDCW|MOV Sw|ENTER|LEAVE)/;
 const SHARED_GROUPS = new Set(['move', 'arithmetic', 'logic', 'shift', 'bit', 'bcd', 'misc', 'x87', 'mmx', 'sse', 'sse2']);

@@ -1,0 +1,140 @@
+import { disassembleRange } from '../disassemble.ts';
+import { Code } from '../isa/code.ts';
+import { ISAS } from '../isas.ts';
+import { endText, fieldText } from './compare.ts';
+import type { Failure, FormResult, VectorExecutor } from './run.ts';
+import { SUBJECTS } from './subjects.ts';
+import type { Suite } from './vectors.ts';
+
+/** One suite on one executor. */
+export interface SuiteResult {
+  readonly suite: Suite;
+  readonly executor: VectorExecutor;
+  readonly forms: readonly FormResult[];
+}
+
+export interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  /** Forms without vectors. */
+  readonly skipped: number;
+  /** Vectors that this run left out. */
+  readonly left: number;
+}
+
+export function countsOf(forms: readonly FormResult[]): Counts {
+  const sum = (of: (f: FormResult) => number): number => forms.reduce((total, f) => total + of(f), 0);
+  return {
+    passed: sum((f) => f.passed),
+    failed: sum((f) => f.failed),
+    skipped: sum((f) => Number(f.form.skipped !== undefined)),
+    left: sum((f) => f.left),
+  };
+}
+
+export interface MatrixRow {
+  readonly suite: Suite;
+  readonly group: string;
+  readonly forms: number;
+  readonly skipped: number;
+  readonly counts: Readonly<Partial<Record<VectorExecutor, Counts>>>;
+}
+
+/** Rows: groups of instructions; columns: executors. */
+export function matrix(results: readonly SuiteResult[]): MatrixRow[] {
+  const rows: MatrixRow[] = [];
+  for (const suite of new Set(results.map((r) => r.suite))) {
+    const own = results.filter((r) => r.suite === suite);
+    for (const group of new Set(suite.forms.map((f) => f.group))) {
+      const forms = suite.forms.filter((f) => f.group === group);
+      const counts = Object.fromEntries(own.map((r) => [r.executor, countsOf(r.forms.filter((f) => f.form.group === group))]));
+      rows.push({ suite, group, forms: forms.length, skipped: forms.filter((f) => f.skipped !== undefined).length, counts });
+    }
+  }
+  return rows;
+}
+
+/** The state before, the code, and what was expected and what came out. */
+export function explain(suite: Suite, executor: VectorExecutor, failure: Failure): string {
+  const { form, index, vector, outcome, differences } = failure;
+  const { fields } = SUBJECTS[suite.isa];
+  const bytes = Array.from(vector.code, (n) => n.toString(16).padStart(2, '0')).join(' ');
+  const text = disassembleRange(ISAS[suite.isa], Code.of(vector.code, vector.pc), vector.pc, vector.pc + vector.code.length);
+  const integer = fields.filter((f) => f.float === undefined);
+  const float = fields.filter((f) => f.float !== undefined && differences.some((line) => /^(st|xmm)/.test(line)));
+  const shown = (list: typeof fields): string => list.map((f) => `${f.name}=${fieldText(vector.before, f)}`).join(' ');
+  let at = 0;
+  const memory = suite.windows.map(({ address, length }) => {
+    at += length;
+    return `  [${address.toString(16)}] ${Array.from(vector.memory.subarray(at - length, at), (n) => n.toString(16).padStart(2, '0')).join('')}`;
+  });
+  return [
+    `${suite.name} ${executor}: ${form.text} (${form.encoding}), vector ${index}`,
+    `  code:   ${bytes}   ${text.map((i) => i.text).join('; ')}`,
+    `  before: ${shown(integer)}`,
+    ...float.map((f) => `          ${f.name}=${fieldText(vector.before, f)}`),
+    ...memory,
+    `  expected ${endText(vector.end, vector.endPc, suite.isa)}, got ${endText(outcome.end, outcome.pc, suite.isa)}; differences (expected | got):`,
+    ...differences.map((line) => `    ${line}`),
+  ].join('\n');
+}
+
+/** What a program reads: counts by form and executor, and where the vectors come from. */
+export function summary(results: readonly SuiteResult[]): object {
+  return {
+    suites: [...new Set(results.map((r) => r.suite))].map((suite) => ({
+      name: suite.name,
+      isa: suite.isa,
+      oracle: suite.oracle,
+      seed: suite.seed,
+      executors: results
+        .filter((r) => r.suite === suite)
+        .map(({ executor, forms }) => ({
+          executor,
+          ...countsOf(forms),
+          forms: forms.map(({ form, passed, failed, left, failures }) => ({
+            group: form.group,
+            encoding: form.encoding,
+            text: form.text,
+            passed,
+            failed,
+            left,
+            ...(form.skipped !== undefined && { skipped: form.skipped }),
+            ...(form.undefined !== undefined && { undefined: form.undefined }),
+            ...(form.tolerance && { tolerance: form.tolerance }),
+            ...(failures.length > 0 && { failures: failures.map((f) => explain(suite, executor, f)) }),
+          })),
+        })),
+    })),
+  };
+}
+
+const xml = (text: string): string =>
+  text
+    .replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd]/g, '�')
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
+
+/** JUnit XML: a test suite for each suite and executor, a test case for each form. */
+export function junit(results: readonly SuiteResult[]): string {
+  const suites = results.map(({ suite, executor, forms }) => {
+    const name = `${suite.name}.${executor}`;
+    const cases = forms.map(({ form, failed, passed, failures }) => {
+      const open = `    <testcase classname="${xml(`${name}.${form.group}`)}" name="${xml(`${form.text} (${form.encoding})`)}"`;
+      if (form.skipped !== undefined) return `${open}><skipped message="${xml(form.skipped)}"/></testcase>`;
+      if (failed === 0) return `${open}/>`;
+      const text = failures.map((f) => explain(suite, executor, f)).join('\n\n');
+      return `${open}><failure message="${failed} of ${failed + passed} vectors">${xml(text)}</failure></testcase>`;
+    });
+    const failed = forms.filter((f) => f.failed > 0).length;
+    const skipped = forms.filter((f) => f.form.skipped !== undefined).length;
+    return [
+      `  <testsuite name="${xml(name)}" tests="${forms.length}" failures="${failed}" errors="0" skipped="${skipped}">`,
+      ...cases,
+      '  </testsuite>',
+    ].join('\n');
+  });
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="wasmvisor conformance">\n${suites.join('\n')}\n</testsuites>\n`;
+}
