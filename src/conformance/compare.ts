@@ -48,12 +48,16 @@ export function compare(suite: Suite, form: Form, vector: Vector, got: Outcome):
   return out;
 }
 
+/** Neighbouring numbers of one sign differ by 1, across powers of two as well: exponent, then significand without its integer bit. */
+const ordinal = (extended: DataView): bigint =>
+  (BigInt(extended.getUint16(8, true) & 0x7fff) << 63n) | BigInt.asUintN(63, extended.getBigUint64(0, true));
+
 /** Whether a float register is as near as the manual asks. */
 function close(field: Field, tolerance: NonNullable<Form['tolerance']>, a: Uint8Array, b: Uint8Array): boolean {
   const [left, right] = [a, b].map((image) => new DataView(image.buffer, image.byteOffset + field.offset, field.bytes));
   if (field.float === 'extended' && tolerance.ulps !== undefined) {
-    const difference = left.getBigUint64(0, true) - right.getBigUint64(0, true);
-    return left.getUint16(8, true) === right.getUint16(8, true) && difference <= tolerance.ulps && difference >= -tolerance.ulps;
+    const difference = ordinal(left) - ordinal(right);
+    return (left.getUint8(9) ^ right.getUint8(9)) < 0x80 && difference <= tolerance.ulps && difference >= -tolerance.ulps;
   }
   const { relative } = tolerance;
   if (field.float !== 'singles' || relative === undefined) return false;
