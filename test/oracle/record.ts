@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { brotliCompressSync, constants } from 'node:zlib';
 import { encodeSuite, type Oracle, type RecordedSuite } from '../../src/conformance/vectors.ts';
+import { recordMipsSuite } from './mips/record-suite.ts';
 import { nativeExecutor } from './x86/native.ts';
 import { recordSuite, SUITES } from './x86/record.ts';
 
@@ -38,9 +39,19 @@ function x86Suite(name: string, seed: number, count: number): RecordedSuite | st
   return recordSuite(name, processor, { seed, count, oracle: { name: 'the processor', details } });
 }
 
-const RECORDERS: Readonly<Record<string, (seed: number, count: number) => RecordedSuite | string>> = Object.fromEntries(
-  Object.keys(SUITES).map((name) => [`x86-${name}`, (seed: number, count: number) => x86Suite(name, seed, count)]),
-);
+function mipsSuite(isa: 'mips' | 'mipsel', seed: number, count: number): RecordedSuite | string {
+  const details = { qemu: firstLine(`qemu-${isa}`, '--version'), compiler: firstLine(`${isa}-linux-gnu-gcc`, '--version') };
+  return recordMipsSuite(isa, { seed, count, oracle: { name: `qemu-${isa}`, details } });
+}
+
+type Recorder = (seed: number, count: number) => RecordedSuite | string;
+const RECORDERS: Readonly<Record<string, Recorder>> = {
+  ...Object.fromEntries(
+    Object.keys(SUITES).map((name): [string, Recorder] => [`x86-${name}`, (seed, count) => x86Suite(name, seed, count)]),
+  ),
+  'mips-integer': (seed, count) => mipsSuite('mips', seed, count),
+  'mipsel-integer': (seed, count) => mipsSuite('mipsel', seed, count),
+};
 
 /** The command: gives the exit code. */
 export function record(args: readonly string[], home: string): number {

@@ -63,13 +63,16 @@ const GROUPS = new Set([
 
 const bits = new DataView(new ArrayBuffer(8));
 
-/** Records for every form of every row that ends where it began, and for branches with their delay slots. */
-export function generate(perRow: number, seed: number): Record[] {
+/**
+ * Records for every form of every chosen row that ends where it began, and for branches with their delay slots. With
+ * `states`, all start from so many states, in turn.
+ */
+export function generate(perRow: number, seed: number, chosen: (row: MipsRow) => boolean = () => true, states?: number): Record[] {
   const random = makeRandom(seed);
   const pick = <T>(list: readonly T[]): T => list[random(list.length)];
   const integer = (): number => (random(2) ? pick(INTEGERS) : random(0x100000000));
 
-  const blank = (text: string, code: readonly number[]): Record => {
+  const fresh = (): Omit<Record, 'text' | 'code'> => {
     const fpr = new Uint32Array(32);
     for (let i = 0; i < 32; i += 2) {
       if (random(2)) {
@@ -84,8 +87,6 @@ export function generate(perRow: number, seed: number): Record[] {
       }
     }
     return {
-      text,
-      code: [...code, JR_K0, NOP],
       gpr: Uint32Array.from({ length: 32 }, (_, i) => (i === 0 || i === 26 || i === 27 ? 0 : integer())),
       fpr,
       data: Uint8Array.from({ length: DATA_BYTES }, () => random(256)),
@@ -94,6 +95,13 @@ export function generate(perRow: number, seed: number): Record[] {
       fcsr: pick([0, 0x00800000, 0xfe800000, 0x2a000000]),
       signal: 0,
     };
+  };
+  const pool = states === undefined ? undefined : Array.from({ length: states }, fresh);
+  let next = 0;
+  const blank = (text: string, code: readonly number[]): Record => {
+    const state = pool?.[next++ % pool.length];
+    const own = state ? { ...state, gpr: state.gpr.slice(), fpr: state.fpr.slice(), data: state.data.slice() } : fresh();
+    return { text, code: [...code, JR_K0, NOP], ...own };
   };
 
   const fill = (row: MipsRow): { [letter: string]: number } => {
@@ -189,9 +197,9 @@ export function generate(perRow: number, seed: number): Record[] {
       addiu(8, 5),
     ]);
   };
-  const llsc = (): Record => {
+  const llsc = (text: string): Record => {
     const at = DATA + 4 * random(8);
-    const record = blank('ll, sc', [
+    const record = blank(text, [
       encode(find('ll $t,$i($s)'), { s: 4, t: 2, i: 8 }),
       addiu(2, 3),
       encode(find('sc $t,$i($s)'), { s: random(4) ? 4 : 5, t: 2, i: 8 }),
@@ -203,9 +211,9 @@ export function generate(perRow: number, seed: number): Record[] {
   };
 
   const records: Record[] = [];
-  for (const row of ROWS) {
+  for (const row of ROWS.filter(chosen)) {
     if (row.text === 'll $t,$i($s)' || row.text.startsWith('sc ')) {
-      for (let i = 0; i < perRow; i++) records.push(llsc());
+      for (let i = 0; i < perRow; i++) records.push(llsc(row.text));
     } else if (GROUPS.has(row.group) && !usesLong(row)) {
       for (let i = 0; i < perRow; i++) records.push(single(row));
     } else if (row.fields.some(({ letter }) => letter === 'o')) {

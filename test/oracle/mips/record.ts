@@ -67,22 +67,31 @@ function unpack(records: readonly Record[], bytes: Uint8Array, little: boolean):
   });
 }
 
+const built = new Map<string, string | { readonly missing: string }>();
+
+/** The runner for one byte order, compiled once; or why there is none. */
+function runner(isa: 'mips' | 'mipsel'): string | { readonly missing: string } {
+  const known = built.get(isa);
+  if (known !== undefined) return known;
+  const folder = mkdtempSync(join(tmpdir(), 'mips-oracle-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const program = join(folder, 'runner');
+  const source = fileURLToPath(new URL('./runner.c', import.meta.url));
+  const flags = '-O1 -static -no-pie -fno-pic -mno-abicalls -mfp32 -mips32r2'.split(' ');
+  const { error, status, stderr } = spawnSync(`${isa}-linux-gnu-gcc`, [...flags, '-o', program, source], { encoding: 'utf8' });
+  const result = error || status !== 0 ? { missing: `${isa}-linux-gnu-gcc: ${error?.message ?? stderr}` } : program;
+  built.set(isa, result);
+  return result;
+}
+
 /** Runs the records under qemu-user; a string says why that is not possible here. */
 export function runInQemu(isa: 'mips' | 'mipsel', records: readonly Record[]): Record[] | string {
-  const folder = mkdtempSync(join(tmpdir(), 'mips-oracle-'));
-  try {
-    const program = join(folder, 'runner');
-    const source = fileURLToPath(new URL('./runner.c', import.meta.url));
-    const flags = '-O1 -static -no-pie -fno-pic -mno-abicalls -mfp32 -mips32r2'.split(' ');
-    const built = spawnSync(`${isa}-linux-gnu-gcc`, [...flags, '-o', program, source], { encoding: 'utf8' });
-    if (built.error || built.status !== 0) return `${isa}-linux-gnu-gcc: ${built.error?.message ?? built.stderr}`;
-    const little = isa === 'mipsel';
-    const ran = spawnSync(`qemu-${isa}`, [program], { input: pack(records, little), maxBuffer: 1 << 28 });
-    if (ran.error) return `qemu-${isa}: ${ran.error.message}`;
-    if (ran.status !== 0 || ran.stdout.length !== records.length * SIZE)
-      throw new Error(`qemu-${isa} ended with ${ran.status ?? ran.signal} after ${ran.stdout.length} bytes: ${ran.stderr}`);
-    return unpack(records, ran.stdout, little);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const program = runner(isa);
+  if (typeof program !== 'string') return program.missing;
+  const little = isa === 'mipsel';
+  const ran = spawnSync(`qemu-${isa}`, [program], { input: pack(records, little), maxBuffer: 1 << 28 });
+  if (ran.error) return `qemu-${isa}: ${ran.error.message}`;
+  if (ran.status !== 0 || ran.stdout.length !== records.length * SIZE)
+    throw new Error(`qemu-${isa} ended with ${ran.status ?? ran.signal} after ${ran.stdout.length} bytes: ${ran.stderr}`);
+  return unpack(records, ran.stdout, little);
 }
