@@ -51,10 +51,11 @@ async function conformance(options: ConformanceOptions): Promise<void> {
   const shard = /^(\d+)\/(\d+)$/.exec(options.shard);
   const [of, every] = shard ? [Number(shard[1]) - 1, Number(shard[2])] : [-1, 0];
   if (of < 0 || of >= every) throw new CliError(`--shard ${options.shard}: not of the form i/n with 1 ≤ i ≤ n`, ExitCode.Usage);
-  const [{ vectorFiles, freshVectors, readSuite }, { makeRunner }, report, node, { version }] = await Promise.all([
+  const [{ vectorFiles, freshVectors, readSuite }, { makeRunner }, report, { instructionRows }, node, { version }] = await Promise.all([
     import('./vectors.ts'),
     import('../conformance/run.ts'),
     import('../conformance/report.ts'),
+    import('../isas.ts'),
     import('../host/node.ts'),
     import('./version.ts'),
   ]);
@@ -98,13 +99,19 @@ async function conformance(options: ConformanceOptions): Promise<void> {
     r.forms.flatMap((f) => f.failures.map((failure) => report.explain(r.suite, r.executor, failure))),
   );
   if (failures.length > 0) process.stdout.write(`\n${failures.slice(0, SHOWN).join('\n\n')}\n`);
+  const everything = options.suite === undefined && filter === undefined;
+  const without = everything ? report.uncovered(new Set(results.map((r) => r.suite)), instructionRows()) : new Map<string, number>();
+  if (without.size > 0) process.stdout.write(`\nforms without vectors: ${[...without].map(([group, n]) => `${group} ${n}`).join(', ')}\n`);
   const { passed, failed, left } = report.countsOf(results.flatMap((r) => r.forms));
   const skipped = new Set(results.flatMap((r) => r.suite.forms.filter((f) => f.skipped !== undefined))).size;
-  const notes = [skipped > 0 && `${skipped} forms skipped`, left > 0 && `${left} vectors left out by --shard`].filter(Boolean);
+  const notes = [
+    skipped > 0 && `${skipped} ${skipped === 1 ? 'form' : 'forms'} skipped`,
+    left > 0 && `${left} vectors left out by --shard`,
+  ].filter(Boolean);
   process.stdout.write(`\n${passed} passed, ${failed} failed${notes.length > 0 ? `; ${notes.join(', ')}` : ''}\n`);
   if (options.json) writeFileSync(options.json, `${JSON.stringify(report.summary(results), null, 2)}\n`);
   if (options.junit) writeFileSync(options.junit, report.junit(results));
-  if (options.html) writeFileSync(options.html, (await import('../conformance/html.ts')).html(results, version()));
+  if (options.html) writeFileSync(options.html, (await import('../conformance/html.ts')).html(results, version(), without));
   if (failed > 0) process.exitCode = 1;
 }
 

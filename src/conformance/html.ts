@@ -51,7 +51,7 @@ function formTable(results: readonly SuiteResult[]): string {
 }
 
 /** A page for people: the matrix, the oracles, every form with what is left out of it and why, and the first failures. */
-export function html(results: readonly SuiteResult[], version: string): string {
+export function html(results: readonly SuiteResult[], version: string, without: ReadonlyMap<string, number> = new Map()): string {
   const suites = [...new Set(results.map((r) => r.suite))];
   const rows = matrix(results);
   const sections = suites.map((suite) => {
@@ -81,6 +81,7 @@ ${formTable(own)}`;
 <p>wasmvisor ${text(version)}. Each number counts test vectors: a state before, a few instructions, and the state after that an
 oracle gave. <b>${total.passed}</b> passed${total.failed > 0 ? `, <b class="bad">${total.failed} failed</b>` : ', none failed'}.
 interpret: the µop interpreter; translate: WebAssembly; retranslate: WebAssembly made anew after an invalidation.</p>
+${without.size > 0 ? `<p>Forms without vectors: ${[...without].map(([group, n]) => `${text(group)} (${n})`).join(', ')}.</p>` : ''}
 ${sections.join('\n')}
 </html>
 `;

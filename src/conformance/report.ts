@@ -1,6 +1,6 @@
 import { disassembleRange } from '../disassemble.ts';
 import { Code } from '../isa/code.ts';
-import { ISAS } from '../isas.ts';
+import { type InstructionRow, ISAS } from '../isas.ts';
 import { endText, fieldText } from './compare.ts';
 import type { Failure, FormResult, VectorExecutor } from './run.ts';
 import { SUBJECTS } from './subjects.ts';
@@ -52,6 +52,22 @@ export function matrix(results: readonly SuiteResult[]): MatrixRow[] {
     }
   }
   return rows;
+}
+
+/** Implemented forms of which the suites hold nothing, not even why: how many, by ISA and group. */
+export function uncovered(suites: Iterable<Suite>, rows: readonly InstructionRow[]): Map<string, number> {
+  const known = new Map<string, Set<string>>();
+  for (const { isa, forms } of suites) {
+    const list = known.get(isa) ?? new Set<string>();
+    known.set(isa, list);
+    for (const f of forms) list.add(`${f.encoding} ${f.text}`);
+  }
+  const out = new Map<string, number>();
+  for (const [isa, forms] of known)
+    for (const row of rows)
+      if (row.isa === (isa === 'x86' ? 'x86' : 'mips') && !forms.has(`${row.encoding} ${row.text}`))
+        out.set(`${isa} ${row.group}`, (out.get(`${isa} ${row.group}`) ?? 0) + 1);
+  return out;
 }
 
 /** The state before, the code, and what was expected and what came out. */
