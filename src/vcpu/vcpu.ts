@@ -193,7 +193,7 @@ export class Vcpu {
     this.cache.clear();
   }
 
-  /** Runs guest code until it exits or `budget` guest instructions (1 … 2^31−1) are completed. */
+  /** Runs guest code until it exits, `budget` guest instructions (1 … 2^31−1) are completed, or much had to be compiled (exit `budget`, too). */
   run(budget: number): Exit {
     const grant = Math.max(1, Math.min(budget, 0x7fffffff));
     this.tier.forgetDropped();

@@ -85,7 +85,10 @@ export async function vcpuExecutor(options: ExecutorOptions): Promise<Executor> 
     for (const segment of [X86.FS, X86.GS]) vcpu.set32(segment, c.threadSegment ? TLS_SELECTOR : 0);
     for (const base of [X86.FS_BASE, X86.GS_BASE]) vcpu.set32(base, c.threadSegment ? SEGMENT_BASE : 0);
     vcpu.pc = c.eip;
-    const exit = vcpu.run(BUDGET);
+    const started = vcpu.retired;
+    let exit = vcpu.run(BUDGET);
+    // it also stops where compiling takes long
+    while (exit.kind === 'budget' && vcpu.retired - started < BUDGET) exit = vcpu.run(BUDGET);
 
     const changes = new Map<number, number>();
     for (const [page, base] of [DATA, STACK].entries()) {
