@@ -46,7 +46,7 @@ export async function translate(bytes: Uint8Array, options: TranslateOptions): P
   };
   const region = formRegion(pc, lift);
   if (!region) throw new RangeError('there are no bytes to translate');
-  const wasm = compileRegions([region], { isa, checked, memoryPages: 65536, callSlot: () => undefined, expectedBytes: () => undefined });
+  const wasm = compileRegions([region], { isa, checked, memoryPages: 65536 });
 
   const registers = new Map(isa.registers.map((r) => [r.offset, r.name]));
   const blocks = [...region.blocks].sort((a, b) => a.pc - b.pc);

@@ -25,8 +25,8 @@ export interface Runtime {
   markRegion(address: number, present: boolean): void;
   /** Arrivals at the block that count. */
   heat(address: number): number;
-  /** The block will not be hot again soon. */
-  coolDown(address: number): void;
+  /** The block will not be hot again for so many arrivals. */
+  coolDown(address: number, arrivals: number): void;
 }
 
 const COLD = -0x40000000;
@@ -72,8 +72,8 @@ export function createRuntime(code: WebAssembly.Module | Uint8Array<ArrayBuffer>
     markStale: (address) => flag(address, BlockFlag.STALE, true),
     markRegion: (address, present) => flag(address, BlockFlag.HAS_REGION, present),
     heat: (address) => words[(address + BlockHeader.HEAT) >>> 2],
-    coolDown: (address) => {
-      words[(address + BlockHeader.HEAT) >>> 2] = COLD;
+    coolDown: (address, arrivals) => {
+      words[(address + BlockHeader.HEAT) >>> 2] = Math.max(COLD, -arrivals);
     },
   };
 }

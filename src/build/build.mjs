@@ -78,6 +78,7 @@ await step('dist', async () => {
     entryPoints: [
       { in: 'src/index.ts', out: 'index' },
       { in: 'src/host/node.ts', out: 'node' },
+      { in: 'src/host/compile-worker.ts', out: 'compile-worker' },
       ...Object.entries(LATE).map(([file, out]) => ({ in: `src/${file}`, out })),
     ],
     platform: 'neutral',

@@ -1,6 +1,6 @@
 import { createRuntime, type Runtime } from '../backend/runtime.ts';
 import type { Exit } from '../vcpu/exit.ts';
-import type { Compiler } from '../vcpu/region-tier.ts';
+import type { BackgroundCompiler, Compiler } from '../vcpu/region-tier.ts';
 import { type Executor, type MemoryModel, Vcpu, type VcpuStats } from '../vcpu/vcpu.ts';
 import type { Abi, AbiName } from './abi.ts';
 import { RELEASE, VERSION } from './calls/misc.ts';
@@ -77,6 +77,8 @@ export interface ProgramOptions {
   readonly onSyscall?: OnSyscall;
   /** Time, randomness and sleep. Default: those of the JavaScript host. */
   readonly host?: Host;
+  /** Starts the Wasm back end on another thread, so that the guest never waits for it. Without it, it runs on this one. */
+  readonly startCompiler?: () => BackgroundCompiler;
   /** The Wasm back end. Default: a dynamic import of it. */
   readonly loadCompiler?: () => Promise<Compiler>;
 }
@@ -209,6 +211,7 @@ function makeVcpu(abi: Abi, memory: ReturnType<typeof guestMemoryFor>, runtime: 
     runtime,
     executor: options.executor ?? 'tiered',
     loadCompiler: options.loadCompiler ?? (() => import('../backend/wasm/compile.ts')),
+    ...(options.startCompiler && { startCompiler: options.startCompiler }),
     ...(options.memoryModel && { memoryModel: options.memoryModel }),
     ...(options.hotThreshold === undefined ? { compilerAfter: COMPILER_AFTER } : { hotThreshold: options.hotThreshold }),
     ...(options.stackBytes !== undefined && { stackBytes: options.stackBytes }),
@@ -432,6 +435,7 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
       } finally {
         clock.abort();
         stopTimers(p);
+        vcpu.close();
         p.end ??= { signal: p.signals.number('SIGKILL'), core: false };
         ended = host.monotonic();
       }

@@ -1,6 +1,6 @@
 import type { Runtime } from '../backend/runtime.ts';
 import type { Access, CompileOptions } from '../backend/wasm/compile.ts';
-import type { formFragment, formRegion, Region } from '../backend/wasm/region.ts';
+import { formFragment, formRegion, type Region } from '../backend/wasm/region.ts';
 import type { CachedRegion, CodeCache, CompiledModule } from '../cache/code-cache.ts';
 import type { Block } from '../ir/block.ts';
 import type { Isa } from '../isa/isa.ts';
@@ -11,8 +11,23 @@ import type { VcpuStats } from './vcpu.ts';
 export interface Compiler {
   readonly compileRegions: (regions: readonly Region[], options: CompileOptions) => Uint8Array<ArrayBuffer>;
   readonly accessAtOffset: (regions: readonly Region[], options: CompileOptions, offset: number) => Access | undefined;
-  readonly formRegion: typeof formRegion;
-  readonly formFragment: typeof formFragment;
+}
+
+/** The Wasm back end on a thread of its own. */
+export interface BackgroundCompiler {
+  /** `done` is called in a later turn of the event loop, without a module if none could be made. */
+  compile(regions: readonly Region[], options: CompileOptions, name: string, done: (compiled: Compiled | undefined) => void): void;
+  /** See accessAtOffset in src/backend/wasm/compile.ts. Waits for the answer. */
+  accessAtOffset(regions: readonly Region[], options: CompileOptions, offset: number): Access | undefined;
+  close(): void;
+}
+
+export interface Compiled {
+  readonly module: WebAssembly.Module;
+  /** Bytes of its binary form. */
+  readonly size: number;
+  /** What it took, in milliseconds. */
+  readonly time: number;
 }
 
 interface TierContext {
@@ -32,10 +47,16 @@ interface TierContext {
   readonly isWarm: (pc: number) => boolean;
 }
 
-interface LoadedModule extends CompiledModule {
+/** What becomes one module. */
+interface Job {
   readonly number: number;
-  readonly formed: readonly Region[];
+  readonly regions: readonly Region[];
   readonly options: CompileOptions;
+  readonly instructions: number;
+}
+
+interface LoadedModule extends CompiledModule {
+  readonly job: Job;
 }
 
 /** A region that could have more blocks. */
@@ -59,6 +80,9 @@ const MISSING_RESERVE = 16384;
 /** Misses after which a region is compiled anew for the first time. */
 const PATIENCE = 4;
 
+/** Modules asked of another thread at a time. */
+const JOBS = 4;
+
 /** Entries that the function table grows by. */
 const TABLE_STEP = 512;
 
@@ -70,6 +94,7 @@ const STUB = new Uint8Array([
 /** Compiles hot code into regions, links them, and finds the guest instruction behind a Wasm trap. */
 export class RegionTier {
   compiler: Compiler | undefined;
+  background: BackgroundCompiler | undefined;
   cache!: CodeCache;
   private readonly stub: CallableFunction;
   private readonly environment: WebAssembly.ModuleImports;
@@ -85,6 +110,9 @@ export class RegionTier {
   private freeSlots = 0;
   private nextModule = 1;
   private wanted = new Set<number>();
+  /** Entries of regions that another thread compiles. */
+  private readonly awaited = new Set<number>();
+  private jobs = 0;
 
   constructor(private readonly context: TierContext) {
     const { memory } = context.memory;
@@ -124,41 +152,49 @@ export class RegionTier {
 
   /** Another pc took the look-up entry of this region: takes it back. False if there is no region. */
   republish(pc: number): boolean {
-    if (!this.cache.region(pc)) {
-      if (this.compiler && this.wanted.delete(pc)) return this.compile(pc);
-      return false;
-    }
+    if (!this.cache.region(pc)) return this.wanted.delete(pc) && this.compile(pc);
     this.cache.publishRegion(pc, this.slotFor(pc));
     return true;
   }
 
   /** A slice ended here, in the middle of a region: the next one begins with a region of its own. */
   stoppedAt(pc: number): void {
-    if (this.compiler && !this.cache.region(pc) && !this.cache.block(pc)?.address) this.wanted.add(pc);
+    if (this.canCompile && !this.cache.region(pc) && !this.cache.block(pc)?.address) this.wanted.add(pc);
   }
 
-  /** Compiles the function that begins at `pc`, with warm functions that it calls. False if that brings nothing. */
+  get canCompile(): boolean {
+    return this.compiler !== undefined || this.background !== undefined;
+  }
+  /** Whether the other thread has enough to do. */
+  get busy(): boolean {
+    return this.jobs >= JOBS;
+  }
+
+  /**
+   * Compiles the function that begins at `pc`, with warm functions that it calls. False if it is not there now: that brings
+   * nothing, or it comes later.
+   */
   compile(pc: number): boolean {
-    const { compiler } = this;
-    if (!compiler) return false;
+    if (!this.canCompile || this.awaited.has(pc)) return false;
     if (this.cache.region(pc)) return this.republish(pc);
-    this.widen(compiler, pc);
+    this.widen(pc);
     if (this.cache.region(pc)) return this.republish(pc);
-    return this.compileFrom(compiler, pc);
+    return this.compileFrom(pc);
   }
 
   /**
    * The guest is at `pc`, where a region could have gone on: compiles that region anew, with what has been seen since. Each
    * time it takes twice as many misses, so that code that goes everywhere does not keep us busy.
    */
-  private widen(compiler: Compiler, pc: number): void {
+  private widen(pc: number): void {
     for (const partial of this.partial.values()) {
       const { region, jumps } = partial;
       const missed =
-        region.outside.has(pc) || jumps.some((block) => this.context.sawTarget(block, pc) && !region.jumpTargets(block).includes(pc));
+        region.outside.has(pc) ||
+        jumps.some((block) => this.context.sawTarget(block, pc) && !region.jumpTargets.get(block.pc)?.includes(pc));
       if (!missed || ++partial.misses < partial.patience) continue;
       this.partial.delete(region.entry);
-      if (this.cache.region(region.entry)) this.compileFrom(compiler, region.entry, 2 * partial.patience);
+      if (this.cache.region(region.entry)) this.compileFrom(region.entry, 2 * partial.patience);
     }
   }
 
@@ -167,7 +203,7 @@ export class RegionTier {
    * next loop or region: whole functions once more for each place where one is entered after a system call would be most of
    * what is compiled.
    */
-  private form(compiler: Compiler, entry: number): { region: Region | undefined; whole: boolean } {
+  private form(entry: number): { region: Region | undefined; whole: boolean } {
     const { lift, seenTargets, translatesAll } = this.context;
     const known = (pc: number): Block | undefined =>
       translatesAll || pc === entry || this.cache.block(pc)?.address ? lift(pc) : undefined;
@@ -175,19 +211,47 @@ export class RegionTier {
     const ends = (pc: number): boolean => this.loopHeaders.has(pc) || this.cache.region(pc) !== undefined;
     return {
       whole,
-      region: whole ? compiler.formRegion(entry, known, seenTargets) : compiler.formFragment(entry, known, seenTargets, ends),
+      region: whole ? formRegion(entry, known, seenTargets) : formFragment(entry, known, seenTargets, ends),
     };
   }
 
-  private compileFrom(compiler: Compiler, pc: number, patience = PATIENCE): boolean {
+  private compileFrom(pc: number, patience = PATIENCE): boolean {
     const start = performance.now();
-    const formed: Region[] = [];
+    const job = this.formJob(pc, patience);
+    if (!job) return false;
+    const name = `g${job.number}`;
+    if (this.background) {
+      for (const { entry } of job.regions) this.awaited.add(entry);
+      this.jobs++;
+      this.background.compile(job.regions, job.options, name, (compiled) => this.arrived(job, compiled));
+      return false;
+    }
+    const bytes = namedModule(this.compiler!.compileRegions(job.regions, job.options), name);
+    this.load(job, new WebAssembly.Module(bytes), bytes.length);
+    this.context.stats.compileTime += performance.now() - start;
+    return true;
+  }
+
+  /** No compiled code is active. */
+  private arrived(job: Job, compiled: Compiled | undefined): void {
+    this.jobs--;
+    for (const { entry } of job.regions) this.awaited.delete(entry);
+    if (!compiled) return;
+    this.context.stats.compileTime += compiled.time;
+    // the guest may have changed its code meanwhile
+    const fresh = job.regions.every(({ blocks }) => blocks.every((block) => this.cache.block(block.pc)?.block === block));
+    if (fresh && job.options.checked === this.context.checked()) this.load(job, compiled.module, compiled.size);
+  }
+
+  private formJob(pc: number, patience: number): Job | undefined {
+    const { context } = this;
+    const regions: Region[] = [];
     const seen = new Set([pc]);
     let instructions = 0;
     for (const entry of seen) {
-      const { region, whole } = this.form(compiler, entry);
+      const { region, whole } = this.form(entry);
       if (!region || (entry === pc && region.instructions === 0)) break;
-      formed.push(region);
+      regions.push(region);
       instructions += region.instructions;
       const jumps = region.blocks.filter((block) => block.terminator.kind === 'jump');
       if (whole && (jumps.length > 0 || region.outside.size > 0))
@@ -196,45 +260,66 @@ export class RegionTier {
         if (i > 0) this.inRegions.add(block.pc);
         if (region.isLoopHeader[i]) this.loopHeaders.add(block.pc);
       }
-      if (formed.length >= MODULE_REGIONS || instructions >= MODULE_INSTRUCTIONS) break;
-      for (const { terminator } of region.blocks)
-        if (terminator.kind === 'call' && !this.cache.region(terminator.target) && this.context.isWarm(terminator.target))
-          seen.add(terminator.target);
+      if (regions.length >= MODULE_REGIONS || instructions >= MODULE_INSTRUCTIONS) break;
+      for (const { terminator: t } of region.blocks)
+        if (t.kind === 'call' && !this.cache.region(t.target) && !this.awaited.has(t.target) && context.isWarm(t.target))
+          seen.add(t.target);
     }
-    if (formed.length === 0) return false;
-    this.load(formed);
-    this.context.stats.compileTime += performance.now() - start;
-    this.context.stats.regionInstructions += instructions;
-    return true;
+    return regions.length === 0 ? undefined : { number: this.nextModule++, regions, options: this.optionsFor(regions), instructions };
   }
 
-  private load(formed: readonly Region[]): void {
-    const { context } = this;
-    const options: CompileOptions = {
-      isa: context.isa,
-      checked: context.checked(),
-      memoryPages: context.memory.memory.buffer.byteLength / 65536,
-      callSlot: remembered((pc) => (this.cache.region(pc) ? this.callSlots.get(pc) : undefined)),
-      compileMissing: context.translatesAll,
-      expectedBytes: context.expectedBytes,
-      jumpSite: context.jumpSite,
-      callee: context.lift,
+  private optionsFor(regions: readonly Region[]): CompileOptions {
+    const { isa, memory, lift, expectedBytes, jumpSite, checked, translatesAll } = this.context;
+    const callSlots = new Map<number, number>();
+    const callees = new Map<number, Block>();
+    const expected = new Map<number, Uint8Array>();
+    const jumpSites = new Map<number, number>();
+    const mayCall = (pc: number): void => {
+      const index = this.callSlots.get(pc);
+      if (index !== undefined && this.cache.region(pc)) callSlots.set(pc, index);
     };
-    const number = this.nextModule++;
-    const bytes = withModuleName(this.compiler!.compileRegions(formed, options), `g${number}`);
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: this.environment });
-    const module: LoadedModule = { number, regions: [], formed, options };
-    this.modules.set(number, module);
-    for (const region of formed) {
-      const cached: CachedRegion = { entry: region.entry, blocks: region.blocks, module, replaces: this.cache.region(region.entry) };
+    for (const { blocks, outside } of regions) {
+      for (const pc of outside) mayCall(pc);
+      for (const block of blocks) {
+        const { pc, terminator } = block;
+        if (terminator.kind === 'call') {
+          mayCall(terminator.target);
+          callees.set(terminator.target, lift(terminator.target));
+        }
+        const site = jumpSite(block);
+        if (site !== undefined) jumpSites.set(pc, site);
+        const bytes = expectedBytes(block);
+        if (bytes) expected.set(pc, bytes);
+      }
+    }
+    return {
+      isa: { registers: isa.registers, helpers: isa.helpers, ...(isa.stackPointer !== undefined && { stackPointer: isa.stackPointer }) },
+      checked: checked(),
+      memoryPages: memory.memory.buffer.byteLength / 65536,
+      compileMissing: translatesAll,
+      callSlots,
+      callees,
+      jumpSites,
+      expectedBytes: expected,
+    };
+  }
+
+  private load(job: Job, compiled: WebAssembly.Module, size: number): void {
+    const { runtime, stats } = this.context;
+    const instance = new WebAssembly.Instance(compiled, { env: this.environment });
+    const module: LoadedModule = { regions: [], job };
+    this.modules.set(job.number, module);
+    for (const { entry, blocks } of job.regions) {
+      const cached: CachedRegion = { entry, blocks, module, replaces: this.cache.region(entry) };
       module.regions.push(cached);
-      const index = this.slotFor(region.entry);
-      context.runtime.table.set(index, instance.exports[`r${region.entry.toString(16).padStart(8, '0')}`] as CallableFunction);
+      const index = this.slotFor(entry);
+      runtime.table.set(index, instance.exports[`r${entry.toString(16).padStart(8, '0')}`] as CallableFunction);
       this.cache.addRegion(cached, index);
     }
-    context.stats.modules++;
-    context.stats.regions += formed.length;
-    context.stats.wasmBytes += bytes.length;
+    stats.modules++;
+    stats.regions += job.regions.length;
+    stats.regionInstructions += job.instructions;
+    stats.wasmBytes += size;
   }
 
   /** A module lost its regions. Frames of it may still be active, so its trap places are kept until `forgetDropped`. */
@@ -243,7 +328,7 @@ export class RegionTier {
   }
   /** No compiled code is active. */
   forgetDropped(): void {
-    for (const { number } of this.droppedModules) this.modules.delete(number);
+    for (const { job } of this.droppedModules) this.modules.delete(job.number);
     this.droppedModules.length = 0;
   }
 
@@ -253,22 +338,13 @@ export class RegionTier {
     const place = /wasm:\/\/wasm\/g(\d+)-[0-9a-f]+:wasm-function\[\d+\]:0x([0-9a-f]+)/.exec(error.stack ?? '');
     if (!place) return undefined;
     const module = this.modules.get(Number(place[1]));
-    if (!module || !this.compiler) return undefined;
-    return this.compiler.accessAtOffset(module.formed, module.options, Number.parseInt(place[2], 16));
+    if (!module) return undefined;
+    return (this.background ?? this.compiler)?.accessAtOffset(module.job.regions, module.job.options, Number.parseInt(place[2], 16));
   }
 }
 
-/** Asks once for each key. */
-function remembered<K, V>(ask: (key: K) => V): (key: K) => V {
-  const known = new Map<K, V>();
-  return (key) => {
-    if (!known.has(key)) known.set(key, ask(key));
-    return known.get(key)!;
-  };
-}
-
-/** Appends a name section with the module's name, which engines show in stack traces. */
-function withModuleName(bytes: Uint8Array, name: string): Uint8Array<ArrayBuffer> {
+/** The module with a name section that says its name, which engines show in stack traces. */
+export function namedModule(bytes: Uint8Array, name: string): Uint8Array<ArrayBuffer> {
   const text = new TextEncoder().encode(name);
   const section = [4, 0x6e, 0x61, 0x6d, 0x65, 0, text.length + 1, text.length, ...text];
   const out = new Uint8Array(bytes.length + 2 + section.length);

@@ -11,7 +11,7 @@ import { Code, PAGE_SIZE } from '../isa/code.ts';
 import type { Isa } from '../isa/isa.ts';
 import { type Exit, makeExit } from './exit.ts';
 import { GuestMemory, PagePermission } from './guest-memory.ts';
-import { type Compiler, RegionTier } from './region-tier.ts';
+import { type BackgroundCompiler, type Compiler, RegionTier } from './region-tier.ts';
 
 /** interpret never translates to Wasm, translate always does, tiered starts in the interpreter and translates what is hot. */
 export type Executor = 'interpret' | 'translate' | 'tiered';
@@ -23,6 +23,8 @@ export interface VcpuOptions {
   readonly executor: Executor;
   /** Loads the Wasm back end; called at most once, when something is hot (tiered) or by `prepare` (translate). */
   readonly loadCompiler: () => Promise<Compiler>;
+  /** Starts the Wasm back end on another thread, for `tiered`; then `loadCompiler` is not called. */
+  readonly startCompiler?: () => BackgroundCompiler;
   readonly memoryModel?: MemoryModel;
   /** Stop after exactly the budget (in every executor alike), or at the next convenient place before. */
   readonly exactBudget?: boolean;
@@ -177,6 +179,11 @@ export class Vcpu {
     return this.loading;
   }
 
+  /** Ends what runs beside the guest. */
+  close(): void {
+    this.tier.background?.close();
+  }
+
   /** Translations of this range are forgotten; call it when its bytes, mapping or permissions change. */
   invalidate(start: number, length: number): void {
     this.code.forget();
@@ -204,7 +211,10 @@ export class Vcpu {
     this.memory.data.setBigInt64(Layout.RETIRED, BigInt(before + grant), true);
     if (this.wantsCompiler && before >= (this.options.compilerAfter ?? 0)) {
       this.wantsCompiler = false;
-      void this.loadCompiler();
+      if (this.options.startCompiler && this.executor === 'tiered') {
+        this.tier.background = this.options.startCompiler();
+        this.setHeader(Layout.HOT_THRESHOLD, this.hotThreshold);
+      } else void this.loadCompiler();
     }
     for (;;) {
       const exit = this.step() ?? this.pause(compiledBefore);
@@ -280,14 +290,16 @@ export class Vcpu {
   }
 
   private becameHot(pc: number): void {
-    if (!this.tier.compiler) {
+    if (!this.tier.canCompile) {
       // nothing may wait for the compiler; heat counts again when it is there
       this.setHeader(Layout.HOT_THRESHOLD, 0);
       this.wantsCompiler = true;
-    } else if (!this.tier.compile(pc)) {
-      const cached = this.cache.block(pc);
-      if (cached?.address) this.runtime.coolDown(cached.address);
+      return;
     }
+    const { busy } = this.tier;
+    if (!busy && this.tier.compile(pc)) return;
+    const cached = this.cache.block(pc);
+    if (cached?.address) this.runtime.coolDown(cached.address, busy ? BUSY_ARRIVALS : Number.POSITIVE_INFINITY);
   }
 
   private lift(pc: number, options: LiftOptions): Block {
@@ -391,6 +403,9 @@ export class Vcpu {
     }
   }
 }
+
+/** Arrivals at a hot block after which it asks again, if the compiler was busy. */
+const BUSY_ARRIVALS = 1000;
 
 /** A callee is compiled with its caller if it has this part of the heat already. */
 const WARM = 8;

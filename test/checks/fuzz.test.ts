@@ -69,8 +69,6 @@ describe.each(Object.values(ISAS))('random bytes as $name code', (isa) => {
             isa,
             checked,
             memoryPages: 65536,
-            callSlot: () => undefined,
-            expectedBytes: () => undefined,
           });
           expect(WebAssembly.validate(wasm)).toBe(true);
         }),

@@ -7,24 +7,26 @@ import { binaryen, type Expression, type Module, plainConstructors, WASM_TYPES }
 import type { Region } from './region.ts';
 import { planSlots, Slots } from './slots.ts';
 
-export { formFragment, formRegion } from './region.ts';
+/** What the back end has to know of a guest's instruction set. */
+export type CompiledIsa = Pick<Isa, 'registers' | 'helpers' | 'stackPointer'>;
 
+/** Plain data, as regions are, so that another thread can do the work. What is not given is not there or not wanted. */
 export interface CompileOptions {
-  readonly isa: Isa;
+  readonly isa: CompiledIsa;
   /** Memory model: permissions checked and faults precise, or direct. */
   readonly checked: boolean;
   /** Size of the guest's Wasm memory in 64 KiB pages. */
   readonly memoryPages: number;
-  /** Function table index through which the code at a pc is called, if it has one; the same answer each time. */
-  readonly callSlot: (pc: number) => number | undefined;
+  /** Function table indexes through which the code at these pcs is called. */
+  readonly callSlots?: ReadonlyMap<number, number>;
   /** Code that has not been compiled is compiled when it is called, by the import `compileMissing`. */
   readonly compileMissing?: boolean;
-  /** The block at a pc that is called, where looking ahead at it is wanted. */
-  readonly callee?: (pc: number) => Block | undefined;
-  /** Where the indirect jump at the end of the block notes its targets (see JumpSite), if it does. */
-  readonly jumpSite?: (block: Block) => number | undefined;
-  /** Bytes that a block must still have when it is entered; undefined where code cannot change unnoticed. */
-  readonly expectedBytes: (block: Block) => Uint8Array | undefined;
+  /** First blocks, by pc, of functions that are called, to look ahead at. */
+  readonly callees?: ReadonlyMap<number, Block>;
+  /** By pc of a block that ends in an indirect jump: where it notes its targets (see JumpSite). */
+  readonly jumpSites?: ReadonlyMap<number, number>;
+  /** By pc: bytes that the block must still have when it is entered, where code can change unnoticed. */
+  readonly expectedBytes?: ReadonlyMap<number, Uint8Array>;
 }
 
 const FEATURES =
@@ -125,7 +127,7 @@ function storeTarget(m: Module, site: number, target: () => Expression): Express
   return m.i32.store(site, 4, word, target());
 }
 
-function signature(name: string, isa: Isa): { params: readonly Type[]; result: Type } {
+function signature(name: string, isa: CompiledIsa): { params: readonly Type[]; result: Type } {
   if (name in ENGINE_HELPERS) return { params: new Array<Type>(ENGINE_HELPERS[name]).fill(Type.I32), result: Type.I32 };
   const helper = isa.helpers.find((h) => h.name === name)!;
   return { params: isConditional(helper) ? helper.params.slice(0, 1) : helper.params, result: helper.result };
@@ -143,11 +145,11 @@ function build(regions: readonly Region[], options: CompileOptions, marks?: Mark
   const names = new Map(regions.map((region) => [region.entry, functionName(region.entry)]));
   const helpers = new Set<string>();
   for (const formed of regions) {
-    const leavesAtEntry = (block: Block): boolean => options.expectedBytes(block) !== undefined;
+    const leavesAtEntry = (block: Block): boolean => options.expectedBytes?.has(block.pc) ?? false;
     const { region, plan } = planSlots(formed, slots, {
       preciseMemory: options.checked,
       leavesAtEntry,
-      callee: options.callee ?? (() => undefined),
+      callee: (pc) => options.callees?.get(pc),
     });
     const name = names.get(region.entry)!;
     emitRegion(region, plan, {
@@ -156,12 +158,12 @@ function build(regions: readonly Region[], options: CompileOptions, marks?: Mark
       slots,
       checked: options.checked,
       stackPointer: options.isa.stackPointer,
-      callSlot: options.callSlot,
+      callSlot: (pc) => options.callSlots?.get(pc),
       compileMissing: options.compileMissing ?? false,
       functionAt: (pc) => names.get(pc),
-      expectedBytes: options.expectedBytes,
+      expectedBytes: (pc) => options.expectedBytes?.get(pc),
       noteJump: (block, target) => {
-        const site = options.jumpSite?.(block);
+        const site = options.jumpSites?.get(block.pc);
         return site === undefined ? undefined : storeTarget(m, site, target);
       },
       useHelper: (helper) => helpers.add(helper),

@@ -45,8 +45,8 @@ export interface EmitContext {
   readonly compileMissing: boolean;
   /** Name of the function in this module that holds the region of this pc. */
   functionAt(pc: number): string | undefined;
-  /** Bytes that the code at the block must still have, where code may change unnoticed. */
-  expectedBytes(block: Block): Uint8Array | undefined;
+  /** Bytes that the block at a pc must still have, where code may change unnoticed. */
+  expectedBytes(pc: number): Uint8Array | undefined;
   /** What records the target of an indirect jump that the region did not expect, if anything. */
   noteJump(block: Block, target: () => Expression): Expression | undefined;
   /** Notes that a helper is imported. */
@@ -175,7 +175,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
     const block = region.blocks[i];
     const out: Expression[] = [];
     for (const p of pool.values()) p.used = 0;
-    const expected = context.expectedBytes(block);
+    const expected = context.expectedBytes(block.pc);
     if (expected) out.push(...verifyBytes(block, expected, plan.spillIn[i], unpaid));
     const uses = useCounts(block);
     const at = emitPositions(block, uses);
@@ -458,7 +458,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
         const target = temporary(Type.I32);
         const setTarget = m.local.set(target, value(t.target));
         const go = goToLocal(target, true);
-        const pcs = region.jumpTargets(region.blocks[i]);
+        const pcs = region.jumpTargets.get(region.blocks[i].pc) ?? [];
         const cases = region.successors[i].some((to) => to !== OUTSIDE) ? emitSwitch(i, target, pcs, unpaid) : [];
         const site = context.noteJump(region.blocks[i], () => local(target));
         return [setTarget, ...cases, ...(site === undefined ? [] : [site]), ...flush(), ...go];

@@ -27,12 +27,12 @@ export interface Region {
   readonly instructions: number;
   /** Where control may leave to and would not, had the region more blocks. */
   readonly outside: ReadonlySet<number>;
-  /** pcs that the block's indirect jump was seen to take, as its successors are ordered. */
-  readonly jumpTargets: (block: Block) => readonly number[];
+  /** By pc of a block that ends in an indirect jump: targets it was seen to take, as its successors are ordered. */
+  readonly jumpTargets: ReadonlyMap<number, readonly number[]>;
 }
 
-/** pcs at which the guest may go on inside the same function: those known statically, and `jumpTargets` of a jump. */
-function successorPcs(block: Block, jumpTargets: Region['jumpTargets']): readonly number[] {
+/** pcs at which the guest may go on inside the same function: those known statically, and targets of a jump that were seen. */
+function successorPcs(block: Block, jumpTargets: (block: Block) => readonly number[]): readonly number[] {
   const t = block.terminator;
   switch (t.kind) {
     case 'goto':
@@ -116,7 +116,7 @@ export function formRegion(
     isMerge: forward.map((n) => n > 1),
     instructions,
     outside,
-    jumpTargets,
+    jumpTargets: known,
   };
 }
 
@@ -130,7 +130,7 @@ export function formFragment(
   return formRegion(entry, lift, seenTargets, FRAGMENT_LIMITS, endsBefore);
 }
 
-function reversePostorder(entry: number, found: ReadonlyMap<number, Block>, jumpTargets: Region['jumpTargets']): Block[] {
+function reversePostorder(entry: number, found: ReadonlyMap<number, Block>, jumpTargets: (block: Block) => readonly number[]): Block[] {
   const order: Block[] = [];
   const seen = new Set([entry]);
   const stack: { block: Block; next: number; pcs: readonly number[] }[] = [];

@@ -112,7 +112,7 @@ describe('heat', () => {
     // entered once from outside, then four times by its own branch
     expect([machine.pc, machine.get('r1'), machine.budget]).toEqual([A, 5, 990]);
     expect(header(machine, machine.a, BlockHeader.HEAT)).toBe(5);
-    machine.runtime.coolDown(machine.a);
+    machine.runtime.coolDown(machine.a, Number.POSITIVE_INFINITY);
     expect(machine.enter(1000)).toBe(ExitKind.Miss);
     expect(machine.get('r1')).toBe(10);
   });

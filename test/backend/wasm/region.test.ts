@@ -19,12 +19,7 @@ const CODE = 0x20000;
 type Lift = (b: Builder) => void;
 
 /** Guest code given as blocks built by hand, compiled, with a table and a memory around it. */
-function machine(
-  code: Record<number, Lift>,
-  entries: readonly number[],
-  checked = false,
-  expected?: (block: Block) => Uint8Array | undefined,
-) {
+function machine(code: Record<number, Lift>, entries: readonly number[], checked = false, expected?: ReadonlyMap<number, Uint8Array>) {
   const memory = new WebAssembly.Memory({ initial: PAGES, maximum: 65536 });
   const table = new WebAssembly.Table({ element: 'anyfunc', initial: 64 });
   const data = new DataView(memory.buffer);
@@ -43,8 +38,8 @@ function machine(
     isa,
     checked,
     memoryPages: PAGES,
-    callSlot: (pc) => (pc - CODE) >>> 4,
-    expectedBytes: expected ?? (() => undefined),
+    callSlots: new Map(Array.from({ length: 64 }, (_, i) => [CODE + 16 * i, i])),
+    ...(expected && { expectedBytes: expected }),
   };
   const wasm = compileRegions(regions, options);
   const checkAccess = (address: number, bytes: number, access: number): number => {
@@ -292,7 +287,7 @@ describe('a region', () => {
   });
 
   it('refuses to run a block whose bytes have changed', () => {
-    const m = machine(sum, [at(0)], false, (block) => (block.pc === at(1) ? new Uint8Array([1, 2, 3, 4, 5]) : undefined));
+    const m = machine(sum, [at(0)], false, new Map([[at(1), new Uint8Array([1, 2, 3, 4, 5])]]));
     const bytes = new Uint8Array(m.data.buffer, Layout.WINDOW + at(1) - Layout.FLOOR, 5);
     m.set(0, 2);
     m.set(2, 0x99);
