@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { Access, CompileOptions } from '../backend/wasm/compile.ts';
 import type { Region } from '../backend/wasm/region.ts';
@@ -23,10 +24,11 @@ const STACK_MB = 32;
 const PATIENCE_MS = 30_000;
 
 /**
- * The Wasm back end on a thread of its own, for `ProgramOptions.startCompiler`. Where the package's worker file is missing,
- * as in a source tree that was not built, undefined.
+ * The Wasm back end on a thread of its own, for `ProgramOptions.startCompiler`. Undefined where that brings nothing, on a single
+ * processor, and where the package's worker file is missing, as in a source tree that was not built.
  */
 export function nodeCompiler(): (() => BackgroundCompiler) | undefined {
+  if (availableParallelism() < 2) return undefined;
   const file = ['./compile-worker.js', '../../dist/compile-worker.js']
     .map((path) => new URL(path, import.meta.url))
     .find((place) => existsSync(place));

@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { corpusPath, corpusPrograms } from '../../src/cli/corpus.ts';
+import { nodeCompiler } from '../../src/host/compiler-thread.ts';
+import { loadProgram } from '../../src/linux/program.ts';
+import { compile, lacks, TARGETS } from '../linux/compiled.ts';
+import { runtimeModule } from '../support/runtime.ts';
+
+const startCompiler = nodeCompiler();
+const unbuilt = startCompiler ? '' : ' (skipped: a single processor, or dist/compile-worker.js is missing, which npm run build makes)';
+
+async function run(file: string, argv: readonly string[], inBackground = true) {
+  let stdout = '';
+  const program = await loadProgram(new Uint8Array(readFileSync(file)), {
+    runtime: runtimeModule(),
+    argv,
+    ...(inBackground && { startCompiler: startCompiler! }),
+    executor: inBackground ? 'tiered' : 'interpret',
+    timeout: 60_000,
+    stdout: {
+      write(bytes) {
+        stdout += Buffer.from(bytes).toString('latin1');
+        return bytes.length;
+      },
+    },
+  });
+  const status = await program.run();
+  return { stdout, status, stats: program.stats };
+}
+
+describe('regions compiled on another thread', () => {
+  const programs = corpusPrograms().filter(({ name }) => ['quicksort', 'states', 'recursion'].includes(name));
+  it.skipIf(unbuilt).each(programs.map((program) => [program.file, program] as const))(
+    `run %s${unbuilt}`,
+    async (_, program) => {
+      const expected = program.runs[1];
+      const { stdout, status, stats } = await run(corpusPath(program), [program.name, ...expected.args]);
+      expect({ stdout, status }).toEqual({ stdout: expected.stdout, status: { code: 0 } });
+      expect(stats.regions).toBeGreaterThan(0);
+    },
+    120_000,
+  );
+
+  const missing = (target: (typeof TARGETS)[number]): string => unbuilt || lacks(target);
+  it.each(TARGETS.map((target) => [target.name, target] as const))(
+    'tell where they trapped on %s',
+    async (_, target) => {
+      const why = missing(target);
+      if (why) return void console.warn(why);
+      const file = compile(target, 'hot_fault');
+      const [here, interpreted] = [await run(file, ['hot_fault']), await run(file, ['hot_fault'], false)];
+      expect(here.stats.regions).toBeGreaterThan(0);
+      expect(here.status).toMatchObject({ name: 'SIGSEGV', report: { location: { pc: expect.any(Number) } } });
+      expect('report' in here.status && here.status.report?.location).toEqual(
+        'report' in interpreted.status && interpreted.status.report?.location,
+      );
+    },
+    120_000,
+  );
+});
