@@ -134,7 +134,17 @@ function makeBase(rnd: Random, kind: Kind): FpuBase {
   const base = randomBase(rnd);
   if (kind === 'integer') return { ...base, fxsave: INITIAL_FXSAVE };
   fpuNumbers(rnd, base.data);
-  return { ...base, fxsave: randomFxsave(rnd) };
+  const fxsave = randomFxsave(rnd);
+  // now and then exceptions are pending: ES and B say whether one is unmasked (SDM volume 1, 8.1.3)
+  if (rnd.chance(0.15)) {
+    const [control, status] = [fxsave[0], fxsave[2] | rnd.below(64)];
+    fxsave[2] = status;
+    if (status & ~control & 0x3f) {
+      fxsave[2] |= 0x80;
+      fxsave[3] |= 0x80;
+    }
+  }
+  return { ...base, fxsave };
 }
 
 /** The same code on another state. */
