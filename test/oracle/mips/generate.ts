@@ -1,7 +1,7 @@
 import { encode } from '../../../src/isa/bits.ts';
 import type { MipsRow } from '../../../translators/mips/row.ts';
 import { ROWS } from '../../../translators/mips/rows.ts';
-import { CODE_WORDS, DATA, DATA_BYTES, type Record } from './record.ts';
+import { CODE, CODE_WORDS, DATA, DATA_BYTES, type Record } from './record.ts';
 
 /** Marsaglia's xorshift32. */
 export function makeRandom(seed: number): (below: number) => number {
@@ -64,10 +64,15 @@ const GROUPS = new Set([
 const bits = new DataView(new ArrayBuffer(8));
 
 /**
- * Records for every form of every chosen row that ends where it began, and for branches with their delay slots. With
- * `states`, all start from so many states, in turn.
+ * Records for every form of every chosen row that ends where it began, and for branches and jumps with their delay slots.
+ * With `pool`, all start from so many states in turn, and run so many at a time.
  */
-export function generate(perRow: number, seed: number, chosen: (row: MipsRow) => boolean = () => true, states?: number): Record[] {
+export function generate(
+  perRow: number,
+  seed: number,
+  chosen: (row: MipsRow) => boolean = () => true,
+  pool?: { readonly states: number; readonly batch: number },
+): Record[] {
   const random = makeRandom(seed);
   const pick = <T>(list: readonly T[]): T => list[random(list.length)];
   const integer = (): number => (random(2) ? pick(INTEGERS) : random(0x100000000));
@@ -96,10 +101,10 @@ export function generate(perRow: number, seed: number, chosen: (row: MipsRow) =>
       signal: 0,
     };
   };
-  const pool = states === undefined ? undefined : Array.from({ length: states }, fresh);
+  const states = pool && Array.from({ length: pool.states }, fresh);
   let next = 0;
   const blank = (text: string, code: readonly number[]): Record => {
-    const state = pool?.[next++ % pool.length];
+    const state = states?.[next++ % states.length];
     const own = state ? { ...state, gpr: state.gpr.slice(), fpr: state.fpr.slice(), data: state.data.slice() } : fresh();
     return { text, code: [...code, JR_K0, NOP], ...own };
   };
@@ -197,6 +202,27 @@ export function generate(perRow: number, seed: number, chosen: (row: MipsRow) =>
       addiu(8, 5),
     ]);
   };
+  /** Jumps over two instructions. JR and JALR take their target from the link of a branch before them. */
+  const jumpRecord = (row: MipsRow): Record => {
+    const k = pool ? records.length % pool.batch : records.length;
+    const target = CODE + 4 * CODE_WORDS * k + 4 * 7;
+    const values = fill(row);
+    if ('s' in values) values.s = pick(GPRS.slice(1));
+    // Unpredictable otherwise
+    if (values.l === values.s || values.l === 26 || values.l === 27) values.l = values.s === 31 ? 2 : 31;
+    if ('j' in values) values.j = (target >>> 2) & 0x3ffffff;
+    const ra = { s: 31, t: values.s ?? 0, i: 4 * 5 };
+    return blank(row.text, [
+      encode(find('bgezal $s,$o'), { s: 0, o: 1 }),
+      NOP,
+      encode(find('addiu $t,$s,$i'), ra),
+      encode(row, values),
+      random(2) ? addiu(2, 1) : encode(find('addu $d,$s,$t'), { s: values.l ?? 31, t: 2, d: 2 }),
+      addiu(3, 1),
+      addiu(3, 0x100),
+      addiu(8, 5),
+    ]);
+  };
   const llsc = (text: string): Record => {
     const at = DATA + 4 * random(8);
     const record = blank(text, [
@@ -216,6 +242,8 @@ export function generate(perRow: number, seed: number, chosen: (row: MipsRow) =>
       for (let i = 0; i < perRow; i++) records.push(llsc(row.text));
     } else if (GROUPS.has(row.group) && !usesLong(row)) {
       for (let i = 0; i < perRow; i++) records.push(single(row));
+    } else if (/^(j|jal|jr|jalr)(\.hb)? /.test(row.text)) {
+      for (let i = 0; i < perRow; i++) records.push(jumpRecord(row));
     } else if (row.fields.some(({ letter }) => letter === 'o')) {
       for (let i = 0; i < perRow; i++) records.push(branchRecord(row));
     }
