@@ -15,6 +15,7 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space:
 .none { opacity: 0.5; }
 code, pre { font-family: ui-monospace, monospace; font-size: 0.85em; }
 pre { overflow-x: auto; padding: 0.6rem; background: color-mix(in srgb, currentColor 7%, transparent); }
+td code { white-space: nowrap; }
 summary { cursor: pointer; }
 `;
 

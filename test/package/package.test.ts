@@ -66,6 +66,12 @@ describe('the packed package, installed into an empty folder', () => {
     }
   });
 
+  inPackage('runs its test vectors', async () => {
+    const done = await run(join(folder, 'node_modules/.bin/wasmvisor'), ['conformance', '--suite', 'x86-mmx', '--shard', '1/25'], folder);
+    expect(done).toMatchObject({ status: 0, stderr: '' });
+    expect(done.stdout).toMatch(/\n\d+ passed, 0 failed; /);
+  });
+
   inPackage('translates through its API', async () => {
     writeFileSync(
       join(folder, 'use.js'),
