@@ -5,8 +5,8 @@ import path from 'node:path';
 import v8 from 'node:v8';
 import vm from 'node:vm';
 
-/** Bytes of code compiled since the start that are worth saving it anew. */
-const WORTH_SAVING = 64 << 10;
+/** Bytes of code, of ours and of Node's own, beyond what there was at the end of the start that saved it: worth saving it anew. */
+const WORTH_SAVING = 32 << 10;
 
 /** Files kept: one for each Node, its flags, and build of the command. */
 const KEPT = 8;
@@ -23,10 +23,11 @@ const compiledBytes = (): number => v8.getHeapCodeStatistics().bytecode_and_meta
  */
 export function loadCommand(file: string): unknown {
   const saved = process.env.NODE_DISABLE_COMPILE_CACHE ? undefined : cacheFile(file);
-  const cachedData = saved && attempt(() => read(saved));
+  const cached = saved ? attempt(() => read(saved)) : undefined;
+  const cachedData = cached?.code;
   const source = `(function (exports, require, module, __filename, __dirname, __import) {${fs.readFileSync(file, 'utf8')}\n})`;
   const script = new vm.Script(source, { filename: file, ...(cachedData && { cachedData }) });
-  const known = cachedData && !script.cachedDataRejected ? compiledBytes() : Number.NEGATIVE_INFINITY;
+  const known = cached && !script.cachedDataRejected ? cached.compiled : Number.NEGATIVE_INFINITY;
   if (saved)
     process.on('exit', () => {
       if (compiledBytes() - known > WORTH_SAVING) attempt(() => save(saved, script));
@@ -51,12 +52,20 @@ function isOurs(folder: string): boolean {
   return stats?.isDirectory() === true && stats.uid === process.getuid?.() && (stats.mode & 0o022) === 0;
 }
 
-/** The file holds the code twice: V8 does not check what it runs, and comparing is faster than any digest. */
-function read(file: string): Buffer | undefined {
+interface Cached {
+  readonly code: Buffer;
+  /** `compiledBytes` at the end of the start that saved it. */
+  readonly compiled: number;
+}
+
+/** The file holds everything twice: V8 does not check what it runs, and comparing is faster than any digest. */
+function read(file: string): Cached | undefined {
   if (!isOurs(path.dirname(file))) return undefined;
   const twice = fs.readFileSync(file);
-  const code = twice.subarray(0, twice.length >> 1);
-  return code.equals(twice.subarray(code.length)) ? code : undefined;
+  const once = twice.subarray(0, twice.length >> 1);
+  if (once.length < 4 || !once.equals(twice.subarray(once.length))) return undefined;
+  const end = once.length - 4;
+  return { code: once.subarray(0, end), compiled: once.readUInt32LE(end) };
 }
 
 function save(file: string, script: vm.Script): void {
@@ -66,8 +75,10 @@ function save(file: string, script: vm.Script): void {
   fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
   if (!isOurs(folder)) return;
   const temporary = `${file}.${process.pid}`;
-  const code = script.createCachedData();
-  fs.writeFileSync(temporary, Buffer.concat([code, code]), { mode: 0o600 });
+  const compiled = Buffer.alloc(4);
+  compiled.writeUInt32LE(compiledBytes());
+  const once = Buffer.concat([script.createCachedData(), compiled]);
+  fs.writeFileSync(temporary, Buffer.concat([once, once]), { mode: 0o600 });
   fs.renameSync(temporary, file);
   const age = (name: string): number => fs.statSync(path.join(folder, name)).mtimeMs;
   const names = fs.readdirSync(folder).filter((name) => name.startsWith(PREFIX));
