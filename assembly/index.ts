@@ -1,7 +1,9 @@
 export { run, runBlock } from './dispatch';
 export { exitOnStackFault, exitRegion } from './leave';
 export { checkAccess } from './memory';
-export { mips_cycles, mips_synci } from './mips';
+export { mips_cfc1, mips_ctc1 } from './mips/fcsr';
+export { mips_float } from './mips/float';
+export { mips_cycles, mips_synci } from './mips/system';
 export { x86_cpuid } from './x86/cpuid';
 export { x86_rdtsc } from './x86/cycles';
 export { x86_access_rights, x86_load_segment, x86_segment_limit } from './x86/segment';

@@ -50,6 +50,13 @@ function enter(block: u32, counts: bool, threshold: i32): bool {
   return true;
 }
 
+/** Calls the slow path of the µop at `ip`; leaves with the exception that it has found: false. */
+function slowPath(ip: usize): bool {
+  if (call_indirect<i32>(load<u32>(ip, 8)) == 0) return true;
+  refund(load<u32>(ip, 12));
+  return leave(ExitKind.Exception, load<u32>(ip, 16));
+}
+
 /** Whether the guest's bytes at the block's pc are still those in the VERIFY µop at `ip`. */
 function unchanged(ip: usize): bool {
   const length = <u32>load<u16>(ip, 2);
@@ -379,6 +386,18 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
           return leave(kind, load<u32>(ip, 8));
         }
         ip += 16;
+        continue;
+      case Uop.SLOW32:
+        if (slotA(ip) == 0) result(ip, slotB(ip));
+        else if (slowPath(ip)) result(ip, load<i32>(Layout.SLOW_RESULT));
+        else return false;
+        ip += 20;
+        continue;
+      case Uop.SLOW64:
+        if (slotA(ip) == 0) store<i64>(load<u16>(ip, 2), load<i64>(load<u16>(ip, 6)));
+        else if (slowPath(ip)) store<i64>(load<u16>(ip, 2), load<i64>(Layout.SLOW_RESULT));
+        else return false;
+        ip += 20;
         continue;
       case Uop.GOTO:
         link = ip + 4;

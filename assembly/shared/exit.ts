@@ -34,6 +34,8 @@ export const enum ExitKind {
   Hot = 65,
   /** Internal: the bytes of the block at PC are no longer those it was translated from. */
   Stale = 66,
+  /** Internal: the instruction at PC needs its slow path; arg0 is the entry of the region that has left for it. */
+  Slow = 67,
 }
 
 /** What a region returns when it leaves with an exit instead of going on at a pc. No return address equals it. */

@@ -39,9 +39,17 @@ export const enum Layout {
   /** Bytes that repeated string instructions handled in this run(), u32; beyond RepLimit.RUN they leave with ExitKind.Budget. */
   REP_WORK = 0x1060,
 
+  /** What a slow path (IR op slow.*) leaves as its result; eight bytes. */
+  SLOW_RESULT = 0x1068,
+
   /** ISA state; register offsets count from here. */
   STATE = 0x1080,
   STATE_SIZE = 0x1f80,
+  /**
+   * The word of the state that assembly/softfloat takes precision, rounding and masks from, in the form of the x87 control
+   * word: X86.FCW; other ISAs leave it free.
+   */
+  FLOAT_CONTROL = 0x1120,
 
   /** Temporaries of the µop interpreter. */
   TEMPS = 0x3000,

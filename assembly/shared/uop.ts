@@ -120,6 +120,9 @@ export const enum Uop {
   STORE32_IMM,
   // number condition kind refund16 pc32 arg32
   EXIT_IF,
+  // number d condition fast table-index32 refund32 pc32: the result is `fast`, or what the slow path computes
+  SLOW32,
+  SLOW64,
   // terminators; number 0 Link
   GOTO,
   // number a b 0 Link-if-true Link-if-false; the first two compare a with zero

@@ -12,9 +12,9 @@ import {
   resultSig,
   SIGN,
   setResult,
-} from './float80';
+} from '../softfloat/float80';
+import { fromI64 } from '../softfloat/float80-convert';
 import { EXP, LN2, LOG, ODD, POWER, RECIPROCAL, TWO_LOG2_E } from './float80-constants';
-import { fromI64 } from './float80-convert';
 import {
   decrease,
   divideNumbers,

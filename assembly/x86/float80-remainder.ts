@@ -19,7 +19,7 @@ import {
   resultSig,
   SIGN,
   setResult,
-} from './float80';
+} from '../softfloat/float80';
 
 /**
  * a − b · Q, Q the quotient rounded to zero (FPREM) or to nearest (FPREM1, `nearest`), with Q's low bits in C0, C3, C1;

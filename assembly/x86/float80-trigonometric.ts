@@ -1,5 +1,5 @@
 /** FSIN, FCOS, FPTAN and FPATAN for operands that are numbers. */
-import { EXPONENT, normalExponent, normalSignificand, SIGN } from './float80';
+import { EXPONENT, normalExponent, normalSignificand, SIGN } from '../softfloat/float80';
 import { ATAN, COS, ODD, PI, SIN } from './float80-constants';
 import {
   decrease,

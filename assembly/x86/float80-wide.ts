@@ -1,5 +1,5 @@
 /** 128-bit pieces of the transcendental instructions: enough bits beyond 64 that a result is nearly always rounded correctly. */
-import { divide, finish64, INTEGER_BIT, low, multiply } from './float80';
+import { divide, finish64, INTEGER_BIT, low, multiply } from '../softfloat/float80';
 
 let high: u64 = 0;
 let lower: u64 = 0;

@@ -5,8 +5,9 @@
 import { SseCode } from '../../translators/x86/sse-code';
 import { X86 } from '../../translators/x86/state';
 import { Layout } from '../shared/layout';
-import { add, clearFlags, div, Fcw, mul, Rounding, raised, resultSe, resultSig, sqrt, subtract } from './float80';
-import { fromF32, fromF64, fromI64, toF32, toF64, toInteger } from './float80-convert';
+import { EXTENDED, infinity, isDenormal, isNan, less, operate, setControl, signBit, topFraction, unpack } from '../softfloat/binary';
+import { clearFlags, controlWord, Fcw, Rounding, raised, resultSe, resultSig } from '../softfloat/float80';
+import { fromI64, toF32, toF64, toInteger } from '../softfloat/float80-convert';
 
 export const enum Mxcsr {
   IE = 0x01,
@@ -21,10 +22,6 @@ export const enum Mxcsr {
   FZ = 0x8000,
 }
 
-const FCW: usize = Layout.STATE + X86.FCW;
-/** x87 control: extended precision, all exceptions masked. */
-const EXTENDED: u32 = 0x33f;
-
 let mxcsr: u32 = 0;
 let flags: u32 = 0;
 let rounding: u32 = 0;
@@ -35,7 +32,7 @@ export function begin(): void {
   mxcsr = load<u32>(Layout.STATE + X86.MXCSR);
   flags = 0;
   rounding = (mxcsr >> 3) & Fcw.ROUNDING;
-  savedControl = load<u32>(FCW);
+  savedControl = controlWord();
 }
 
 /**
@@ -43,7 +40,7 @@ export function begin(): void {
  * delivered (#XM). Exceptions found before the operation keep others from being found (SDM volume 1, 11.5.3).
  */
 export function end(): bool {
-  store<u32>(FCW, savedControl);
+  setControl(savedControl);
   const unmasked = flags & ~(mxcsr >> 7);
   if ((unmasked & (Mxcsr.IE | Mxcsr.DE | Mxcsr.ZE)) != 0) flags &= Mxcsr.IE | Mxcsr.DE | Mxcsr.ZE;
   setMxcsr(mxcsr | flags);
@@ -60,32 +57,11 @@ export function setMxcsr(value: u32): void {
 
 // Formats.
 
-function magnitudeMask(wide: bool): u64 {
-  return wide ? 0x7fffffffffffffff : 0x7fffffff;
-}
-function infinity(wide: bool): u64 {
-  return wide ? 0x7ff0000000000000 : 0x7f800000;
-}
-function quietBit(wide: bool): u64 {
-  return wide ? 0x8000000000000 : 0x400000;
-}
-function signBit(wide: bool): u64 {
-  return wide ? 0x8000000000000000 : 0x80000000;
-}
 export function defaultNan(wide: bool): u64 {
-  return signBit(wide) | infinity(wide) | quietBit(wide);
-}
-export function isNan(bits: u64, wide: bool): bool {
-  return (bits & magnitudeMask(wide)) > infinity(wide);
+  return signBit(wide) | infinity(wide) | topFraction(wide);
 }
 function isSignaling(bits: u64, wide: bool): bool {
-  return isNan(bits, wide) && (bits & quietBit(wide)) == 0;
-}
-function isDenormal(bits: u64, wide: bool): bool {
-  return (bits & infinity(wide)) == 0 && (bits & magnitudeMask(wide)) != 0;
-}
-function negative(bits: u64, wide: bool): bool {
-  return (bits & signBit(wide)) != 0;
+  return isNan(bits, wide) && (bits & topFraction(wide)) == 0;
 }
 
 /** A source operand with DAZ applied. */
@@ -93,16 +69,11 @@ function source(bits: u64, wide: bool): u64 {
   return (mxcsr & Mxcsr.DAZ) != 0 && isDenormal(bits, wide) ? bits & signBit(wide) : bits;
 }
 
-function unpack(bits: u64, wide: bool): void {
-  if (wide) fromF64(bits);
-  else fromF32(u32(bits));
-}
-
 /** The extended value (its lowest bit sticky) rounded to the format. */
 function pack(sig: u64, se: u32, wide: bool): u64 {
   clearFlags();
   // with underflow unmasked the conversion tells whether the result is tiny
-  store<u32>(FCW, (EXTENDED & ~(<u32>Mxcsr.UE)) | rounding);
+  setControl((EXTENDED & ~(<u32>Mxcsr.UE)) | rounding);
   let bits = wide ? toF64(sig, se) : u64(toF32(sig, se));
   const unmasked = raised() & (Mxcsr.OE | Mxcsr.UE) & ~(mxcsr >> 7);
   if (unmasked != 0) {
@@ -116,7 +87,7 @@ function pack(sig: u64, se: u32, wide: bool): u64 {
       return (se & 0x8000) != 0 ? signBit(wide) : 0;
     }
     clearFlags();
-    store<u32>(FCW, EXTENDED | rounding);
+    setControl(EXTENDED | rounding);
     bits = wide ? toF64(sig, se) : u64(toF32(sig, se));
   }
   flags |= raised() & Mxcsr.FLAGS;
@@ -129,47 +100,16 @@ export function compute(operation: u32, first: u64, second: u64, wide: bool): u6
   const b = source(second, wide);
   if (isNan(a, wide) || isNan(b, wide)) {
     if (isSignaling(a, wide) || isSignaling(b, wide)) flags |= Mxcsr.IE;
-    return (isNan(a, wide) ? a : b) | quietBit(wide);
+    return (isNan(a, wide) ? a : b) | topFraction(wide);
   }
-  unpack(a, wide);
-  const aSig = resultSig();
-  const aSe = resultSe();
-  unpack(b, wide);
-  const bSig = resultSig();
-  const bSe = resultSe();
-  // truncated, so that what is lost can stay as a sticky bit
-  store<u32>(FCW, EXTENDED | Rounding.ZERO);
-  clearFlags();
-  switch (operation) {
-    case SseCode.SQRT:
-      sqrt(bSig, bSe);
-      break;
-    case SseCode.ADD:
-      add(aSig, aSe, bSig, bSe);
-      break;
-    case SseCode.SUB:
-      subtract(aSig, aSe, bSig, bSe);
-      break;
-    case SseCode.MUL:
-      mul(aSig, aSe, bSig, bSe);
-      break;
-    default:
-      div(aSig, aSe, bSig, bSe);
-  }
-  const found = raised();
+  const found = operate(operation, a, b, wide, rounding);
   if ((found & Mxcsr.IE) != 0) {
     flags |= Mxcsr.IE;
     return defaultNan(wide);
   }
   flags |= found & Mxcsr.ZE;
   if ((found & Mxcsr.ZE) == 0 && (isDenormal(a, wide) || isDenormal(b, wide))) flags |= Mxcsr.DE;
-  const sig = resultSig() | u64((found & Mxcsr.PE) != 0);
-  let se = resultSe();
-  if (sig == 0 && (operation == SseCode.ADD || operation == SseCode.SUB)) {
-    const differ = (((aSe ^ bSe) & 0x8000) != 0) != (operation == SseCode.SUB);
-    if (differ) se = rounding == Rounding.DOWN ? 0x8000 : 0;
-  }
-  return pack(sig, se, wide);
+  return pack(resultSig(), resultSe(), wide);
 }
 
 /** MINPS and its family: the second operand if either is a NaN or both are zero. */
@@ -183,11 +123,6 @@ export function extreme(operation: u32, first: u64, second: u64, wide: bool): u6
   if (isDenormal(a, wide) || isDenormal(b, wide)) flags |= Mxcsr.DE;
   const takeFirst = operation == SseCode.MIN ? less(a, b, wide) : less(b, a, wide);
   return takeFirst ? a : b;
-}
-
-/** a < b, neither a NaN. */
-function less(a: u64, b: u64, wide: bool): bool {
-  return wide ? reinterpret<f64>(a) < reinterpret<f64>(b) : reinterpret<f32>(u32(a)) < reinterpret<f32>(u32(b));
 }
 
 /** Whether CMPPS's predicate holds: its low two bits EQ LT LE UNORD, bit 2 negates. */
@@ -267,9 +202,9 @@ export function fromInt32(value: i32): u64 {
  */
 export function approximate(bits: u64, root: bool): u64 {
   let a = u32(bits);
-  if (isNan(a, false)) return a | quietBit(false);
+  if (isNan(a, false)) return a | topFraction(false);
   if (isDenormal(a, false)) a &= 0x80000000;
-  if (root && negative(a, false) && a != 0x80000000) return defaultNan(false);
+  if (root && (a & 0x80000000) != 0 && a != 0x80000000) return defaultNan(false);
   const x = reinterpret<f32>(a);
   const result = reinterpret<u32>(root && a != 0x80000000 ? f32(1 / NativeMath.sqrt(f64(x))) : f32(1) / x);
   return isDenormal(result, false) ? result & 0x80000000 : result;

@@ -2,8 +2,20 @@
 import { X86 } from '../../translators/x86/state';
 import { checkRead, checkWrite, guestLoad, guestStore } from '../memory';
 import { Layout } from '../shared/layout';
-import { clearFlags, controlWord, EXPONENT, Fcw, Fsw, INTEGER_BIT, QUIET_BIT, raised, resultSe, resultSig, SIGN } from './float80';
-import { bcdHigh, fromBcd, toBcd } from './float80-convert';
+import {
+  clearFlags,
+  controlWord,
+  EXPONENT,
+  Fcw,
+  Fsw,
+  INTEGER_BIT,
+  QUIET_BIT,
+  raised,
+  resultSe,
+  resultSig,
+  SIGN,
+} from '../softfloat/float80';
+import { bcdHigh, fromBcd, toBcd } from '../softfloat/float80-convert';
 import { isEmpty, pending, physical, pop, push, Status, seOf, setControl, settle, sigOf, underflow, write } from './x87-stack';
 
 function slot(offset: u32): usize {

@@ -15,7 +15,7 @@ import {
   resultSe,
   resultSig,
   SIGN,
-} from './float80';
+} from '../softfloat/float80';
 
 const FCW: usize = Layout.STATE + X86.FCW;
 const FSW: usize = Layout.STATE + X86.FSW;

@@ -15,7 +15,7 @@ import {
   resultSig,
   SIGN,
   setResult,
-} from './float80';
+} from '../softfloat/float80';
 import { powerMinusOne, yLog2, yLog2Plus1 } from './float80-logarithmic';
 import { arctangent, cosine, inRange, quarterPi, sine, tangent } from './float80-trigonometric';
 import {

@@ -30,8 +30,18 @@ import {
   setResult,
   sqrt,
   subtract,
-} from './float80';
-import { fromF32, fromF64, fromI64, isDenormalF32, isDenormalF64, roundToInteger, toF32, toF64, toInteger } from './float80-convert';
+} from '../softfloat/float80';
+import {
+  fromF32,
+  fromF64,
+  fromI64,
+  isDenormalF32,
+  isDenormalF64,
+  roundToInteger,
+  toF32,
+  toF64,
+  toInteger,
+} from '../softfloat/float80-convert';
 import { extract, extractedExponentSe, extractedExponentSig, remainder, scale } from './float80-remainder';
 import {
   fill,

@@ -31,8 +31,9 @@ const PLACES: readonly (readonly [image: number, state: number, words: number])[
   [MipsImage.GPR, Mips.GPR, 32],
   [MipsImage.HI, Mips.HI, 1],
   [MipsImage.LO, Mips.LO, 1],
+  // no vector reads or writes it
   [MipsImage.FCSR, Mips.FCSR, 1],
-  [MipsImage.FPR, Mips.FPR, 32],
+  ...Array.from({ length: 32 }, (_, r) => [MipsImage.FPR + 4 * r, Mips.FPR + 8 * (r & ~1) + 4 * (r & 1), 1] as const),
 ];
 
 const word = (name: string, offset: number): Field => ({ name, offset, bytes: 4 });

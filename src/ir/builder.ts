@@ -6,6 +6,7 @@ import { OPS, op, STATE_GRANULES, TYPE_SIZES, type Type } from './ops.ts';
 
 const GET = [0, op('get.i32'), op('get.i64'), op('get.f32'), op('get.f64'), op('get.v128')];
 const SET = [0, op('set.i32'), op('set.i64'), op('set.f32'), op('set.f64'), op('set.v128')];
+const SLOW = [0, op('slow.i32'), op('slow.i64'), op('slow.f32'), op('slow.f64')];
 const SELECT = [0, op('select.i32'), op('select.i64'), op('select.f32'), op('select.f64'), op('select.v128')];
 const I32_CONST = op('i32.const');
 const I64_CONST = op('i64.const');
@@ -146,11 +147,14 @@ export class Builder {
     );
   }
 
-  /** Marks the start of a guest instruction, which costs one of the budget. */
-  insn(pc: number, length: number): void {
+  /**
+   * Marks the start of a guest instruction, which costs one of the budget. `restart`: where to begin to execute it anew, an
+   * earlier instruction of the block or the block's own pc.
+   */
+  insn(pc: number, length: number, restart = pc): void {
     this.at = pc >>> 0;
     this.instructions++;
-    this.push(INSN, pc, length);
+    this.push(INSN, pc, length, restart);
   }
 
   private push(opcode: number, a = 0, b = 0, c = 0, d = 0): Value {
@@ -383,6 +387,22 @@ export class Builder {
     const v = this.push(HELPER, number, args[0] ?? 0, args[1] ?? 0, args[2] ?? 0);
     if (range) this.known.fill(-1, range[0] >>> 2, range[1] >>> 2);
     else if (state) this.forgetState();
+    return v;
+  }
+
+  /**
+   * `fast`, unless `condition` ≠ 0: then what the helper of this name computes for the instruction, which may leave with an
+   * exception. What the helper needs to know is in the state. `really`: 0 where `fast` will do all the same, which is asked
+   * only if `condition` ≠ 0; each value should be used once in it.
+   */
+  slow(name: string, condition: Value, fast: Value, really = this.i32(1)): Value {
+    const number = this.helperNumbers.get(name);
+    const range = number === undefined ? undefined : this.helpers[number].range;
+    if (number === undefined || !range) throw new Error(`the ISA has no slow path ${name}`);
+    if (this.constantOf(condition) === 0) return fast;
+    this.setNow();
+    const v = this.push(SLOW[this.typeOf(fast)], condition, fast, really, number);
+    this.known.fill(-1, range[0] >>> 2, range[1] >>> 2);
     return v;
   }
 

@@ -17,6 +17,8 @@ export interface LiftOptions {
   readonly endAfterStore?: boolean;
   /** A load or store may leave with a precise exception (memory model `checked`). */
   readonly precise?: boolean;
+  /** Value of the word at Isa.mode; 0 without it. */
+  readonly mode?: number;
 }
 
 /** Ops that may write to guest memory. */
@@ -28,12 +30,13 @@ const IS_STORE = OPS.map((info) => info.memory === 'store' || info.name === 'hel
  */
 export function liftBlock(isa: Isa, builder: Builder, code: Code, pc: number, options: LiftOptions = {}): Block {
   const limit = options.limit ?? BLOCK_INSTRUCTIONS;
+  const mode = options.mode ?? 0;
   builder.begin(pc, options.precise);
   let at = pc >>> 0;
   try {
     while (!builder.ended && builder.instructionCount < limit && builder.length < BLOCK_OPS) {
       const before = builder.length;
-      at = isa.lift(builder, code, at) >>> 0;
+      at = isa.lift(builder, code, at, mode) >>> 0;
       if (options.endAfterStore && builder.hasOpSince(before, IS_STORE)) break;
     }
   } catch (error) {

@@ -186,14 +186,20 @@ const rows: readonly Row[] = [
   ['helper', N, 'imm', I, I, I],
   // Leave with ExitKind (2nd) and arg0 (3rd) at the current instruction's pc if the condition is not zero.
   ['exit.if', N, I, 'imm', 'imm'],
-  // A guest instruction begins: pc, length in bytes.
-  ['insn', N, 'imm', 'imm'],
+  // The second operand, unless the first and the third are not zero: then the helper (an index into Isa.helpers) computes
+  // the instruction anew. The third only saves time where it is zero: it may be taken for not zero. See Helper in src/isa/isa.ts.
+  ['slow.i32', I, I, I, I, 'imm'],
+  ['slow.i64', L, I, L, I, 'imm'],
+  ['slow.f32', F, I, F, I, 'imm'],
+  ['slow.f64', D, I, D, I, 'imm'],
+  // A guest instruction begins: pc, length in bytes, pc where execution goes on if the instruction is to be executed anew.
+  ['insn', N, 'imm', 'imm', 'imm'],
 ];
 
 const TYPE_BYTES: Readonly<Record<string, number>> = { i32: 4, f32: 4, i64: 8, f64: 8, v128: 16 };
 /** The width in the name, else the type's. */
 const accessBytes = (type: string, what: string): number => (Number.parseInt(what.replace(/^\D+/, ''), 10) || TYPE_BYTES[type] * 8) / 8;
-const EFFECTS = new Set(['helper', 'exit', 'insn', 'set']);
+const EFFECTS = new Set(['helper', 'exit', 'insn', 'set', 'slow']);
 const TRAPS = new Set(['div_s', 'div_u', 'rem_s', 'rem_u']);
 
 export const OPS: readonly OpInfo[] = rows.map(([name, result, ...operands]) => {

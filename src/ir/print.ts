@@ -32,7 +32,7 @@ export function printBlock(block: Block, register: (offset: number) => string | 
       const word = block.operand(v, i);
       if (block.operandType(v, i) !== 'imm') words.push(`v${word}`);
       else if (/^[gs]et/.test(info.name)) words.push(register(word) ?? `+${word}`);
-      else if (info.name === 'helper') words.push(block.helpers[word].name);
+      else if (info.name === 'helper' || info.name.startsWith('slow.')) words.push(block.helpers[word].name);
       else if (info.name === 'exit.if' && i === 1) words.push(EXIT_NAMES.get(word) ?? String(word));
       else if (info.name === 'i8x16.shuffle') words.push(`[${block.shuffles[word].join(' ')}]`);
       else words.push(/const/.test(info.name) && (word > 9 || word < -9) ? hex(word) : String(word));

@@ -26,6 +26,11 @@ export function verify(block: Block, stateSize: number): void {
       if (offset < 0 || offset % 4 !== 0 || offset + size > stateSize)
         fail(v, `state offset ${offset} is not a place in ${stateSize} bytes`);
     }
+    if (info.name.startsWith('slow.')) {
+      const helper = block.helpers[block.d[v]];
+      if (!helper?.range || helper.params.length > 0 || helper.result !== Type.I32)
+        fail(v, `${helper?.name ?? 'no helper'} is no slow path`);
+    }
     if (info.name === 'i8x16.shuffle') {
       const lanes = block.shuffles[block.c[v]];
       if (lanes?.length !== 16 || lanes.some((lane) => lane < 0 || lane > 31)) fail(v, 'shuffle lanes are not 16 numbers of 0…31');

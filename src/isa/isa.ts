@@ -28,6 +28,10 @@ export interface Register {
  *
  * Or a conditional helper: (i32, v128, v128) → i32, for what is rare. The function has one parameter, the i32, and is
  * called only if that is not 0, else the result is 0; it finds the vectors at Layout.VECTOR_A and VECTOR_B.
+ *
+ * Or the slow path of an instruction (Builder.slow): () → i32 with `range`, for what is rare. It finds all state in memory,
+ * and leaves the instruction's result at Layout.SLOW_RESULT; or it returns 1, and the instruction is left with
+ * ExitKind.Exception and the arguments that it has written to the header.
  */
 export interface Helper {
   readonly name: string;
@@ -68,12 +72,15 @@ export interface Isa {
    * their bytes each time they are entered and end after each store.
    */
   readonly coherentCode: boolean;
+  /** Offset of a word of state that lifting depends on. Whoever changes it (Vcpu.mode) has everything lifted anew. */
+  readonly mode?: number;
   /**
    * Lifts the instruction at `pc` (with its delay slot, where there is one) and returns the pc after it. Ends the
    * block through `b` if the instruction ends it. Must read all its bytes from `code` before it adds an op, since
    * `code` throws FetchFault where a page is not executable. An illegal instruction ends the block with ExitKind.Illegal.
+   * `mode` is the value of the word at Isa.mode, or 0.
    */
-  lift(b: Builder, code: Code, pc: number): number;
+  lift(b: Builder, code: Code, pc: number, mode: number): number;
   disassemble(code: Code, pc: number): Disassembly;
   /** Sets all of the state to what a new user-mode process finds, registers zero. `state` is Layout.STATE on. */
   reset(state: DataView): void;

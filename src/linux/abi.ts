@@ -110,8 +110,8 @@ export interface Abi extends FileAbi {
   setStackPointer(p: Process, address: number): void;
   /** Where execution starts again after a fault at `pc` (a branch, if that is its delay slot). */
   faultPc(p: Process, pc: number): number;
-  /** Sets the registers a new program finds; the rest is zero. */
-  startRegisters(p: Process, pc: number, stackPointer: number, elf: ElfFile): void;
+  /** Sets the registers a new program finds; the rest is zero. Throws ElfError if no mode of the processor runs it. */
+  startRegisters(p: Process, pc: number, stackPointer: number, elf: ElfFile, interpreter: ElfFile | undefined): void;
   // Signals.
   readonly actionFlags: ActionFlags;
   /** sigprocmask's `how`. */

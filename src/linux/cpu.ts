@@ -13,6 +13,9 @@ export interface Cpu {
   set32(offset: number, value: number): void;
   /** The ISA's state, live. */
   readonly state: DataView;
+  /** The word at Isa.mode. */
+  mode: number;
+  callHelper(name: string, ...args: number[]): number;
   run(budget: number): Exit;
   /** Code in this range of guest addresses changed. */
   invalidate(start: number, length: number): void;

@@ -39,8 +39,15 @@ export interface ElfFile {
   /** PT_PHDR's address, if present. */
   readonly headerAddress: number | undefined;
   readonly executableStack: boolean;
-  /** MIPS: the floating-point ABI needs Status.FR = 1. */
-  readonly wideFpu: boolean;
+  /** Of a MIPS file. */
+  readonly mips: MipsFloat | undefined;
+}
+
+export interface MipsFloat {
+  /** Val_GNU_MIPS_ABI_FP_…, if the file tells. */
+  readonly fpAbi: number | undefined;
+  /** NaNs as in IEEE 754-2008. */
+  readonly nan2008: boolean;
 }
 
 const EHDR_SIZE = 52;
@@ -77,6 +84,9 @@ const enum Ef {
   MicroMips = 0x02000000,
   Mips16 = 0x04000000,
 }
+
+/** Val_GNU_MIPS_ABI_FP_OLD_64 */
+const FP_OLD_64 = 4;
 
 const MACHINES: Readonly<Record<number, string>> = {
   2: 'SPARC',
@@ -134,7 +144,7 @@ export function parseElf(bytes: Uint8Array): ElfFile {
   let interpreter: string | undefined;
   let headerAddress: number | undefined;
   let executableStack = true;
-  let wideFpu = false;
+  let fpAbi = machine === Machine.Mips && u32(36) & Ef.Fp64 ? FP_OLD_64 : undefined;
   for (let index = 0; index < headerCount; index++) {
     const at = headerOffset + index * PHDR_SIZE;
     const offset = u32(at + 4);
@@ -172,7 +182,7 @@ export function parseElf(bytes: Uint8Array): ElfFile {
         executableStack = (u32(at + 24) & 1) !== 0;
         break;
       case Pt.MipsAbiflags:
-        if (machine === Machine.Mips && inFile && fileSize >= 24) wideFpu = checkAbiFlags(bytes, offset) || wideFpu;
+        if (machine === Machine.Mips && inFile && fileSize >= 24) fpAbi = checkAbiFlags(bytes, offset);
         break;
     }
   }
@@ -189,7 +199,7 @@ export function parseElf(bytes: Uint8Array): ElfFile {
     headerCount,
     headerAddress,
     executableStack,
-    wideFpu,
+    mips: machine === Machine.Mips ? { fpAbi, nan2008: (u32(36) & Ef.Nan2008) !== 0 } : undefined,
   };
 }
 
@@ -220,18 +230,16 @@ function checkMipsFlags(flags: number, entry: number): void {
   if (abi !== 0 && abi !== Ef.AbiO32) throw new ElfError(`MIPS ELF for the ${MIPS_ABIS[abi] ?? hex(abi)} ABI, not o32`, at);
   if (flags & Ef.MicroMips) throw new ElfError('microMIPS code, which is not supported', at);
   if (flags & Ef.Mips16 && entry & 1) throw new ElfError('MIPS16 code, which is not supported', at);
-  if (flags & Ef.Nan2008) throw new ElfError('MIPS ELF for IEEE 754-2008 NaNs (nan2008), which Debian’s MIPS and this FPU do not use', at);
   const level = MIPS_LEVELS[flags >>> 28] ?? `level ${flags >>> 28}`;
   if (!['I', 'II', '32', '32R2'].includes(level)) throw new ElfError(`MIPS ${level} code; MIPS32 up to release 2 is supported`, at);
 }
 
-/** .MIPS.abiflags version 0; returns whether the FPU needs 32 wide registers. */
-function checkAbiFlags(bytes: Uint8Array, at: number): boolean {
+/** .MIPS.abiflags version 0; returns the floating-point ABI. */
+function checkAbiFlags(bytes: Uint8Array, at: number): number {
   const [isaLevel, isaRevision, gprSize] = [bytes[at + 2], bytes[at + 3], bytes[at + 4]];
   if (isaRevision > 5) throw new ElfError(`MIPS${isaLevel}R${isaRevision} code; release 2 is supported`, at + 3);
   if (gprSize > 1) throw new ElfError('MIPS code for 64-bit registers', at + 4);
-  const FP_64 = 6;
-  return bytes[at + 7] === FP_64;
+  return bytes[at + 7];
 }
 
 /** Lowest and highest (exclusive) page addresses of all segments. */

@@ -199,7 +199,7 @@ export async function loadProgram(elfBytes: Uint8Array, options: ProgramOptions)
   const random = new Uint8Array(16);
   host.random(random);
   const stackPointer = buildProgramStack(p, stackSize, random, auxiliary);
-  abi.startRegisters(p, loaded.entry, stackPointer, elf);
+  abi.startRegisters(p, loaded.entry, stackPointer, elf, loaded.interpreter?.elf);
   const images = loaded.interpreter ? [loaded.image, loaded.interpreter] : [loaded.image];
   return makeProgram(p, vcpu, files, options, (signal, reason, pc) => makeReport(p, images, signal, reason, pc));
 }

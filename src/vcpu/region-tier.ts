@@ -1,5 +1,6 @@
 import type { Runtime } from '../backend/runtime.ts';
 import type { Access, CompileOptions } from '../backend/wasm/compile.ts';
+import type { SlowPaths } from '../backend/wasm/emit.ts';
 import { formFragment, formRegion, type Region } from '../backend/wasm/region.ts';
 import type { CachedRegion, CodeCache, CompiledModule } from '../cache/code-cache.ts';
 import type { Block } from '../ir/block.ts';
@@ -45,6 +46,15 @@ interface TierContext {
   readonly translatesAll: boolean;
   /** Whether the block at a pc has run often enough to be compiled with what calls it. */
   readonly isWarm: (pc: number) => boolean;
+  readonly slowPaths: SlowPaths | 'adapt';
+}
+
+interface SlowHistory {
+  way: SlowPaths;
+  /** Times that it left since that changed. */
+  left: number;
+  /** Times that it went back to leaving at once. */
+  relaxed: number;
 }
 
 /** What becomes one module. */
@@ -83,6 +93,14 @@ const PATIENCE = 4;
 /** Modules asked of another thread at a time. */
 const JOBS = 4;
 
+/** A region that left for slow paths so often asks first, then calls them; */
+const SLOW_PATIENCE = 8;
+/** if it asks and leaves all the same, it does not ask from then on, so many times. */
+const SLOW_RELAXATIONS = 3;
+/** New regions call slow paths after so many that were no more instructions apart than this. */
+const SLOW_USUAL = 64;
+const SLOW_PERIOD = 1_000_000;
+
 /** Entries that the function table grows by. */
 const TABLE_STEP = 512;
 
@@ -106,6 +124,10 @@ export class RegionTier {
   /** pcs in the midst of some region, and where its loops begin; those of regions since dropped stay, since they only advise. */
   private readonly inRegions = new Set<number>();
   private readonly loopHeaders = new Set<number>();
+  /** By entry of a region that left for a slow path. */
+  private readonly slowHistory = new Map<number, SlowHistory>();
+  private recentSlowPaths = 0;
+  private lastSlowPath = 0;
   private nextSlot = 0;
   private freeSlots = 0;
   private nextModule = 1;
@@ -156,6 +178,33 @@ export class RegionTier {
     this.cache.publishRegion(pc, this.slotFor(pc));
     return true;
   }
+
+  /** A region left for the slow path of an instruction. */
+  tookSlowPath(entry: number): void {
+    const now = this.context.stats.instructions;
+    if (now - this.lastSlowPath > SLOW_PERIOD) this.recentSlowPaths = 0;
+    this.lastSlowPath = now;
+    this.recentSlowPaths++;
+    let history = this.slowHistory.get(entry);
+    if (!history) {
+      history = { way: this.slowWay(entry), left: 0, relaxed: 0 };
+      this.slowHistory.set(entry, history);
+    }
+    history.left++;
+    if (history.way === 'ask' && history.relaxed < SLOW_RELAXATIONS) {
+      // what made slow paths usual may be over
+      history.way = 'leave';
+      history.relaxed++;
+    } else if (history.left < SLOW_PATIENCE) return;
+    else history.way = history.way === 'leave' ? 'ask' : 'call';
+    history.left = 0;
+    if (this.context.slowPaths === 'adapt') this.cache.dropModule(entry);
+  }
+  private slowWay = (entry: number): SlowPaths => {
+    if (this.context.slowPaths !== 'adapt') return this.context.slowPaths;
+    const usual = this.recentSlowPaths >= SLOW_USUAL && this.context.stats.instructions - this.lastSlowPath <= SLOW_PERIOD;
+    return this.slowHistory.get(entry)?.way ?? (usual ? 'call' : 'leave');
+  };
 
   /** A slice ended here, in the middle of a region: the next one begins with a region of its own. */
   stoppedAt(pc: number): void {
@@ -301,6 +350,7 @@ export class RegionTier {
       callees,
       jumpSites,
       expectedBytes: expected,
+      slowPaths: new Map(regions.map(({ entry }) => [entry, this.slowWay(entry)])),
     };
   }
 

@@ -2,6 +2,7 @@ import { ExitKind } from '../../assembly/shared/exit.ts';
 import { JumpSite, Layout } from '../../assembly/shared/layout.ts';
 import { lowerBlock } from '../backend/interpret/lower.ts';
 import type { Runtime } from '../backend/runtime.ts';
+import type { SlowPaths } from '../backend/wasm/emit.ts';
 import { type CachedBlock, CodeCache } from '../cache/code-cache.ts';
 import type { Block } from '../ir/block.ts';
 import { Builder } from '../ir/builder.ts';
@@ -32,6 +33,8 @@ export interface VcpuOptions {
   readonly hotThreshold?: number;
   /** Guest instructions to complete before the Wasm back end is loaded (tiered). Default: 0. */
   readonly compilerAfter?: number;
+  /** What translated code does about slow paths: what shows to be best (adapt, the default); or, for tests, always the same. */
+  readonly slowPaths?: SlowPaths | 'adapt';
   /** Bytes of machine stack that nested guest calls may take. */
   readonly stackBytes?: number;
 }
@@ -55,6 +58,8 @@ export interface VcpuStats {
   misses: number;
   hot: number;
   stale: number;
+  /** Times that a region left for an instruction's slow path. */
+  slow: number;
   invalidations: number;
   exits: Partial<Record<Exit['kind'], number>>;
 }
@@ -80,6 +85,7 @@ export class Vcpu {
     misses: 0,
     hot: 0,
     stale: 0,
+    slow: 0,
     invalidations: 0,
     exits: {},
   };
@@ -119,6 +125,7 @@ export class Vcpu {
       checked: () => this.checked,
       translatesAll: this.executor === 'translate',
       isWarm: (pc) => this.isWarm(pc),
+      slowPaths: options.slowPaths ?? 'adapt',
     });
     this.cache = new CodeCache(this.memory, {
       staleBlock: (address) => this.runtime.markStale(address),
@@ -200,6 +207,23 @@ export class Vcpu {
     this.cache.clear();
   }
 
+  /** The word at Isa.mode, 0 without one. Setting it has all code lifted anew. */
+  get mode(): number {
+    return this.isa.mode === undefined ? 0 : this.get32(this.isa.mode);
+  }
+  set mode(value: number) {
+    if (this.isa.mode === undefined) throw new Error(`${this.isa.name} has no mode`);
+    if (value === this.mode) return;
+    this.set32(this.isa.mode, value);
+    this.cache.clear();
+  }
+
+  /** Calls a helper of the ISA that reads or writes its state. */
+  callHelper(name: string, ...args: number[]): number {
+    if (!this.isa.helpers.some((helper) => helper.name === name)) throw new Error(`${this.isa.name} has no helper ${name}`);
+    return Number(this.runtime.exports[name](...args));
+  }
+
   /** Runs guest code until it exits, `budget` guest instructions (1 … 2^31−1) are completed, or much had to be compiled (exit `budget`, too). */
   run(budget: number): Exit {
     const grant = Math.max(1, Math.min(budget, 0x7fffffff));
@@ -250,6 +274,10 @@ export class Vcpu {
         this.stats.stale++;
         this.cache.invalidate(pc, 1);
         return undefined;
+      case ExitKind.Slow:
+        this.stats.slow++;
+        this.tier.tookSlowPath(this.getHeader(Layout.EXIT_ARG0) >>> 0);
+        return this.interpretBlock(pc);
       case ExitKind.Budget:
         if (this.exact && this.getHeader(Layout.BUDGET) > 0) return this.spendRest();
         this.tier.stoppedAt(pc);
@@ -306,7 +334,12 @@ export class Vcpu {
     // the block may reach into the next page
     const permissions = this.memory.permission(pc) | this.memory.permission((pc + PAGE_SIZE) >>> 0);
     const writable = this.isa.coherentCode && (permissions & PagePermission.Write) !== 0;
-    const lifted = liftBlock(this.isa, this.builder, this.code, pc, { ...options, endAfterStore: writable, precise: this.checked });
+    const lifted = liftBlock(this.isa, this.builder, this.code, pc, {
+      ...options,
+      endAfterStore: writable,
+      precise: this.checked,
+      mode: this.mode,
+    });
     const block = deadcode(lifted, { preciseMemory: this.checked });
     const start = GuestMemory.index(pc);
     if (writable && block.size > 0) this.expected.set(block, this.memory.bytes.slice(start, start + block.size));
@@ -381,6 +414,19 @@ export class Vcpu {
     }
     this.cache.publishBlock(cached);
     return cached;
+  }
+
+  /** The block at `pc`, once, in the interpreter. */
+  private interpretBlock(pc: number): Exit | undefined {
+    const address = Layout.UOPS_END - UOP_RESERVE / 2;
+    this.lower(this.lifted(pc), address);
+    const fault = this.enter(() => this.runtime.runBlock(address));
+    if (fault) return fault;
+    const kind = this.getHeader(Layout.EXIT_KIND) as ExitKind;
+    if (kind === ExitKind.None) return undefined;
+    if (kind === ExitKind.Budget) return this.exact ? this.spendRest() : makeExit(kind, this.pc, 0, 0, 0);
+    if (kind === ExitKind.Stale) this.cache.invalidate(pc, 1);
+    return kind >= ExitKind.Miss ? undefined : this.exitOf(kind, this.pc);
   }
 
   /** Less than the next block or region needs is left: single blocks, cut to size, up to the exact end. */

@@ -112,8 +112,16 @@ describe('parseElf', () => {
     expect(message(bytes)).toBe(expected);
   });
 
-  it('rejects nan2008', () => {
-    expect(message(makeElf({ machine: MIPS, flags: 0x70001400, segments: [code] }))).toMatch(/nan2008/);
+  it('reads which NaNs and which floating-point ABI a MIPS file has', () => {
+    const float = (flags: number, fpAbi?: number) => {
+      const abiFlags = { type: 0x70000003, bytes: Uint8Array.from({ length: 24 }, (_, i) => (i === 7 ? fpAbi! : i === 2 ? 32 : 0)) };
+      return parseElf(makeElf({ machine: MIPS, flags, segments: fpAbi === undefined ? [code] : [code, abiFlags] })).mips;
+    };
+    expect(float(0x70001000)).toEqual({ fpAbi: undefined, nan2008: false });
+    expect(float(0x70001400)).toEqual({ fpAbi: undefined, nan2008: true });
+    // EF_MIPS_FP64 is the old 64-bit ABI, unless .MIPS.abiflags tell
+    expect(float(0x70001200)).toEqual({ fpAbi: 4, nan2008: false });
+    expect(float(0x70001600, 6)).toEqual({ fpAbi: 6, nan2008: true });
   });
 
   it('throws nothing but ElfError, whatever the bytes', () => {

@@ -91,7 +91,8 @@ export function makeMachine(isa: Isa, options: MachineOptions = {}): Machine {
     code.forget();
   };
   const lift = (pc: number, limit?: { limit: number }): Block => {
-    const block = liftBlock(isa, builder, code, pc, limit);
+    const mode = isa.mode === undefined ? 0 : data.getInt32(Layout.STATE + isa.mode, true);
+    const block = liftBlock(isa, builder, code, pc, { ...limit, mode });
     verify(block, isa.stateSize);
     const after = deadcode(block, { preciseMemory: checked });
     verify(after, isa.stateSize);

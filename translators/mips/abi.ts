@@ -1,24 +1,6 @@
 import { Mips } from './state.ts';
 
-/** Cause.ExcCode (MIPS32 volume III, Cause register), what ExitKind.Exception carries. */
-export const enum ExcCode {
-  Int = 0,
-  /** Address error on a load or instruction fetch. */
-  AdEL = 4,
-  AdES = 5,
-  Sys = 8,
-  Bp = 9,
-  /** Reserved instruction. */
-  RI = 10,
-  /** Coprocessor unusable. */
-  CpU = 11,
-  /** Arithmetic overflow. */
-  Ov = 12,
-  /** Trap. */
-  Tr = 13,
-  /** Floating point. */
-  FPE = 15,
-}
+export { ExcCode } from './exception-code.ts';
 
 /** Number of a general register by its o32 name. */
 export const enum Register {
@@ -45,6 +27,10 @@ export const enum Register {
 /** State offset of a general register. */
 export const gprSlot = (register: number): number => Mips.GPR + 4 * register;
 
+/** State offset of the word that MTC1 writes. `wide`: Status.FR. */
+export const fprWord = (register: number, wide: boolean): number =>
+  wide ? Mips.FPR + 8 * register : Mips.FPR + 8 * (register & ~1) + 4 * (register & 1);
+
 /** Slots of the registers that the o32 ABI and Linux name, as byte offsets in the state. */
 export const ABI = {
   /** Number of the system call; its result, or the error number where `syscallError` is not zero. */
@@ -66,10 +52,8 @@ export const ABI = {
   threadPointer: Mips.USER_LOCAL,
   hi: Mips.HI,
   lo: Mips.LO,
-  fcsr: Mips.FCSR,
   /** Delivering a signal must clear it, so that an interrupted LL/SC sequence starts again. */
   llbit: Mips.LLBIT,
-  fpr: Mips.FPR,
 } as const;
 
 /** Trap codes by which compiled code reports what went wrong (Linux asm/break.h). */

@@ -1,14 +1,28 @@
 import type { Value } from '../../src/ir/block.ts';
 import type { Builder } from '../../src/ir/builder.ts';
 import { op, Type } from '../../src/ir/ops.ts';
-import type { Values } from '../../src/isa/bits.ts';
+import type { Helper } from '../../src/isa/isa.ts';
+import { fprWord } from './abi.ts';
 import { reserved } from './exception.ts';
-import type { Meaning } from './row.ts';
-import { Mips } from './state.ts';
+import { FloatCode } from './float-code.ts';
+import type { Meaning, Site } from './row.ts';
+import { Exactness, Mips } from './state.ts';
+
+// WebAssembly's operation gives the result where it is an ordinary number and FCSR asks for no more (Mips.EXACT); else a helper computes the instruction anew. The operation and its operands are kept, so that FCSR.Cause can be
+// told when the program reads it.
+
+export const floatHelpers: readonly Helper[] = [
+  { name: 'mips_float', params: [], result: Type.I32, state: true, range: [Mips.FCSR, Mips.FLOAT_END], pure: false },
+  // (register): its value
+  { name: 'mips_cfc1', params: [Type.I32], result: Type.I32, state: true, pure: false },
+  // (register, value): 1 for a floating-point exception
+  { name: 'mips_ctc1', params: [Type.I32, Type.I32], result: Type.I32, state: true, pure: false },
+];
 
 /** A floating-point format (MIPS32 volume I, FPU data formats). */
 export interface Format {
   readonly suffix: 's' | 'd';
+  readonly wide: boolean;
   /** The fmt field, and fmt3 of COP1X. */
   readonly fmt: string;
   readonly fmt3: string;
@@ -17,35 +31,146 @@ export interface Format {
   readonly op: (name: string) => number;
 }
 
-export const SINGLE: Format = { suffix: 's', fmt: '10000', fmt3: '000', type: Type.F32, op: (name) => op(`f32.${name}`) };
-export const DOUBLE: Format = { suffix: 'd', fmt: '10001', fmt3: '001', type: Type.F64, op: (name) => op(`f64.${name}`) };
+export const SINGLE: Format = {
+  suffix: 's',
+  wide: false,
+  fmt: '10000',
+  fmt3: '000',
+  type: Type.F32,
+  op: (name) => op(`f32.${name}`),
+};
+export const DOUBLE: Format = {
+  suffix: 'd',
+  wide: true,
+  fmt: '10001',
+  fmt3: '001',
+  type: Type.F64,
+  op: (name) => op(`f64.${name}`),
+};
 
-const slot = (register: number): number => Mips.FPR + 4 * register;
+// Registers
 
-export const fpr = (b: Builder, format: Format, register: number): Value => b.get(format.type, slot(register));
-export const fprWord = (b: Builder, register: number): Value => b.get(Type.I32, slot(register));
-export const fprLong = (b: Builder, register: number): Value => b.get(Type.I64, slot(register));
-export const setFpr = (b: Builder, register: number, value: Value): void => b.set(slot(register), value);
+/** State offset of a register that holds 64 bits. */
+const long = (register: number): number => Mips.FPR + 8 * register;
+const slot = (site: Site, format: Format, register: number): number => (format.wide ? long(register) : fprWord(register, site.wide));
 
-const EQ32 = op('f32.eq');
-const EQ64 = op('f64.eq');
-
-/** Any NaN that arithmetic gives becomes the default quiet NaN, which has its first fraction bit clear (FCSR.NAN2008 = 0). */
-export function quiet(b: Builder, format: Format, value: Value): Value {
-  const single = format.type === Type.F32;
-  const nan = single ? b.f32Bits(0x7fbfffff) : b.f64Bits(-1, 0x7ff7ffff);
-  return b.select(b.emit(single ? EQ32 : EQ64, value, value), value, nan);
-}
-
-/** Writes the result of arithmetic. */
-export const result = (b: Builder, format: Format, register: number, value: Value): void => setFpr(b, register, quiet(b, format, value));
+export const fpr = (b: Builder, site: Site, format: Format, register: number): Value => b.get(format.type, slot(site, format, register));
+export const setFpr = (b: Builder, site: Site, format: Format, register: number, value: Value): void =>
+  b.set(slot(site, format, register), value);
+export const word = (b: Builder, site: Site, register: number): Value => b.get(Type.I32, fprWord(register, site.wide));
+export const setWord = (b: Builder, site: Site, register: number, value: Value): void => b.set(fprWord(register, site.wide), value);
+export const getLong = (b: Builder, register: number): Value => b.get(Type.I64, long(register));
+export const setLong = (b: Builder, register: number, value: Value): void => b.set(long(register), value);
+/** The word above the one that MTC1 writes (MFHC1, MTHC1). */
+export const highWord = (site: Site, register: number): number => (site.wide ? fprWord(register, true) + 4 : fprWord(register | 1, false));
 
 /** Status.FR = 0: a 64-bit operand is an even register and the odd one after it. Fields `letters` hold such operands. */
 export function pairs<P extends string>(letters: string, meaning: Meaning<P>): Meaning<P> {
   if (letters === '') return meaning;
   return (fields, b, site) => {
-    const values = fields as Values;
-    for (const letter of letters) if (values[letter] & 1) return reserved(b, site);
+    const values = fields as { readonly [letter: string]: number };
+    if (!site.wide) for (const letter of letters) if (values[letter] & 1) return reserved(b, site);
     meaning(fields, b, site);
   };
 }
+
+/** UNPREDICTABLE with Status.FR = 0; reserved here. */
+export function longOnly<P extends string>(meaning: Meaning<P>): Meaning<P> {
+  return (fields, b, site) => (site.wide ? meaning(fields, b, site) : reserved(b, site));
+}
+
+// Operations
+
+/** An operation that will be settled from its operands (their bits, single ones as f32, all others as f64). */
+export function remember(b: Builder, code: number, ...operands: Value[]): void {
+  b.set(Mips.LAST, b.i32(code));
+  for (const [n, operand] of operands.entries()) b.set(b.typeOf(operand) === Type.F32 ? Mips.LAST_S + 4 * n : Mips.LAST_D + 8 * n, operand);
+}
+/** One that cannot raise an exception. */
+export const clear = (b: Builder): void => remember(b, FloatCode.CLEAR);
+
+export const codeOf = (format: Format, operation: FloatCode, detail = 0): number =>
+  operation | (format.wide ? FloatCode.WIDE : 0) | (detail << FloatCode.DETAIL_SHIFT);
+
+/** `fast`, or the slow path of what was remembered; `harmless`: see there. */
+export const settle = (b: Builder, special: Value, fast: Value, harmless?: Value): Value =>
+  b.slow('mips_float', special, fast, harmless === undefined ? undefined : b.eqz(harmless));
+
+export const exact = (b: Builder): Value => b.get(Type.I32, Mips.EXACT);
+export const isNan = (b: Builder, format: Format, x: Value): Value => b.emit(format.op('ne'), x, x);
+
+const BITS_S = op('i32.reinterpret_f32');
+const BITS_D = op('i64.reinterpret_f64');
+const SHR_D = op('i64.shr_u');
+const WRAP = op('i32.wrap_i64');
+const CTZ_D = op('i64.ctz');
+
+/** The high word of a result without its sign, shifted left by one: it tells what kind of number it is. */
+function magnitude(b: Builder, format: Format, result: Value): Value {
+  const high = format.wide ? b.emit(WRAP, b.emit(SHR_D, b.emit(BITS_D, result), b.i64(32, 0))) : b.emit(BITS_S, result);
+  return b.shl(high, b.i32(1));
+}
+/** Twice the bits of the least normal number and of infinity, their high words. */
+const LEAST = { s: 0x01000000, d: 0x00200000 };
+const INFINITE = { s: 0xff000000, d: 0xffe00000 };
+
+/** 1 if a result is not finite, or EXACT. */
+export const unlimited = (b: Builder, format: Format, result: Value): Value =>
+  b.geU(magnitude(b, format, result), b.get(Type.I32, format.wide ? Mips.LIMIT_D : Mips.LIMIT_S));
+/** 1 unless a result is normal, or EXACT. */
+export const notNormal = (b: Builder, format: Format, result: Value): Value =>
+  b.geU(b.sub(magnitude(b, format, result), b.i32(LEAST[format.suffix])), b.get(Type.I32, format.wide ? Mips.SPAN_D : Mips.SPAN_S));
+
+// Whether WebAssembly's result will do although it is special: it is exact, and nothing but the sticky Inexact flag makes
+// it special; or it is a zero product. Asked only of special results, so that no value is shared with the fast path.
+
+const isBounded = (b: Builder, format: Format, x: Value): Value => b.ltU(magnitude(b, format, x), b.i32(INFINITE[format.suffix]));
+export const isNormal = (b: Builder, format: Format, x: Value): Value =>
+  b.ltU(b.sub(magnitude(b, format, x), b.i32(LEAST[format.suffix])), b.i32(INFINITE[format.suffix] - LEAST[format.suffix]));
+const zeroOf = (b: Builder, format: Format): Value => (format.wide ? b.f64Bits(0, 0) : b.f32Bits(0));
+export const isZero = (b: Builder, format: Format, x: Value): Value => b.emit(format.op('eq'), x, zeroOf(b, format));
+export const all = (b: Builder, ...conditions: Value[]): Value => conditions.reduce((x, y) => b.and(x, y));
+/** EXACT is Exactness.FLAG at most. */
+export const onlyFlag = (b: Builder): Value => b.ltU(exact(b), b.i32(Exactness.FLAG + 1));
+
+/** x + y (or −) = sum: what was rounded away is itself a number, which these steps find (Knuth, TAOCP 2, 4.2.2). */
+export function exactSum(b: Builder, format: Format, sum: Value, x: Value, y: Value, subtract: boolean): Value {
+  const SUB = format.op('sub');
+  const part = (): Value => b.emit(SUB, sum, x);
+  const lostX = b.emit(SUB, x, b.emit(SUB, sum, part()));
+  const rest = subtract ? b.emit(format.op('add'), y, part()) : b.emit(SUB, part(), y);
+  // x − (sum − part) = ±rest
+  const same = b.emit(format.op('eq'), lostX, rest);
+  return all(b, onlyFlag(b), isBounded(b, format, sum), same);
+}
+
+/** Whether x y has no more bits than a double holds, by the zeros at their ends. False for some that have not. */
+const productFits = (b: Builder, x: Value, y: Value): Value =>
+  b.geU(b.emit(WRAP, b.emit(op('i64.add'), b.emit(CTZ_D, b.emit(BITS_D, x)), b.emit(CTZ_D, b.emit(BITS_D, y)))), b.i32(53));
+const PROMOTE = op('f64.promote_f32');
+const MUL_D = op('f64.mul');
+const EQ_D = op('f64.eq');
+/** x y = product, which is rounded to the format; single-precision operands have an exact product in double precision. */
+function multipliesTo(b: Builder, format: Format, product: Value, x: Value, y: Value): Value {
+  if (format.wide) return all(b, productFits(b, x, y), b.emit(EQ_D, b.emit(MUL_D, x, y), product));
+  return b.emit(EQ_D, b.emit(MUL_D, b.emit(PROMOTE, x), b.emit(PROMOTE, y)), b.emit(PROMOTE, product));
+}
+export function exactProduct(b: Builder, format: Format, product: Value, x: Value, y: Value): Value {
+  const zero = all(b, isZero(b, format, product), b.or(isZero(b, format, x), isZero(b, format, y)));
+  const normal = all(b, onlyFlag(b), isNormal(b, format, product), isNormal(b, format, x), isNormal(b, format, y));
+  return b.or(zero, all(b, normal, multipliesTo(b, format, product, x, y)));
+}
+export function exactQuotient(b: Builder, format: Format, quotient: Value, x: Value, y: Value): Value {
+  const zero = all(b, isZero(b, format, quotient), isZero(b, format, x));
+  const normal = all(b, onlyFlag(b), isNormal(b, format, quotient), isNormal(b, format, x), isNormal(b, format, y));
+  return b.or(zero, all(b, normal, multipliesTo(b, format, x, quotient, y)));
+}
+export const exactRoot = (b: Builder, format: Format, root: Value, x: Value): Value =>
+  b.or(
+    isZero(b, format, x),
+    all(b, onlyFlag(b), isNormal(b, format, x), isNormal(b, format, root), multipliesTo(b, format, x, root, root)),
+  );
+
+export const FORMATS = [SINGLE, DOUBLE];
+/** The letters of registers that hold an operand of this format, if they must be pairs. */
+export const wide = (format: Format, letters: string): string => (format.wide ? letters : '');

@@ -1,10 +1,11 @@
 import { Type } from '../../src/ir/ops.ts';
 import type { Helper, Isa, Register } from '../../src/isa/isa.ts';
 import { ABI } from './abi.ts';
+import { floatHelpers } from './float.ts';
 import { makeDisassemble, makeLift } from './lift.ts';
 import { GPR_NAMES } from './row.ts';
 import { ROWS } from './rows.ts';
-import { Mips } from './state.ts';
+import { Exactness, Mips } from './state.ts';
 
 const word = (name: string, offset: number, visible = true): Register => ({ name, offset, type: Type.I32, local: true, visible });
 
@@ -12,22 +13,29 @@ const registers: readonly Register[] = [
   ...GPR_NAMES.slice(1).map((name, i) => word(name, Mips.GPR + 4 * (i + 1))),
   word('hi', Mips.HI),
   word('lo', Mips.LO),
-  word('fcsr', Mips.FCSR),
   word('userlocal', Mips.USER_LOCAL),
+  { name: 'mode', offset: Mips.MODE, type: Type.I32, local: false, visible: false },
   word('llbit', Mips.LLBIT, false),
   word('lladdr', Mips.LLADDR, false),
+  ...Array.from({ length: 8 }, (_, n) => word(`fcc${n}`, Mips.FCC + 4 * n)),
+  word('last', Mips.LAST, false),
+  ...[0, 1, 2].flatMap((n): Register[] => [
+    { name: `last.s${n}`, offset: Mips.LAST_S + 4 * n, type: Type.F32, local: true, visible: false },
+    { name: `last.d${n}`, offset: Mips.LAST_D + 8 * n, type: Type.F64, local: true, visible: false },
+  ]),
   // accessed as words, singles and doubles, so never in locals
-  ...Array.from(
-    { length: 32 },
-    (_, i): Register => ({ name: `f${i}`, offset: Mips.FPR + 4 * i, type: Type.I32, local: false, visible: true }),
-  ),
+  ...Array.from({ length: 32 }, (_, i): Register[] => [
+    { name: `f${i}`, offset: Mips.FPR + 8 * i, type: Type.I32, local: false, visible: true },
+    { name: `f${i}.high`, offset: Mips.FPR + 8 * i + 4, type: Type.I32, local: false, visible: true },
+  ]).flat(),
 ];
 
 const helpers: readonly Helper[] = [
   // (address, bytes): records what SYNCI declared changed
   { name: 'mips_synci', params: [Type.I32, Type.I32], result: Type.None, state: false, pure: false },
   // what RDHWR CC reads
-  { name: 'mips_cycles', params: [], result: Type.I32, state: false, pure: false },
+  { name: 'mips_cycles', params: [], result: Type.I32, state: true, pure: false },
+  ...floatHelpers,
 ];
 
 const makeIsa = (name: string, endian: 'big' | 'little'): Isa => ({
@@ -38,10 +46,12 @@ const makeIsa = (name: string, endian: 'big' | 'little'): Isa => ({
   helpers,
   stackPointer: ABI.stackPointer,
   coherentCode: false,
+  mode: Mips.MODE,
   lift: makeLift(endian === 'big'),
   disassemble: makeDisassemble(endian === 'big'),
   reset(state) {
     for (let offset = 0; offset < Mips.SIZE; offset += 4) state.setInt32(offset, 0, true);
+    state.setInt32(Mips.EXACT, Exactness.FLAG, true);
   },
 });
 

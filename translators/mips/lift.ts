@@ -3,11 +3,12 @@ import type { Value } from '../../src/ir/block.ts';
 import type { Builder } from '../../src/ir/builder.ts';
 import { disassembleRow, type Extract, extractor, makeDecoder } from '../../src/isa/bits.ts';
 import { type Code, FetchFault } from '../../src/isa/code.ts';
-import type { Disassembly } from '../../src/isa/isa.ts';
+import type { Disassembly, Isa } from '../../src/isa/isa.ts';
 import { ExcCode } from './abi.ts';
 import { BRANCH, FIELDS, type MipsRow, type Site } from './row.ts';
 import { CONTINUED } from './rows/system.ts';
 import { ROWS } from './rows.ts';
+import { Mode } from './state.ts';
 
 /** A row with what lifting asks of it. */
 interface Instruction extends MipsRow {
@@ -35,6 +36,9 @@ export const decode = makeDecoder(
 class Lifter implements Site {
   pc = 0;
   next = 0;
+  wide = false;
+  nan2008 = false;
+  aligned = false;
   /** The delay slot of the branch at pc, decoded before the branch. */
   private slotWord = 0;
   private slot: Instruction | undefined;
@@ -45,7 +49,10 @@ class Lifter implements Site {
     return this.bigEndian ? code.i32be(pc) : code.i32le(pc);
   }
 
-  lift(b: Builder, code: Code, at: number): number {
+  lift(b: Builder, code: Code, at: number, mode: number): number {
+    this.wide = (mode & Mode.FR) !== 0;
+    this.nan2008 = (mode & Mode.NAN2008) !== 0;
+    this.aligned = (mode & Mode.ALIGNED) !== 0;
     if ((at & 3) === 1) return this.liftSlot(b, code, at - 1);
     if (at & 3) return this.misaligned(b, at);
     const word = this.fetch(code, at);
@@ -83,22 +90,23 @@ class Lifter implements Site {
     this.slotWord = this.fetch(code, pc + 4);
     this.slot = decode(this.slotWord);
     this.pc = pc;
-    this.executeSlot(b, target);
+    this.executeSlot(b, target, pc | 1);
     if (!b.ended) b.goto(target);
     return pc + 8;
   }
 
-  private execute(b: Builder, instruction: Instruction | undefined, word: number): void {
-    b.insn(this.pc, 4);
+  private execute(b: Builder, instruction: Instruction | undefined, word: number, restart = this.pc): void {
+    b.insn(this.pc, 4, restart);
     if (instruction) instruction.meaning(instruction.extract(word), b, this);
     else b.exit(ExitKind.Illegal, this.pc);
   }
 
-  private executeSlot(b: Builder, next: number): void {
+  /** A slot is executed anew from its branch on, or from `pc | 1` if the block begins there. */
+  private executeSlot(b: Builder, next: number, restart = this.pc): void {
     this.pc = this.pc + 4;
     this.next = next;
     // a branch in a delay slot is UNPREDICTABLE
-    this.execute(b, this.slot?.delaySlot ? undefined : this.slot, this.slotWord);
+    this.execute(b, this.slot?.delaySlot ? undefined : this.slot, this.slotWord, restart);
   }
 
   branch(b: Builder, condition: Value, offset: number): void {
@@ -127,9 +135,9 @@ class Lifter implements Site {
   }
 }
 
-export function makeLift(bigEndian: boolean): (b: Builder, code: Code, pc: number) => number {
+export function makeLift(bigEndian: boolean): Isa['lift'] {
   const lifter = new Lifter(bigEndian);
-  return (b, code, pc) => lifter.lift(b, code, pc >>> 0);
+  return (b, code, pc, mode) => lifter.lift(b, code, pc >>> 0, mode);
 }
 
 export function makeDisassemble(bigEndian: boolean): (code: Code, pc: number) => Disassembly {

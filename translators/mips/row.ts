@@ -1,13 +1,21 @@
+import { ExitKind } from '../../assembly/shared/exit.ts';
 import type { Value } from '../../src/ir/block.ts';
 import type { Builder } from '../../src/ir/builder.ts';
 import { Type } from '../../src/ir/ops.ts';
 import { type FieldKinds, makeRow, type Row, type Values } from '../../src/isa/bits.ts';
+import { ExcCode } from './exception-code.ts';
 import { Mips } from './state.ts';
 
 /** Where an instruction stands, and what its meaning needs to know besides its fields. */
 export interface Site {
   /** Byte order of data. */
   readonly bigEndian: boolean;
+  /** Status.FR. */
+  readonly wide: boolean;
+  /** FCSR.NAN2008 and ABS2008. */
+  readonly nan2008: boolean;
+  /** Accesses that are not naturally aligned are address errors. */
+  readonly aligned: boolean;
   /** The instruction's own pc. */
   readonly pc: number;
   /** pc at which execution goes on after it, if it leaves the block: not the next word in a taken branch's delay slot. */
@@ -18,6 +26,11 @@ export interface Site {
   branchLikely(b: Builder, condition: Value, offset: number): void;
   /** Lifts the delay slot, then ends the block so, unless the slot has ended it. `target`: where `end` goes, if that is known. */
   afterSlot(b: Builder, end: () => void, target?: number): void;
+}
+
+/** Address error if the access of so many bytes is not naturally aligned and the mode asks for it. */
+export function checkAligned(b: Builder, site: Pick<Site, 'aligned'>, address: Value, bytes: number, store: boolean): void {
+  if (site.aligned && bytes > 1) b.exitIf(b.and(address, b.i32(bytes - 1)), ExitKind.Exception, store ? ExcCode.AdES : ExcCode.AdEL);
 }
 
 /** Builds the IR of an instruction. A meaning that ends the block does so last. */
@@ -51,7 +64,7 @@ export const GPR_NAMES = 'zero at v0 v1 a0 a1 a2 a3 t0 t1 t2 t3 t4 t5 t6 t7 s0 s
 const CONDITIONS = 'f un eq ueq olt ult ole ule sf ngle seq ngl lt nge le ngt'.split(' ');
 /** CP0 registers with select 0, as assemblers name them. */
 const CP0_NAMES = (
-  'index random entrylo0 entrylo1 context pagemask wired $7 badvaddr count entryhi compare status cause epc prid config lladdr ' +
+  'index random entrylo0 entrylo1 context pagemask wired hwrena badvaddr count entryhi compare status cause epc prid config lladdr ' +
   'watchlo watchhi xcontext $21 $22 debug depc perfcnt errctl cacheerr taglo taghi errorepc desave'
 )
   .split(' ')

@@ -1,7 +1,9 @@
 import type { MipsRow } from './row.ts';
 import { arithmetic, multiplyDivide } from './rows/arithmetic.ts';
 import { branches } from './rows/branch.ts';
-import { floatArithmetic, floatConvert, floatMove } from './rows/float.ts';
+import { floatArithmetic } from './rows/float-arithmetic.ts';
+import { floatConvert } from './rows/float-convert.ts';
+import { floatMove } from './rows/float-move.ts';
 import { field, logical, shift } from './rows/logical.ts';
 import { memory } from './rows/memory.ts';
 import { continued, kernel, system, traps } from './rows/system.ts';

@@ -241,6 +241,19 @@ function emit(v: number, checked: number): void {
       p += 4;
       break;
     }
+    case Kind.Slow: {
+      const condition = slot(a);
+      const fast = slot(b);
+      release(a, v);
+      release(b, v);
+      w[p] = (TYPE_SIZES[OPS[opcode].result] === 8 ? Uop.SLOW64 : Uop.SLOW32) | (destination(v) << 16);
+      w[p + 1] = condition | (fast << 16);
+      w[p + 2] = runtime.helperIndex(block.helpers[block.d[v]]);
+      w[p + 3] = block.instructions - Math.max(0, instructions - 1);
+      w[p + 4] = pc;
+      p += 5;
+      break;
+    }
     case Kind.Insn:
       pc = a;
       table[instructions * 2] = p << 2;

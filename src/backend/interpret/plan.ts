@@ -105,6 +105,13 @@ function countUses(block: Block): void {
         if (helper.state) nextHelper = v;
         break;
       }
+      case Kind.Slow: {
+        use(block.a[v], v);
+        use(block.b[v], v);
+        const [from, to] = block.helpers[block.d[v]].range!;
+        nextWrite.fill(v, from >>> 2, to >>> 2);
+        break;
+      }
       default: {
         let position = v;
         if (v === end && uses[v] === 1 && BRANCH[opcode] !== 0 && block.terminator.kind === 'branch') {
@@ -161,6 +168,7 @@ function placeValues(block: Block): void {
       kind === Kind.Load ||
       kind === Kind.Store ||
       kind === Kind.ExitIf ||
+      kind === Kind.Slow ||
       (kind === Kind.Helper && block.helpers[block.a[v]].state && fate[v] === Fate.Emit)
     ) {
       barrier = v;

@@ -74,6 +74,9 @@ export function printUops(words: Int32Array, address: number, register: (offset:
     } else if (number === Uop.EXIT_IF) {
       add(name, slot(ip + 2), u16(ip + 4), hex(word(ip + 8)), hex(word(ip + 12)));
       ip += 16;
+    } else if (number === Uop.SLOW32 || number === Uop.SLOW64) {
+      add(name, slot(ip + 2), slot(ip + 4), slot(ip + 6), `#${word(ip + 8)}`, hex(word(ip + 16)));
+      ip += 20;
     } else if (number >= Uop.CONST32 && number <= Uop.CONST128) {
       const size = hotBytes(number);
       add(name, slot(ip + 2), ...Array.from({ length: (size - 4) / 4 }, (_, i) => hex(word(ip + 4 + 4 * i))));

@@ -32,6 +32,7 @@ export const enum Kind {
   Shuffle,
   Helper,
   ExitIf,
+  Slow,
   Insn,
 }
 
@@ -79,6 +80,8 @@ function kindOf(type: string, what: string): Kind {
       return Kind.Helper;
     case 'exit':
       return Kind.ExitIf;
+    case 'slow':
+      return Kind.Slow;
     case 'insn':
       return Kind.Insn;
   }

@@ -2,7 +2,7 @@ import { JumpSite } from '../../../assembly/shared/layout.ts';
 import type { Block } from '../../ir/block.ts';
 import { Type } from '../../ir/ops.ts';
 import { type Isa, isConditional } from '../../isa/isa.ts';
-import { emitRegion, functionName } from './emit.ts';
+import { emitRegion, functionName, type SlowPaths } from './emit.ts';
 import { binaryen, type Expression, type Module, plainConstructors, WASM_TYPES } from './expressions.ts';
 import type { Region } from './region.ts';
 import { planSlots, Slots } from './slots.ts';
@@ -27,6 +27,8 @@ export interface CompileOptions {
   readonly jumpSites?: ReadonlyMap<number, number>;
   /** By pc: bytes that the block must still have when it is entered, where code can change unnoticed. */
   readonly expectedBytes?: ReadonlyMap<number, Uint8Array>;
+  /** By entry: what a region does about slow paths; leave without it. */
+  readonly slowPaths?: ReadonlyMap<number, SlowPaths>;
 }
 
 const FEATURES =
@@ -157,6 +159,7 @@ function build(regions: readonly Region[], options: CompileOptions, marks?: Mark
       constructors,
       slots,
       checked: options.checked,
+      slowPaths: options.slowPaths?.get(region.entry) ?? 'leave',
       stackPointer: options.isa.stackPointer,
       callSlot: (pc) => options.callSlots?.get(pc),
       compileMissing: options.compileMissing ?? false,

@@ -25,10 +25,19 @@ const HELPER = op('helper');
 const EXIT_IF = op('exit.if');
 const INSN = op('insn');
 const I32_ADD = op('i32.add');
+const I32_OR = op('i32.or');
 const I32_CONST = op('i32.const');
 const SHUFFLE = op('i8x16.shuffle');
 const IS_SELECT = OPS.map((info) => info.name.startsWith('select.'));
+const IS_SLOW = OPS.map((info) => info.name.startsWith('slow.'));
 const IS_LANE = OPS.map((info) => /_lane/.test(info.name));
+
+/**
+ * What compiled code does where it comes to a slow path (IR op slow.*): leave for the interpreter, ask first whether it is needed
+ * really, or else call the helper. Each is slower than the one before where slow paths are rare: engines' register
+ * allocators keep what is live across a call in memory, even if the call is never made.
+ */
+export type SlowPaths = 'leave' | 'ask' | 'call';
 
 /** What the emitter needs to know beyond the region itself. */
 export interface EmitContext {
@@ -37,6 +46,7 @@ export interface EmitContext {
   readonly slots: Slots;
   /** Page permissions are checked, with precise faults. */
   readonly checked: boolean;
+  readonly slowPaths: SlowPaths;
   /** See Isa.stackPointer. */
   readonly stackPointer: number | undefined;
   /** Index in the function table through which code at this pc is called, if it has one. */
@@ -179,10 +189,14 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
     if (expected) out.push(...verifyBytes(block, expected, plan.spillIn[i], unpaid));
     const uses = useCounts(block);
     const at = emitPositions(block, uses);
-    const kept = keepsRegister(block, uses, at);
+    const kept = keepsRegister(block, uses, at, context.slots);
     const place = new Int32Array(block.length).fill(-1);
     let done = -1;
     let pc = block.pc;
+    /** Where the current instruction is executed anew, and how many are completed there; by pc. */
+    let restart = pc;
+    let restarted = 0;
+    const completed = new Map<number, number>();
 
     /** The expression for a value; to be evaluated where the op that uses it is emitted. */
     const value = (v: Value): Expression => {
@@ -300,12 +314,45 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
       );
     };
 
+    /** Goes to the label if the condition is not zero. */
+    const branchIf = (label: string, condition: Value): Expression[] =>
+      block.op[condition] === I32_OR && place[condition] < 0 && at[condition] !== condition
+        ? [...branchIf(label, block.a[condition]), ...branchIf(label, block.b[condition])]
+        : [m.br(label, value(condition))];
+    /**
+     * Where the fast result of op v will not do: leaves for the interpreter, which executes the instruction anew; or calls the
+     * helper. What comes back here stands in the engine's code between its neighbours; what leaves goes to the end.
+     */
+    const slowPath = (v: Value): Expression => {
+      const { slowPaths } = context;
+      const slow = `slow${i}_${v}`;
+      const past = `past${i}_${v}`;
+      const state = spill(plan.spillAt[i].get(v)!);
+      const rest: Expression[] = [];
+      if (slowPaths !== 'leave') rest.push(m.br(past, m.i32.eqz(value(block.c[v]))));
+      if (slowPaths === 'call') {
+        const helper = block.helpers[block.d[v]];
+        const { result } = OPS[block.op[v]];
+        context.useHelper(helper.name);
+        rest.push(
+          ...state,
+          storeBudget(unpaid + done),
+          m.if(m.call(helper.name, [], binaryen.i32), m.block(null, leave(ExitKind.Exception, pc, unpaid + done))),
+          m.local.set(place[v], loadExpression(m, loadName(result), Layout.SLOW_RESULT, i32(0))),
+        );
+      } else rest.push(...state, ...leave(ExitKind.Slow, restart, unpaid + restarted, [region.entry]));
+      return m.block(past, [m.block(slow, [...branchIf(slow, block.a[v]), m.br(past)], binaryen.none), ...rest], binaryen.none);
+    };
+
     for (let v = 0; v < block.length; v++) {
       const number = block.op[v];
       const info = OPS[number];
       if (number === INSN) {
         pc = block.a[v] >>> 0;
         done++;
+        completed.set(pc, done);
+        restart = block.c[v] >>> 0;
+        restarted = completed.get(restart) ?? 0;
         continue;
       }
       if (STATE_ACCESS[number] === 'set') {
@@ -332,6 +379,11 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
         const kind = block.b[v] as ExitKind;
         const args = kind === ExitKind.MemoryFault ? [] : [block.c[v], 0];
         out.push(m.if(value(block.a[v]), m.block(null, [...spill(plan.spillAt[i].get(v)!), ...leave(kind, pc, unpaid + done, args)])));
+        continue;
+      }
+      if (IS_SLOW[number]) {
+        place[v] = temporary(info.result);
+        out.push(m.local.set(place[v], value(block.b[v])), slowPath(v));
         continue;
       }
       if (isBarrier(block, v)) {
@@ -564,7 +616,7 @@ function emitPositions(block: Block, uses: Uint16Array): Int32Array {
 }
 
 /** Which register reads need no copy, because the register is not written before the last use. */
-function keepsRegister(block: Block, uses: Uint16Array, at: Int32Array): Uint8Array {
+function keepsRegister(block: Block, uses: Uint16Array, at: Int32Array, slots: Slots): Uint8Array {
   const n = block.length;
   const kept = new Uint8Array(n);
   const last = new Int32Array(n).fill(-1);
@@ -588,7 +640,12 @@ function keepsRegister(block: Block, uses: Uint16Array, at: Int32Array): Uint8Ar
       const granules = [0, 1, 2, 1, 2, 4][OPS[block.op[v]].result];
       let next = barrier;
       for (let g = 0; g < granules; g++) next = Math.min(next, written[(block.a[v] >>> 2) + g]);
-      kept[v] = uses[v] > 0 && last[v] <= next ? 1 : 0;
+      // what is in memory is read once
+      const cheap = uses[v] === 1 || slots.at(block.a[v], OPS[block.op[v]].result) !== undefined;
+      kept[v] = uses[v] > 0 && cheap && last[v] <= next ? 1 : 0;
+    } else if (IS_SLOW[block.op[v]]) {
+      const [from, to] = block.helpers[block.d[v]].range!;
+      written.fill(v, from >>> 2, to >>> 2);
     } else if (block.op[v] === HELPER && block.helpers[block.a[v]].state) barrier = v;
   }
   return kept;

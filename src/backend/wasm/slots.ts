@@ -36,7 +36,7 @@ const without = (a: SlotSet, b: SlotSet): SlotSet => ({ lo: a.lo & ~b.lo, hi: a.
 const same = (a: SlotSet, b: SlotSet): boolean => a.lo === b.lo && a.hi === b.hi;
 
 const HELPER = op('helper');
-const EXIT_IF = op('exit.if');
+const LEAVES = OPS.map(({ name }) => name === 'exit.if' || name.startsWith('slow.'));
 export const STATE_ACCESS: readonly ('get' | 'set' | undefined)[] = OPS.map((info) =>
   /^get\./.test(info.name) ? 'get' : /^set\./.test(info.name) ? 'set' : undefined,
 );
@@ -86,7 +86,7 @@ export interface SlotPlan {
   readonly spillIn: readonly SlotSet[];
   /** By block: slots to write back where control leaves the region after its last op. */
   readonly spillOut: readonly SlotSet[];
-  /** By block and op (a spill point: exit.if, faulting access, helper with state): slots to write back there. */
+  /** By block and op (a spill point: exit.if, slow path, faulting access, helper with state): slots to write back there. */
   readonly spillAt: readonly ReadonlyMap<number, SlotSet>[];
   /** By block and op (helper with state): slots to load after it. */
   readonly reloadAt: readonly ReadonlyMap<number, SlotSet>[];
@@ -110,7 +110,7 @@ export const isBarrier = (block: Block, v: number): boolean => {
 };
 const isSpillPoint = (block: Block, v: number, precise: boolean): boolean => {
   const number = block.op[v];
-  return number === EXIT_IF || (precise && OPS[number].memory !== undefined) || isBarrier(block, v);
+  return LEAVES[number] || (precise && OPS[number].memory !== undefined) || isBarrier(block, v);
 };
 
 /** What a block does to slots, in order: the op's index, and the slot read or written, or that slots are written back. */

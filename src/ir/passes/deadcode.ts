@@ -2,8 +2,9 @@ import { Block } from '../block.ts';
 import { OPS, op, STATE_GRANULES, TYPE_SIZES } from '../ops.ts';
 
 const HELPER = op('helper');
-const EXIT_IF = op('exit.if');
 const INSN = op('insn');
+/** Ops that may leave the block: all state before them counts. */
+const LEAVES = OPS.map(({ name }) => name === 'exit.if' || name.startsWith('slow.'));
 const SETS = new Set(['set.i32', 'set.i64', 'set.f32', 'set.f64', 'set.v128'].map(op));
 const GETS = new Set(['get.i32', 'get.i64', 'get.f32', 'get.f64', 'get.v128'].map(op));
 const SET_FLAG = OPS.map((_, n) => SETS.has(n));
@@ -55,7 +56,7 @@ export function deadcode(block: Block, options: DeadcodeOptions): Block {
       const helper = block.helpers[block.a[v]];
       live ||= !helper.pure;
       if (live && helper.state) dead.fill(0, (helper.range?.[0] ?? 0) >>> 2, helper.range ? helper.range[1] >>> 2 : STATE_GRANULES);
-    } else if (opcode === EXIT_IF) {
+    } else if (LEAVES[opcode]) {
       live = true;
       dead.fill(0);
     } else if (opcode === INSN) {

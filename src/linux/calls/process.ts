@@ -151,7 +151,7 @@ const PR_CAPBSET_READ = 23;
 const PR_SET_NO_NEW_PRIVS = 38;
 const PR_GET_NO_NEW_PRIVS = 39;
 
-function prctl(p: Process, option: number, argument: number): number {
+export function prctl(p: Process, option: number, argument: number): number {
   switch (option) {
     case PR.SET_NAME:
       p.name = decodeName(p.memory.cString(argument, 15).slice());

@@ -1,12 +1,12 @@
 import { ABI, breakCode, ExcCode, hasDelaySlot, trapCode } from '../../../translators/mips/abi.ts';
 import { mipsel as mipselIsa, mips as mipsIsa } from '../../../translators/mips/index.ts';
-import { Mips } from '../../../translators/mips/state.ts';
+import { Mips, Mode } from '../../../translators/mips/state.ts';
 import { PagePermission } from '../../vcpu/guest-memory.ts';
 import type { Abi } from '../abi.ts';
 import { fileCalls, fileNotes } from '../calls/files.ts';
 import { memoryCalls } from '../calls/memory.ts';
 import { miscCalls } from '../calls/misc.ts';
-import { processCalls, wordCredentialCalls } from '../calls/process.ts';
+import { prctl, processCalls, wordCredentialCalls } from '../calls/process.ts';
 import { readSet, sigaction, signalCalls, sigreturn, sigsuspend } from '../calls/signal.ts';
 import { timeCalls } from '../calls/time.ts';
 import { Errno, mipsErrno } from '../errno.ts';
@@ -15,6 +15,7 @@ import { printWords } from '../registers.ts';
 import { SiCode } from '../signals.ts';
 import { type Calls, makeTable, partial, withNotes } from '../syscall.ts';
 import { mipsFiles } from './files.ts';
+import { fpModeCall, startMode } from './fp-mode.ts';
 import { NUMBERS } from './numbers.ts';
 import {
   ACTION_FLAGS,
@@ -51,7 +52,9 @@ function sysmips(p: Process, command: number, address: number, value: number): n
       p.vcpu.invalidate(0, p.map.options.top);
       return 0;
     case Sysmips.FixAde:
-      return (address & ~3) !== 0 ? -Errno.EINVAL : 0;
+      if (address & ~3) return -Errno.EINVAL;
+      p.vcpu.mode = address & 1 ? p.vcpu.mode & ~Mode.ALIGNED : p.vcpu.mode | Mode.ALIGNED;
+      return 0;
     default:
       return -Errno.EINVAL;
   }
@@ -71,6 +74,10 @@ const ownCalls: Calls = {
     return 0;
   },
   sysmips: partial((p, a) => sysmips(p, a[0], a[1], a[2]), 'FLUSH_CACHE, MIPS_FIXADE, MIPS_ATOMIC_SET'),
+  prctl: partial(
+    (p, a) => fpModeCall(p, a[0], a[1]) ?? prctl(p, a[0], a[1]),
+    'name, dumpable, parent-death signal, no_new_privs, floating-point mode',
+  ),
   cacheflush: (p, a) => cacheflush(p, a[0], a[1]),
   cachectl: () => -Errno.ENOSYS,
   sigaction: (p, a) => sigaction(p, a[0], a[1], a[2], readAction, writeAction),
@@ -141,8 +148,8 @@ function makeMips(endian: 'little' | 'big'): Abi {
     },
     stackPointer: (p) => get(p, ABI.stackPointer),
     setStackPointer: (p, address) => p.vcpu.set32(ABI.stackPointer, address),
-    startRegisters(p, pc, stackPointer, elf) {
-      if (elf.wideFpu) p.vcpu.set32(Mips.FR, 1);
+    startRegisters(p, pc, stackPointer, elf, interpreter) {
+      p.vcpu.mode = startMode(elf, interpreter);
       p.vcpu.set32(ABI.stackPointer, stackPointer);
       // position-independent start code finds itself by it
       p.vcpu.set32(ABI.functionAddress, pc);

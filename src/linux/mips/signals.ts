@@ -1,4 +1,4 @@
-import { Mips } from '../../../translators/mips/state.ts';
+import { Mips, Mode } from '../../../translators/mips/state.ts';
 import type { Delivery, SignalInfo } from '../abi.ts';
 import { frameAddress } from '../frame.ts';
 import type { Process } from '../process.ts';
@@ -103,19 +103,28 @@ const get = (p: Process, offset: number): number => p.vcpu.get32(offset) >>> 0;
 /** Doubles as the kernel's context holds them: in every register with FR=1, else in the even ones. */
 function doubles(wide: boolean): { readonly slot: number; readonly offset: number }[] {
   const list = [];
-  for (let register = 0; register < 32; register += wide ? 1 : 2)
-    list.push({ slot: register, offset: Mips.FPR + register * (wide ? 8 : 4) });
+  for (let register = 0; register < 32; register += wide ? 1 : 2) list.push({ slot: register, offset: Mips.FPR + register * 8 });
   return list;
 }
+
+const FCSR = 31;
+const getFcsr = (p: Process): number => p.vcpu.callHelper('mips_cfc1', FCSR) >>> 0;
+function setFcsr(p: Process, value: number): void {
+  p.vcpu.callHelper('mips_ctc1', FCSR, value);
+}
+/** Cause bits whose exception FCSR enables, and E: with any of them set, FCSR cannot be restored (mask_fcsr31_x). */
+const pendingCauses = (fcsr: number): number => fcsr & (E | ((fcsr & ENABLES) << 5));
+const E = 1 << 17;
+const ENABLES = 0xf80;
 
 function writeContext(p: Process, at: number): void {
   put64(p, at + Sc.PC, p.vcpu.pc);
   put64(p, at + Sc.REGS, 0);
   for (let register = 1; register < 32; register++) put64(p, at + Sc.REGS + register * 8, get(p, Mips.GPR + register * 4));
-  const wide = get(p, Mips.FR) !== 0;
+  const wide = (p.vcpu.mode & Mode.FR) !== 0;
   for (const { slot, offset } of doubles(wide))
     p.memory.setU64(at + Sc.FPREGS + slot * 8, (BigInt(get(p, offset + 4)) << 32n) | BigInt(get(p, offset)));
-  p.memory.setU32(at + Sc.FPC_CSR, get(p, Mips.FCSR));
+  p.memory.setU32(at + Sc.FPC_CSR, getFcsr(p));
   p.memory.setU32(at + Sc.USED_MATH, USED_FP | (wide ? USED_FR1 : 0));
   put64(p, at + Sc.MDHI, get(p, Mips.HI));
   put64(p, at + Sc.MDLO, get(p, Mips.LO));
@@ -126,12 +135,15 @@ function readContext(p: Process, at: number): void {
   const pc = word(at + Sc.PC);
   for (let register = 1; register < 32; register++) p.vcpu.set32(Mips.GPR + register * 4, word(at + Sc.REGS + register * 8));
   if (p.memory.u32(at + Sc.USED_MATH) & USED_FP) {
-    for (const { slot, offset } of doubles(get(p, Mips.FR) !== 0)) {
+    for (const { slot, offset } of doubles((p.vcpu.mode & Mode.FR) !== 0)) {
       const value = p.memory.u64(at + Sc.FPREGS + slot * 8);
       p.vcpu.set32(offset, Number(value & 0xffff_ffffn));
       p.vcpu.set32(offset + 4, Number(value >> 32n));
     }
-    p.vcpu.set32(Mips.FCSR, p.memory.u32(at + Sc.FPC_CSR));
+    const fcsr = p.memory.u32(at + Sc.FPC_CSR);
+    const pending = pendingCauses(fcsr);
+    setFcsr(p, fcsr & ~pending);
+    if (pending) p.signals.raise('SIGFPE');
   }
   p.vcpu.set32(Mips.HI, word(at + Sc.MDHI));
   p.vcpu.set32(Mips.LO, word(at + Sc.MDLO));
@@ -154,7 +166,7 @@ export function writeSignalInfo(p: Process, address: number, signal: number, inf
   p.memory.view(address, 128, 'write').fill(0);
   p.memory.setU32(address, signal);
   p.memory.setU32(address + 4, info.code >>> 0);
-  if (info.address !== undefined) p.memory.setU32(address + 12, info.address);
+  if (info.address !== undefined && info.code !== SiCode.Kernel) p.memory.setU32(address + 12, info.address);
   else {
     p.memory.setU32(address + 12, info.pid ?? 0);
     p.memory.setU32(address + 16, info.uid ?? 0);
@@ -224,11 +236,11 @@ export function writeAction(p: Process, address: number, action: Action): void {
 }
 
 /** Exceptions by ExcCode (MIPS32 volume III, table 9.x) as arch/mips/kernel/traps.c turns them into signals. */
-export function exceptionSignal(_p: Process, number: number, code: number): { signal: SignalName; code: number; text: string } {
+export function exceptionSignal(p: Process, number: number, code: number): { signal: SignalName; code: number; text: string } {
   switch (number) {
     case 4:
     case 5:
-      return { signal: 'SIGBUS', code: SiCode.BusAlignment, text: 'unaligned access' };
+      return { signal: 'SIGBUS', code: SiCode.Kernel, text: 'unaligned access' };
     case 10:
       return { signal: 'SIGILL', code: SiCode.IllegalOpcode, text: 'reserved instruction' };
     case 11:
@@ -237,8 +249,11 @@ export function exceptionSignal(_p: Process, number: number, code: number): { si
       return { signal: 'SIGFPE', code: SiCode.IntegerOverflow, text: 'integer overflow' };
     case 13:
       return trapSignal(code, 'trap');
-    case 15:
-      return { signal: 'SIGFPE', code: floatCode(code), text: 'floating-point exception' };
+    case 15: {
+      const fcsr = getFcsr(p);
+      setFcsr(p, fcsr & ~pendingCauses(fcsr));
+      return { signal: 'SIGFPE', code: floatCode(fcsr), text: 'floating-point exception' };
+    }
     default:
       return { signal: 'SIGILL', code: SiCode.IllegalOpcode, text: `exception ${number}` };
   }

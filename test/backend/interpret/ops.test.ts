@@ -7,7 +7,7 @@ import { block, toyIsa, V } from '../../support/toy.ts';
 
 /** Ops that WebAssembly has under the same name, and that only compute. */
 const computing = OPS.map((info, number) => ({ ...info, number })).filter(
-  ({ name, memory }) => !memory && !/const$|^[gs]et\.|^helper$|^exit\.if$|^insn$/.test(name),
+  ({ name, memory }) => !memory && !/const$|^[gs]et\.|^helper$|^exit\.if$|^slow\.|^insn$/.test(name),
 );
 
 const SELECT = /^select\./;

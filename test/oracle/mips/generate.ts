@@ -17,37 +17,11 @@ export function makeRandom(seed: number): (below: number) => number {
 const INTEGERS = [
   0, 1, 2, 3, 7, 31, 32, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0x80000001, 0xfffffffe, 0xffffffff,
 ];
-const SINGLES = [
-  0,
-  -0,
-  1,
-  -1,
-  0.5,
-  1.5,
-  2.5,
-  -2.5,
-  3.75,
-  1e10,
-  -1e10,
-  2147483520,
-  2147483648,
-  -2147483648,
-  1e38,
-  1e-38,
-  1e-45,
-  Infinity,
-  -Infinity,
-  16777217,
-];
-const DOUBLES = [...SINGLES, 0.1, 1e308, -1e-308, 5e-324, 2147483647.5, -2147483648.5, 2147483647.49, 9.5e15, Math.PI];
-
 const NOP = 0;
 const JR_K0 = 0x03400008;
 /** $k0 and $k1 are the runner's. */
 const GPRS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 14, 16, 25, 28, 29, 30, 31];
 
-/** UNPREDICTABLE with Status.FR = 0; QEMU takes them as reserved then. */
-const usesLong = (row: MipsRow): boolean => /\.l[. ]|^[ls]uxc1/.test(row.text);
 const GROUPS = new Set([
   'arithmetic',
   'multiply and divide',
@@ -57,19 +31,20 @@ const GROUPS = new Set([
   'load, store and memory control',
   'trap',
   'floating-point load, store and move',
-  'floating-point arithmetic',
-  'floating-point convert',
 ]);
 
-const bits = new DataView(new ArrayBuffer(8));
+/** By FPU control register: the bits that it has. */
+const CONTROL_BITS: { readonly [register: number]: number } = { 25: 0xff, 26: 0x3f07c, 28: 0xf87, 31: 0xff83ffff };
 
 /**
- * Records for every form of every chosen row that ends where it began, and for branches and jumps with their delay slots.
- * With `pool`, all start from so many states in turn, and run so many at a time.
+ * Records for every form of every chosen row that ends where it began, floating-point arithmetic aside, and for branches
+ * and jumps with their delay slots. `wide`: Status.FR. With `pool`, all start from so many states in turn, and run so many at
+ * a time.
  */
 export function generate(
   perRow: number,
   seed: number,
+  wide: boolean,
   chosen: (row: MipsRow) => boolean = () => true,
   pool?: { readonly states: number; readonly batch: number },
 ): Record[] {
@@ -78,19 +53,7 @@ export function generate(
   const integer = (): number => (random(2) ? pick(INTEGERS) : random(0x100000000));
 
   const fresh = (): Omit<Record, 'text' | 'code'> => {
-    const fpr = new Uint32Array(32);
-    for (let i = 0; i < 32; i += 2) {
-      if (random(2)) {
-        bits.setFloat64(0, pick(DOUBLES));
-        fpr[i] = bits.getUint32(4);
-        fpr[i + 1] = bits.getUint32(0);
-      } else {
-        for (const k of [i, i + 1]) {
-          bits.setFloat32(0, pick(SINGLES));
-          fpr[k] = random(4) ? bits.getUint32(0) : integer();
-        }
-      }
-    }
+    const fpr = Uint32Array.from({ length: 64 }, integer);
     return {
       gpr: Uint32Array.from({ length: 32 }, (_, i) => (i === 0 || i === 26 || i === 27 ? 0 : integer())),
       fpr,
@@ -114,40 +77,16 @@ export function generate(
     for (const { letter, width } of row.fields) {
       const any = random(2 ** width);
       if ('std'.includes(letter)) values[letter] = pick(GPRS);
-      else if ('STDR'.includes(letter)) values[letter] = row.text.includes('.s') && !row.text.includes('.d') ? any : any & 30;
+      else if ('STDR'.includes(letter)) values[letter] = wide || (row.text.includes('.s') && !row.text.includes('.d')) ? any : any & 30;
       else values[letter] = letter === 'u' || letter === 'i' ? (random(2) ? pick(INTEGERS) : any) & 0xffff : any;
     }
     return values;
   };
 
-  /** A single or a double where the row reads one: the words above mix both, so a double would mostly be senseless. */
-  const setOperands = (row: MipsRow, values: { readonly [letter: string]: number }, record: Record): void => {
-    const source = /\.([sdw])$/.exec(row.text.split(' ')[0])?.[1];
-    for (const letter of 'RTS') {
-      const register = values[letter];
-      if (register === undefined) continue;
-      if (source === 'd' && !/^cvt\.d\.s/.test(row.text)) {
-        bits.setFloat64(0, pick(DOUBLES));
-        record.fpr[register] = bits.getUint32(4);
-        record.fpr[register + 1] = bits.getUint32(0);
-      } else if (source === 's') {
-        bits.setFloat32(0, pick(SINGLES));
-        record.fpr[register] = bits.getUint32(0);
-      }
-    }
-    // NaN operands where the result is not an arithmetic NaN
-    if (/^(c\.|round|trunc|ceil|floor|cvt\.w)/.test(row.text) && random(5) === 0) {
-      const nan = random(2) ? 0x7fbfffff : 0x7fffffff;
-      if (source === 'd') record.fpr[values.S + 1] = nan ^ (random(2) << 31);
-      else record.fpr[values.S] = nan ^ (random(2) << 31);
-    }
-    if (/^cvt\.w/.test(row.text)) record.fcsr |= random(4);
-  };
-
   const single = (row: MipsRow): Record => {
     const values = fill(row);
-    if (row.text.startsWith('ctc1')) values.f = pick([25, 28, 31]);
-    if (row.text.startsWith('cfc1')) values.f = pick([25, 28, 31]);
+    if (row.text.startsWith('ctc1')) values.f = pick([25, 26, 28, 31]);
+    if (row.text.startsWith('cfc1')) values.f = pick([25, 26, 28, 31]);
     // Unpredictable otherwise
     if (/^cl[oz]/.test(row.text)) values.t = values.d;
     const memory = /\((\$s)\)/.test(row.text);
@@ -170,7 +109,6 @@ export function generate(
     }
     const word = encode(row, values);
     const record = blank(row.text, [word]);
-    setOperands(row, values, record);
     if (memory) {
       record.gpr[values.s] = base;
       if (/x\w*c1|prefx/.test(row.text)) {
@@ -181,9 +119,7 @@ export function generate(
         return { ...record, code: [encode(row, values), JR_K0, NOP] };
       }
     }
-    if (/^ctc1/.test(row.text)) record.gpr[values.t] &= 0xff800003;
-    if (/^ctc1/.test(row.text) && values.f === 25) record.gpr[values.t] = random(256);
-    if (/^ctc1/.test(row.text) && values.f === 28) record.gpr[values.t] &= 7;
+    if (/^ctc1/.test(row.text)) record.gpr[values.t] &= CONTROL_BITS[values.f];
     return record;
   };
 
@@ -194,13 +130,16 @@ export function generate(
     if (random(2) && 't' in values) values.t = values.s;
     values.o = 3;
     // slot counts in v0 and reads ra; the way not taken counts in v1
-    return blank(row.text, [
+    const record = blank(row.text, [
       encode(row, values),
       random(2) ? addiu(2, 1) : encode(find('addu $d,$s,$t'), { s: 31, t: 2, d: 2 }),
       addiu(3, 1),
       addiu(3, 0x100),
       addiu(8, 5),
     ]);
+    // a call wants a stack
+    record.gpr[29] = DATA;
+    return record;
   };
   /** Jumps over two instructions. JR and JALR take their target from the link of a branch before them. */
   const jumpRecord = (row: MipsRow): Record => {
@@ -212,7 +151,7 @@ export function generate(
     if (values.l === values.s || values.l === 26 || values.l === 27) values.l = values.s === 31 ? 2 : 31;
     if ('j' in values) values.j = (target >>> 2) & 0x3ffffff;
     const ra = { s: 31, t: values.s ?? 0, i: 4 * 5 };
-    return blank(row.text, [
+    const record = blank(row.text, [
       encode(find('bgezal $s,$o'), { s: 0, o: 1 }),
       NOP,
       encode(find('addiu $t,$s,$i'), ra),
@@ -222,6 +161,9 @@ export function generate(
       addiu(3, 0x100),
       addiu(8, 5),
     ]);
+    // a call wants a stack
+    if (values.s !== 29) record.gpr[29] = DATA;
+    return record;
   };
   const llsc = (text: string): Record => {
     const at = DATA + 4 * random(8);
@@ -240,7 +182,7 @@ export function generate(
   for (const row of ROWS.filter(chosen)) {
     if (row.text === 'll $t,$i($s)' || row.text.startsWith('sc ')) {
       for (let i = 0; i < perRow; i++) records.push(llsc(row.text));
-    } else if (GROUPS.has(row.group) && !usesLong(row)) {
+    } else if (GROUPS.has(row.group)) {
       for (let i = 0; i < perRow; i++) records.push(single(row));
     } else if (/^(j|jal|jr|jalr)(\.hb)? /.test(row.text)) {
       for (let i = 0; i < perRow; i++) records.push(jumpRecord(row));

@@ -3,7 +3,7 @@ import { EndKind, PAGE, type RecordedSuite, type RecordedVector } from '../../..
 import type { MipsRow } from '../../../translators/mips/row.ts';
 import { ROWS } from '../../../translators/mips/rows.ts';
 import { generate } from './generate.ts';
-import { CODE, CODE_WORDS, DATA, DATA_BYTES, type Record, runInQemu } from './record.ts';
+import { CODE, CODE_WORDS, DATA, DATA_BYTES, FPUS, type Record, runInQemu, wordIndex } from './record.ts';
 
 const BREAK = 0x0000000d;
 /** The runner's registers: $k0 holds the address to return to, $k1 its record. */
@@ -25,7 +25,8 @@ function bytesOf(words: ArrayLike<number>, little: boolean): Uint8Array {
 }
 
 function imageOf(record: Record): Uint8Array {
-  const image = bytesOf([...record.gpr, record.hi, record.lo, record.fcsr, ...record.fpr], true);
+  const fpr = Array.from({ length: 32 }, (_, register) => record.fpr[wordIndex(register, false)]);
+  const image = bytesOf([...record.gpr, record.hi, record.lo, record.fcsr, ...fpr], true);
   image.set(bytesOf([MIPS_END], true), K0);
   return image;
 }
@@ -36,10 +37,10 @@ export function recordMipsSuite(
   options: { readonly seed: number; readonly count: number; readonly oracle: RecordedSuite['oracle'] },
 ): RecordedSuite | string {
   const little = isa === 'mipsel';
-  const records = generate(options.count, options.seed, (row) => !usesFpu(row), { states: TEMPLATES, batch: BATCH });
+  const records = generate(options.count, options.seed, false, (row) => !usesFpu(row), { states: TEMPLATES, batch: BATCH });
   const outcomes: Record[] = [];
   for (let first = 0; first < records.length; first += BATCH) {
-    const ran = runInQemu(isa, records.slice(first, first + BATCH));
+    const ran = runInQemu(isa, records.slice(first, first + BATCH), FPUS[0]);
     if (typeof ran === 'string') return ran;
     outcomes.push(...ran);
   }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,7 @@ export interface Record {
   readonly text: string;
   readonly code: readonly number[];
   readonly gpr: Uint32Array;
+  /** 32 registers of two words, low word first; with FR = 0 only the even ones are there. */
   readonly fpr: Uint32Array;
   readonly data: Uint8Array;
   hi: number;
@@ -24,7 +25,7 @@ export interface Record {
   signal: number;
 }
 
-const WORDS = 32 + 4 + 32 + 12 + 1 + CODE_WORDS;
+const WORDS = 32 + 4 + 64 + 12 + 2 + CODE_WORDS;
 const SIZE = 4 * WORDS + DATA_BYTES;
 
 function pack(records: readonly Record[], little: boolean): Uint8Array {
@@ -36,7 +37,7 @@ function pack(records: readonly Record[], little: boolean): Uint8Array {
       ...record.gpr,
       ...[record.hi, record.lo, record.fcsr, 0],
       ...record.fpr,
-      ...new Array<number>(13).fill(0),
+      ...new Array<number>(14).fill(0),
       ...Array.from({ length: CODE_WORDS }, (_, i) => record.code[i] ?? 0),
     ];
     const at = 4 + k * SIZE;
@@ -61,32 +62,55 @@ function unpack(records: readonly Record[], bytes: Uint8Array, little: boolean):
       lo: word(33),
       fcsr: word(34),
       signal: word(35),
-      fpr: Uint32Array.from({ length: 32 }, (_, i) => word(36 + i)),
+      fpr: Uint32Array.from({ length: 64 }, (_, i) => word(36 + i)),
       data: bytes.slice(at + 4 * WORDS, at + SIZE),
     };
   });
 }
 
+/** Which FPU the records run on: Status.FR, and the NaNs of FCSR.NAN2008 or legacy ones. */
+export interface Fpu {
+  readonly wide: boolean;
+  readonly nan2008: boolean;
+}
+export const FPUS: readonly (Fpu & { readonly name: string })[] = [
+  { name: 'FR=0', wide: false, nan2008: false },
+  { name: 'FR=1', wide: true, nan2008: false },
+  { name: 'FR=1, NAN2008', wide: true, nan2008: true },
+];
+
+const E_FLAGS = 36;
+const EF_MIPS_NAN2008 = 0x400;
+
 const built = new Map<string, string | { readonly missing: string }>();
 
-/** The runner for one byte order, compiled once; or why there is none. */
-function runner(isa: 'mips' | 'mipsel'): string | { readonly missing: string } {
-  const known = built.get(isa);
+/** The runner for one byte order and FPU, compiled once; or why there is none. */
+function runner(isa: 'mips' | 'mipsel', fpu: Fpu): string | { readonly missing: string } {
+  const key = `${isa} ${fpu.wide} ${fpu.nan2008}`;
+  const known = built.get(key);
   if (known !== undefined) return known;
   const folder = mkdtempSync(join(tmpdir(), 'mips-oracle-'));
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   const program = join(folder, 'runner');
   const source = fileURLToPath(new URL('./runner.c', import.meta.url));
-  const flags = '-O1 -static -no-pie -fno-pic -mno-abicalls -mfp32 -mips32r2'.split(' ');
+  const flags = `-O1 -static -no-pie -fno-pic -mno-abicalls -mfp${fpu.wide ? 64 : 32} -mips32r2`.split(' ');
   const { error, status, stderr } = spawnSync(`${isa}-linux-gnu-gcc`, [...flags, '-o', program, source], { encoding: 'utf8' });
   const result = error || status !== 0 ? { missing: `${isa}-linux-gnu-gcc: ${error?.message ?? stderr}` } : program;
-  built.set(isa, result);
+  if (result === program && fpu.nan2008) {
+    // there is no C library for it; the runner computes with no NaN itself
+    const elf = readFileSync(program);
+    const view = new DataView(elf.buffer, elf.byteOffset, elf.length);
+    const little = isa === 'mipsel';
+    view.setUint32(E_FLAGS, view.getUint32(E_FLAGS, little) | EF_MIPS_NAN2008, little);
+    writeFileSync(program, elf);
+  }
+  built.set(key, result);
   return result;
 }
 
 /** Runs the records under qemu-user; a string says why that is not possible here. */
-export function runInQemu(isa: 'mips' | 'mipsel', records: readonly Record[]): Record[] | string {
-  const program = runner(isa);
+export function runInQemu(isa: 'mips' | 'mipsel', records: readonly Record[], fpu: Fpu): Record[] | string {
+  const program = runner(isa, fpu);
   if (typeof program !== 'string') return program.missing;
   const little = isa === 'mipsel';
   const ran = spawnSync(`qemu-${isa}`, [program], { input: pack(records, little), maxBuffer: 1 << 28 });
@@ -95,3 +119,23 @@ export function runInQemu(isa: 'mips' | 'mipsel', records: readonly Record[]): R
     throw new Error(`qemu-${isa} ended with ${ran.status ?? ran.signal} after ${ran.stdout.length} bytes: ${ran.stderr}`);
   return unpack(records, ran.stdout, little);
 }
+
+/** FCSR's fields (MIPS32 volume I). Exceptions as in Flags, Enables and Cause. */
+export const FCSR = {
+  I: 1,
+  U: 2,
+  O: 4,
+  Z: 8,
+  V: 16,
+  FLAGS: 0x7c,
+  ENABLES: 0xf80,
+  ENABLES_SHIFT: 7,
+  CAUSE: 0x3f000,
+  CAUSE_SHIFT: 12,
+  FS: 0x01000000,
+} as const;
+
+export const isNanBits = (single: number): boolean => (single & 0x7fffffff) > 0x7f800000;
+
+/** Index in Record.fpr of the word that a single-precision operand is. */
+export const wordIndex = (register: number, wide: boolean): number => (wide ? 2 * register : 2 * (register & ~1) + (register & 1));

@@ -20,9 +20,9 @@
 struct record {
   uint32_t gpr[32];
   uint32_t hi, lo, fcsr, signal;
-  uint32_t fpr[32];
+  uint32_t fpr[64];
   uint32_t saved[12];
-  uint32_t entry;
+  uint32_t entry, padding;
   uint32_t code[WORDS];
   uint8_t data[BYTES];
 };
@@ -30,11 +30,15 @@ struct record {
 void execute(struct record *record);
 extern char back[];
 
+#if __mips_fpr == 64
 #define EACH(F) \
   F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11) F(12) F(13) F(14) F(15) F(16) F(17) F(18) F(19) F(20) \
   F(21) F(22) F(23) F(24) F(25) F(26) F(27) F(28) F(29) F(30) F(31)
-#define LOADF(n) "lwc1 $f" #n ", 144+4*" #n "($27)\n"
-#define SAVEF(n) "swc1 $f" #n ", 144+4*" #n "($27)\n"
+#else
+#define EACH(F) F(0) F(2) F(4) F(6) F(8) F(10) F(12) F(14) F(16) F(18) F(20) F(22) F(24) F(26) F(28) F(30)
+#endif
+#define LOADF(n) "ldc1 $f" #n ", 144+8*" #n "($27)\n"
+#define SAVEF(n) "sdc1 $f" #n ", 144+8*" #n "($27)\n"
 /* all but $0, $k0, $k1 */
 #define EACHG(F) \
   F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11) F(12) F(13) F(14) F(15) F(16) F(17) F(18) F(19) F(20) F(21) \
@@ -43,9 +47,9 @@ extern char back[];
 #define SAVEG(n) "sw $" #n ", 4*" #n "($27)\n"
 /* what a function must keep */
 #define KEEP(op) \
-  op " $16, 272($27)\n" op " $17, 276($27)\n" op " $18, 280($27)\n" op " $19, 284($27)\n" op " $20, 288($27)\n" op \
-     " $21, 292($27)\n" op " $22, 296($27)\n" op " $23, 300($27)\n" op " $28, 304($27)\n" op " $29, 308($27)\n" op \
-     " $30, 312($27)\n" op " $31, 316($27)\n"
+  op " $16, 400($27)\n" op " $17, 404($27)\n" op " $18, 408($27)\n" op " $19, 412($27)\n" op " $20, 416($27)\n" op \
+     " $21, 420($27)\n" op " $22, 424($27)\n" op " $23, 428($27)\n" op " $28, 432($27)\n" op " $29, 436($27)\n" op \
+     " $30, 440($27)\n" op " $31, 444($27)\n"
 
 __asm__(
     ".text\n.set push\n.set noreorder\n.set noat\n.globl execute\n.globl back\n"
@@ -54,7 +58,7 @@ __asm__(
     "lw $1, 128($27)\nmthi $1\nlw $1, 132($27)\nmtlo $1\nlw $1, 136($27)\nctc1 $1, $31\n"
     EACH(LOADF)
     "lui $26, %hi(back)\naddiu $26, $26, %lo(back)\n" EACHG(LOADG)
-    "lw $27, 320($27)\njr $27\nnop\n"
+    "lw $27, 448($27)\njr $27\nnop\n"
     "back:\nlui $27, %hi(current)\nlw $27, %lo(current)($27)\n"
     EACHG(SAVEG) EACH(SAVEF)
     "mfhi $1\nsw $1, 128($27)\nmflo $1\nsw $1, 132($27)\ncfc1 $1, $31\nsw $1, 136($27)\nctc1 $0, $31\n"
@@ -67,6 +71,19 @@ static void handler(int number, siginfo_t *info, void *context) {
   (void)info;
   current->signal = number;
   ((ucontext_t *)context)->uc_mcontext.pc = (uintptr_t)back;
+}
+
+/* Registers come with their low word first; ldc1 and sdc1 go by the guest's byte order. */
+static void order(struct record *record) {
+#if __MIPSEB__
+  for (int i = 0; i < 64; i += 2) {
+    uint32_t low = record->fpr[i];
+    record->fpr[i] = record->fpr[i + 1];
+    record->fpr[i + 1] = low;
+  }
+#else
+  (void)record;
+#endif
 }
 
 static void all(int write_it, void *buffer, size_t bytes) {
@@ -98,7 +115,9 @@ int main(void) {
     current = &records[k];
     current->entry = CODE + 64 * k;
     memcpy(data, current->data, BYTES);
+    order(current);
     execute(current);
+    order(current);
     memcpy(current->data, data, BYTES);
   }
   all(1, records, count * sizeof *records);

@@ -13,7 +13,18 @@ import { ROWS } from '../../../translators/mips/rows.ts';
 import { makeRandom } from '../../oracle/mips/generate.ts';
 
 const random = makeRandom(7);
-const fields = (row: MipsRow): { [letter: string]: number } =>
+/** Special cases of a more general row. */
+const SPECIALS = ROWS.filter((row) =>
+  ROWS.some((other) => other !== row && (other.mask & row.mask) === other.mask && ((row.value ^ other.value) & other.mask) === 0),
+);
+const fields = (row: MipsRow): { [letter: string]: number } => {
+  for (;;) {
+    const values = anyFields(row);
+    const word = encode(row, values);
+    if (!SPECIALS.some((special) => special !== row && ((word ^ special.value) & special.mask) === 0)) return values;
+  }
+};
+const anyFields = (row: MipsRow): { [letter: string]: number } =>
   Object.fromEntries(
     row.fields.map(({ letter, width }) => {
       const value = random(2 ** width);

@@ -5,10 +5,8 @@ import { Register } from '../abi.ts';
 import { BRANCH, gpr, group, type Site, setGpr } from '../row.ts';
 import { Mips } from '../state.ts';
 
-/** Where FCSR has FPU condition code n: 23, then 25…31 (MIPS32 volume I, FCSR). */
-export const conditionBit = (n: number): number => (n === 0 ? 23 : 24 + n);
 /** FPU condition code n, 0 or 1. */
-export const condition = (b: Builder, n: number): Value => b.and(b.shrU(b.get(Type.I32, Mips.FCSR), b.i32(conditionBit(n))), b.i32(1));
+export const condition = (b: Builder, n: number): Value => b.get(Type.I32, Mips.FCC + 4 * n);
 
 const ltz = (b: Builder, s: number): Value => b.ltS(gpr(b, s), b.i32(0));
 const gez = (b: Builder, s: number): Value => b.geS(gpr(b, s), b.i32(0));

@@ -1,7 +1,7 @@
 import type { Value } from '../../../src/ir/block.ts';
 import type { Builder } from '../../../src/ir/builder.ts';
-import { op, Type } from '../../../src/ir/ops.ts';
-import { gpr, group, type MipsRow, type Site, setGpr } from '../row.ts';
+import { OPS, op, Type } from '../../../src/ir/ops.ts';
+import { checkAligned, gpr, group, type MipsRow, type Site, setGpr } from '../row.ts';
 import { Mips } from '../state.ts';
 
 const LOAD = op('i32.load');
@@ -41,15 +41,19 @@ export const memory = group('load, store and memory control', (row) => {
   const plain: MipsRow[] = [
     ...loads.map(([opcode, name, load]) => {
       const number = op(load);
-      return row(`${opcode} sssss ttttt iiiiiiiiiiiiiiii`, `${name} $t,$i($s)`, ({ s, t, i }, b, site) =>
-        setGpr(b, t, b.load(number, address(b, s, i), site.bigEndian)),
-      );
+      return row(`${opcode} sssss ttttt iiiiiiiiiiiiiiii`, `${name} $t,$i($s)`, ({ s, t, i }, b, site) => {
+        const at = address(b, s, i);
+        checkAligned(b, site, at, OPS[number].bytes, false);
+        setGpr(b, t, b.load(number, at, site.bigEndian));
+      });
     }),
     ...stores.map(([opcode, name, store]) => {
       const number = op(store);
-      return row(`${opcode} sssss ttttt iiiiiiiiiiiiiiii`, `${name} $t,$i($s)`, ({ s, t, i }, b, site) =>
-        b.store(number, address(b, s, i), gpr(b, t), site.bigEndian),
-      );
+      return row(`${opcode} sssss ttttt iiiiiiiiiiiiiiii`, `${name} $t,$i($s)`, ({ s, t, i }, b, site) => {
+        const at = address(b, s, i);
+        checkAligned(b, site, at, OPS[number].bytes, true);
+        b.store(number, at, gpr(b, t), site.bigEndian);
+      });
     }),
   ];
   return [
@@ -76,6 +80,8 @@ export const memory = group('load, store and memory control', (row) => {
     }),
     row('110000 sssss ttttt iiiiiiiiiiiiiiii', 'll $t,$i($s)', ({ s, t, i }, b, site) => {
       const at = address(b, s, i);
+      // no operating system makes this good
+      checkAligned(b, { aligned: true }, at, 4, false);
       const word = b.load(LOAD, at, site.bigEndian);
       b.set(Mips.LLADDR, at);
       b.set(Mips.LLBIT, b.i32(1));
@@ -83,6 +89,7 @@ export const memory = group('load, store and memory control', (row) => {
     }),
     row('111000 sssss ttttt iiiiiiiiiiiiiiii', 'sc $t,$i($s)', ({ s, t, i }, b, site) => {
       const at = address(b, s, i);
+      checkAligned(b, { aligned: true }, at, 4, true);
       const holds = b.and(b.get(Type.I32, Mips.LLBIT), b.eq(b.get(Type.I32, Mips.LLADDR), at));
       // if the reservation is lost, the word is written with itself: one vCPU, so nobody can see it
       b.store(STORE, at, b.select(holds, gpr(b, t), b.load(LOAD, at, site.bigEndian)), site.bigEndian);

@@ -30,7 +30,7 @@ export const traps = group('trap', (row) => [
   row('000001 sssss 01110 iiiiiiiiiiiiiiii', 'tnei $s,$i', ({ s, i }, b) => trapIf(b, b.ne(gpr(b, s), b.i32(i)))),
 ]);
 
-/** The group whose rows leave guest code and are gone on after (Site.next). */
+/** The group whose rows end their block and are gone on after (Site.next). */
 export const CONTINUED = 'system call and coherence';
 
 export const continued = group(CONTINUED, (row) => [
@@ -40,6 +40,16 @@ export const continued = group(CONTINUED, (row) => [
     b.helper('mips_synci', b.and(address(b, s, i), b.i32(-SYNCI_STEP)), b.i32(SYNCI_STEP));
     b.exit(ExitKind.CodeWritten, site.next);
   }),
+  // it ends its block, so that what is left of the budget tells the instructions that were completed
+  row(
+    '011111 00000 ttttt 00010 00000 111011',
+    'rdhwr $t,hwr_cc',
+    ({ t }, b, site) => {
+      setGpr(b, t, b.helper('mips_cycles'));
+      b.goto(site.next);
+    },
+    { special: true },
+  ),
 ]);
 
 export const system = group('system', (row) => [
@@ -50,8 +60,6 @@ export const system = group('system', (row) => [
         return setGpr(b, t, b.i32(0));
       case 1:
         return setGpr(b, t, b.i32(SYNCI_STEP));
-      case 2: // CC
-        return setGpr(b, t, b.helper('mips_cycles'));
       case 3: // CCRes
         return setGpr(b, t, b.i32(CC_RESOLUTION));
       case 29:
@@ -70,7 +78,9 @@ export const kernel = group('privileged', (row) => [
   row('010000 01010 ttttt ddddd 00000 000000', 'rdpgpr $d,$t', leave),
   row('010000 01110 ttttt ddddd 00000 000000', 'wrpgpr $d,$t', leave),
   row('010000 01011 ttttt 01100 00000 0 00 000', 'di $t', leave),
+  row('010000 01011 00000 01100 00000 0 00 000', 'di', leave, { special: true }),
   row('010000 01011 ttttt 01100 00000 1 00 000', 'ei $t', leave),
+  row('010000 01011 00000 01100 00000 1 00 000', 'ei', leave, { special: true }),
   row('010000 1 0000000000000000000 000001', 'tlbr', leave),
   row('010000 1 0000000000000000000 000010', 'tlbwi', leave),
   row('010000 1 0000000000000000000 000110', 'tlbwr', leave),

@@ -2,10 +2,9 @@
  * Arithmetic on the double extended-precision format (SDM volume 1, 4.2.2 and chapter 8). An operand is a pair: the
  * 64-bit significand with its explicit integer bit, and the sign (bit 15) with the biased exponent (bits 14…0). A
  * result is left in `zSig` and `zSe`; exception flags and C0…C3 are added to `flags` at their places in the FPU
- * status word. Precision, rounding and masks come from the control word in the guest's state.
+ * status word. Precision, rounding and masks come from Layout.FLOAT_CONTROL.
  */
 
-import { X86 } from '../../translators/x86/state';
 import { Layout } from '../shared/layout';
 
 export const enum Fsw {
@@ -80,7 +79,7 @@ export function dropFlags(bits: u32): void {
   flags &= ~bits;
 }
 export function controlWord(): u32 {
-  return load<u32>(Layout.STATE + X86.FCW);
+  return load<u32>(Layout.FLOAT_CONTROL);
 }
 
 // Classes of operands.
