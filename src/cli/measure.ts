@@ -16,14 +16,24 @@ export interface MeasureOptions {
   readonly tiered: boolean;
 }
 
+type ByRunner<T> = Readonly<Partial<Record<Runner, T>>>;
+
 export interface Measured {
   readonly file: string;
   readonly args: readonly string[];
   /** Milliseconds of each round, from the program in memory (ours) or the start of the process (qemu, processor) to the end. */
-  readonly samples: Readonly<Partial<Record<Runner, readonly number[]>>>;
-  readonly median: Readonly<Partial<Record<Runner, number>>>;
-  /** Guest instructions of one run. */
+  readonly samples: ByRunner<readonly number[]>;
+  readonly median: ByRunner<number>;
+  /** The same of the program's short run, without --short. */
+  readonly shortSamples: ByRunner<readonly number[]>;
+  /**
+   * Milliseconds that the long run takes more than the short one (medians): what is left when start, compilation and most of the
+   * engine's own warming up are taken away.
+   */
+  readonly steady: ByRunner<number>;
+  /** Guest instructions of one run, and how many it has more than the short run. */
   readonly instructions: number;
+  readonly steadyInstructions: number;
 }
 
 /** Whether a command can be started here. */
@@ -40,57 +50,73 @@ export function median(values: readonly number[]): number {
 
 /** Runs a program in every way there is, round by round, and checks what it prints each time. */
 export async function measure(program: CorpusProgram, options: MeasureOptions): Promise<Measured> {
-  const run = program.runs[options.short ? 0 : 1];
+  const [short, long] = program.runs;
+  const runs = options.short ? [short] : [short, long];
+  const run = runs[runs.length - 1];
   const path = corpusPath(program);
   const elf = new Uint8Array(readFileSync(path));
-  let instructions = 0;
-  const check = (runner: string, stdout: string): void => {
-    if (stdout !== run.stdout)
-      throw new CliError(`${program.file} (${runner}) printed ${JSON.stringify(stdout)}, not ${JSON.stringify(run.stdout)}`);
+  const instructions = new Map<typeof run, number>();
+  const check = (runner: string, stdout: string, expected: string): void => {
+    if (stdout !== expected)
+      throw new CliError(`${program.file} (${runner}) printed ${JSON.stringify(stdout)}, not ${JSON.stringify(expected)}`);
   };
-  const ours = (executor: Executor) => async (): Promise<void> => {
-    const done = await runQuietly(elf, [program.name, ...run.args], executor);
-    instructions = done.stats.instructions;
-    check(executor, done.stdout);
-  };
-  const host = (runner: string, command: string, args: readonly string[]) => (): void => {
-    const done = spawnSync(command, args, { encoding: 'utf8' });
-    check(runner, done.stdout ?? '');
-  };
-  const runners: [Runner, () => void | Promise<void>][] = [
+  type Work = (one: typeof run) => void | Promise<void>;
+  const ours =
+    (executor: Executor): Work =>
+    async (one) => {
+      const done = await runQuietly(elf, [program.name, ...one.args], executor);
+      instructions.set(one, done.stats.instructions);
+      check(executor, done.stdout, one.stdout);
+    };
+  const host =
+    (runner: string, command: string, args: readonly string[]): Work =>
+    (one) =>
+      check(runner, spawnSync(command, [...args, ...one.args], { encoding: 'utf8' }).stdout ?? '', one.stdout);
+  const runners: [Runner, Work][] = [
     ['interpret', ours('interpret')],
     ['translate', ours('translate')],
   ];
   if (options.tiered) runners.push(['tiered', ours('tiered')]);
-  if (available(QEMU[program.isa], ['-version'])) runners.push(['qemu', host('qemu', QEMU[program.isa], [path, ...run.args])]);
+  if (available(QEMU[program.isa], ['-version'])) runners.push(['qemu', host('qemu', QEMU[program.isa], [path])]);
   if (program.isa === 'x86' && /^(x64|ia32)$/.test(arch()) && available(path, ['1']))
-    runners.push(['processor', host('processor', path, run.args)]);
+    runners.push(['processor', host('processor', path, [])]);
 
-  const samples: Partial<Record<Runner, number[]>> = {};
+  const samples = new Map<typeof run, Partial<Record<Runner, number[]>>>(runs.map((one) => [one, {}]));
+  // untimed: loads the Wasm back end
+  await ours('translate')(short);
   for (let round = 0; round < options.rounds; round++) {
     // one iteration of each, so that a slow moment of the machine hits all alike
-    const bench = new Bench({ iterations: 1, time: 0, warmup: false, throws: true });
-    for (const [name, work] of runners) bench.add(name, work);
-    for (const task of await bench.run()) {
-      const { result } = task;
-      if (result.state !== 'completed') throw new CliError(`${program.file} (${task.name}) ${result.state}`);
-      samples[task.name as Runner] = [...(samples[task.name as Runner] ?? []), result.latency.mean];
+    for (const one of runs) {
+      const bench = new Bench({ iterations: 1, time: 0, warmup: false, throws: true });
+      for (const [name, work] of runners) bench.add(name, () => work(one));
+      for (const task of await bench.run()) {
+        const { result } = task;
+        if (result.state !== 'completed') throw new CliError(`${program.file} (${task.name}) ${result.state}`);
+        const list = samples.get(one)!;
+        list[task.name as Runner] = [...(list[task.name as Runner] ?? []), result.latency.mean];
+      }
     }
   }
+  const medians = (one: typeof run): ByRunner<number> =>
+    Object.fromEntries(Object.entries(samples.get(one)!).map(([name, list]) => [name, median(list)]));
+  const [first, last] = [medians(short), medians(run)];
   return {
     file: program.file,
     args: run.args,
-    samples,
-    median: Object.fromEntries(Object.entries(samples).map(([name, list]) => [name, median(list)])),
-    instructions,
+    samples: samples.get(run)!,
+    median: last,
+    shortSamples: options.short ? {} : samples.get(short)!,
+    steady: options.short ? {} : Object.fromEntries(runners.map(([name]) => [name, Math.max(last[name]! - first[name]!, 0.1)])),
+    instructions: instructions.get(run)!,
+    steadyInstructions: instructions.get(run)! - (options.short ? 0 : instructions.get(short)!),
   };
 }
 
 const geometricMean = (values: readonly number[]): number => Math.exp(values.reduce((sum, v) => sum + Math.log(v), 0) / values.length);
 
 /** `a` took so many times as long as `b`, for the programs that have both. */
-function ratios(results: readonly Measured[], a: Runner, b: Runner): number[] {
-  return results.flatMap(({ median: m }) => (m[a] !== undefined && m[b] !== undefined ? [m[a] / m[b]] : []));
+function ratios(results: readonly Measured[], a: Runner, b: Runner, of: 'median' | 'steady' = 'median'): number[] {
+  return results.flatMap(({ [of]: m }) => (m[a] !== undefined && m[b] !== undefined ? [m[a] / m[b]] : []));
 }
 
 const times = (value: number | undefined): string => (value === undefined ? '' : `${value < 10 ? value.toFixed(2) : value.toFixed(1)}×`);
@@ -107,27 +133,47 @@ export function report(results: readonly Measured[]): string {
     processor: 'processor',
   } as const;
   const table = new Table({
-    head: ['program', 'M insns', ...runners.map((r) => `${titles[r]} ms`), 'MIPS', 'interpreter ÷ translator', 'translator ÷ qemu'],
-    colAligns: ['left', ...Array.from({ length: runners.length + 4 }, () => 'right' as const)],
+    head: [
+      'program',
+      'M insns',
+      ...runners.map((r) => `${titles[r]} ms`),
+      'interpreter ÷ translator',
+      'translator ÷ qemu',
+      'steady MIPS',
+      'steady i ÷ t',
+      'steady t ÷ q',
+    ],
+    colAligns: ['left', ...Array.from({ length: runners.length + 6 }, () => 'right' as const)],
     style: { head: [], border: [] },
     chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
   });
-  const ratio = (m: Measured['median'], a: Runner, b: Runner): number | undefined => (m[a] && m[b] ? m[a] / m[b] : undefined);
-  for (const { file, instructions, median: m } of results) {
+  const ratio = (m: ByRunner<number>, a: Runner, b: Runner): number | undefined => (m[a] && m[b] ? m[a] / m[b] : undefined);
+  for (const { file, instructions, median: m, steady, steadyInstructions } of results) {
     table.push([
       file,
       (instructions / 1e6).toFixed(1),
       ...runners.map((r) => m[r]?.toFixed(1) ?? ''),
-      m.translate ? (instructions / m.translate / 1000).toFixed(0) : '',
       times(ratio(m, 'interpret', 'translate')),
       times(ratio(m, 'translate', 'qemu')),
+      steady.translate ? (steadyInstructions / steady.translate / 1000).toFixed(0) : '',
+      times(ratio(steady, 'interpret', 'translate')),
+      times(ratio(steady, 'translate', 'qemu')),
     ]);
   }
-  const mean = (a: Runner, b: Runner): string => {
-    const list = ratios(results, a, b);
+  const mean = (a: Runner, b: Runner, of: 'median' | 'steady'): string => {
+    const list = ratios(results, a, b, of);
     return list.length > 0 ? times(geometricMean(list)) : '';
   };
-  table.push(['geometric mean', '', ...runners.map(() => ''), '', mean('interpret', 'translate'), mean('translate', 'qemu')]);
+  table.push([
+    'geometric mean',
+    '',
+    ...runners.map(() => ''),
+    mean('interpret', 'translate', 'median'),
+    mean('translate', 'qemu', 'median'),
+    '',
+    mean('interpret', 'translate', 'steady'),
+    mean('translate', 'qemu', 'steady'),
+  ]);
   return table.toString();
 }
 
@@ -145,8 +191,10 @@ export function summary(results: readonly Measured[]): object {
     processor: cpus()[0]?.model,
     geometricMeans: Object.fromEntries(
       pairs.flatMap(([a, b]) => {
-        const list = ratios(results, a, b);
-        return list.length > 0 ? [[`${a}/${b}`, geometricMean(list)]] : [];
+        return (['median', 'steady'] as const).flatMap((of) => {
+          const list = ratios(results, a, b, of);
+          return list.length > 0 ? [[`${a}/${b}${of === 'steady' ? ' steady' : ''}`, geometricMean(list)]] : [];
+        });
       }),
     ),
     programs: results,
