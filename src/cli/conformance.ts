@@ -19,6 +19,8 @@ interface ConformanceOptions {
 
 const ISA_NAMES = ['x86', 'mips', 'mipsel'];
 const EXECUTORS: readonly VectorExecutor[] = ['interpret', 'translate', 'retranslate'];
+/** A runner that has made so many is replaced. */
+const MANY_MODULES = 2000;
 /** Failures shown. */
 const SHOWN = 5;
 
@@ -81,11 +83,12 @@ async function conformance(options: ConformanceOptions): Promise<void> {
     const suite: Suite = { ...whole, forms: whole.forms.filter((f) => matches(f.text) || matches(f.encoding)) };
     if (suite.forms.length === 0) continue;
     for (const executor of executors) {
-      const runner = await makeRunner(suite, { executor, runtime, loadCompiler });
+      let runner = await makeRunner(suite, { executor, runtime, loadCompiler });
       const forms = [];
       for (const form of suite.forms) {
         progress(`${name} ${executor}: ${forms.length} of ${suite.forms.length} forms`);
         forms.push(runner.run(form, { of, every }));
+        if (runner.modules > MANY_MODULES) runner = await makeRunner(suite, { executor, runtime, loadCompiler });
         // lets a Ctrl-C in
         if (forms.length % 16 === 0) await new Promise(setImmediate);
       }

@@ -64,6 +64,11 @@ export interface Shard {
 }
 
 export interface Runner {
+  /**
+   * WebAssembly modules made so far. The engine keeps every one while the function table lives that it imports, so after
+   * some thousands of them another runner should go on.
+   */
+  readonly modules: number;
   run(form: Form, shard?: Shard): FormResult;
 }
 
@@ -134,6 +139,9 @@ export async function makeRunner(suite: Suite, options: RunnerOptions): Promise<
   }
 
   return {
+    get modules() {
+      return vcpu.stats.modules;
+    },
     run(form, shard = { of: 0, every: 1 }) {
       const failures: Failure[] = [];
       let [passed, failed] = [0, 0];
