@@ -65,8 +65,8 @@ export interface Shard {
 
 export interface Runner {
   /**
-   * WebAssembly modules made so far. The engine keeps every one while the function table lives that it imports, so after
-   * some thousands of them another runner should go on.
+   * WebAssembly modules made so far. Node 20 keeps every one while the function table lives that it imports, so after some
+   * thousands of them another runner should go on.
    */
   readonly modules: number;
   run(form: Form, shard?: Shard): FormResult;
