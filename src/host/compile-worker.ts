@@ -1,6 +1,7 @@
 // The Wasm back end on a thread of its own; compiler-thread.ts is its other end.
 import { parentPort } from 'node:worker_threads';
-import { accessAtOffset, type CompileOptions, compileRegions } from '../backend/wasm/compile.ts';
+import { accessAtOffset, compileRegions } from '../backend/wasm/compile.ts';
+import type { CompileOptions } from '../backend/wasm/options.ts';
 import type { Region } from '../backend/wasm/region.ts';
 import { Block } from '../ir/block.ts';
 import { namedModule } from '../vcpu/region-tier.ts';

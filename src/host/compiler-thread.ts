@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
-import type { Access, CompileOptions } from '../backend/wasm/compile.ts';
+import type { Access, CompileOptions } from '../backend/wasm/options.ts';
 import type { Region } from '../backend/wasm/region.ts';
 import type { BackgroundCompiler, Compiled } from '../vcpu/region-tier.ts';
 

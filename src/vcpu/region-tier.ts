@@ -1,6 +1,5 @@
 import type { Runtime } from '../backend/runtime.ts';
-import type { Access, CompileOptions } from '../backend/wasm/compile.ts';
-import type { SlowPaths } from '../backend/wasm/emit.ts';
+import type { Access, CompileOptions, SlowPaths } from '../backend/wasm/options.ts';
 import { formFragment, formRegion, type Region } from '../backend/wasm/region.ts';
 import type { CachedRegion, CodeCache, CompiledModule } from '../cache/code-cache.ts';
 import type { Block } from '../ir/block.ts';

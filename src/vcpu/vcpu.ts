@@ -2,7 +2,7 @@ import { ExitKind } from '../../assembly/shared/exit.ts';
 import { JumpSite, Layout } from '../../assembly/shared/layout.ts';
 import { lowerBlock } from '../backend/interpret/lower.ts';
 import type { Runtime } from '../backend/runtime.ts';
-import type { SlowPaths } from '../backend/wasm/emit.ts';
+import type { SlowPaths } from '../backend/wasm/options.ts';
 import { type CachedBlock, CodeCache } from '../cache/code-cache.ts';
 import type { Block } from '../ir/block.ts';
 import { Builder } from '../ir/builder.ts';

@@ -1,35 +1,12 @@
 import { JumpSite } from '../../../assembly/shared/layout.ts';
 import type { Block } from '../../ir/block.ts';
 import { Type } from '../../ir/ops.ts';
-import { type Isa, isConditional } from '../../isa/isa.ts';
-import { emitRegion, functionName, type SlowPaths } from './emit.ts';
+import { isConditional } from '../../isa/isa.ts';
+import { emitRegion, functionName } from './emit.ts';
 import { binaryen, type Expression, type Module, plainConstructors, WASM_TYPES } from './expressions.ts';
+import type { Access, CompiledIsa, CompileOptions } from './options.ts';
 import type { Region } from './region.ts';
 import { planSlots, Slots } from './slots.ts';
-
-/** What the back end has to know of a guest's instruction set. */
-export type CompiledIsa = Pick<Isa, 'registers' | 'helpers' | 'stackPointer'>;
-
-/** Plain data, as regions are, so that another thread can do the work. What is not given is not there or not wanted. */
-export interface CompileOptions {
-  readonly isa: CompiledIsa;
-  /** Memory model: permissions checked and faults precise, or direct. */
-  readonly checked: boolean;
-  /** Size of the guest's Wasm memory in 64 KiB pages. */
-  readonly memoryPages: number;
-  /** Function table indexes through which the code at these pcs is called. */
-  readonly callSlots?: ReadonlyMap<number, number>;
-  /** Code that has not been compiled is compiled when it is called, by the import `compileMissing`. */
-  readonly compileMissing?: boolean;
-  /** First blocks, by pc, of functions that are called, to look ahead at. */
-  readonly callees?: ReadonlyMap<number, Block>;
-  /** By pc of a block that ends in an indirect jump: where it notes its targets (see JumpSite). */
-  readonly jumpSites?: ReadonlyMap<number, number>;
-  /** By pc: bytes that the block must still have when it is entered, where code can change unnoticed. */
-  readonly expectedBytes?: ReadonlyMap<number, Uint8Array>;
-  /** By entry: what a region does about slow paths; leave without it. */
-  readonly slowPaths?: ReadonlyMap<number, SlowPaths>;
-}
 
 const FEATURES =
   binaryen.Features.SignExt |
@@ -42,12 +19,6 @@ const FEATURES =
 
 /** What every ISA's regions may call, beside its own helpers; all parameters and results are i32. */
 const ENGINE_HELPERS: Readonly<Record<string, number>> = { checkAccess: 3, exitRegion: 3, exitOnStackFault: 3, compileMissing: 2 };
-
-/** A memory access of compiled code that may trap. */
-export interface Access {
-  readonly pc: number;
-  readonly write: boolean;
-}
 
 /** The accesses that may trap, in the order of their marks in the source map. */
 interface Marks {

@@ -18,6 +18,7 @@ import {
   storeName,
   WASM_TYPES,
 } from './expressions.ts';
+import type { SlowPaths } from './options.ts';
 import { OUTSIDE, type Region } from './region.ts';
 import { has, isBarrier, type SlotPlan, type SlotSet, type Slots, STATE_ACCESS } from './slots.ts';
 
@@ -31,13 +32,6 @@ const SHUFFLE = op('i8x16.shuffle');
 const IS_SELECT = OPS.map((info) => info.name.startsWith('select.'));
 const IS_SLOW = OPS.map((info) => info.name.startsWith('slow.'));
 const IS_LANE = OPS.map((info) => /_lane/.test(info.name));
-
-/**
- * What compiled code does where it comes to a slow path (IR op slow.*): leave for the interpreter, ask first whether it is needed
- * really, or else call the helper. Each is slower than the one before where slow paths are rare: engines' register
- * allocators keep what is live across a call in memory, even if the call is never made.
- */
-export type SlowPaths = 'leave' | 'ask' | 'call';
 
 /** What the emitter needs to know beyond the region itself. */
 export interface EmitContext {

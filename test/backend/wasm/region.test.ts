@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ExitKind, RegionResult } from '../../../assembly/shared/exit.ts';
 import { Layout } from '../../../assembly/shared/layout.ts';
-import { accessAtOffset, type CompileOptions, compileRegions } from '../../../src/backend/wasm/compile.ts';
+import { accessAtOffset, compileRegions } from '../../../src/backend/wasm/compile.ts';
+import type { CompileOptions } from '../../../src/backend/wasm/options.ts';
 import { formRegion } from '../../../src/backend/wasm/region.ts';
 import type { Block } from '../../../src/ir/block.ts';
 import { Builder } from '../../../src/ir/builder.ts';

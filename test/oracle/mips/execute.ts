@@ -1,6 +1,6 @@
 import { createRuntime } from '../../../src/backend/runtime.ts';
 import * as compile from '../../../src/backend/wasm/compile.ts';
-import type { SlowPaths } from '../../../src/backend/wasm/emit.ts';
+import type { SlowPaths } from '../../../src/backend/wasm/options.ts';
 import { formRegion } from '../../../src/backend/wasm/region.ts';
 import { GuestMemory, PagePermission } from '../../../src/vcpu/guest-memory.ts';
 import { Vcpu } from '../../../src/vcpu/vcpu.ts';

@@ -1,0 +1,39 @@
+import type { Block } from '../../ir/block.ts';
+import type { Isa } from '../../isa/isa.ts';
+
+/**
+ * What compiled code does where it comes to a slow path (IR op slow.*): leave for the interpreter, ask first whether it is needed
+ * really, or else call the helper. Each is slower than the one before where slow paths are rare: engines' register
+ * allocators keep what is live across a call in memory, even if the call is never made.
+ */
+export type SlowPaths = 'leave' | 'ask' | 'call';
+
+/** What the back end has to know of a guest's instruction set. */
+export type CompiledIsa = Pick<Isa, 'registers' | 'helpers' | 'stackPointer'>;
+
+/** Plain data, as regions are, so that another thread can do the work. What is not given is not there or not wanted. */
+export interface CompileOptions {
+  readonly isa: CompiledIsa;
+  /** Memory model: permissions checked and faults precise, or direct. */
+  readonly checked: boolean;
+  /** Size of the guest's Wasm memory in 64 KiB pages. */
+  readonly memoryPages: number;
+  /** Function table indexes through which the code at these pcs is called. */
+  readonly callSlots?: ReadonlyMap<number, number>;
+  /** Code that has not been compiled is compiled when it is called, by the import `compileMissing`. */
+  readonly compileMissing?: boolean;
+  /** First blocks, by pc, of functions that are called, to look ahead at. */
+  readonly callees?: ReadonlyMap<number, Block>;
+  /** By pc of a block that ends in an indirect jump: where it notes its targets (see JumpSite). */
+  readonly jumpSites?: ReadonlyMap<number, number>;
+  /** By pc: bytes that the block must still have when it is entered, where code can change unnoticed. */
+  readonly expectedBytes?: ReadonlyMap<number, Uint8Array>;
+  /** By entry: what a region does about slow paths; leave without it. */
+  readonly slowPaths?: ReadonlyMap<number, SlowPaths>;
+}
+
+/** A memory access of compiled code that may trap. */
+export interface Access {
+  readonly pc: number;
+  readonly write: boolean;
+}
