@@ -33,7 +33,18 @@ export const defaultHost: Host = {
         abort?.removeEventListener('abort', end);
         resolve();
       };
-      const timer = setTimeout(end, Math.min(milliseconds, LONGEST_TIMER));
+      const due = performance.now() + milliseconds;
+      // timers count whole milliseconds and may be early by a part of one
+      const arm = (left: number) =>
+        setTimeout(
+          () => {
+            const rest = due - performance.now();
+            if (rest > 0) timer = arm(rest);
+            else end();
+          },
+          Math.min(left, LONGEST_TIMER),
+        );
+      let timer = arm(milliseconds);
       abort?.addEventListener('abort', end, { once: true });
     });
   },

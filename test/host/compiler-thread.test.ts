@@ -15,7 +15,7 @@ async function run(file: string, argv: readonly string[], inBackground = true) {
     runtime: runtimeModule(),
     argv,
     ...(inBackground && { startCompiler: startCompiler! }),
-    executor: inBackground ? 'tiered' : 'interpret',
+    executor: inBackground ? 'tiered' : 'translate',
     timeout: 60_000,
     stdout: {
       write(bytes) {
@@ -48,11 +48,11 @@ describe('regions compiled on another thread', () => {
       const why = missing(target);
       if (why) return void console.warn(why);
       const file = compile(target, 'hot_fault');
-      const [here, interpreted] = [await run(file, ['hot_fault']), await run(file, ['hot_fault'], false)];
+      const [here, elsewhere] = [await run(file, ['hot_fault']), await run(file, ['hot_fault'], false)];
       expect(here.stats.regions).toBeGreaterThan(0);
       expect(here.status).toMatchObject({ name: 'SIGSEGV', report: { location: { pc: expect.any(Number) } } });
       expect('report' in here.status && here.status.report?.location).toEqual(
-        'report' in interpreted.status && interpreted.status.report?.location,
+        'report' in elsewhere.status && elsewhere.status.report?.location,
       );
     },
     120_000,

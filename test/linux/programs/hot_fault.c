@@ -7,7 +7,7 @@ __attribute__((noinline)) static void down(unsigned from, unsigned to) {
 
 void __start(void) __attribute__((alias("_start")));
 void _start(void) {
-  for (int round = 0; round < 2000; round++) down(0x100000, 0x10000);
+  for (int round = 0; round < 700; round++) down(0x100000, 0x10000);
   down(0x100000, 0);
   for (;;);
 }
