@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
 import { nodeHost } from '../../src/host/node-host.ts';
 import { type ExitStatus, exitCode, loadProgram, type ProgramOptions } from '../../src/linux/program.ts';
+import { runReference } from '../support/elsewhere.ts';
 import { runtimeModule } from '../support/runtime.ts';
 
 /** A C compiler, and what runs its programs independently of us: the processor itself where it can. */
@@ -54,13 +55,7 @@ export interface Ended {
 /** The program on the processor or under qemu-user. */
 export function runElsewhere(target: Target, file: string, ...args: string[]): Ended {
   const [command, ...before] = [...target.runner, file];
-  const { stdout, status, signal, error } = spawnSync(command, [...before, ...args], {
-    cwd: folder,
-    encoding: 'latin1',
-    timeout: 20_000,
-    killSignal: 'SIGKILL',
-  });
-  if (error) throw error;
+  const { stdout, status, signal } = runReference(command, [...before, ...args], folder);
   return { stdout, code: status ?? 128 + constants.signals[signal!] };
 }
 

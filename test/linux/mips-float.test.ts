@@ -8,6 +8,7 @@ import type { ElfFile } from '../../src/linux/elf.ts';
 import { startMode } from '../../src/linux/mips/fp-mode.ts';
 import { exitCode, loadProgram } from '../../src/linux/program.ts';
 import { Mode } from '../../translators/mips/state.ts';
+import { runReference } from '../support/elsewhere.ts';
 import { runtimeModule } from '../support/runtime.ts';
 
 const SOURCE = fileURLToPath(new URL('./programs/float.c', import.meta.url));
@@ -65,7 +66,7 @@ describe.each(TARGETS)('floating point of C programs on $name $flag', ({ name, f
   if (ready) execFileSync(compiler, ['-static', '-O1', '-frounding-math', '-fsignaling-nans', flag, '-o', file, SOURCE, '-lm']);
 
   it.skipIf(!ready)(`rounds, raises and traps as under qemu${missing}`, { timeout: 120_000 }, async () => {
-    const expected = spawnSync(emulator, [file], { encoding: 'utf8' });
+    const expected = runReference(emulator, [file]);
     expect(expected.stdout).toContain('trap 4');
     for (const executor of executors)
       expect({ executor, ...(await run(file, [], executor)) }).toEqual({ executor, stdout: expected.stdout, status: 0 });
@@ -89,7 +90,7 @@ describe.each(['mips', 'mipsel'])('2008 NaNs on %s', (name) => {
     // the assembler wants headers that say so; the C library has none for 2008
     const flags = '-static -O1 -nostdlib -ffreestanding -fno-pic -mno-abicalls -mips32r2 -mfp64 -fsignaling-nans'.split(' ');
     execFileSync(`${name}-linux-gnu-gcc`, [...flags, `-mnan=${nan}`, '-o', file, NAN_SOURCE]);
-    const expected = spawnSync(`qemu-${name}`, [file], { encoding: 'utf8' });
+    const expected = runReference(`qemu-${name}`, [file]);
     expect(expected.stdout.split('\n').length).toBeGreaterThan(10);
     for (const executor of EXECUTORS)
       expect({ executor, ...(await run(file, [], executor)) }).toEqual({ executor, stdout: expected.stdout, status: 0 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { exitCode, loadProgram } from '../../src/linux/program.ts';
+import { runReference } from '../support/elsewhere.ts';
 import { runtimeModule } from '../support/runtime.ts';
 
 const SOURCE = fileURLToPath(new URL('./programs/signals.c', import.meta.url));
@@ -44,7 +45,7 @@ describe.each(TARGETS)('signals and memory on $name', ({ name, compiler, emulato
   if (ready) execFileSync(compiler, ['-static', '-O1', '-w', '-o', file, SOURCE]);
 
   it.skipIf(!ready).each([[[]], [['overflow']]])(`are as Linux has them, arguments %j${missing}`, { timeout: 120_000 }, async (args) => {
-    const expected = spawnSync(emulator, [file, ...args], { cwd: folder, encoding: 'utf8' });
+    const expected = runReference(emulator, [file, ...args], folder);
     expect(expected.stdout).toContain('ignored\n');
     for (const executor of ['interpret', 'tiered'] as const) {
       const ours = await run(file, args, executor);
