@@ -83,7 +83,6 @@ async function run(path: string, args: readonly string[], options: RunOptions): 
   });
   const { elf, guestPath } = fileInGuest(path, root, mounts, options.cwd ?? '/');
 
-  const startCompiler = node.nodeCompiler();
   let program: Program;
   try {
     program = await loadProgram(elf, {
@@ -101,7 +100,6 @@ async function run(path: string, args: readonly string[], options: RunOptions): 
       executor: options.interpret ? 'interpret' : options.translate ? 'translate' : 'tiered',
       memoryModel: options.strict ? 'checked' : 'direct',
       stackBytes: stackBytes(),
-      ...(startCompiler && { startCompiler }),
       ...(options.memory !== undefined && { memoryLimit: options.memory }),
       ...(options.timeout !== undefined && { timeout: options.timeout * 1000 }),
       ...(process.getuid && process.getgid && { uid: process.getuid(), gid: process.getgid() }),
