@@ -88,7 +88,8 @@ export async function measure(program: CorpusProgram, options: MeasureOptions): 
     // one iteration of each, so that a slow moment of the machine hits all alike
     for (const one of runs) {
       const bench = new Bench({ iterations: 1, time: 0, warmup: false, throws: true });
-      for (const [name, work] of runners) bench.add(name, () => work(one));
+      // an async function: of others, the library first tries by a call what they give
+      for (const [name, work] of runners) bench.add(name, async () => work(one));
       for (const task of await bench.run()) {
         const { result } = task;
         if (result.state !== 'completed') throw new CliError(`${program.file} (${task.name}) ${result.state}`);
