@@ -111,11 +111,6 @@ export class CodeCache {
     this.regionHash[i] = entry;
     this.regionHash[i + 1] = tableIndex;
   }
-  isPublished(entry: number): boolean {
-    const i = hashIndex(entry);
-    return this.regionHash[i] === entry && this.regionHash[i + 1] !== 0;
-  }
-
   private onPages(pages: Map<number, Set<number>>, pc: number, size: number, key: number): void {
     const last = (pc + Math.max(1, size) - 1) >>> 12;
     for (let page = pc >>> 12; page <= last; page++) {

@@ -1,15 +1,14 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { ElfFile } from '../../src/linux/elf.ts';
 import { startMode } from '../../src/linux/mips/fp-mode.ts';
-import { exitCode, loadProgram } from '../../src/linux/program.ts';
 import { Mode } from '../../translators/mips/state.ts';
 import { runReference } from '../support/elsewhere.ts';
-import { runtimeModule } from '../support/runtime.ts';
+import { runHere } from './compiled.ts';
 
 const SOURCE = fileURLToPath(new URL('./programs/float.c', import.meta.url));
 const NAN_SOURCE = fileURLToPath(new URL('./programs/nan.c', import.meta.url));
@@ -25,21 +24,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const EXECUTORS = ['interpret', 'translate', 'tiered'] as const;
 async function run(file: string, args: readonly string[], executor: (typeof EXECUTORS)[number]) {
-  let stdout = '';
-  const program = await loadProgram(new Uint8Array(readFileSync(file)), {
-    runtime: runtimeModule(),
-    executor,
-    argv: ['float', ...args],
-    stdout: {
-      write(bytes) {
-        stdout += new TextDecoder().decode(bytes);
-        return bytes.length;
-      },
-    },
-    timeout: 60_000,
-  });
-  const status = exitCode(await program.run());
-  return { stdout, status };
+  const { stdout, code } = await runHere(file, { executor, argv: ['float', ...args] });
+  return { stdout, status: code };
 }
 
 /** sysmips(MIPS_FIXADE) as Linux has it; qemu-user takes every access that is not aligned for an address error. */

@@ -1,12 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { exitCode, loadProgram } from '../../src/linux/program.ts';
 import { runReference } from '../support/elsewhere.ts';
-import { runtimeModule } from '../support/runtime.ts';
+import { runHere } from './compiled.ts';
 
 const SOURCE = fileURLToPath(new URL('./programs/signals.c', import.meta.url));
 const TARGETS = [
@@ -21,21 +20,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Runs it here; output and exit code as a shell sees them. */
 async function run(file: string, args: readonly string[], executor: 'interpret' | 'tiered') {
-  let stdout = '';
-  const program = await loadProgram(new Uint8Array(readFileSync(file)), {
-    runtime: runtimeModule(),
-    executor,
-    argv: ['signals', ...args],
-    stdout: {
-      write(bytes) {
-        stdout += new TextDecoder().decode(bytes);
-        return bytes.length;
-      },
-    },
-    timeout: 60_000,
-  });
-  const status = exitCode(await program.run());
-  return { stdout, status };
+  const { stdout, code } = await runHere(file, { executor, argv: ['signals', ...args] });
+  return { stdout, status: code };
 }
 
 describe.each(TARGETS)('signals and memory on $name', ({ name, compiler, emulator }) => {
