@@ -7,6 +7,7 @@
  *     0x0000_c000  static data of the AssemblyScript runtime
  *     0x0010_0000  look-up tables and page permissions
  *     0x0040_0000  µops
+ *     0x0800_0000  whole machines: virtual and physical pages
  *     0x1000_0000  the guest: guest address FLOOR is here
  */
 export const enum Layout {
@@ -73,6 +74,15 @@ export const enum Layout {
   UOPS = 0x400000,
   UOPS_END = 0x8000000,
 
+  /**
+   * Memory model paged. A u32 for each 4 KiB page of virtual addresses: permission bits, and in bits 31…12 what is to be added
+   * to a virtual address to get the memory address. 0: not filled.
+   */
+  TLB = 0x8000000,
+  /** A u32 for each 4 KiB page of physical addresses: `PhysicalPage` bits, and in bits 31…12 the memory address. 0: the bus. */
+  PHYSICAL = 0x8400000,
+  PHYSICAL_END = 0x8800000,
+
   /** Memory address of guest address FLOOR. As the static offset of a load it never wraps, so the index may. */
   WINDOW = 0x10000000,
   /** Lowest guest address that exists; what lies below (a null pointer) wraps out of the memory and traps. */
@@ -87,6 +97,15 @@ export const enum PagePermission {
   Code = 8,
   /** The page may hold bytes other than zero. */
   Used = 0x80,
+}
+
+/** Bits of an entry of Layout.PHYSICAL. */
+export const enum PhysicalPage {
+  /** There is memory (RAM or ROM) behind it. */
+  Memory = 1,
+  Writable = 2,
+  /** Blocks were translated from it. */
+  Code = 4,
 }
 
 /**

@@ -1,6 +1,7 @@
 import { Layout } from '../../assembly/shared/layout.ts';
 import { BlockFlag, BlockHeader } from '../../assembly/shared/uop.ts';
 import type { Helper } from '../isa/isa.ts';
+import type { SystemImports } from '../isa/system.ts';
 import type { GuestMemory } from '../vcpu/guest-memory.ts';
 
 /** The AssemblyScript runtime over one guest's memory, and what the lowering of blocks keeps between them. */
@@ -29,10 +30,19 @@ export interface Runtime {
   coolDown(address: number, arrivals: number): void;
 }
 
+const absent = (): never => {
+  throw new Error('there is no machine around this vCPU');
+};
+const NO_MACHINE: SystemImports = { busRead: absent, busWrite: absent, portRead: absent, portWrite: absent, now: absent };
+
 const COLD = -0x40000000;
 
 /** Instantiates build/runtime.wasm (given as bytes or compiled) over a guest's memory. */
-export function createRuntime(code: WebAssembly.Module | Uint8Array<ArrayBuffer>, memory: GuestMemory): Runtime {
+export function createRuntime(
+  code: WebAssembly.Module | Uint8Array<ArrayBuffer>,
+  memory: GuestMemory,
+  system: SystemImports = NO_MACHINE,
+): Runtime {
   const module = code instanceof WebAssembly.Module ? code : new WebAssembly.Module(code);
   const table = new WebAssembly.Table({ element: 'anyfunc', initial: 1 });
   const env = {
@@ -41,6 +51,7 @@ export function createRuntime(code: WebAssembly.Module | Uint8Array<ArrayBuffer>
     abort: () => {
       throw new Error('the runtime aborted');
     },
+    ...system,
   };
   const exports = new WebAssembly.Instance(module, { env }).exports as Record<string, CallableFunction>;
   const { buffer } = memory.memory;

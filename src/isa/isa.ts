@@ -1,6 +1,7 @@
 import type { Builder } from '../ir/builder.ts';
 import { Type } from '../ir/ops.ts';
 import type { Code } from './code.ts';
+import type { IsaSystem } from './system.ts';
 
 /** A piece of guest state with a fixed place. */
 export interface Register {
@@ -84,4 +85,6 @@ export interface Isa {
   disassemble(code: Code, pc: number): Disassembly;
   /** Sets all of the state to what a new user-mode process finds, registers zero. `state` is Layout.STATE on. */
   reset(state: DataView): void;
+  /** What whole machines need; absent where only user mode is there. */
+  readonly system?: IsaSystem;
 }

@@ -1,0 +1,50 @@
+import type { Exit } from '../vcpu/exit.ts';
+
+/** What the AssemblyScript runtime imports, as `env`, of the machine around it. Synchronous; none of them throws or enters the vCPU. */
+export interface SystemImports {
+  /** A physical page without memory behind it; bytes is 1, 2 or 4. The value is that of a little-endian bus. */
+  busRead(physical: number, bytes: number): number;
+  busWrite(physical: number, bytes: number, value: number): void;
+  /** x86 ports. */
+  portRead(port: number, bytes: number): number;
+  portWrite(port: number, bytes: number, value: number): void;
+  /** Guest time in nanoseconds since the machine was switched on: what time stamp counters count. Never goes back. */
+  now(): number;
+}
+
+/** What an instruction set's system part does with a vCPU; the Vcpu has it. */
+export interface SystemVcpu {
+  pc: number;
+  /** The ISA's state as bytes (little-endian words), live. */
+  readonly state: DataView;
+  get32(offset: number): number;
+  set32(offset: number, value: number): void;
+  callHelper(name: string, ...args: number[]): number;
+}
+
+/** What `src/vmm` needs of an instruction set to run a whole machine. All calls come between two runs of the vCPU. */
+export interface IsaSystem {
+  /** As after power-on; also the pc. */
+  reset(cpu: SystemVcpu): void;
+  /**
+   * An interrupt input changes its level. x86: input 0 is INTR, 1 is NMI (its rising edge counts). MIPS: input n is
+   * hardware interrupt n, Cause.IP bit n + 2. May also come from inside a run, out of busWrite and the like.
+   */
+  setInterrupt(cpu: SystemVcpu, input: number, level: boolean): void;
+  /** Whether an interrupt would be taken before the next instruction; that also ends a halt. */
+  interruptPending(cpu: SystemVcpu): boolean;
+  /** Takes it. `acknowledge` is the interrupt controller's answer to the acknowledge cycle: x86's vector; MIPS does not ask. */
+  takeInterrupt(cpu: SystemVcpu, acknowledge: () => number): void;
+  /**
+   * Delivers what the vCPU was left with (exception, illegal, memory-fault, syscall, breakpoint, privileged). `shutdown`: it
+   * cannot (x86 triple fault), and the machine does what its board does then.
+   */
+  deliver(cpu: SystemVcpu, exit: Exit): 'delivered' | 'shutdown';
+  /** A timer inside the processor (MIPS Count and Compare). Times as SystemImports.now. */
+  readonly timer?: {
+    /** Time at which it next raises its interrupt, Infinity if never. */
+    next(cpu: SystemVcpu, now: number): number;
+    /** Raises what is due. Called before interruptPending. */
+    tick(cpu: SystemVcpu, now: number): void;
+  };
+}
