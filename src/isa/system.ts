@@ -27,6 +27,11 @@ export interface IsaSystem {
   /** As after power-on; also the pc. */
   reset(cpu: SystemVcpu): void;
   /**
+   * As a boot protocol asks, after `reset`. x86: 32-bit protected mode with flat segments, no paging, interrupts off. MIPS: kernel
+   * mode as YAMON leaves it. Then pc, and registers by the names that Isa.registers has; others are zero.
+   */
+  enterKernel(cpu: SystemVcpu, pc: number, registers: Readonly<Record<string, number>>): void;
+  /**
    * An interrupt input changes its level. x86: input 0 is INTR, 1 is NMI (its rising edge counts). MIPS: input n is
    * hardware interrupt n, Cause.IP bit n + 2. May also come from inside a run, out of busWrite and the like.
    */

@@ -1,0 +1,101 @@
+import type { Clock, Timer } from '../devices/device.ts';
+
+interface Entry extends Timer {
+  due: number;
+  readonly fire: (due: number) => void;
+}
+
+/** The clock as the machine drives it. */
+export interface MachineClock extends Clock {
+  /** When the next timer is due, Infinity if none is set. */
+  next(): number;
+  /** Fires what is due, in order. */
+  fireDue(): void;
+  /** Virtual time: so many instructions were completed. Host time: nothing. */
+  completed(instructions: number): void;
+  /** Virtual time: idle up to `due`. Host time: nothing, the machine sleeps. */
+  skip(due: number): void;
+  /** Whether an idle machine must sleep until a timer is due. */
+  readonly sleeps: boolean;
+  /** Time stands still from `stop` to `start`. */
+  start(): void;
+  stop(): void;
+  /** Sets it, for a restored snapshot. */
+  set(now: number, date: number): void;
+}
+
+export type TimeSource =
+  /** The host's time passes in the guest. */
+  | { readonly kind: 'host'; readonly monotonic: () => number; readonly date: () => number }
+  /** Each instruction takes so many nanoseconds, idle time takes none: runs repeat exactly. */
+  | { readonly kind: 'virtual'; readonly nanosecondsPerInstruction: number; readonly date: number };
+
+/** `monotonic` and `date` of the JavaScript host: nanoseconds, milliseconds. */
+export const hostTime = (): TimeSource => ({ kind: 'host', monotonic: () => performance.now() * 1e6, date: () => Date.now() });
+
+export function makeClock(source: TimeSource): MachineClock {
+  const timers = new Set<Entry>();
+  let next = Number.POSITIVE_INFINITY;
+  let base = 0;
+  let startedAt: number | undefined;
+  /** date() − now(), in milliseconds. */
+  let epoch = source.kind === 'host' ? source.date() : source.date;
+
+  const now = (): number =>
+    source.kind === 'host' && startedAt !== undefined ? base + Math.max(0, Math.floor(source.monotonic() - startedAt)) : base;
+  const findNext = (): void => {
+    next = Number.POSITIVE_INFINITY;
+    for (const { due } of timers) if (due < next) next = due;
+  };
+
+  return {
+    sleeps: source.kind === 'host',
+    now,
+    date: () => epoch + now() / 1e6,
+    timer(fire) {
+      const entry: Entry = {
+        due: Number.POSITIVE_INFINITY,
+        fire,
+        set(due) {
+          const was = entry.due;
+          entry.due = due;
+          if (due < next) next = due;
+          else if (was === next) findNext();
+        },
+        cancel: () => entry.set(Number.POSITIVE_INFINITY),
+      };
+      timers.add(entry);
+      return entry;
+    },
+    next: () => next,
+    fireDue() {
+      const time = now();
+      while (next <= time) {
+        let first: Entry | undefined;
+        for (const entry of timers) if (entry.due === next) first ??= entry;
+        if (!first) return findNext();
+        const due = first.due;
+        first.set(Number.POSITIVE_INFINITY);
+        first.fire(due);
+      }
+    },
+    completed(instructions) {
+      if (source.kind === 'virtual') base += instructions * source.nanosecondsPerInstruction;
+    },
+    skip(due) {
+      if (source.kind === 'virtual' && due > base) base = due;
+    },
+    start() {
+      if (source.kind === 'host') startedAt ??= source.monotonic();
+    },
+    stop() {
+      base = now();
+      startedAt = undefined;
+    },
+    set(time, date) {
+      base = time;
+      if (startedAt !== undefined && source.kind === 'host') startedAt = source.monotonic();
+      epoch = date - time / 1e6;
+    },
+  };
+}
