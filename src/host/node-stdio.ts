@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { Socket } from 'node:net';
 import type { ReadStream, WriteStream } from 'node:tty';
 import { isatty } from 'node:tty';
 import type { Output, Stdin, TerminalHost } from '../linux/fs/stdio.ts';
@@ -82,13 +83,19 @@ export function nodeStdin(): Stdin {
   return streamStdin(process.stdin);
 }
 
+/** Sockets that do not block; they stay open as long as the process. */
+const sockets: Socket[] = [];
+
 /**
  * A descriptor for the same pipe that does not block, without changing the one that other processes share with us: while a
- * write blocks, no signal and no timer has its turn. Anything else as it is.
+ * write blocks, no signal and no timer has its turn. A socket cannot be opened anew and is changed, by what Node does when it
+ * takes one over. Anything else as it is.
  */
 function withoutBlocking(fd: number): number {
   try {
-    if (!fs.fstatSync(fd).isFIFO()) return fd;
+    const stats = fs.fstatSync(fd);
+    if (stats.isSocket()) sockets.push(new Socket({ fd, readable: false, writable: true }).on('error', () => undefined).unref());
+    if (!stats.isFIFO()) return fd;
     return fs.openSync(`/proc/self/fd/${fd}`, fs.constants.O_WRONLY | fs.constants.O_NONBLOCK);
   } catch {
     // no /proc, or nobody reads: the write will tell

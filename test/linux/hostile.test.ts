@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compile, type Ended, lacks, runElsewhere, runHere, TARGETS } from './compiled.ts';
+import { compile, type Ended, lacks, placeIn, runElsewhere, runHere, TARGETS } from './compiled.ts';
 
 const EXECUTORS = ['interpret', 'translate', 'tiered'] as const;
 
@@ -21,6 +21,9 @@ const MIPS_BY_THE_BOOK: Readonly<Record<string, Ended>> = {
 
 /** Where the guest jumped, if that is where it ends. */
 const JUMPS: Readonly<Record<string, number>> = { null_call: 0, wild_jump: 0x30000000, top_jump: 0xfffffff0, low_jump: 0x100 };
+/** Where its own code is overwritten, since only checked memory protects that. */
+const OVERWRITES = new Set(['rep_down']);
+const withoutSize = (mnemonic: string): string => mnemonic.replace(/^([ls][ig]dt)d$/, '$1');
 /** What only checked memory finds: pages are there, or would be. */
 const CHECKED = new Set(['write_constant', 'write_code', 'read_wild']);
 
@@ -28,6 +31,7 @@ describe.each(TARGETS)('a program that goes wrong on $name', (target) => {
   const missing = lacks(target);
   const file = missing ? '' : compile(target, 'hostile');
   const names = missing ? ['any'] : runElsewhere(target, file).stdout.trim().split('\n');
+  const placed = new Set<string>();
   const ofLinux = (name: string): Ended => (target.name !== 'i386' && MIPS_BY_THE_BOOK[name]) || runElsewhere(target, file, name);
 
   it.skipIf(missing).each(names)(`ends as on Linux: %s${missing}`, { timeout: 120_000 }, async (name) => {
@@ -45,7 +49,26 @@ describe.each(TARGETS)('a program that goes wrong on $name', (target) => {
       expect(status.reason).toBe('signal');
       expect(status.report?.text).toMatch(new RegExp(`^${status.name}: .+\n  at 0x[0-9a-f]{8}`));
       if (name in JUMPS) expect(status.report?.location).toMatchObject({ pc: JUMPS[name], symbol: undefined });
+      // binutils says what is there
+      const { report } = status;
+      const place = report && !OVERWRITES.has(name) && placeIn(target, file, report.location.pc);
+      if (!place) continue;
+      expect({ executor, symbol: report.location.symbol }).toEqual({ executor, symbol: place.symbol });
+      const mnemonic = withoutSize(report.instruction?.split(' ')[0] ?? '');
+      // what binutils shows may all the same be illegal for the processor
+      if (!(mnemonic === '(bad)' && (status.name === 'SIGILL' || name === 'long_prefix')))
+        expect({ executor, mnemonic }).toEqual({ executor, mnemonic: withoutSize(place.mnemonic) });
+      expect(report.text).toContain(` ${place.symbol}`);
+      expect(report.text).toContain(`\n     ${report.instruction}\n`);
+      placed.add(name);
     }
+  });
+
+  it.skipIf(missing)(`is told with function and instruction${missing}`, () => {
+    expect([...placed]).toEqual(
+      expect.arrayContaining(['null_read', 'null_write', 'illegal', 'privileged', 'divide', 'recurse', 'heap_end']),
+    );
+    expect(placed.size).toBeGreaterThan(20);
   });
 
   it.skipIf(missing)(`leaves the memory of the host bounded${missing}`, () => {
