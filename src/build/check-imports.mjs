@@ -11,15 +11,15 @@ const RANKS = {
   'src/cache': 3,
   'src/vcpu': 4,
   'src/isas.ts': 4,
-  'src/devices': 5,
-  'src/linux': 6,
-  'src/vmm': 6,
+  'src/linux': 5,
   'src/disassemble.ts': 5,
   'src/translate.ts': 6,
   'src/conformance': 6,
-  'src/index.ts': 7,
-  'src/host': 8,
-  'src/cli': 9,
+  'src/devices': 6,
+  'src/vmm': 7,
+  'src/index.ts': 8,
+  'src/host': 9,
+  'src/cli': 10,
 };
 /** A Linux ABI belongs to an instruction set, and lays out its registers (signal frames, system calls); so do test vectors. */
 const ABIS = { 'src/linux/i386/': 'x86', 'src/linux/mips/': 'mips', 'src/conformance/x86': 'x86', 'src/conformance/mips': 'mips' };

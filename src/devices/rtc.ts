@@ -31,8 +31,9 @@ const UPDATE_IN_PROGRESS = 0x80;
 /** Register A as the PC's firmware leaves it: 32,768 Hz, periodic rate 1,024 Hz. */
 const DEFAULT_A = 0x26;
 const VALID = 0x80;
-/** The time registers are not to be read for so long before an update, 244 µs (data sheet: tBUC). */
+/** Update-in-progress is set so long before an update (data sheet: tBUC) and while it lasts (tUC at 32,768 Hz). */
 const BEFORE_UPDATE_MS = 0.244;
+const UPDATE_MS = 1.984;
 const SECOND_NS = 1e9;
 
 export interface Rtc extends Device, Stateful {
@@ -180,8 +181,9 @@ export function makeRtc(clock: Clock, irq8: InterruptLine, options: RtcOptions =
     if (isTime(register)) return field(register, date());
     switch (register) {
       case Register.A: {
-        const soon = !held && 1000 - (date() % 1000) <= BEFORE_UPDATE_MS;
-        return memory[Register.A] | (soon ? UPDATE_IN_PROGRESS : 0);
+        const phase = date() % 1000;
+        const updates = !held && (phase >= 1000 - BEFORE_UPDATE_MS || phase < UPDATE_MS);
+        return memory[Register.A] | (updates ? UPDATE_IN_PROGRESS : 0);
       }
       case Register.C: {
         catchUp();

@@ -13,6 +13,8 @@ export interface MachineClock extends Clock {
   fireDue(): void;
   /** Virtual time: so many instructions were completed. Host time: nothing. */
   completed(instructions: number): void;
+  /** Virtual time: instructions that take so many nanoseconds, rounded up. */
+  instructionsIn(nanoseconds: number): number;
   /** Virtual time: idle up to `due`. Host time: nothing, the machine sleeps. */
   skip(due: number): void;
   /** Whether an idle machine must sleep until a timer is due. */
@@ -82,6 +84,8 @@ export function makeClock(source: TimeSource): MachineClock {
     completed(instructions) {
       if (source.kind === 'virtual') base += instructions * source.nanosecondsPerInstruction;
     },
+    instructionsIn: (nanoseconds) =>
+      source.kind === 'virtual' ? Math.ceil(nanoseconds / source.nanosecondsPerInstruction) : Number.POSITIVE_INFINITY,
     skip(due) {
       if (source.kind === 'virtual' && due > base) base = due;
     },

@@ -1,0 +1,156 @@
+import type { IsaSystem, SystemVcpu } from '../isa/system.ts';
+import type { Exit } from '../vcpu/exit.ts';
+import type { MachineClock } from './clock.ts';
+
+/** The vCPU as the loop drives it. */
+export interface LoopVcpu extends SystemVcpu {
+  run(budget: number): Exit;
+  readonly retired: number;
+}
+
+export interface LoopParts {
+  readonly vcpu: LoopVcpu;
+  readonly system: IsaSystem;
+  readonly clock: MachineClock;
+  /** The interrupt controller's answer to the processor's acknowledge cycle. */
+  readonly acknowledge: () => number;
+  /** Milliseconds, for slices. */
+  readonly elapsed: () => number;
+  /** Lets the host's timers and streams have their turn. */
+  readonly turn: () => Promise<void>;
+  /** Resolves after so many milliseconds, or when `signal` fires. */
+  readonly sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+  /** What the ISA does not deliver itself: hypercalls and hooks. True if it is done, or its end. */
+  readonly special: (exit: Exit) => undefined | Promise<void>;
+  /** The processor gave up. */
+  readonly shutdown: () => void;
+}
+
+/** Aim of a stay in guest code. Device interrupts that come in the midst of one wait for its end. */
+const SLICE_MS = 1;
+/** Time after which the host has its turn. */
+const TURN_MS = 8;
+const LONGEST_SLEEP_MS = 60_000;
+/** With virtual time, time stands still during a stay, so none may be long. */
+const VIRTUAL_SLICE = 20_000;
+const FIRST_SLICE = 20_000;
+const SHORTEST_SLICE = 1000;
+const LONGEST_SLICE = 5_000_000;
+
+export interface Loop {
+  /** Runs guest code until `stop`. */
+  run(): Promise<void>;
+  stop(): void;
+  /** Something has happened that may end a halt. */
+  wake(): void;
+  halted: boolean;
+  /** Milliseconds spent asleep. */
+  readonly idle: number;
+}
+
+export function makeLoop(parts: LoopParts): Loop {
+  const { vcpu, system, clock, elapsed } = parts;
+  let stopped = false;
+  let sleeper: AbortController | undefined;
+  let slice = FIRST_SLICE;
+  /** Instructions a millisecond, as measured. */
+  let speed = FIRST_SLICE;
+  let idle = 0;
+
+  const nextDue = (): number => Math.min(clock.next(), system.timer?.next(vcpu, clock.now()) ?? Number.POSITIVE_INFINITY);
+
+  /** Guest instructions to the next deadline, and no more than a slice. */
+  function budget(): number {
+    const left = nextDue() - clock.now();
+    if (!clock.sleeps) {
+      const instructions = clock.instructionsIn(left);
+      return Math.max(1, Math.min(instructions, VIRTUAL_SLICE));
+    }
+    return Math.max(SHORTEST_SLICE, Math.min(slice, Math.ceil((left / 1e6) * speed)));
+  }
+
+  async function sleep(): Promise<void> {
+    const due = nextDue();
+    if (!clock.sleeps && due !== Number.POSITIVE_INFINITY) {
+      clock.skip(due);
+      return;
+    }
+    const milliseconds = Math.min((due - clock.now()) / 1e6, LONGEST_SLEEP_MS);
+    if (milliseconds <= 0) return;
+    const start = elapsed();
+    sleeper = new AbortController();
+    await parts.sleep(milliseconds, sleeper.signal);
+    sleeper = undefined;
+    idle += elapsed() - start;
+  }
+
+  /** undefined: go on. */
+  function handle(exit: Exit): undefined | Promise<void> {
+    switch (exit.kind) {
+      case 'budget':
+      case 'code-written':
+        return undefined;
+      case 'halt':
+        loop.halted = true;
+        return undefined;
+      case 'hypercall':
+      case 'privileged':
+        return parts.special(exit);
+      default:
+        if (system.deliver(vcpu, exit) === 'shutdown') parts.shutdown();
+        return undefined;
+    }
+  }
+
+  const loop: Loop = {
+    halted: false,
+    get idle() {
+      return idle;
+    },
+    stop() {
+      stopped = true;
+      sleeper?.abort();
+    },
+    wake: () => sleeper?.abort(),
+    async run() {
+      stopped = false;
+      let turn = elapsed();
+      while (!stopped) {
+        clock.fireDue();
+        system.timer?.tick(vcpu, clock.now());
+        if (stopped) break;
+        if (system.interruptPending(vcpu)) {
+          system.takeInterrupt(vcpu, parts.acknowledge);
+          loop.halted = false;
+        }
+        if (loop.halted) {
+          await sleep();
+          if (elapsed() - turn > TURN_MS) {
+            await parts.turn();
+            turn = elapsed();
+          }
+          continue;
+        }
+        const start = elapsed();
+        const before = vcpu.retired;
+        const grant = budget();
+        const exit = vcpu.run(grant);
+        const ran = vcpu.retired - before;
+        clock.completed(ran);
+        const now = elapsed();
+        if (exit.kind === 'budget' && ran >= grant) {
+          const time = Math.max(now - start, 0.001);
+          speed = speed * 0.75 + (ran / time) * 0.25;
+          slice = Math.max(SHORTEST_SLICE, Math.min(LONGEST_SLICE, Math.ceil(speed * SLICE_MS)));
+        }
+        const waiting = handle(exit);
+        if (waiting) await waiting;
+        if (now - turn > TURN_MS) {
+          await parts.turn();
+          turn = elapsed();
+        }
+      }
+    },
+  };
+  return loop;
+}
