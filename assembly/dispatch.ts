@@ -1,15 +1,22 @@
-import { findBlock, interpret } from './interpret';
+import { findBlock, hashEntry, interpret } from './interpret';
 import { leave } from './leave';
 import { ExitKind, RegionResult } from './shared/exit';
 import { Layout } from './shared/layout';
 import { BlockFlag, BlockHeader } from './shared/uop';
+import { goesOn } from './system';
 
 /** Runs guest code from PC on, in regions where there are any, else in blocks, until EXIT_KIND says why it stopped. */
 export function run(): void {
   let counts = false;
   while (true) {
     const pc = load<u32>(Layout.PC);
-    const entry = ((pc ^ (pc >>> 16)) & Layout.HASH_MASK) << 3;
+    if (PAGED) {
+      if (load<u32>(Layout.ATTENTION)) {
+        leave(ExitKind.Interrupt, pc);
+        return;
+      }
+    }
+    const entry = hashEntry(pc);
     const region = load<u32>(entry, Layout.REGION_HASH + 4);
     if (region && load<u32>(entry, Layout.REGION_HASH) === pc) {
       if (load<i32>(Layout.BUDGET) <= 0) {
@@ -19,8 +26,11 @@ export function run(): void {
       store<u32>(Layout.REGION_ENTRIES, load<u32>(Layout.REGION_ENTRIES) + 1);
       const next = call_indirect<i32>(region, pc, load<i32>(Layout.DEPTH));
       // a guest may also jump to that very address
-      if (next === RegionResult.EXIT && load<i32>(Layout.EXIT_KIND) !== ExitKind.None) return;
-      store<i32>(Layout.PC, next);
+      if (next === RegionResult.EXIT && load<i32>(Layout.EXIT_KIND) !== ExitKind.None) {
+        if (PAGED) {
+          if (!goesOn()) return;
+        } else return;
+      } else store<i32>(Layout.PC, next);
     } else {
       const block = findBlock(pc);
       // a region that another pc displaced from the hash is published again rather than interpreted
@@ -28,7 +38,11 @@ export function run(): void {
         leave(ExitKind.Miss, pc);
         return;
       }
-      if (!interpret(block, counts, false)) return;
+      if (!interpret(block, counts, false)) {
+        if (PAGED) {
+          if (!goesOn()) return;
+        } else return;
+      }
     }
     counts = true;
   }

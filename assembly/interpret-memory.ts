@@ -1,7 +1,8 @@
 // Loads and stores that the main loop does not have: 64 and 128 bits, and all of them with page permissions.
 
-import { fault } from './leave';
+import { fault, recordedFault } from './leave';
 import { pagesDeny } from './memory';
+import { readPlace, slowWrite, writePlace } from './paged';
 import { FaultAccess } from './shared/exit';
 import { Layout, PagePermission } from './shared/layout';
 import { Uop } from './shared/uop';
@@ -184,5 +185,33 @@ export function memory(number: i32, ip: usize, limit: u32): usize {
       unreachable();
   }
   fault(ip, index, access);
+  return 0;
+}
+
+/** The same for the memory model paged, for which the main loop has all accesses of 32 bits and less. */
+export function pagedMemory(number: i32, ip: usize): usize {
+  const d = <usize>load<u16>(ip, 2);
+  const address: u32 = load<u32>(load<u16>(ip, 4)) + load<u32>(ip, 8);
+  const bytes: u32 = number === Uop.LOAD64 || number === Uop.LOAD64_BE || number === Uop.STORE64 || number === Uop.STORE64_BE ? 8 : 16;
+  if (number < Uop.STORE64) {
+    const place = readPlace(address, bytes);
+    if (place) {
+      if (number === Uop.LOAD64) store<i64>(d, load<i64>(place));
+      else if (number === Uop.LOAD64_BE) store<i64>(d, bswap<i64>(load<i64>(place)));
+      else if (number === Uop.LOAD128) store<v128>(d, load<v128>(place));
+      else store<v128>(d, reverse(load<v128>(place)));
+      return ip + 12;
+    }
+  } else {
+    let place = writePlace(address, bytes);
+    const slow = place === 0;
+    if (slow) place = Layout.SCRATCH;
+    if (number === Uop.STORE64) store<i64>(place, load<i64>(d));
+    else if (number === Uop.STORE64_BE) store<i64>(place, bswap<i64>(load<i64>(d)));
+    else if (number === Uop.STORE128) store<v128>(place, load<v128>(d));
+    else store<v128>(place, reverse(load<v128>(d)));
+    if (!slow || slowWrite(address, bytes) === 0) return ip + 12;
+  }
+  recordedFault(ip);
   return 0;
 }

@@ -1,18 +1,40 @@
 // The µop interpreter: one loop, one switch.
 
 import { helper } from './interpret-helper';
-import { memory } from './interpret-memory';
+import { memory, pagedMemory } from './interpret-memory';
+import { readFrom, writeTo, written } from './interpret-paged';
 import { scalar } from './interpret-scalar';
 import { simd } from './interpret-simd';
-import { fault, leave, refund, stackFault } from './leave';
+import { fault, leave, recordedFault, refund, stackFault } from './leave';
+import { samePage } from './paged';
 import { ExitKind, FaultAccess } from './shared/exit';
-import { JumpSite, Layout, PagePermission } from './shared/layout';
-import { BlockFlag, BlockHeader, Link, Uop } from './shared/uop';
+import { CodeMode, JumpSite, Layout, PagePermission, TlbBit } from './shared/layout';
+import { BlockFlag, BlockHeader, Link, LinkFlag, Uop } from './shared/uop';
+
+/**
+ * Offset of a pc's entry in the look-up tables. Memory model paged: a pc's entries for different modes differ, so that an entry of
+ * that pc is one of this mode, too.
+ */
+export function hashEntry(pc: u32): u32 {
+  if (PAGED) return ((pc ^ (pc >>> 16) ^ load<u32>(Layout.MODE)) & Layout.HASH_MASK) << 3;
+  return ((pc ^ (pc >>> 16)) & Layout.HASH_MASK) << 3;
+}
 
 /** Address of the block for a pc, or 0. */
 export function findBlock(pc: u32): u32 {
-  const entry = ((pc ^ (pc >>> 16)) & Layout.HASH_MASK) << 3;
-  return load<u32>(entry, Layout.BLOCK_HASH) === pc ? load<u32>(entry, Layout.BLOCK_HASH + 4) : 0;
+  const entry = hashEntry(pc);
+  const block = load<u32>(entry, Layout.BLOCK_HASH) === pc ? load<u32>(entry, Layout.BLOCK_HASH + 4) : 0;
+  if (PAGED) {
+    if (block && !isMapped(block, pc)) return 0;
+  }
+  return block;
+}
+
+/** Memory model paged: whether the block's pages are still those that it was translated from. */
+function isMapped(block: u32, pc: u32): bool {
+  if (!samePage(pc, load<u32>(block, BlockHeader.PAGE))) return false;
+  const next = load<u32>(block, BlockHeader.NEXT_PAGE);
+  return next === 0 || samePage((pc | 0xfff) + 1, next);
 }
 
 function slotA(ip: usize): i32 {
@@ -75,6 +97,9 @@ function unchanged(ip: usize): bool {
 export function interpret(first: u32, counts: bool, once: bool): bool {
   const limit = load<u32>(Layout.TOP) - Layout.FLOOR;
   const threshold = load<i32>(Layout.HOT_THRESHOLD);
+  const privilege = PAGED ? (load<u32>(Layout.MODE) & CodeMode.User) << 1 : 0;
+  const read: u32 = TlbBit.KernelRead << privilege;
+  const write: u32 = TlbBit.KernelWrite << privilege;
   if (!enter(first, counts, threshold)) return false;
   let ip: usize = first + BlockHeader.SIZE;
   let link: usize = 0;
@@ -277,6 +302,13 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         continue;
       }
       case Uop.LOAD8_S: {
+        if (PAGED) {
+          const place = readFrom(ip, 1, read);
+          if (!place) return recordedFault(ip);
+          store<i32>(load<u16>(ip, 2), load<i8>(place));
+          ip += 12;
+          continue;
+        }
         const index = indexOf(ip);
         if (index > limit - 1) return fault(ip, index, FaultAccess.Read);
         store<i32>(load<u16>(ip, 2), load<i8>(index, Layout.WINDOW));
@@ -284,6 +316,13 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         continue;
       }
       case Uop.LOAD8_U: {
+        if (PAGED) {
+          const place = readFrom(ip, 1, read);
+          if (!place) return recordedFault(ip);
+          store<i32>(load<u16>(ip, 2), load<u8>(place));
+          ip += 12;
+          continue;
+        }
         const index = indexOf(ip);
         if (index > limit - 1) return fault(ip, index, FaultAccess.Read);
         store<i32>(load<u16>(ip, 2), load<u8>(index, Layout.WINDOW));
@@ -291,6 +330,13 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         continue;
       }
       case Uop.LOAD16_S: {
+        if (PAGED) {
+          const place = readFrom(ip, 2, read);
+          if (!place) return recordedFault(ip);
+          store<i32>(load<u16>(ip, 2), load<i16>(place));
+          ip += 12;
+          continue;
+        }
         const index = indexOf(ip);
         if (index > limit - 2) return fault(ip, index, FaultAccess.Read);
         store<i32>(load<u16>(ip, 2), load<i16>(index, Layout.WINDOW));
@@ -298,6 +344,13 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         continue;
       }
       case Uop.LOAD16_U: {
+        if (PAGED) {
+          const place = readFrom(ip, 2, read);
+          if (!place) return recordedFault(ip);
+          store<i32>(load<u16>(ip, 2), load<u16>(place));
+          ip += 12;
+          continue;
+        }
         const index = indexOf(ip);
         if (index > limit - 2) return fault(ip, index, FaultAccess.Read);
         store<i32>(load<u16>(ip, 2), load<u16>(index, Layout.WINDOW));
@@ -305,6 +358,13 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         continue;
       }
       case Uop.LOAD32: {
+        if (PAGED) {
+          const place = readFrom(ip, 4, read);
+          if (!place) return recordedFault(ip);
+          store<i32>(load<u16>(ip, 2), load<i32>(place));
+          ip += 12;
+          continue;
+        }
         const index = indexOf(ip);
         if (index > limit - 4) return fault(ip, index, FaultAccess.Read);
         store<i32>(load<u16>(ip, 2), load<i32>(index, Layout.WINDOW));
@@ -312,6 +372,13 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         continue;
       }
       case Uop.LOAD16_S_BE: {
+        if (PAGED) {
+          const place = readFrom(ip, 2, read);
+          if (!place) return recordedFault(ip);
+          store<i32>(load<u16>(ip, 2), bswap<i16>(load<i16>(place)));
+          ip += 12;
+          continue;
+        }
         const index = indexOf(ip);
         if (index > limit - 2) return fault(ip, index, FaultAccess.Read);
         store<i32>(load<u16>(ip, 2), bswap<i16>(load<i16>(index, Layout.WINDOW)));
@@ -319,6 +386,13 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         continue;
       }
       case Uop.LOAD16_U_BE: {
+        if (PAGED) {
+          const place = readFrom(ip, 2, read);
+          if (!place) return recordedFault(ip);
+          store<i32>(load<u16>(ip, 2), bswap<u16>(load<u16>(place)));
+          ip += 12;
+          continue;
+        }
         const index = indexOf(ip);
         if (index > limit - 2) return fault(ip, index, FaultAccess.Read);
         store<i32>(load<u16>(ip, 2), bswap<u16>(load<u16>(index, Layout.WINDOW)));
@@ -326,6 +400,13 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         continue;
       }
       case Uop.LOAD32_BE: {
+        if (PAGED) {
+          const place = readFrom(ip, 4, read);
+          if (!place) return recordedFault(ip);
+          store<i32>(load<u16>(ip, 2), bswap<i32>(load<i32>(place)));
+          ip += 12;
+          continue;
+        }
         const index = indexOf(ip);
         if (index > limit - 4) return fault(ip, index, FaultAccess.Read);
         store<i32>(load<u16>(ip, 2), bswap<i32>(load<i32>(index, Layout.WINDOW)));
@@ -333,6 +414,13 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         continue;
       }
       case Uop.STORE8: {
+        if (PAGED) {
+          const place = writeTo(ip, 1, write);
+          store<u8>(place, load<u8>(load<u16>(ip, 2)));
+          if (!written(ip, place, 1)) return recordedFault(ip);
+          ip += 12;
+          continue;
+        }
         const index = indexOf(ip);
         if (index > limit - 1) return fault(ip, index, FaultAccess.Write);
         store<u8>(index, load<u8>(load<u16>(ip, 2)), Layout.WINDOW);
@@ -340,6 +428,13 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         continue;
       }
       case Uop.STORE16: {
+        if (PAGED) {
+          const place = writeTo(ip, 2, write);
+          store<u16>(place, load<u16>(load<u16>(ip, 2)));
+          if (!written(ip, place, 2)) return recordedFault(ip);
+          ip += 12;
+          continue;
+        }
         const index = indexOf(ip);
         if (index > limit - 2) return fault(ip, index, FaultAccess.Write);
         store<u16>(index, load<u16>(load<u16>(ip, 2)), Layout.WINDOW);
@@ -347,6 +442,13 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         continue;
       }
       case Uop.STORE32: {
+        if (PAGED) {
+          const place = writeTo(ip, 4, write);
+          store<i32>(place, load<i32>(load<u16>(ip, 2)));
+          if (!written(ip, place, 4)) return recordedFault(ip);
+          ip += 12;
+          continue;
+        }
         const index = indexOf(ip);
         if (index > limit - 4) return fault(ip, index, FaultAccess.Write);
         store<i32>(index, load<i32>(load<u16>(ip, 2)), Layout.WINDOW);
@@ -354,6 +456,13 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         continue;
       }
       case Uop.STORE16_BE: {
+        if (PAGED) {
+          const place = writeTo(ip, 2, write);
+          store<u16>(place, bswap<u16>(load<u16>(load<u16>(ip, 2))));
+          if (!written(ip, place, 2)) return recordedFault(ip);
+          ip += 12;
+          continue;
+        }
         const index = indexOf(ip);
         if (index > limit - 2) return fault(ip, index, FaultAccess.Write);
         store<u16>(index, bswap<u16>(load<u16>(load<u16>(ip, 2))), Layout.WINDOW);
@@ -361,6 +470,13 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         continue;
       }
       case Uop.STORE32_BE: {
+        if (PAGED) {
+          const place = writeTo(ip, 4, write);
+          store<i32>(place, bswap<i32>(load<i32>(load<u16>(ip, 2))));
+          if (!written(ip, place, 4)) return recordedFault(ip);
+          ip += 12;
+          continue;
+        }
         const index = indexOf(ip);
         if (index > limit - 4) return fault(ip, index, FaultAccess.Write);
         store<i32>(index, bswap<i32>(load<i32>(load<u16>(ip, 2))), Layout.WINDOW);
@@ -368,6 +484,13 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         continue;
       }
       case Uop.STORE32_IMM: {
+        if (PAGED) {
+          const place = writeTo(ip, 4, write);
+          store<i32>(place, load<i32>(ip, 12));
+          if (!written(ip, place, 4)) return recordedFault(ip);
+          ip += 16;
+          continue;
+        }
         const index = indexOf(ip);
         if (index > limit - 4) return fault(ip, index, FaultAccess.Write);
         store<i32>(index, load<i32>(ip, 12), Layout.WINDOW);
@@ -459,7 +582,7 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         if (number < Uop.MEMORY) {
           ip = scalar(number, ip);
         } else if (number < Uop.HELPER) {
-          ip = memory(number, ip, limit);
+          ip = PAGED ? pagedMemory(number, ip) : memory(number, ip, limit);
           if (!ip) return false;
         } else if (number < Uop.SIMD) {
           ip = helper(number, ip);
@@ -475,11 +598,14 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
     let heats = true;
     if (link) {
       block = load<u32>(link, Link.BLOCK);
-      heats = load<u8>(link, Link.COUNTS) !== 0;
+      const flags = load<u8>(link, Link.FLAGS);
+      heats = (flags & LinkFlag.COUNTS) !== 0;
       if (!block) {
         pc = load<u32>(link, Link.PC);
         block = findBlock(pc);
-        store<u32>(link, block, Link.BLOCK);
+        if (PAGED) {
+          if (block && !(flags & LinkFlag.CROSSES) && load<u32>(block, BlockHeader.NEXT_PAGE) === 0) store<u32>(link, block, Link.BLOCK);
+        } else store<u32>(link, block, Link.BLOCK);
       }
     } else {
       block = findBlock(pc);

@@ -21,6 +21,11 @@ export function fault(ip: usize, index: u32, access: FaultAccess): bool {
   return faultAt(ip, firstFault(index + Layout.FLOOR, access), access);
 }
 
+/** Memory model paged: leaves with the memory fault of the µop at `ip`, whose arguments are recorded. */
+export function recordedFault(ip: usize): bool {
+  return leaveAt(ip);
+}
+
 /** The guest calls with a stack pointer to where it cannot write. */
 export function stackFault(ip: usize, pointer: u32): bool {
   return faultAt(ip, pointer, FaultAccess.Write);
@@ -29,6 +34,10 @@ export function stackFault(ip: usize, pointer: u32): bool {
 function faultAt(ip: usize, address: u32, access: FaultAccess): bool {
   store<u32>(Layout.EXIT_ARG0, address);
   store<u32>(Layout.EXIT_ARG1, access);
+  return leaveAt(ip);
+}
+
+function leaveAt(ip: usize): bool {
   const block = load<u32>(Layout.CURRENT_BLOCK);
   const table = load<u32>(block, BlockHeader.TABLE);
   const count = load<u32>(block, BlockHeader.INSTRUCTIONS);

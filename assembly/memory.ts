@@ -1,4 +1,5 @@
 // Guest memory as helpers see it: check first, then load and store freely. Values are in the host's (little-endian) order.
+import { pagedAccessible, pagedCheck, readPlace, slowWrite, writePlace } from './paged';
 import { FaultAccess } from './shared/exit';
 import { Layout, PagePermission } from './shared/layout';
 
@@ -30,6 +31,7 @@ export function firstFault(address: u32, permission: u32): u32 {
 }
 
 function check(address: u32, bytes: u32, permission: u32): bool {
+  if (PAGED) return pagedCheck(address, bytes, permission);
   const index = windowIndex(address);
   const limit = windowSize();
   let allowed = bytes <= limit && index <= limit - bytes;
@@ -65,6 +67,7 @@ export function checkAccess(address: u32, bytes: u32, access: u32): i32 {
 
 /** How many of `bytes` from `address` on the guest may access, up to the first page that it may not. */
 export function accessible(address: u32, bytes: u32, permission: PagePermission): u32 {
+  if (PAGED) return pagedAccessible(address, bytes, permission);
   const index = windowIndex(address);
   const limit = windowSize();
   if (index >= limit) return 0;
@@ -77,9 +80,19 @@ export function accessible(address: u32, bytes: u32, permission: PagePermission)
 
 /** Unchecked load from a guest address: only after checkRead of it. */
 export function guestLoad<T>(address: u32): T {
+  if (PAGED) return load<T>(readPlace(address, sizeof<T>()));
   return load<T>(address - Layout.FLOOR, Layout.WINDOW);
 }
 /** Unchecked store to a guest address: only after checkWrite of it. */
 export function guestStore<T>(address: u32, value: T): void {
+  if (PAGED) {
+    const place = writePlace(address, sizeof<T>());
+    if (place) store<T>(place, value);
+    else {
+      store<T>(Layout.SCRATCH, value);
+      slowWrite(address, sizeof<T>());
+    }
+    return;
+  }
   store<T>(address - Layout.FLOOR, value, Layout.WINDOW);
 }

@@ -10,7 +10,7 @@ export const enum ExitKind {
   Syscall = 2,
   /** Illegal or not implemented instruction at PC. */
   Illegal = 3,
-  /** Access that the guest may not make: PC the instruction, arg0 the guest address, arg1 a FaultAccess. */
+  /** Access that the guest may not make: PC the instruction, arg0 the guest address, arg1 a FaultAccess; arg2 (paged) the ISA's detail. */
   MemoryFault = 4,
   /** Guest exception at PC: arg0 the ISA's number (x86 vector; MIPS ExcCode), arg1 its error code or trap code. */
   Exception = 5,
@@ -28,6 +28,10 @@ export const enum ExitKind {
   Hypercall = 11,
   /** The guest declared code changed (cacheflush, SYNCI) or wrote to it; PC is the next instruction, arg0 address, arg1 bytes. */
   CodeWritten = 12,
+  /** Memory model paged: Layout.ATTENTION was set; PC is the next instruction. */
+  Interrupt = 13,
+  /** The processor has stopped for good or resets itself (x86 triple fault). */
+  Shutdown = 14,
   /** Internal: nothing is translated at PC. */
   Miss = 64,
   /** Internal: the block at PC has become hot. */
@@ -36,6 +40,10 @@ export const enum ExitKind {
   Stale = 66,
   /** Internal: the instruction at PC needs its slow path; arg0 is the entry of the region that has left for it. */
   Slow = 67,
+  /** Internal, paged: mode, mapping or interrupt state may have changed; the dispatcher goes on at PC with no compiled code active. */
+  Continue = 68,
+  /** Internal, paged: the same, but it goes on at Layout.NEXT_PC. */
+  Resume = 69,
 }
 
 /** What a region returns when it leaves with an exit instead of going on at a pc. No return address equals it. */
@@ -47,4 +55,12 @@ export const enum FaultAccess {
   Read = 1,
   Write = 2,
   Execute = 4,
+}
+
+/** Memory model paged: what a memory fault may be besides what the ISA's walker finds. */
+export const enum Fault {
+  /** In arg1 with FaultAccess.Write: code was translated from that physical page (arg2, an address), which the engine has to know. */
+  WRITES_CODE = 0x100,
+  /** As arg2: nothing at that physical address can be fetched. */
+  BUS = -1,
 }

@@ -43,6 +43,19 @@ export const enum Layout {
   /** What a slow path (IR op slow.*) leaves as its result; eight bytes. */
   SLOW_RESULT = 0x1068,
 
+  // Memory model paged (system mode).
+  /**
+   * What code is lifted for, at most sixteen bits; bit 0: it runs with user privilege (CodeMode). The ISA's helpers write it, and
+   * leave with ExitKind.Continue or Resume afterwards.
+   */
+  MODE = 0x1070,
+  /** Not 0: an interrupt is pending that the guest would take now. Guest code is left before its next block from the dispatcher. */
+  ATTENTION = 0x1074,
+  /** Where ExitKind.Resume goes on; a helper writes it. */
+  NEXT_PC = 0x1078,
+  /** An `Mmu`: who translates addresses and delivers exceptions. */
+  MMU = 0x107c,
+
   /** ISA state; register offsets count from here. */
   STATE = 0x1080,
   STATE_SIZE = 0x1f80,
@@ -55,6 +68,18 @@ export const enum Layout {
   /** Temporaries of the µop interpreter. */
   TEMPS = 0x3000,
   TEMPS_SIZE = 0x8000,
+
+  // Memory model paged, continued.
+  /** What is read from, or to be written to, where no one place in this memory holds it: devices, accesses that cross pages. */
+  SCRATCH = 0xb000,
+  /** Entries of FILLED. */
+  FILLED_COUNT = 0xb020,
+  /** u32 counts of executed sensitive instructions, by the ISA's numbers. */
+  SENSITIVE_COUNTS = 0xb100,
+  SENSITIVE_COUNTS_END = 0xb900,
+  /** Words for the ISA's own use in system mode (Isa.system), as many as SYSTEM_STATE_SIZE bytes. */
+  SYSTEM_STATE = 0xb900,
+  SYSTEM_STATE_SIZE = 0x700,
 
   /** Static data of the AssemblyScript runtime (asc --memoryBase); ends before REGION_HASH. */
   RUNTIME_DATA = 0xc000,
@@ -75,18 +100,47 @@ export const enum Layout {
   UOPS_END = 0x8000000,
 
   /**
-   * Memory model paged. A u32 for each 4 KiB page of virtual addresses: permission bits, and in bits 31…12 what is to be added
-   * to a virtual address to get the memory address. 0: not filled.
+   * Memory model paged: a word for each 4 KiB page of virtual addresses, `address in this memory − virtual address` (the page's
+   * start) with `TlbBit`s; 0: not filled, take the slow path.
    */
   TLB = 0x8000000,
-  /** A u32 for each 4 KiB page of physical addresses: `PhysicalPage` bits, and in bits 31…12 the memory address. 0: the bus. */
+  /** A word for each 4 KiB page of physical addresses: the page's address in this memory with `PhysicalPage` bits; 0: device space. */
   PHYSICAL = 0x8400000,
   PHYSICAL_END = 0x8800000,
+  /** Numbers of the virtual pages whose TLB word was filled, a u32 each. */
+  FILLED = 0x8800000,
+  FILLED_MAX = 0x10000,
 
-  /** Memory address of guest address FLOOR. As the static offset of a load it never wraps, so the index may. */
+  /** Memory address of guest address FLOOR, or in the memory model paged of the first byte of guest memory. As the static offset of a load it never wraps, so the index may. */
   WINDOW = 0x10000000,
   /** Lowest guest address that exists; what lies below (a null pointer) wraps out of the memory and traps. */
   FLOOR = 0x10000,
+}
+
+/** Low bits of a word in Layout.TLB. */
+export const enum TlbBit {
+  KernelRead = 1,
+  /** A page is filled writable only if nothing need be noticed on a store: RAM, no code was translated from it, marked dirty. */
+  KernelWrite = 2,
+  UserRead = 4,
+  UserWrite = 8,
+  KernelExecute = 0x10,
+  UserExecute = 0x20,
+  /** Survives a flush of what is not global. */
+  Global = 0x40,
+  ADDRESS = -4096,
+}
+
+/** Bits of Layout.MODE that all ISAs share. */
+export const enum CodeMode {
+  User = 1,
+}
+
+/** Layout.MMU. */
+export const enum Mmu {
+  None = 0,
+  Mips = 1,
+  X86 = 2,
 }
 
 export const enum PagePermission {
@@ -106,6 +160,7 @@ export const enum PhysicalPage {
   Writable = 2,
   /** Blocks were translated from it. */
   Code = 4,
+  ADDRESS = -4096,
 }
 
 /**

@@ -16,7 +16,11 @@ export const enum BlockHeader {
   TABLE = 16,
   /** Address after the block's last byte. */
   END = 20,
-  SIZE = 24,
+  /** Memory model paged: the TLB word of its page with one execute bit, as samePage takes it. */
+  PAGE = 24,
+  /** The same of the page that it goes on in; 0 if it does not. */
+  NEXT_PAGE = 28,
+  SIZE = 32,
 }
 
 export const enum BlockFlag {
@@ -31,9 +35,16 @@ export const enum Link {
   /** Address of its block, 0 until it was first found. */
   BLOCK = 0,
   PC = 4,
-  /** 1 if arriving by this link counts as heat. */
-  COUNTS = 8,
+  /** `LinkFlag` bits. */
+  FLAGS = 8,
   SIZE = 12,
+}
+
+export const enum LinkFlag {
+  /** Arriving by this link counts as heat. */
+  COUNTS = 1,
+  /** Memory model paged: to another virtual page, so the block is looked up each time. */
+  CROSSES = 2,
 }
 
 /** How TEMPS is used. */

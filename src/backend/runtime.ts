@@ -37,7 +37,7 @@ const NO_MACHINE: SystemImports = { busRead: absent, busWrite: absent, portRead:
 
 const COLD = -0x40000000;
 
-/** Instantiates build/runtime.wasm (given as bytes or compiled) over a guest's memory. */
+/** Instantiates build/runtime.wasm, or build/system.wasm for a machine (given as bytes or compiled), over a guest's memory. */
 export function createRuntime(
   code: WebAssembly.Module | Uint8Array<ArrayBuffer>,
   memory: GuestMemory,

@@ -18,11 +18,14 @@ const step = async (name, work) => {
   console.log(`${name}: ${Math.round(performance.now() - start)} ms`);
 };
 
-await step('runtime.wasm', () => {
-  mkdirSync('build', { recursive: true });
-  if (isNewer('build/runtime.wasm', ['assembly', 'translators', 'asconfig.json'])) return;
-  execFileSync(bin('asc'), ['--config', 'asconfig.json'], { stdio: 'inherit' });
-});
+/** The runtimes of user mode and of system mode: entry file and asc target. */
+const RUNTIMES = { 'runtime.wasm': ['index.ts', 'user'], 'system.wasm': ['system-index.ts', 'system'] };
+mkdirSync('build', { recursive: true });
+for (const [name, [entry, target]] of Object.entries(RUNTIMES))
+  await step(name, () => {
+    if (isNewer(`build/${name}`, ['assembly', 'translators', 'asconfig.json'])) return;
+    execFileSync(bin('asc'), [`assembly/${entry}`, '--config', 'asconfig.json', '--target', target], { stdio: 'inherit' });
+  });
 
 /** Whether `file` exists and is newer than everything in these files and folders. */
 function isNewer(file, inputs) {
@@ -117,7 +120,7 @@ await step('dist', async () => {
     ...[library, start].flatMap((result) => Object.keys(result.metafile.outputs).map((file) => basename(file))),
   ]);
   for (const file of readdirSync('dist')) if (/\.c?js$/.test(file) && !made.has(file)) rmSync(join('dist', file));
-  copyFileSync('build/runtime.wasm', 'dist/runtime.wasm');
+  for (const name of Object.keys(RUNTIMES)) copyFileSync(`build/${name}`, `dist/${name}`);
   chmodSync('dist/cli.js', 0o755);
   writeFileSync(
     'dist/THIRD-PARTY-LICENSES.txt',

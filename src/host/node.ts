@@ -3,4 +3,4 @@ export { nodeCompiler } from './compiler-thread.ts';
 export { type NodeFileSystemOptions, nodeFileSystem } from './node-fs.ts';
 export { nodeHost } from './node-host.ts';
 export { descriptorOutput, nodeStderr, nodeStdin, nodeStdout, restoreTerminal, streamStdin } from './node-stdio.ts';
-export { nodeRuntime } from './runtime.ts';
+export { nodeRuntime, nodeSystemRuntime } from './runtime.ts';

@@ -1,4 +1,18 @@
+import type { Mmu } from '../../assembly/shared/layout.ts';
 import type { Exit } from '../vcpu/exit.ts';
+
+/** What makes an instruction one that a machine monitor must look after (Popek and Goldberg, CACM 17/7, 1974). */
+export type SensitiveClass = 'privileged' | 'control-sensitive' | 'behaviour-sensitive';
+
+/** A row of the published list of privileged and sensitive instructions. */
+export interface SensitiveInstruction {
+  /** Its place in Layout.SENSITIVE_COUNTS. */
+  readonly number: number;
+  readonly text: string;
+  readonly class: SensitiveClass;
+  /** How it is handled. */
+  readonly handling: string;
+}
 
 /** What the AssemblyScript runtime imports, as `env`, of the machine around it. Synchronous; none of them throws or enters the vCPU. */
 export interface SystemImports {
@@ -15,6 +29,8 @@ export interface SystemImports {
 /** What an instruction set's system part does with a vCPU; the Vcpu has it. */
 export interface SystemVcpu {
   pc: number;
+  /** Layout.MODE: what code is lifted for. */
+  mode: number;
   /** The ISA's state as bytes (little-endian words), live. */
   readonly state: DataView;
   get32(offset: number): number;
@@ -24,6 +40,11 @@ export interface SystemVcpu {
 
 /** What `src/vmm` needs of an instruction set to run a whole machine. All calls come between two runs of the vCPU. */
 export interface IsaSystem {
+  /** Who translates addresses and delivers exceptions in the runtime (assembly/system.ts). */
+  readonly mmu: Mmu;
+  readonly sensitive?: readonly SensitiveInstruction[];
+  /** Where the instruction at an exit's pc is executed anew, if not there (MIPS: a delay slot's branch). */
+  restart?(pc: number): number;
   /** As after power-on; also the pc. */
   reset(cpu: SystemVcpu): void;
   /**
@@ -41,6 +62,7 @@ export interface IsaSystem {
   /** Takes it. `acknowledge` is the interrupt controller's answer to the acknowledge cycle: x86's vector; MIPS does not ask. */
   takeInterrupt(cpu: SystemVcpu, acknowledge: () => number): void;
   /**
+   * The runtime delivers the guest's exceptions itself; this is for an exit that it did not (or that a hook looked at first).
    * Delivers what the vCPU was left with (exception, illegal, memory-fault, syscall, breakpoint, privileged). `shutdown`: it
    * cannot (x86 triple fault), and the machine does what its board does then.
    */

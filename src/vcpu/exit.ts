@@ -37,6 +37,8 @@ export type Exit =
       readonly access: 'read' | 'write' | 'execute';
     }
   | { readonly kind: 'halt'; readonly pc: number }
+  | { readonly kind: 'interrupt'; readonly pc: number }
+  | { readonly kind: 'shutdown'; readonly pc: number }
   | { readonly kind: 'breakpoint'; readonly pc: number; readonly code: number }
   | { readonly kind: 'code-written'; readonly pc: number; readonly address: number; readonly bytes: number }
   | { readonly kind: 'illegal'; readonly pc: number };
@@ -60,6 +62,10 @@ export function makeExit(kind: ExitKind, pc: number, arg0: number, arg1: number,
       return { kind: 'breakpoint', pc, code: arg0 };
     case ExitKind.Halt:
       return { kind: 'halt', pc };
+    case ExitKind.Interrupt:
+      return { kind: 'interrupt', pc };
+    case ExitKind.Shutdown:
+      return { kind: 'shutdown', pc };
     case ExitKind.PortIo:
       return { kind: 'port-io', pc, port: arg0, bytes: arg1 & 0xff, write: arg1 >>> 8 !== 0, value: arg2 };
     case ExitKind.MemoryIo:

@@ -1,5 +1,5 @@
 import { Layout } from '../../../assembly/shared/layout.ts';
-import { BlockHeader, Link, Slot, Uop } from '../../../assembly/shared/uop.ts';
+import { BlockHeader, Link, LinkFlag, Slot, Uop } from '../../../assembly/shared/uop.ts';
 import { nameOf } from './table.ts';
 
 const hex = (n: number): string => `0x${(n >>> 0).toString(16)}`;
@@ -36,7 +36,7 @@ export function printUops(words: Int32Array, address: number, register: (offset:
     if (place === Slot.DISCARD) return '_';
     return place < Slot.TEMPS ? `k${word(place)}` : `t${(place - Slot.TEMPS) >>> 2}`;
   };
-  const link = (at: number): string => `${hex(word(at + Link.PC))}${word(at + Link.COUNTS) ? ' hot' : ''}`;
+  const link = (at: number): string => `${hex(word(at + Link.PC))}${word(at + Link.FLAGS) & LinkFlag.COUNTS ? ' hot' : ''}`;
   const lines = [`block ${hex(word(address + BlockHeader.PC))} (${word(address + BlockHeader.INSTRUCTIONS)} instructions)`];
   const add = (...parts: (string | number)[]): void => {
     lines.push(`  ${parts.join(' ')}`);

@@ -1,0 +1,10 @@
+// What the host gives the runtime of system mode (imports of module `env`, which this file's name makes it). Bytes: 1, 2 or 4.
+
+/** A load from physical addresses where there is no memory. */
+export declare function busRead(physical: u32, bytes: u32): u32;
+export declare function busWrite(physical: u32, bytes: u32, value: u32): void;
+/** x86 IN and OUT. */
+export declare function portRead(port: u32, bytes: u32): u32;
+export declare function portWrite(port: u32, bytes: u32, value: u32): void;
+/** Guest time in nanoseconds since the machine was switched on. */
+export declare function now(): f64;

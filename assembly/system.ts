@@ -1,0 +1,45 @@
+// System mode: what the engine asks of the guest's privileged architecture, by Layout.MMU.
+import { deliverMips, walkMips } from './mips/privileged';
+import { ExitKind, Fault } from './shared/exit';
+import { Layout, Mmu } from './shared/layout';
+import { deliverX86, walkX86 } from './x86/privileged';
+
+/** Translates a virtual address: `walked` with what it found, or `recordFault`. `access`: one FaultAccess. */
+export function walk(address: u32, access: u32, user: bool): bool {
+  return load<u32>(Layout.MMU) === Mmu.Mips ? walkMips(address, access, user) : walkX86(address, access, user);
+}
+
+/** Lets the guest handle the exit that is in the header itself, if it is one of its exceptions; then PC is its handler. */
+export function deliver(): bool {
+  if (load<u32>(Layout.EXIT_KIND) === ExitKind.MemoryFault && load<u32>(Layout.EXIT_ARG1) & Fault.WRITES_CODE) return false;
+  switch (load<u32>(Layout.MMU)) {
+    case Mmu.Mips:
+      return deliverMips();
+    case Mmu.X86:
+      return deliverX86();
+    default:
+      return false;
+  }
+}
+
+/** After guest code was left: whether it goes on at PC without anybody else. */
+export function goesOn(): bool {
+  switch (load<u32>(Layout.EXIT_KIND)) {
+    case ExitKind.Continue:
+      break;
+    case ExitKind.Resume:
+      store<u32>(Layout.PC, load<u32>(Layout.NEXT_PC));
+      break;
+    case ExitKind.MemoryFault:
+    case ExitKind.Exception:
+    case ExitKind.Syscall:
+    case ExitKind.Breakpoint:
+    case ExitKind.Illegal:
+      if (!deliver()) return false;
+      break;
+    default:
+      return false;
+  }
+  store<u32>(Layout.EXIT_KIND, ExitKind.None);
+  return true;
+}
