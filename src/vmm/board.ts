@@ -17,6 +17,7 @@ export interface Wiring {
   readonly clock: Clock;
   /** Bytes of RAM. */
   readonly ram: number;
+  readonly bigEndian: boolean;
   /** Firmware, if the machine starts with one. Its size is a multiple of 4,096. */
   readonly rom: Uint8Array | undefined;
   readonly memory: PhysicalMemory;
@@ -41,8 +42,8 @@ export interface Board {
   readonly parts: readonly Stateful[];
   readonly uarts: readonly Uart[];
   readonly pci: PciBus;
-  /** First free slot of the PCI bus. */
-  readonly firstSlot: number;
+  /** Free slots of the PCI bus, in the order of use. */
+  readonly slots: readonly number[];
   acknowledge(): number;
   /** Brings chips into the state in which firmware leaves them, for a kernel that is loaded without. */
   firmware(): void;

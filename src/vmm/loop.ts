@@ -21,7 +21,7 @@ export interface LoopParts {
   /** Resolves after so many milliseconds, or when `signal` fires. */
   readonly sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
   /** What the ISA does not deliver itself: hypercalls and hooks. True if it is done, or its end. */
-  readonly special: (exit: Exit) => undefined | Promise<void>;
+  readonly special: (exit: Exit) => Promise<void> | undefined;
   /** The processor gave up. */
   readonly shutdown: () => void;
 }
@@ -85,7 +85,7 @@ export function makeLoop(parts: LoopParts): Loop {
   }
 
   /** undefined: go on. */
-  function handle(exit: Exit): undefined | Promise<void> {
+  function handle(exit: Exit): Promise<void> | undefined {
     switch (exit.kind) {
       case 'budget':
       case 'code-written':

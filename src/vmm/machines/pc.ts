@@ -113,7 +113,7 @@ export function makePc(w: Wiring): Board {
     parts: [pic, pit, rtc, i8042, ...uarts, pci, config, pm],
     uarts,
     pci,
-    firstSlot: 2,
+    slots: Array.from({ length: 30 }, (_, index) => index + 2),
     acknowledge: () => pic.acknowledge(),
     firmware() {
       PIRQ_INTERRUPTS.forEach((input, index) => {

@@ -1,0 +1,298 @@
+import { Layout } from '../../assembly/shared/layout.ts';
+import { createRuntime } from '../backend/runtime.ts';
+import type { Stateful } from '../devices/device.ts';
+import type { IsaSystem, SystemImports } from '../isa/system.ts';
+import { ISAS, type IsaName } from '../isas.ts';
+import { defaultHost, type Host } from '../linux/host.ts';
+import type { Exit } from '../vcpu/exit.ts';
+import { GuestMemory } from '../vcpu/guest-memory.ts';
+import type { Compiler } from '../vcpu/region-tier.ts';
+import { type Executor, Vcpu, type VcpuStats } from '../vcpu/vcpu.ts';
+import type { Board, Wiring } from './board.ts';
+import { BootError } from './boot/error.ts';
+import { Bus } from './bus.ts';
+import { makeClock } from './clock.ts';
+import { makeLoop } from './loop.ts';
+import { MACHINES, type MachineName } from './machines/index.ts';
+import { PhysicalMemory } from './physical-memory.ts';
+
+export interface MachineOptions {
+  readonly machine: MachineName;
+  /** build/system.wasm: its bytes, or compiled. */
+  readonly runtime: WebAssembly.Module | Uint8Array<ArrayBuffer>;
+  /** Bytes of RAM, a multiple of 1 MiB. Default: 128 MiB. */
+  readonly memory?: number;
+  /** A Linux kernel (bzImage, or ELF for MIPS) or a multiboot kernel. Without one, `firmware` starts. */
+  readonly kernel?: Uint8Array;
+  readonly initrd?: Uint8Array;
+  readonly commandLine?: string;
+  /** What the processor finds at its reset address, SeaBIOS say. Its size is a multiple of 64 KiB. */
+  readonly firmware?: Uint8Array;
+  readonly executor?: Executor;
+  /** Host: guest time is the host's, and an idle guest sleeps. Virtual: time follows from the instructions, so that runs repeat. Default: host. */
+  readonly clock?: 'host' | 'virtual';
+  /** Milliseconds since 1970 at the start, for the virtual clock. */
+  readonly date?: number;
+  /** What a reset of the guest's does: end the machine (the default), or start it anew. */
+  readonly onReset?: 'end' | 'restart';
+  readonly host?: Host;
+  readonly loadCompiler?: () => Promise<Compiler>;
+  readonly stackBytes?: number;
+}
+
+/** How a machine ended. */
+export interface MachineEnd {
+  /** shutdown: the processor gave up (x86: a triple fault). stopped: from outside. */
+  readonly reason: 'power-off' | 'reset' | 'shutdown' | 'stopped';
+  /** Exit code: 0 after a power-off, or what a test kernel gave. */
+  readonly code: number;
+}
+
+export interface MachineStats extends VcpuStats {
+  /** Milliseconds of guest time, and of them asleep. */
+  readonly time: number;
+  readonly idle: number;
+}
+
+export interface MachineEvents {
+  /** Bytes that the guest sent over serial port `port`, 0 is its console. */
+  console: (bytes: Uint8Array, port: number) => void;
+  exit: (end: MachineEnd) => void;
+  /** Something that the user ought to know, once. */
+  warning: (text: string) => void;
+}
+
+export interface Machine {
+  readonly name: MachineName;
+  /** Runs until it ends or is paused; undefined if it was paused. */
+  run(): Promise<MachineEnd | undefined>;
+  /** Resolves when guest code and guest time stand still. */
+  pause(): Promise<void>;
+  /** Ends it from outside. */
+  stop(): void;
+  /** Bytes for serial port `port`. */
+  input(bytes: Uint8Array, port?: number): void;
+  on<K extends keyof MachineEvents>(event: K, listener: MachineEvents[K]): () => void;
+  readonly stats: MachineStats;
+  readonly vcpu: Vcpu;
+  readonly board: Board;
+  readonly physical: PhysicalMemory;
+  /** Guest instructions and time, what has state; for snapshots. */
+  readonly parts: readonly Stateful[];
+  readonly end: MachineEnd | undefined;
+}
+
+const MIB = 1 << 20;
+const RESET_CODE = 3;
+const SHUTDOWN_CODE = 4;
+
+function checkOptions(options: MachineOptions, ram: number): void {
+  const { most } = MACHINES[options.machine];
+  if (ram % MIB || ram < 4 * MIB || ram > most)
+    throw new BootError(`a ${options.machine} has 4 to ${most / MIB} MiB of memory, in whole MiB; not ${ram} bytes`);
+  if (options.firmware && (options.firmware.length % 65536 || options.firmware.length === 0))
+    throw new BootError(`firmware of ${options.firmware.length} bytes: not a multiple of 64 KiB`);
+  if (!options.kernel && !options.firmware) throw new BootError('neither a kernel nor firmware to start');
+}
+
+/** Makes a machine and loads what it is to boot. Throws BootError on what cannot be booted. */
+export async function createMachine(options: MachineOptions): Promise<Machine> {
+  const definition = MACHINES[options.machine];
+  if (!definition) throw new BootError(`no machine is called ${options.machine}`);
+  const ram = options.memory ?? 128 * MIB;
+  checkOptions(options, ram);
+  const isa = ISAS[definition.isaFor(options.kernel)];
+  const { system } = isa;
+  if (!system) throw new BootError(`${isa.name} has no system mode`);
+  const host = options.host ?? defaultHost;
+  const rom = options.firmware;
+  const listeners: { [K in keyof MachineEvents]: Set<MachineEvents[K]> } = { console: new Set(), exit: new Set(), warning: new Set() };
+  const warn = (text: string): void => {
+    for (const listener of listeners.warning) listener(text);
+  };
+
+  const memory = new GuestMemory(Layout.FLOOR + ram + (rom?.length ?? 0), isa.endian);
+  const physical = new PhysicalMemory(memory);
+  const clock = makeClock(
+    options.clock === 'virtual'
+      ? { kind: 'virtual', nanosecondsPerInstruction: 1, date: options.date ?? 0 }
+      : { kind: 'host', monotonic: () => Number(host.monotonic()), date: () => Number(host.now() / 1_000_000n) },
+  );
+  const memoryBus = new Bus('physical address', warn, 12);
+  const portBus = new Bus('port', warn, 0);
+  const imports: SystemImports = {
+    busRead: (at, bytes) => memoryBus.read(at, bytes),
+    busWrite: (at, bytes, value) => memoryBus.write(at, bytes, value),
+    portRead: (port, bytes) => portBus.read(port & 0xffff, bytes),
+    portWrite: (port, bytes, value) => portBus.write(port & 0xffff, bytes, value),
+    now: () => clock.now(),
+  };
+  const runtime = createRuntime(options.runtime, memory, imports);
+  const vcpu = new Vcpu({
+    isa,
+    memory,
+    runtime,
+    executor: options.executor ?? 'tiered',
+    loadCompiler: options.loadCompiler ?? (() => import('../backend/wasm/compile.ts')),
+    exactBudget: options.clock === 'virtual',
+    ...(options.stackBytes !== undefined && { stackBytes: options.stackBytes }),
+  });
+
+  let end: MachineEnd | undefined;
+  let wantsReset = false;
+  const finish = (reason: MachineEnd['reason'], code: number): void => {
+    if (end) return;
+    end = { reason, code };
+    loop.stop();
+  };
+  const consoles = new ConsoleBuffers((bytes, port) => {
+    for (const listener of listeners.console) listener(bytes, port);
+  });
+  const wiring: Wiring = {
+    clock,
+    ram,
+    bigEndian: isa.endian === 'big',
+    rom,
+    memory: physical,
+    ramIndex: Layout.WINDOW,
+    romIndex: Layout.WINDOW + ram,
+    memoryBus,
+    portBus,
+    processor: (input) => (level) => system.setInterrupt(vcpu, input, level),
+    transmit: (port, byte) => consoles.add(port, byte),
+    reset: () => {
+      wantsReset = true;
+      loop.stop();
+    },
+    powerOff: (code) => finish('power-off', code),
+  };
+  const board = definition.make(wiring);
+  const loop = makeLoop({
+    vcpu,
+    system,
+    clock,
+    acknowledge: () => board.acknowledge(),
+    elapsed: () => performance.now(),
+    turn: () => {
+      consoles.flush();
+      return host.turn();
+    },
+    sleep: (milliseconds, signal) => {
+      consoles.flush();
+      return host.sleep(milliseconds, signal);
+    },
+    special: (exit) => special(exit, vcpu, system, finish),
+    shutdown: () => finish('shutdown', SHUTDOWN_CODE),
+  });
+  for (const entry of board.memory) {
+    if ('ram' in entry) physical.map(entry.at, entry.size, wiring.ramIndex + entry.ram, true);
+    else if ('rom' in entry) physical.map(entry.at, entry.size, wiring.romIndex + entry.rom, false);
+    else memoryBus.map(entry);
+  }
+  for (const range of board.ports) portBus.map(range);
+
+  function powerOn(): void {
+    if (rom) memory.bytes.set(rom, wiring.romIndex);
+    for (const part of board.parts) part.reset?.();
+    system!.reset(vcpu);
+    loop.halted = false;
+    if (!options.kernel) return;
+    board.firmware();
+    const entry = definition.load(physical, {
+      kernel: options.kernel,
+      initrd: options.initrd,
+      commandLine: options.commandLine ?? '',
+      ram,
+    });
+    const known = new Set(isa.registers.map(({ name }) => name));
+    const registers = Object.fromEntries(Object.entries(entry.registers).filter(([name]) => known.has(name)));
+    system!.enterKernel(vcpu, entry.pc, registers);
+  }
+  powerOn();
+
+  let running: Promise<MachineEnd | undefined> | undefined;
+  async function runLoop(): Promise<MachineEnd | undefined> {
+    await vcpu.prepare();
+    clock.start();
+    try {
+      for (;;) {
+        await loop.run();
+        consoles.flush();
+        if (!wantsReset || end) break;
+        wantsReset = false;
+        if (options.onReset !== 'restart') {
+          finish('reset', RESET_CODE);
+          break;
+        }
+        memory.bytes.fill(0, wiring.ramIndex, wiring.ramIndex + ram);
+        vcpu.invalidate(0, 0x1_0000_0000);
+        powerOn();
+      }
+    } finally {
+      clock.stop();
+      running = undefined;
+    }
+    if (!end) return undefined;
+    vcpu.close();
+    for (const listener of listeners.exit) listener(end);
+    return end;
+  }
+
+  return {
+    name: options.machine,
+    vcpu,
+    board,
+    physical,
+    parts: board.parts,
+    get end() {
+      return end;
+    },
+    run() {
+      if (end) return Promise.resolve(end);
+      running ??= runLoop();
+      return running;
+    },
+    async pause() {
+      loop.stop();
+      await running;
+    },
+    stop() {
+      finish('stopped', 0);
+    },
+    input(bytes, port = 0) {
+      board.uarts[port]?.receive(bytes);
+      loop.wake();
+    },
+    on(event, listener) {
+      listeners[event].add(listener);
+      return () => void listeners[event].delete(listener);
+    },
+    get stats() {
+      return { ...vcpu.stats, time: clock.now() / 1e6, idle: loop.idle };
+    },
+  };
+}
+
+/** What neither the ISA nor a device handles. */
+function special(exit: Exit, vcpu: Vcpu, system: IsaSystem, finish: (reason: MachineEnd['reason'], code: number) => void): undefined {
+  if (system.deliver(vcpu, exit) === 'shutdown') finish('shutdown', SHUTDOWN_CODE);
+}
+
+/** Gathers what the guest sends byte by byte, up to the host's next turn. */
+class ConsoleBuffers {
+  private readonly ports: number[][] = [];
+  constructor(private readonly out: (bytes: Uint8Array, port: number) => void) {}
+  add(port: number, byte: number): void {
+    this.ports[port] ??= [];
+    this.ports[port].push(byte);
+  }
+  flush(): void {
+    this.ports.forEach((bytes, port) => {
+      if (bytes.length === 0) return;
+      this.ports[port] = [];
+      this.out(Uint8Array.from(bytes), port);
+    });
+  }
+}
+
+export type { IsaName };
