@@ -6,13 +6,9 @@ import { type Arch, guestRoot } from './guests.ts';
 /** qemu-user says so on stderr when a guest dies by a signal; the guest itself does not. */
 const withoutQemu = (stderr: string): string => stderr.replace(/^qemu: uncaught target signal.*\n/gm, '');
 
-/** The first command of lua and of each applet of busybox; bash and sqlite have a minute's worth of functions to compile. */
+/** The first command of each program, and of each applet of busybox. */
 const FIRST = new Set(
-  new Map(
-    COMMANDS.toReversed()
-      .filter(({ program }) => program === 'busybox' || program === 'lua')
-      .map((command) => [command.program === 'busybox' ? command.args[0] : command.program, command]),
-  ).values(),
+  new Map(COMMANDS.toReversed().map((command) => [command.program === 'busybox' ? command.args[0] : command.program, command])).values(),
 );
 
 for (const arch of ['mipsel', 'i386'] satisfies Arch[]) {
