@@ -85,9 +85,9 @@ async function conformance(options: ConformanceOptions): Promise<void> {
     for (const executor of executors) {
       let runner = await makeRunner(suite, { executor, runtime, loadCompiler });
       const forms = [];
-      for (const form of suite.forms) {
+      for (let n = 0; n < suite.forms.length; n += 8) {
         progress(`${name} ${executor}: ${forms.length} of ${suite.forms.length} forms`);
-        forms.push(runner.run(form, { of, every }));
+        forms.push(...runner.run(suite.forms.slice(n, n + 8), { of, every }));
         if (runner.modules > MANY_MODULES) runner = await makeRunner(suite, { executor, runtime, loadCompiler });
         // lets a Ctrl-C in
         if (forms.length % 16 === 0) await new Promise(setImmediate);
@@ -98,9 +98,7 @@ async function conformance(options: ConformanceOptions): Promise<void> {
   progress('');
   if (results.length === 0) throw new CliError('no vectors are chosen', ExitCode.Usage);
   process.stdout.write(table(report.matrix(results), executors));
-  const failures = results.flatMap((r) =>
-    r.forms.flatMap((f) => f.failures.map((failure) => report.explain(r.suite, r.executor, failure))),
-  );
+  const failures = results.flatMap((r) => r.forms.flatMap((f) => f.failures));
   if (failures.length > 0) process.stdout.write(`\n${failures.slice(0, SHOWN).join('\n\n')}\n`);
   const everything = options.suite === undefined && filter === undefined;
   const without = everything ? report.uncovered(new Set(results.map((r) => r.suite)), instructionRows()) : new Map<string, number>();

@@ -1,5 +1,5 @@
 import type { Counts, MatrixRow, SuiteResult } from './report.ts';
-import { countsOf, explain, matrix } from './report.ts';
+import { countsOf, matrix } from './report.ts';
 import type { VectorExecutor } from './run.ts';
 
 const text = (plain: string): string =>
@@ -57,7 +57,7 @@ export function html(results: readonly SuiteResult[], version: string, without: 
   const rows = matrix(results);
   const sections = suites.map((suite) => {
     const own = results.filter((r) => r.suite === suite);
-    const failures = own.flatMap((r) => r.forms.flatMap((f) => f.failures.map((failure) => explain(suite, r.executor, failure))));
+    const failures = own.flatMap((r) => r.forms.flatMap((f) => f.failures));
     const details = Object.entries(suite.oracle.details)
       .map(([name, value]) => `${name}: ${value}`)
       .join('; ');

@@ -1,9 +1,5 @@
-import { disassembleRange } from '../disassemble.ts';
-import { Code } from '../isa/code.ts';
-import { type InstructionRow, ISAS } from '../isas.ts';
-import { endText, fieldText } from './compare.ts';
-import type { Failure, FormResult, VectorExecutor } from './run.ts';
-import { SUBJECTS } from './subjects.ts';
+import type { InstructionRow } from '../isas.ts';
+import type { FormResult, VectorExecutor } from './run.ts';
 import type { Suite } from './vectors.ts';
 
 /** One suite on one executor. */
@@ -70,31 +66,6 @@ export function uncovered(suites: Iterable<Suite>, rows: readonly InstructionRow
   return out;
 }
 
-/** The state before, the code, and what was expected and what came out. */
-export function explain(suite: Suite, executor: VectorExecutor, failure: Failure): string {
-  const { form, index, vector, outcome, differences } = failure;
-  const { fields } = SUBJECTS[suite.isa];
-  const bytes = Array.from(vector.code, (n) => n.toString(16).padStart(2, '0')).join(' ');
-  const text = disassembleRange(ISAS[suite.isa], Code.of(vector.code, vector.pc), vector.pc, vector.pc + vector.code.length);
-  const integer = fields.filter((f) => f.float === undefined);
-  const float = fields.filter((f) => f.float !== undefined && differences.some((line) => /^(st|xmm)/.test(line)));
-  const shown = (list: typeof fields): string => list.map((f) => `${f.name}=${fieldText(vector.before, f)}`).join(' ');
-  let at = 0;
-  const memory = suite.windows.map(({ address, length }) => {
-    at += length;
-    return `  [${address.toString(16)}] ${Array.from(vector.memory.subarray(at - length, at), (n) => n.toString(16).padStart(2, '0')).join('')}`;
-  });
-  return [
-    `${suite.name} ${executor}: ${form.text} (${form.encoding}), vector ${index}`,
-    `  code:   ${bytes}   ${text.map((i) => i.text).join('; ')}`,
-    `  before: ${shown(integer)}`,
-    ...float.map((f) => `          ${f.name}=${fieldText(vector.before, f)}`),
-    ...memory,
-    `  expected ${endText(vector.end, vector.endPc, suite.isa)}, got ${endText(outcome.end, outcome.pc, suite.isa)}; differences (expected | got):`,
-    ...differences.map((line) => `    ${line}`),
-  ].join('\n');
-}
-
 /** What a program reads: counts by form and executor, and where the vectors come from. */
 export function summary(results: readonly SuiteResult[]): object {
   return {
@@ -118,7 +89,7 @@ export function summary(results: readonly SuiteResult[]): object {
             ...(form.skipped !== undefined && { skipped: form.skipped }),
             ...(form.undefined !== undefined && { undefined: form.undefined }),
             ...(form.tolerance && { tolerance: form.tolerance }),
-            ...(failures.length > 0 && { failures: failures.map((f) => explain(suite, executor, f)) }),
+            ...(failures.length > 0 && { failures }),
           })),
         })),
     })),
@@ -141,7 +112,7 @@ export function junit(results: readonly SuiteResult[]): string {
       const open = `    <testcase classname="${xml(`${name}.${form.group}`)}" name="${xml(`${form.text} (${form.encoding})`)}"`;
       if (form.skipped !== undefined) return `${open}><skipped message="${xml(form.skipped)}"/></testcase>`;
       if (failed === 0) return `${open}/>`;
-      const text = failures.map((f) => explain(suite, executor, f)).join('\n\n');
+      const text = failures.join('\n\n');
       return `${open}><failure message="${failed} of ${failed + passed} vectors">${xml(text)}</failure></testcase>`;
     });
     const failed = forms.filter((f) => f.failed > 0).length;

@@ -5,10 +5,14 @@ import { GuestMemory, PagePermission } from '../vcpu/guest-memory.ts';
 import type { Compiler } from '../vcpu/region-tier.ts';
 import { Vcpu } from '../vcpu/vcpu.ts';
 import { compare } from './compare.ts';
+import { explain } from './explain.ts';
 import { SUBJECTS } from './subjects.ts';
 import { type End, type Form, PAGE, type Suite, type Vector } from './vectors.ts';
 
-/** retranslate: translated, thrown away by an invalidation, and translated anew. */
+/**
+ * retranslate: translated, thrown away by an invalidation, and translated anew; slow paths are then called, where `translate`
+ * leaves for them.
+ */
 export type VectorExecutor = 'interpret' | 'translate' | 'retranslate';
 
 /** How a vector ended here. */
@@ -36,8 +40,8 @@ export interface FormResult {
   readonly failed: number;
   /** Vectors that the shard left out. */
   readonly left: number;
-  /** The first ones. */
-  readonly failures: readonly Failure[];
+  /** The first ones, explained. */
+  readonly failures: readonly string[];
 }
 
 export interface RunnerOptions {
@@ -48,6 +52,8 @@ export interface RunnerOptions {
 
 /** Failures that are kept of each form; all are counted. */
 const KEPT = 3;
+/** Codes that are translated into one module. */
+const BATCH = 64;
 /** A vector that has not ended after so many instructions is endless. */
 const BUDGET = 1_000_000;
 
@@ -69,7 +75,14 @@ export interface Runner {
    * thousands of them another runner should go on.
    */
   readonly modules: number;
-  run(form: Form, shard?: Shard): FormResult;
+  /** The results of forms of the suite, in their order. */
+  run(forms: readonly Form[], shard?: Shard): FormResult[];
+}
+
+/** One code, with the vectors that start it from different states, and their numbers. */
+interface Batched {
+  readonly form: number;
+  readonly vectors: [index: number, vector: Vector][];
 }
 
 /** A vCPU with the suite's pages, page permissions checked. */
@@ -85,6 +98,7 @@ export async function makeRunner(suite: Suite, options: RunnerOptions): Promise<
     executor: options.executor === 'interpret' ? 'interpret' : 'translate',
     loadCompiler: options.loadCompiler,
     memoryModel: 'checked',
+    slowPaths: options.executor === 'retranslate' ? 'call' : 'adapt',
   });
   await vcpu.prepare();
   suite.pages.forEach((page, n) => {
@@ -95,7 +109,7 @@ export async function makeRunner(suite: Suite, options: RunnerOptions): Promise<
   const writable = suite.pages.flatMap((page, n) =>
     page.permission === 'rw' ? [{ address: page.address, initial: suite.pageBytes[n], before: new Uint8Array(PAGE) }] : [],
   );
-  const code = new Uint8Array(PAGE);
+  const filled = Uint8Array.from({ length: PAGE }, (_, i) => suite.filler[i % suite.filler.length]);
   const play = (vector: Vector): Outcome => {
     for (const page of writable) page.before.set(page.initial);
     let at = 0;
@@ -115,58 +129,82 @@ export async function makeRunner(suite: Suite, options: RunnerOptions): Promise<
     const changes = new Map<number, number>();
     for (const { address, before } of writable) {
       const now = memory.view(address, PAGE, 'read');
-      for (let i = 0; i < PAGE; i++) if (now[i] !== before[i]) changes.set(address + i, now[i]);
+      const [words, were] = [now, before].map(({ buffer, byteOffset }) => new Int32Array(buffer, byteOffset, PAGE / 4));
+      for (let w = 0; w < PAGE / 4; w++)
+        if (words[w] !== were[w]) for (let i = 4 * w; i < 4 * w + 4; i++) if (now[i] !== before[i]) changes.set(address + i, now[i]);
     }
     return { end, pc, image: subject.read(state), changes };
   };
 
-  const install = (vector: Vector): void => {
-    const page = vector.pc & ~(PAGE - 1);
-    for (let i = 0; i < PAGE; i++) code[i] = suite.filler[i % suite.filler.length];
-    code.set(vector.code.subarray(0, PAGE - (vector.pc - page)), vector.pc - page);
-    memory.poke(page, code);
+  /** Puts a code in place. */
+  const install = ([, { pc, code: bytes }]: readonly [number, Vector]): number => {
+    const page = pc & ~(PAGE - 1);
+    memory.poke(page, filled);
+    memory.poke(pc, bytes.subarray(0, PAGE - (pc - page)));
     vcpu.invalidate(page, PAGE);
+    return pc;
   };
-  /** The vectors of a part of the codes, with their numbers. */
-  function* part(form: Form, { of, every }: Shard): Generator<readonly [index: number, vector: Vector]> {
-    let [index, codes, last] = [-1, -1, undefined as Uint8Array | undefined];
-    for (const vector of suite.vectors(form)) {
-      index++;
-      if (vector.code !== last) codes++;
-      last = vector.code;
-      if (codes % every === of) yield [index, vector];
+  /** The shard's part of the forms' codes. */
+  function* codesOf(forms: readonly Form[], { of, every }: Shard): Generator<Batched> {
+    for (const [form, { vectors: count }] of forms.entries()) {
+      if (count === 0) continue;
+      let [index, codes] = [-1, -1];
+      let current: Batched | undefined;
+      let last: Vector | undefined;
+      for (const vector of suite.vectors(forms[form])) {
+        index++;
+        if (vector.code !== last?.code) {
+          if (current) yield current;
+          codes++;
+          current = codes % every === of ? { form, vectors: [] } : undefined;
+        }
+        last = vector;
+        current?.vectors.push([index, vector]);
+      }
+      if (current) yield current;
     }
   }
+  /** Calls `each` with one code after the other in place, translated if this runner translates. */
+  const through = (batch: readonly Batched[], each: (code: Batched) => void): void => {
+    const loaders =
+      options.executor === 'interpret' ? [] : vcpu.translateTogether(batch.length, (n) => install(batch[n].vectors[0]));
+    for (const [n, code] of batch.entries()) {
+      install(code.vectors[0]);
+      loaders[n]?.();
+      each(code);
+    }
+  };
 
   return {
     get modules() {
       return vcpu.stats.modules;
     },
-    run(form, shard = { of: 0, every: 1 }) {
-      const failures: Failure[] = [];
-      let [passed, failed] = [0, 0];
-      let installed: Uint8Array | undefined;
-      // each code runs once, and the next takes its place: what is kept of it shows afterwards
-      if (options.executor === 'retranslate')
-        for (const [, vector] of part(form, shard)) {
-          if (vector.code === installed) continue;
-          install(vector);
-          play(vector);
-          installed = vector.code;
+    run(forms, shard = { of: 0, every: 1 }) {
+      const results = forms.map((form) => ({ form, passed: 0, failed: 0, left: 0, failures: [] as string[] }));
+      const check = ({ form: n, vectors }: Batched): void => {
+        const result = results[n];
+        for (const [index, vector] of vectors) {
+          const outcome = play(vector);
+          const differences = compare(suite, result.form, vector, outcome);
+          if (differences.length === 0) result.passed++;
+          else {
+            result.failed++;
+            const failure: Failure = { form: result.form, index, vector, outcome, differences };
+            if (result.failures.length < KEPT) result.failures.push(explain(suite, options.executor, failure));
+          }
         }
-      installed = undefined;
-      for (const [index, vector] of part(form, shard)) {
-        if (vector.code !== installed) install(vector);
-        installed = vector.code;
-        const outcome = play(vector);
-        const differences = compare(suite, form, vector, outcome);
-        if (differences.length === 0) passed++;
-        else {
-          failed++;
-          if (failures.length < KEPT) failures.push({ form, index, vector, outcome, differences });
-        }
-      }
-      return { form, passed, failed, left: form.vectors - passed - failed, failures };
+      };
+      let batch: Batched[] = [];
+      const flush = (): void => {
+        // each code runs once, and the next takes its place: what is kept of it shows afterwards
+        if (options.executor === 'retranslate') through(batch, (code) => play(code.vectors[0][1]));
+        through(batch, check);
+        batch = [];
+      };
+      for (const code of codesOf(forms, shard)) if (batch.push(code) === BATCH) flush();
+      flush();
+      for (const result of results) result.left = result.form.vectors - result.passed - result.failed;
+      return results;
     },
   };
 }

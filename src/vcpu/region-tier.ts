@@ -10,6 +10,9 @@ import type { VcpuStats } from './vcpu.ts';
 /** The Wasm back end, loaded when it is first needed. */
 export interface Compiler {
   readonly compileRegions: (regions: readonly Region[], options: CompileOptions) => Uint8Array<ArrayBuffer>;
+  readonly compileGroups: (
+    groups: readonly { readonly regions: readonly Region[]; readonly options: CompileOptions }[],
+  ) => Uint8Array<ArrayBuffer>;
   readonly accessAtOffset: (regions: readonly Region[], options: CompileOptions, offset: number) => Access | undefined;
 }
 
@@ -56,8 +59,8 @@ interface SlowHistory {
   relaxed: number;
 }
 
-/** What becomes one module. */
-interface Job {
+/** What becomes one module, or is compiled together with others. */
+export interface Job {
   readonly number: number;
   readonly regions: readonly Region[];
   readonly options: CompileOptions;
@@ -353,22 +356,46 @@ export class RegionTier {
     };
   }
 
+  /** What `compile` would compile at `pc`. */
+  plan(pc: number): Job | undefined {
+    return this.formJob(pc, PATIENCE);
+  }
+
+  /**
+   * Compiles what was planned, of codes that may have been in memory one after the other, into one module. The functions it
+   * gives put each in place, when its code is in memory again. Only for the memory model `checked`: no trap is found in it.
+   */
+  compileTogether(jobs: readonly Job[]): (() => void)[] {
+    const start = performance.now();
+    const { stats } = this.context;
+    const bytes = this.compiler!.compileGroups(jobs);
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: this.environment });
+    stats.modules++;
+    stats.wasmBytes += bytes.length;
+    stats.compileTime += performance.now() - start;
+    return jobs.map((job, n) => () => this.link(job, exports, n === 0 ? '' : `_${n}`));
+  }
+
   private load(job: Job, compiled: WebAssembly.Module, size: number): void {
+    const { stats } = this.context;
+    this.link(job, new WebAssembly.Instance(compiled, { env: this.environment }).exports, '');
+    stats.modules++;
+    stats.wasmBytes += size;
+  }
+
+  private link(job: Job, exports: WebAssembly.Exports, suffix: string): void {
     const { runtime, stats } = this.context;
-    const instance = new WebAssembly.Instance(compiled, { env: this.environment });
     const module: LoadedModule = { regions: [], job };
     this.modules.set(job.number, module);
     for (const { entry, blocks } of job.regions) {
       const cached: CachedRegion = { entry, blocks, module, replaces: this.cache.region(entry) };
       module.regions.push(cached);
       const index = this.slotFor(entry);
-      runtime.table.set(index, instance.exports[`r${entry.toString(16).padStart(8, '0')}`] as CallableFunction);
+      runtime.table.set(index, exports[`r${entry.toString(16).padStart(8, '0')}${suffix}`] as CallableFunction);
       this.cache.addRegion(cached, index);
     }
-    stats.modules++;
     stats.regions += job.regions.length;
     stats.regionInstructions += job.instructions;
-    stats.wasmBytes += size;
   }
 
   /** A module lost its regions. Frames of it may still be active, so its trap places are kept until `forgetDropped`. */

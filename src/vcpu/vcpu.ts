@@ -199,6 +199,19 @@ export class Vcpu {
     this.cache.invalidate(start, length);
   }
 
+  /**
+   * Translations of code that may be in memory one after the other, in one module; the memory model must be `checked`. `at` puts the
+   * n-th code in place and gives its pc. The functions in the result, undefined where there is nothing to translate, load a
+   * translation once its code is in place again.
+   */
+  translateTogether(count: number, at: (n: number) => number): ((() => void) | undefined)[] {
+    const jobs = Array.from({ length: count }, (_, n) => this.tier.plan(at(n)));
+    const present = jobs.filter((job) => job !== undefined);
+    const loaders = present.length === 0 ? [] : this.tier.compileTogether(present);
+    let next = 0;
+    return jobs.map((job) => job && loaders[next++]);
+  }
+
   setMemoryModel(model: MemoryModel): void {
     const checked = model === 'checked';
     if (checked === this.checked) return;

@@ -31,7 +31,21 @@ interface Marks {
  * function `r<entry pc in hex>` for each region.
  */
 export function compileRegions(regions: readonly Region[], options: CompileOptions): Uint8Array<ArrayBuffer> {
-  const m = build(regions, options);
+  return compileGroups([{ regions, options }]);
+}
+
+/** Regions that may call each other directly. */
+export interface RegionGroup {
+  readonly regions: readonly Region[];
+  readonly options: CompileOptions;
+}
+
+/**
+ * Compiles several groups for the same guest into one module, though code at one pc may differ between them: functions of
+ * group n > 0 have names with `_n` at their end.
+ */
+export function compileGroups(groups: readonly RegionGroup[]): Uint8Array<ArrayBuffer> {
+  const m = build(groups);
   try {
     return m.emitBinary() as Uint8Array<ArrayBuffer>;
   } finally {
@@ -45,7 +59,7 @@ export function compileRegions(regions: readonly Region[], options: CompileOptio
  */
 export function accessAtOffset(regions: readonly Region[], options: CompileOptions, offset: number): Access | undefined {
   const marks: Marks = { accesses: [], places: [] };
-  const m = build(regions, options, marks);
+  const m = build([{ regions, options }], marks);
   try {
     const file = m.addDebugInfoFileName('guest');
     const functions = new Map(regions.map((region) => [functionName(region.entry), m.getFunction(functionName(region.entry))]));
@@ -106,47 +120,51 @@ function signature(name: string, isa: CompiledIsa): { params: readonly Type[]; r
   return { params: isConditional(helper) ? helper.params.slice(0, 1) : helper.params, result: helper.result };
 }
 
-function build(regions: readonly Region[], options: CompileOptions, marks?: Marks): Module {
+function build(groups: readonly RegionGroup[], marks?: Marks): Module {
+  const [{ options: first }] = groups;
   const m = new binaryen.Module();
   m.setFeatures(FEATURES);
-  m.setMemory(options.memoryPages, 65536);
+  m.setMemory(first.memoryPages, 65536);
   m.addMemoryImport('0', 'env', 'memory');
   m.addTable('table', 0, -1);
   m.addTableImport('table', 'env', 'table');
-  const slots = new Slots(options.isa.registers);
+  const slots = new Slots(first.isa.registers);
   const constructors = plainConstructors(m);
-  const names = new Map(regions.map((region) => [region.entry, functionName(region.entry)]));
   const helpers = new Set<string>();
-  for (const formed of regions) {
-    const leavesAtEntry = (block: Block): boolean => options.expectedBytes?.has(block.pc) ?? false;
-    const { region, plan } = planSlots(formed, slots, {
-      preciseMemory: options.checked,
-      leavesAtEntry,
-      callee: (pc) => options.callees?.get(pc),
-    });
-    const name = names.get(region.entry)!;
-    emitRegion(region, plan, {
-      module: m,
-      constructors,
-      slots,
-      checked: options.checked,
-      slowPaths: options.slowPaths?.get(region.entry) ?? 'leave',
-      stackPointer: options.isa.stackPointer,
-      callSlot: (pc) => options.callSlots?.get(pc),
-      compileMissing: options.compileMissing ?? false,
-      functionAt: (pc) => names.get(pc),
-      expectedBytes: (pc) => options.expectedBytes?.get(pc),
-      noteJump: (block, target) => {
-        const site = options.jumpSites?.get(block.pc);
-        return site === undefined ? undefined : storeTarget(m, site, target);
-      },
-      useHelper: (helper) => helpers.add(helper),
-      noteAccess: marks && ((expression, access) => marks.places.push({ name, expression, mark: marks.accesses.push(access) - 1 })),
-    });
-    m.addFunctionExport(name, name);
+  for (const [n, { regions, options }] of groups.entries()) {
+    const names = new Map(regions.map((region) => [region.entry, functionName(region.entry, n)]));
+    for (const formed of regions) {
+      const leavesAtEntry = (block: Block): boolean => options.expectedBytes?.has(block.pc) ?? false;
+      const { region, plan } = planSlots(formed, slots, {
+        preciseMemory: options.checked,
+        leavesAtEntry,
+        callee: (pc) => options.callees?.get(pc),
+      });
+      const name = names.get(region.entry)!;
+      emitRegion(region, plan, {
+        module: m,
+        name,
+        constructors,
+        slots,
+        checked: options.checked,
+        slowPaths: options.slowPaths?.get(region.entry) ?? 'leave',
+        stackPointer: options.isa.stackPointer,
+        callSlot: (pc) => options.callSlots?.get(pc),
+        compileMissing: options.compileMissing ?? false,
+        functionAt: (pc) => names.get(pc),
+        expectedBytes: (pc) => options.expectedBytes?.get(pc),
+        noteJump: (block, target) => {
+          const site = options.jumpSites?.get(block.pc);
+          return site === undefined ? undefined : storeTarget(m, site, target);
+        },
+        useHelper: (helper) => helpers.add(helper),
+        noteAccess: marks && ((expression, access) => marks.places.push({ name, expression, mark: marks.accesses.push(access) - 1 })),
+      });
+      m.addFunctionExport(name, name);
+    }
   }
   for (const name of helpers) {
-    const { params, result } = signature(name, options.isa);
+    const { params, result } = signature(name, first.isa);
     m.addFunctionImport(name, 'env', name, binaryen.createType(params.map((type) => WASM_TYPES[type])), WASM_TYPES[result]);
   }
   return m;

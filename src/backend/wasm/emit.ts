@@ -36,6 +36,8 @@ const IS_LANE = OPS.map((info) => /_lane/.test(info.name));
 /** What the emitter needs to know beyond the region itself. */
 export interface EmitContext {
   readonly module: Module;
+  /** Of the function. */
+  readonly name: string;
   readonly constructors: ReturnType<typeof plainConstructors>;
   readonly slots: Slots;
   /** Page permissions are checked, with precise faults. */
@@ -70,11 +72,12 @@ const FIRST_FREE = 5;
 const TABLE = 'table';
 const HASH_ENTRY_TARGET = Layout.REGION_HASH + 4;
 
-export const functionName = (pc: number): string => `r${(pc >>> 0).toString(16).padStart(8, '0')}`;
+export const functionName = (pc: number, group = 0): string =>
+  `r${(pc >>> 0).toString(16).padStart(8, '0')}${group === 0 ? '' : `_${group}`}`;
 
 /** Adds the region's function to the module: (pc, depth) → next pc or RegionResult.EXIT. */
 export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext): void {
-  const m = context.module;
+  const { module: m, name } = context;
   const locals: Type[] = [Type.I32, Type.I32, Type.I32];
   /** Local that holds a slot, by slot number; only slots that the region touches have one. */
   const homes: number[] = [];
@@ -547,7 +550,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
   if (!region.isLoopHeader[0]) prologue.push(checkBudget(longest[0], region.entry, { lo: 0, hi: 0 }));
   prologue.push(...reload(plan.entry));
   const types = locals.map((type) => WASM_TYPES[type]);
-  m.addFunction(functionName(region.entry), callParams, binaryen.i32, types, m.block(null, [...prologue, ...body, m.unreachable()]));
+  m.addFunction(name, callParams, binaryen.i32, types, m.block(null, [...prologue, ...body, m.unreachable()]));
 }
 
 /** Estimated bytes of machine stack that a frame takes in an engine's baseline code, which keeps every local in it. */
