@@ -82,6 +82,7 @@ await step('dist', async () => {
       { in: 'src/index.ts', out: 'index' },
       { in: 'src/host/node.ts', out: 'node' },
       { in: 'src/host/compile-worker.ts', out: 'compile-worker' },
+      { in: 'src/cli/conformance-worker.ts', out: 'conformance-worker' },
       ...Object.entries(LATE).map(([file, out]) => ({ in: `src/${file}`, out })),
     ],
     platform: 'neutral',

@@ -1,8 +1,13 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
+import type { PublicSuite } from '../conformance/public-suites.ts';
 import type { SuiteResult } from '../conformance/report.ts';
-import type { VectorExecutor } from '../conformance/run.ts';
+import type { Shard, VectorExecutor } from '../conformance/run.ts';
 import type { Suite } from '../conformance/vectors.ts';
+import type { FormCounts, Task } from './conformance-pool.ts';
 import { CliError, ExitCode } from './errors.ts';
 
 interface ConformanceOptions {
@@ -11,7 +16,11 @@ interface ConformanceOptions {
   readonly executor?: string;
   readonly filter?: string;
   readonly seed?: string;
+  readonly count: string;
   readonly shard: string;
+  readonly jobs?: string;
+  readonly resume?: string;
+  readonly suites?: readonly string[];
   readonly json?: string;
   readonly junit?: string;
   readonly html?: string;
@@ -19,10 +28,10 @@ interface ConformanceOptions {
 
 const ISA_NAMES = ['x86', 'mips', 'mipsel'];
 const EXECUTORS: readonly VectorExecutor[] = ['interpret', 'translate', 'retranslate'];
-/** A runner that has made so many is replaced. */
-const MANY_MODULES = 2000;
 /** Failures shown. */
 const SHOWN = 5;
+/** Forms that a thread takes at a time. */
+const FORMS = 12;
 
 export function conformanceCommand(): Command {
   return new Command('conformance')
@@ -32,7 +41,11 @@ export function conformanceCommand(): Command {
     .option('--executor <list>', 'interpret, translate, retranslate (default: all three)')
     .option('--filter <text>', 'only forms whose text or encoding contains this')
     .option('--seed <n>', 'vectors made anew from this seed; needs the source tree and the oracle')
+    .option('--count <n>', 'with --seed: vectors of each form', '40')
     .option('--shard <i/n>', 'the i-th of n parts of each form’s vectors, from 1 on', '1/1')
+    .option('--jobs <n>', 'threads (default: as many as there are processors)')
+    .option('--resume <file>', 'note there what is done; if the file is there already, go on after it')
+    .option('--suites <paths...>', 'results of public suites to show as well: JSON files, or folders of them')
     .option('--json <file>', 'write all counts there')
     .option('--junit <file>', 'write JUnit XML there')
     .option('--html <file>', 'write a page to read there')
@@ -47,57 +60,68 @@ function chosen<T extends string>(flag: string, text: string | undefined, all: r
   return all.filter((name) => names.includes(name));
 }
 
+function positive(flag: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new CliError(`${flag} ${text}: not a positive number`, ExitCode.Usage);
+  return value;
+}
+
+function shardOf(text: string): Shard {
+  const [, i, n] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
+  const [of, every] = [Number(i) - 1, Number(n)];
+  if (!(of >= 0 && of < every)) throw new CliError(`--shard ${text}: not of the form i/n with 1 ≤ i ≤ n`, ExitCode.Usage);
+  return { of, every };
+}
+
+/** What one suite has on one executor. */
+interface Part {
+  readonly suite: Suite;
+  readonly name: string;
+  readonly file: string;
+  readonly executor: VectorExecutor;
+  /** Positions among the suite's forms. */
+  readonly forms: readonly number[];
+  /** By position in `forms`. */
+  readonly counts: (FormCounts | undefined)[];
+}
+
 async function conformance(options: ConformanceOptions): Promise<void> {
   const isas = chosen('--isa', options.isa, ISA_NAMES);
   const executors = chosen('--executor', options.executor, EXECUTORS);
-  const shard = /^(\d+)\/(\d+)$/.exec(options.shard);
-  const [of, every] = shard ? [Number(shard[1]) - 1, Number(shard[2])] : [-1, 0];
-  if (of < 0 || of >= every) throw new CliError(`--shard ${options.shard}: not of the form i/n with 1 ≤ i ≤ n`, ExitCode.Usage);
-  const [{ vectorFiles, freshVectors, readSuite }, { makeRunner }, report, { instructionRows }, node, { version }] = await Promise.all([
+  const shard = shardOf(options.shard);
+  const jobs = options.jobs === undefined ? availableParallelism() : positive('--jobs', options.jobs);
+  const count = positive('--count', options.count);
+  const [{ vectorFiles, freshVectors, readSuite }, report, { instructionRows }, tables] = await Promise.all([
     import('./vectors.ts'),
-    import('../conformance/run.ts'),
     import('../conformance/report.ts'),
     import('../isas.ts'),
-    import('../host/node.ts'),
-    import('./version.ts'),
+    import('./conformance-table.ts'),
   ]);
-  const files = options.seed === undefined ? vectorFiles() : freshVectors(options.seed, options.suite);
-  const names = chosen(
-    '--suite',
-    options.suite,
-    files.map((f) => f.name).filter((name) => options.suite !== undefined || isas.includes(name.split('-')[0])),
-  );
+  const suites = await publicSuites(options.suites ?? []);
+  const inIsas = (name: string): boolean => isas.includes(name.split('-')[0]);
+  const recorded = vectorFiles().map((f) => f.name);
+  const names = chosen('--suite', options.suite, options.suite === undefined ? recorded.filter(inIsas) : recorded);
+  const files = options.seed === undefined ? vectorFiles() : freshVectors(options.seed, count, names.filter(inIsas));
   const filter = options.filter?.toLowerCase();
-  const results: SuiteResult[] = [];
-  const runtime = node.nodeRuntime();
-  const loadCompiler = async () => {
-    const [compile, { formRegion }] = await Promise.all([import('../backend/wasm/compile.ts'), import('../backend/wasm/region.ts')]);
-    return { ...compile, formRegion };
-  };
-  const progress = (text: string): void => {
-    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
-  };
-  for (const { name, file } of files.filter((f) => names.includes(f.name) && isas.includes(f.name.split('-')[0]))) {
-    const whole = readSuite(file);
-    const matches = (text: string): boolean => filter === undefined || text.toLowerCase().includes(filter);
-    const suite: Suite = { ...whole, forms: whole.forms.filter((f) => matches(f.text) || matches(f.encoding)) };
-    if (suite.forms.length === 0) continue;
-    for (const executor of executors) {
-      let runner = await makeRunner(suite, { executor, runtime, loadCompiler });
-      const forms = [];
-      for (let n = 0; n < suite.forms.length; n += 8) {
-        progress(`${name} ${executor}: ${forms.length} of ${suite.forms.length} forms`);
-        forms.push(...runner.run(suite.forms.slice(n, n + 8), { of, every }));
-        if (runner.modules > MANY_MODULES) runner = await makeRunner(suite, { executor, runtime, loadCompiler });
-        // lets a Ctrl-C in
-        if (forms.length % 16 === 0) await new Promise(setImmediate);
-      }
-      results.push({ suite, executor, forms });
-    }
-  }
-  progress('');
-  if (results.length === 0) throw new CliError('no vectors are chosen', ExitCode.Usage);
-  process.stdout.write(table(report.matrix(results), executors));
+  const matches = (text: string): boolean => filter === undefined || text.toLowerCase().includes(filter);
+  const parts = files
+    .filter((f) => names.includes(f.name) && inIsas(f.name))
+    .flatMap(({ name, file }): Part[] => {
+      const suite = readSuite(file);
+      const forms = [...suite.forms.keys()].filter((n) => matches(suite.forms[n].text) || matches(suite.forms[n].encoding));
+      if (forms.length === 0) return [];
+      return executors.map((executor) => ({ suite, name, file, executor, forms, counts: forms.map(() => undefined) }));
+    });
+  if (parts.length === 0) throw new CliError('no vectors are chosen', ExitCode.Usage);
+
+  await runParts(parts, shard, jobs, options);
+
+  const results = parts.map(({ suite, executor, forms, counts }): SuiteResult => {
+    const done = forms.map((n, k) => ({ form: suite.forms[n], ...counts[k]! }));
+    return { suite, executor, forms: done };
+  });
+  process.stdout.write(tables.matrixTable(report.matrix(results), executors));
+  if (suites.length > 0) process.stdout.write(`\n${tables.publicTable(suites)}`);
   const failures = results.flatMap((r) => r.forms.flatMap((f) => f.failures));
   if (failures.length > 0) process.stdout.write(`\n${failures.slice(0, SHOWN).join('\n\n')}\n`);
   const everything = options.suite === undefined && filter === undefined;
@@ -110,34 +134,88 @@ async function conformance(options: ConformanceOptions): Promise<void> {
     left > 0 && `${left} vectors left out by --shard`,
   ].filter(Boolean);
   process.stdout.write(`\n${passed} passed, ${failed} failed${notes.length > 0 ? `; ${notes.join(', ')}` : ''}\n`);
-  if (options.json) writeFileSync(options.json, `${JSON.stringify(report.summary(results), null, 2)}\n`);
-  if (options.junit) writeFileSync(options.junit, report.junit(results));
-  if (options.html) writeFileSync(options.html, (await import('../conformance/html.ts')).html(results, version(), without));
+  if (options.json) writeFileSync(options.json, `${JSON.stringify(report.summary(results, suites), null, 2)}\n`);
+  if (options.junit) writeFileSync(options.junit, report.junit(results, suites));
+  if (options.html) {
+    const [{ html }, { version }] = await Promise.all([import('../conformance/html.ts'), import('./version.ts')]);
+    writeFileSync(options.html, html(results, { version: version(), without, suites }));
+  }
   if (failed > 0) process.exitCode = 1;
 }
 
-/** Rows: groups; columns: executors. `passed` where all do, else `passed/all`. */
-function table(rows: ReturnType<typeof import('../conformance/report.ts').matrix>, executors: readonly VectorExecutor[]): string {
-  const lines = [['group', 'forms', 'skipped', ...executors]];
-  let suite: Suite | undefined;
-  for (const row of rows) {
-    if (row.suite !== suite) lines.push([`${row.suite.name} (oracle: ${row.suite.oracle.name})`]);
-    suite = row.suite;
-    const counts = executors.map((e) => {
-      const c = row.counts[e];
-      if (!c || c.passed + c.failed === 0) return '-';
-      return c.failed === 0 ? `${c.passed}` : `${c.passed}/${c.passed + c.failed}`;
-    });
-    lines.push([`  ${row.group}`, `${row.forms}`, `${row.skipped || ''}`, ...counts]);
+/** Fills in the counts of the parts' forms, from the journal and by running them. */
+async function runParts(parts: readonly Part[], shard: Shard, jobs: number, options: ConformanceOptions): Promise<void> {
+  const [{ runTasks }, { openJournal }, { digestOf }] = await Promise.all([
+    import('./conformance-pool.ts'),
+    import('./conformance-journal.ts'),
+    import('./vectors.ts'),
+  ]);
+  const run = JSON.stringify({ shard: options.shard, vectors: Object.fromEntries(parts.map(({ name, file }) => [name, digestOf(file)])) });
+  const journal = options.resume === undefined ? undefined : openJournal(options.resume, run);
+  for (const { suite, executor, form, counts } of journal?.entries ?? []) {
+    const part = parts.find((p) => p.name === suite && p.executor === executor);
+    const at = part?.forms.indexOf(form) ?? -1;
+    if (part && at >= 0) part.counts[at] = counts;
   }
-  const widths = lines[0].map((_, column) => Math.max(...lines.filter((l) => l.length > 1).map((l) => l[column].length)));
-  return lines
-    .map((l) =>
-      l
-        .map((text, n) => (n === 0 ? text.padEnd(widths[0]) : text.padStart(widths[n] + 2)))
-        .join('')
-        .trimEnd(),
-    )
-    .join('\n')
-    .concat('\n');
+  const places: { readonly part: Part; readonly at: readonly number[] }[] = [];
+  const tasks: Task[] = [];
+  for (const part of parts) {
+    const open = [...part.forms.keys()].filter((at) => part.counts[at] === undefined);
+    for (let k = 0; k < open.length; k += FORMS) {
+      const at = open.slice(k, k + FORMS);
+      const forms = at.map((n) => part.forms[n]);
+      tasks.push({ id: places.push({ part, at }) - 1, file: part.file, executor: part.executor, forms, shard });
+    }
+  }
+  const vectors = ({ forms, suite }: Part): number => forms.reduce((sum, n) => sum + suite.forms[n].vectors, 0);
+  const bar = new SingleBar({
+    format: '{bar} {percentage}% | {value} of {total} vectors | {failed} failed | {suite} {executor} | {eta_formatted}',
+    stream: process.stderr,
+    clearOnComplete: true,
+    hideCursor: true,
+  });
+  const doneOf = (counts: FormCounts | undefined): number => (counts ? counts.passed + counts.failed + counts.left : 0);
+  const known = parts.flatMap((p) => p.counts);
+  let failed = known.reduce((sum, counts) => sum + (counts?.failed ?? 0), 0);
+  bar.start(
+    parts.reduce((sum, part) => sum + vectors(part), 0),
+    known.reduce((sum, counts) => sum + doneOf(counts), 0),
+    { failed, suite: '', executor: '' },
+  );
+  try {
+    await runTasks(tasks, jobs, ({ id, forms }) => {
+      const { part, at } = places[id];
+      for (const [k, counts] of forms.entries()) {
+        part.counts[at[k]] = counts;
+        failed += counts.failed;
+      }
+      const { name, executor } = part;
+      journal?.note(forms.map((counts, k) => ({ suite: name, executor, form: part.forms[at[k]], counts })));
+      bar.increment(
+        forms.reduce((sum, counts) => sum + doneOf(counts), 0),
+        { failed, suite: name, executor },
+      );
+    });
+  } finally {
+    bar.stop();
+  }
+}
+
+async function publicSuites(paths: readonly string[]): Promise<PublicSuite[]> {
+  const { parsePublicSuites } = await import('../conformance/public-suites.ts');
+  const files = paths.flatMap((path) => {
+    if (!existsSync(path)) throw new CliError(`--suites ${path}: no such file or folder`, ExitCode.Usage);
+    if (!statSync(path).isDirectory()) return [path];
+    return readdirSync(path)
+      .filter((name) => name.endsWith('.json'))
+      .sort()
+      .map((name) => join(path, name));
+  });
+  return files.flatMap((file) => {
+    try {
+      return parsePublicSuites(readFileSync(file, 'utf8'));
+    } catch (error) {
+      throw new CliError(`--suites ${file}: not the results of a suite: ${(error as Error).message}`, ExitCode.Usage);
+    }
+  });
 }

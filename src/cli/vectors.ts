@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,18 +31,24 @@ export function vectorFiles(): readonly VectorFile[] {
   return filesIn(folder);
 }
 
-/** Vectors recorded now, in a temporary folder that goes with the process. */
-export function freshVectors(seed: string, suite: string | undefined): readonly VectorFile[] {
+/** Vectors of these suites recorded now, in a temporary folder that goes with the process. Says on stderr which have no oracle here. */
+export function freshVectors(seed: string, count: number, suites: readonly string[]): readonly VectorFile[] {
   if (!/^\d+$/.test(seed)) throw new CliError(`--seed ${seed}: not a number`, ExitCode.Usage);
   const script = folder && join(folder, 'record.mjs');
   if (!script || !existsSync(script)) throw new CliError('--seed needs the source tree: the package has recorded vectors only');
   const out = mkdtempSync(join(tmpdir(), 'wasmvisor-vectors-'));
   process.on('exit', () => rmSync(out, { recursive: true, force: true }));
-  const args = [script, '--out', out, '--seed', seed, '--count', '40', ...(suite === undefined ? [] : ['--suite', suite])];
+  const args = [script, '--out', out, '--seed', seed, '--count', `${count}`, '--suite', suites.join(',')];
   const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
-  if (status !== 0) throw new CliError(`no fresh vectors: ${stderr.trim()}`);
-  return filesIn(out);
+  const files = filesIn(out);
+  const missing = stderr.split('\n').filter((line) => line.includes(': not recorded: '));
+  if (files.length === 0 || missing.length !== suites.length - files.length) throw new CliError(`no fresh vectors: ${stderr.trim()}`);
+  if (status !== 0) for (const line of missing) process.stderr.write(`wasmvisor: ${line}\n`);
+  return files;
 }
+
+/** SHA-256 of a file. */
+export const digestOf = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex');
 
 export function readSuite(file: string): Suite {
   try {

@@ -1,4 +1,5 @@
 import type { InstructionRow } from '../isas.ts';
+import type { PublicSuite } from './public-suites.ts';
 import type { FormResult, VectorExecutor } from './run.ts';
 import type { Suite } from './vectors.ts';
 
@@ -7,6 +8,15 @@ export interface SuiteResult {
   readonly suite: Suite;
   readonly executor: VectorExecutor;
   readonly forms: readonly FormResult[];
+}
+
+const ISA_TITLES: { readonly [isa: string]: string } = { x86: 'x86', mips: 'MIPS32 big-endian', mipsel: 'MIPS32 little-endian' };
+const PART_TITLES: { readonly [part: string]: string } = { mmx: 'MMX', sse: 'SSE', sse2: 'SSE2', fpu: 'FPU' };
+
+/** What people call a suite: its name has an ISA and a part. */
+export function titleOf(name: string): string {
+  const [isa, part = ''] = name.split('-');
+  return `${ISA_TITLES[isa] ?? isa} ${PART_TITLES[part] ?? part}`.trim();
 }
 
 export interface Counts {
@@ -67,7 +77,7 @@ export function uncovered(suites: Iterable<Suite>, rows: readonly InstructionRow
 }
 
 /** What a program reads: counts by form and executor, and where the vectors come from. */
-export function summary(results: readonly SuiteResult[]): object {
+export function summary(results: readonly SuiteResult[], publicSuites: readonly PublicSuite[] = []): object {
   return {
     suites: [...new Set(results.map((r) => r.suite))].map((suite) => ({
       name: suite.name,
@@ -87,12 +97,14 @@ export function summary(results: readonly SuiteResult[]): object {
             failed,
             left,
             ...(form.skipped !== undefined && { skipped: form.skipped }),
+            ...(form.omitted && { omitted: form.omitted }),
             ...(form.undefined !== undefined && { undefined: form.undefined }),
             ...(form.tolerance && { tolerance: form.tolerance }),
             ...(failures.length > 0 && { failures }),
           })),
         })),
     })),
+    publicSuites,
   };
 }
 
@@ -104,8 +116,25 @@ const xml = (text: string): string =>
     .replaceAll('>', '&gt;')
     .replaceAll('"', '&quot;');
 
-/** JUnit XML: a test suite for each suite and executor, a test case for each form. */
-export function junit(results: readonly SuiteResult[]): string {
+/** A test case for each failure. */
+function publicJunit({ title, isa, source, places, skipped, failures }: PublicSuite): string[] {
+  return Object.entries(places).map(([place, { passed, failed }]) => {
+    const name = `${title}.${isa}.${place}`;
+    const own = failures.filter((f) => !f.where || f.where.includes(place));
+    const skips = skipped.map(({ reason, count }) => `${count}: ${reason}`).join('; ');
+    return [
+      `  <testsuite name="${xml(name)}" tests="${passed + failed}" failures="${failed}" errors="0">`,
+      `    <properties><property name="source" value="${xml(source)}"/><property name="skipped" value="${xml(skips)}"/></properties>`,
+      ...own.map(
+        (f) => `    <testcase classname="${xml(name)}" name="${xml(f.name)}"><failure message="${xml(f.cause ?? 'failed')}"/></testcase>`,
+      ),
+      '  </testsuite>',
+    ].join('\n');
+  });
+}
+
+/** JUnit XML: a test suite for each suite and executor, a test case for each form. Public suites have their counts and failures. */
+export function junit(results: readonly SuiteResult[], publicSuites: readonly PublicSuite[] = []): string {
   const suites = results.map(({ suite, executor, forms }) => {
     const name = `${suite.name}.${executor}`;
     const cases = forms.map(({ form, failed, passed, failures }) => {
@@ -123,5 +152,5 @@ export function junit(results: readonly SuiteResult[]): string {
       '  </testsuite>',
     ].join('\n');
   });
-  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="wasmvisor conformance">\n${suites.join('\n')}\n</testsuites>\n`;
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="wasmvisor conformance">\n${[...suites, ...publicSuites.flatMap(publicJunit)].join('\n')}\n</testsuites>\n`;
 }

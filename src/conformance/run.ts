@@ -166,8 +166,7 @@ export async function makeRunner(suite: Suite, options: RunnerOptions): Promise<
   }
   /** Calls `each` with one code after the other in place, translated if this runner translates. */
   const through = (batch: readonly Batched[], each: (code: Batched) => void): void => {
-    const loaders =
-      options.executor === 'interpret' ? [] : vcpu.translateTogether(batch.length, (n) => install(batch[n].vectors[0]));
+    const loaders = options.executor === 'interpret' ? [] : vcpu.translateTogether(batch.length, (n) => install(batch[n].vectors[0]));
     for (const [n, code] of batch.entries()) {
       install(code.vectors[0]);
       loaders[n]?.();

@@ -33,6 +33,8 @@ export interface Form {
   readonly vectors: number;
   /** Why there are none. */
   readonly skipped?: string;
+  /** Cases without a vector, since the oracle does not do what the manual says. */
+  readonly omitted?: readonly { readonly reason: string; readonly count: number }[];
   /** Bits that the manual leaves undefined and vectors of this form do not compare, with the manual's section. */
   readonly undefined?: string;
   /** What the manual allows results in float registers to be apart. */

@@ -93,7 +93,7 @@ describe('a wrong result', () => {
     const results: SuiteResult[] = [{ suite: changed, executor: 'interpret', forms: [result] }];
     expect(matrix(results)).toMatchObject([{ group: 'arithmetic', forms: 1, counts: { interpret: { passed: 3, failed: 1 } } }]);
     expect(junit(results)).toContain('<failure message="1 of 4 vectors">');
-    expect(html(results, '1.0')).toContain('<td class="n bad">3 / 4</td>');
+    expect(html(results, { version: '1.0' })).toContain('<td class="n bad">3 / 4</td>');
     expect(JSON.stringify(summary(results))).toContain('"failed":1');
   });
 

@@ -73,11 +73,13 @@ export function record(args: readonly string[], home: string): number {
   mkdirSync(out, { recursive: true });
   const manifestFile = join(out, 'manifest.json');
   const manifest: Record<string, ManifestSuite> = existsSync(manifestFile) ? JSON.parse(readFileSync(manifestFile, 'utf8')) : {};
+  let missing = 0;
   for (const name of names) {
     const suite = RECORDERS[name](seed, count);
     if (typeof suite === 'string') {
-      console.error(`${name}: not recorded: ${suite}`);
-      return 1;
+      console.error(`${name}: not recorded: ${suite.trim().split('\n')[0]}`);
+      missing = 1;
+      continue;
     }
     const bytes = encodeSuite(suite);
     const packed = brotliCompressSync(bytes, {
@@ -107,5 +109,5 @@ export function record(args: readonly string[], home: string): number {
   }
   const sorted = Object.fromEntries(Object.entries(manifest).sort(([a], [b]) => (a < b ? -1 : 1)));
   writeFileSync(manifestFile, `${JSON.stringify(sorted, null, 2)}\n`);
-  return 0;
+  return missing;
 }

@@ -85,7 +85,10 @@ describe.each(ISA_NAMES)('the vCPU on %s', { timeout: 120_000 }, (isa) => {
         guest.vcpu.memory.poke(at, new Uint8Array(code));
         guest.vcpu.invalidate(at, 8);
         guest.vcpu.pc = at;
-        expect(guest.vcpu.run(100).kind).toBe('syscall');
+        let { kind } = guest.vcpu.run(100);
+        // it also stops where compiling takes long
+        while (kind === 'budget') ({ kind } = guest.vcpu.run(100));
+        expect(kind).toBe('syscall');
         return guest.vcpu.get32(isa === 'x86' ? 0 : 8);
       };
       expect([put(1), put(2), put(3)]).toEqual([1, 2, 3]);
