@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { benchCommand } from './bench.ts';
+import { bootCommand } from './boot.ts';
 import { conformanceCommand } from './conformance.ts';
 import { demoCommand } from './demo.ts';
 import { disasmCommand } from './disasm.ts';
@@ -37,6 +38,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'wasmvisor: ')) });
   for (const command of [
     runCommand(),
+    bootCommand(),
     disasmCommand(),
     inspectCommand(),
     benchCommand(),

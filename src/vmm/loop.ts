@@ -89,6 +89,10 @@ export function makeLoop(parts: LoopParts): Loop {
     switch (exit.kind) {
       case 'budget':
       case 'code-written':
+      case 'interrupt':
+        return undefined;
+      case 'shutdown':
+        parts.shutdown();
         return undefined;
       case 'halt':
         loop.halted = true;

@@ -1,0 +1,165 @@
+import { readFileSync } from 'node:fs';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Stdin } from '../linux/fs/stdio.ts';
+import type { Machine } from '../vmm/machine.ts';
+import type { MachineName } from '../vmm/machines/index.ts';
+import { CliError, ExitCode } from './errors.ts';
+import { stackBytes } from './stack.ts';
+
+interface BootOptions {
+  readonly machine: MachineName;
+  readonly kernel?: string;
+  readonly initrd?: string;
+  readonly append: string;
+  readonly firmware?: string;
+  readonly memory?: number;
+  readonly interpret?: boolean;
+  readonly translate?: boolean;
+  readonly virtualTime?: boolean;
+  readonly restart?: boolean;
+  readonly timeout?: number;
+  readonly stats?: boolean;
+}
+
+function memorySize(text: string): number {
+  const match = /^(\d+)([kmg]?)$/i.exec(text);
+  const size = match ? Number(match[1]) * { '': 1, k: 1 << 10, m: 1 << 20, g: 1 << 30 }[match[2].toLowerCase() as '' | 'k' | 'm' | 'g'] : 0;
+  if (size < 1) throw new InvalidArgumentError('A number of bytes, with k, m or g.');
+  return size;
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (!(value > 0) || value > 1e9) throw new InvalidArgumentError('A positive number of seconds.');
+  return value;
+}
+
+export function bootCommand(): Command {
+  return new Command('boot')
+    .description('boot a machine with an operating system’s kernel; exits with 0 after a power-off')
+    .addOption(new Option('--machine <name>', 'what to boot').choices(['pc', 'malta']).default('pc'))
+    .option('--kernel <file>', 'a bzImage or a multiboot kernel (pc), an ELF vmlinux (malta)')
+    .option('--initrd <file>', 'initial RAM disk')
+    .option('--append <text>', 'the kernel’s command line', '')
+    .option('--firmware <file>', 'a BIOS image to start instead of a kernel (pc)')
+    .option('--memory <bytes>', 'RAM, e.g. 256M (default: 128M)', memorySize)
+    .option('--interpret', 'never translate')
+    .option('--translate', 'always translate')
+    .option('--virtual-time', 'time follows from the guest’s instructions, so that runs repeat')
+    .option('--restart', 'a reset of the guest’s starts it anew, instead of ending with exit code 3')
+    .option('--timeout <seconds>', 'stop it after so long; the exit code is then 124', seconds)
+    .option('--stats', 'afterwards, tell on stderr what the engine did')
+    .addHelpText('after', '\nOn a terminal, Ctrl-A x ends the machine; Ctrl-A Ctrl-A sends Ctrl-A.')
+    .action(boot);
+}
+
+function read(path: string | undefined, flag: string): Uint8Array | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new CliError(`${flag} ${path}: ${code === 'ENOENT' ? 'no such file' : message}`, ExitCode.Usage);
+  }
+}
+
+async function boot(options: BootOptions): Promise<void> {
+  if (options.interpret && options.translate) throw new CliError('--interpret and --translate exclude each other', ExitCode.Usage);
+  const kernel = read(options.kernel, '--kernel');
+  const initrd = read(options.initrd, '--initrd');
+  const firmware = read(options.firmware, '--firmware');
+  const [{ createMachine }, { BootError }, node] = await Promise.all([
+    import('../vmm/machine.ts'),
+    import('../vmm/boot/error.ts'),
+    import('../host/node.ts'),
+  ]);
+  let machine: Machine;
+  try {
+    machine = await createMachine({
+      machine: options.machine,
+      runtime: node.nodeSystemRuntime(),
+      host: node.nodeHost,
+      commandLine: options.append,
+      executor: options.interpret ? 'interpret' : options.translate ? 'translate' : 'tiered',
+      clock: options.virtualTime ? 'virtual' : 'host',
+      onReset: options.restart ? 'restart' : 'end',
+      stackBytes: stackBytes(),
+      ...(options.memory !== undefined && { memory: options.memory }),
+      ...(kernel && { kernel }),
+      ...(initrd && { initrd }),
+      ...(firmware && { firmware }),
+    });
+  } catch (error) {
+    if (error instanceof BootError) throw new CliError(error.message, ExitCode.NotExecutable);
+    if (error instanceof RangeError && /memory/i.test(error.message))
+      throw new CliError(`no address space for the guest: ${error.message}`);
+    throw error;
+  }
+
+  const output = node.nodeStdout();
+  let written: Promise<void> = Promise.resolve();
+  machine.on('console', (bytes, port) => {
+    if (port === 0) written = written.then(() => writeAll(output, bytes));
+  });
+  machine.on('warning', (text) => process.stderr.write(`wasmvisor: ${text}\r\n`));
+  let timedOut = false;
+  if (options.timeout !== undefined) {
+    setTimeout(() => {
+      timedOut = true;
+      machine.stop();
+    }, options.timeout * 1000).unref();
+  }
+  for (const name of ['SIGTERM', 'SIGHUP', 'SIGINT'] as const) process.on(name, () => machine.stop());
+  void feed(machine, node.nodeStdin());
+
+  let code: number;
+  try {
+    const end = await machine.run();
+    await written;
+    code = end?.code ?? ExitCode.Own;
+    if (timedOut) {
+      process.stderr.write(`wasmvisor: stopped after ${options.timeout} seconds\n`);
+      code = ExitCode.TimedOut;
+    } else if (end?.reason === 'shutdown') process.stderr.write('wasmvisor: the processor shut down (triple fault)\n');
+    else if (end?.reason === 'reset') process.stderr.write('wasmvisor: the guest reset the machine\n');
+  } finally {
+    node.restoreTerminal();
+  }
+  if (options.stats) {
+    const { describeStats } = await import('./stats.ts');
+    process.stderr.write(describeStats({ ...machine.stats, syscalls: {}, waiting: machine.stats.idle, memory: 0, peakMemory: 0 }));
+  }
+  process.exit(code);
+}
+
+async function writeAll(output: { write(bytes: Uint8Array): number | Promise<number> }, bytes: Uint8Array): Promise<void> {
+  for (let rest = bytes; rest.length > 0; ) rest = rest.subarray(await output.write(rest));
+}
+
+const CTRL_A = 1;
+const PIECE = 4096;
+
+/** Standard input to the console, without the escape key on a terminal. */
+async function feed(machine: Machine, stdin: Stdin): Promise<void> {
+  const { tty } = stdin;
+  tty?.setRaw?.(true);
+  let escaped = false;
+  for (;;) {
+    const bytes = await stdin.read(PIECE);
+    if (bytes === null) return;
+    if (!tty) {
+      machine.input(bytes);
+      continue;
+    }
+    const sent: number[] = [];
+    for (const byte of bytes) {
+      if (escaped) {
+        escaped = false;
+        if (byte === 0x78) return machine.stop();
+        sent.push(byte);
+      } else if (byte === CTRL_A) escaped = true;
+      else sent.push(byte);
+    }
+    machine.input(Uint8Array.from(sent));
+  }
+}
