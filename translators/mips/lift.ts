@@ -5,6 +5,7 @@ import { disassembleRow, type Extract, extractor, makeDecoder } from '../../src/
 import { type Code, FetchFault } from '../../src/isa/code.ts';
 import type { Disassembly, Isa } from '../../src/isa/isa.ts';
 import { ExcCode } from './abi.ts';
+import { aliasText } from './aliases.ts';
 import { BRANCH, FIELDS, type MipsRow, type Site } from './row.ts';
 import { CONTINUED } from './rows/system.ts';
 import { ROWS } from './rows.ts';
@@ -144,7 +145,11 @@ export function makeDisassemble(bigEndian: boolean): (code: Code, pc: number) =>
   return (code, pc) => {
     const word = bigEndian ? code.i32be(pc) : code.i32le(pc);
     const row = decode(word);
-    const text = row ? disassembleRow(row, row.extract(word), FIELDS, pc >>> 0, word) : `.word 0x${(word >>> 0).toString(16)}`;
+    const fields = row?.extract(word);
+    const text =
+      row && fields
+        ? disassembleRow({ ...row, text: aliasText(row, fields) }, fields, FIELDS, pc >>> 0, word)
+        : `.word 0x${(word >>> 0).toString(16)}`;
     return { text, length: 4 };
   };
 }

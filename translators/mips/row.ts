@@ -3,6 +3,7 @@ import type { Value } from '../../src/ir/block.ts';
 import type { Builder } from '../../src/ir/builder.ts';
 import { Type } from '../../src/ir/ops.ts';
 import { type FieldKinds, makeRow, type Row, type Values } from '../../src/isa/bits.ts';
+import { selectedName } from './aliases.ts';
 import { ExcCode } from './exception-code.ts';
 import { Mips } from './state.ts';
 
@@ -110,12 +111,13 @@ export const FIELDS: FieldKinds = {
   x: { text: (value, _, word) => hex(value - ((word >>> 6) & 31) + 1) },
   // codes of SYSCALL, BREAK, traps, SYNC, WAIT
   k: optional,
-  c: { text: (value) => (value === 0 ? '' : hex(value)) },
+  c: { text: (value, _, word) => (value === 0 && ((word >>> 6) & 0x3ff) === 0 ? '' : hex(value)) },
   q: { text: (value) => (value === 0 ? '' : `,${hex(value)}`) },
   h: hexadecimal,
   r: { text: (value) => HWR_NAMES[value] ?? `$${value}` },
-  e: { text: (value) => (value === 0 ? '' : `,${value}`) },
-  z: { text: (value, _, word) => ((word & 7) === 0 ? CP0_NAMES[value] : `$${value}`) },
+  // shown with the register that it selects from
+  e: { text: () => '' },
+  z: { text: (value, _, word) => ((word & 7) === 0 ? CP0_NAMES[value] : selectedName(value, word & 7)) },
   // FPU condition: number and flag
   C: { text: (value) => CONDITIONS[value] },
   n: { text: (value) => (value === 0 ? '' : `$fcc${value},`) },

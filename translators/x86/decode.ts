@@ -112,6 +112,9 @@ PREFIXES[0xf3] = Prefix.Repeat;
 const BASE16 = [3, 3, 5, 5, 6, 7, 5, 3];
 const INDEX16 = [6, 7, 6, 7, -1, -1, -1, -1];
 
+/** 0F 20…23, MOV with control and debug registers, take any ModRM.mod for 3 (SDM volume 2): their opcodes, shifted as an index. */
+const REGISTERS_ONLY = 0x120 >>> 2;
+
 export function newInsn(none: Row): Insn {
   return {
     row: none,
@@ -192,7 +195,7 @@ export function decode(table: OpcodeTable, i: Insn, code: Code, pc: number): Dec
   const modrm = number < 0 || table.rows[number].modrm;
   if (modrm) {
     if (at >= limit) return Decoded.TooLong;
-    const m = code.u8(at++);
+    const m = code.u8(at++) | (index >>> 4 === REGISTERS_ONLY ? 0xc0 : 0);
     i.modrm = m;
     i.mod = m >>> 6;
     i.reg = (m >>> 3) & 7;

@@ -2,7 +2,7 @@ import type { Code } from '../../src/isa/code.ts';
 import type { Disassembly } from '../../src/isa/isa.ts';
 import { Decoded, decode, newInsn, type OpcodeTable } from './decode.ts';
 import type { Insn } from './operands.ts';
-import { Kind, type Operand } from './row.ts';
+import { Kind, Mandatory, type Operand } from './row.ts';
 
 const NAMES8 = ['al', 'cl', 'dl', 'bl', 'ah', 'ch', 'dh', 'bh'];
 const NAMES16 = ['ax', 'cx', 'dx', 'bx', 'sp', 'bp', 'si', 'di'];
@@ -19,7 +19,23 @@ const POINTERS: Record<number, string> = {
 };
 /** String instructions that stop on a condition, whose prefix F3 is REPZ. */
 const CONDITIONAL_STRING = /^(cmps|scas)/;
-const STRING = /^(movs|stos|lods|ins|outs|cmps|scas)/;
+/** CMPPS and its family: names for their immediate. */
+const COMPARE = /^cmp([ps][sd])$/;
+const COMPARISONS = ['eq', 'lt', 'le', 'unord', 'neq', 'nlt', 'nle', 'ord'];
+
+const PREFIX_NAMES: Readonly<Record<number, string>> = {
+  38: 'es',
+  46: 'cs',
+  54: 'ss',
+  62: 'ds',
+  100: 'fs',
+  101: 'gs',
+  102: 'data16',
+  103: 'addr16',
+  240: 'lock',
+  242: 'repnz',
+  243: 'repz',
+};
 
 const hex = (n: number): string => `0x${(n >>> 0).toString(16)}`;
 
@@ -40,7 +56,7 @@ function memory(i: Insn): string {
   if (i.index >= 0) terms.push(register(i.index, size) + (scaled ? `*${1 << i.scale}` : ''));
   else if (scaled && (i.base !== 4 || i.scale !== 0)) terms.push(`eiz*${1 << i.scale}`);
   if (terms.length === 0) return `${override || 'ds:'}${hex(i.displacement)}`;
-  const displacement = i.mod === 0 && i.base >= 0 ? '' : signed(i.displacement);
+  const displacement = i.mod === 0 && i.base >= 0 ? '' : signed(size === 2 ? (i.displacement << 16) >> 16 : i.displacement);
   return `${override}[${terms.join('+')}${displacement}]`;
 }
 
@@ -59,7 +75,7 @@ function operandText(i: Insn, operand: Operand, n: number): string {
   const inMemory = (): string => (POINTERS[memorySize(i, operand)] ?? '') + memory(i);
   switch (operand.kind) {
     case Kind.E:
-      return i.mod === 3 ? register(i.rm, size) : inMemory();
+      return i.mod === 3 ? register(i.rm, SELECTOR.test(i.row.text) ? i.operandSize : size) : inMemory();
     case Kind.M:
       return inMemory();
     case Kind.R:
@@ -117,23 +133,62 @@ function operandText(i: Insn, operand: Operand, n: number): string {
   }
 }
 
+/** Without a register or memory operand that tells it, a 16-bit operand size is told by the mnemonic. */
+const SUFFIXED = /^(PUSH|POP) ([C-G]S|SS|I)|^(RETF?|ENTER)( I|$)|^(CALL|JMP) Jz|^(FLDENV|FNSTENV|FRSTOR|FNSAVE)/;
+/** Here, either size is. */
+const TABLE = /^[SL][GI]DT/;
+/** The registers of a selector have the operand size, its place in memory two bytes. */
+const SELECTOR = /^(LAR|LSL|MOV Sw|SLDT|STR|SMSW)/;
+
+/** objdump shows the address size of MOV with an offset in the code. */
+const takesAddress = (i: Insn): boolean =>
+  (i.row.modrm && i.mod !== 3) || i.row.operands.some(({ kind }) => kind === Kind.X || kind === Kind.Y || kind === Kind.B);
+const accessesMemory = (i: Insn): boolean =>
+  (i.row.modrm && i.mod !== 3) || i.row.operands.some(({ kind }) => kind === Kind.O || kind === Kind.X || kind === Kind.B);
+
+/** Whether what is shown depends on the operand size. */
+function usesOperandSize(i: Insn): boolean {
+  const { row } = i;
+  if (row.mandatory === Mandatory.P66 || row.mnemonic16 !== row.mnemonic32 || SUFFIXED.test(row.text) || TABLE.test(row.text)) return true;
+  if (i.mod === 3 && SELECTOR.test(row.text)) return true;
+  return row.operands.some(({ size, kind, text }) => size === 0 || kind === Kind.A || text === 'Mp' || text === 'Ma');
+}
+
 function mnemonic(i: Insn): string {
   const name = i.operandSize === 2 ? i.row.mnemonic16 : i.row.mnemonic32;
   if (i.row.opcodes === 16) return name.replace('cc', CONDITIONS[i.opcode & 15]);
-  return name === 'jecxz' && i.addressSize === 2 ? 'jcxz' : name;
+  if (name === 'jecxz' && i.addressSize === 2) return 'jcxz';
+  if (TABLE.test(i.row.text)) return name + (i.operandSize === 2 ? 'w' : 'd');
+  return i.operandSize === 2 && SUFFIXED.test(i.row.text) ? `${name}w` : name;
+}
+
+/** The prefixes that change nothing else in the text, in their order; of several of one kind, the last one has the effect. */
+function prefixes(i: Insn, code: Code, name: string): string {
+  const bytes: number[] = [];
+  for (let at = i.pc; PREFIX_NAMES[code.u8(at)] !== undefined; at++) bytes.push(code.u8(at));
+  const used = (found: (byte: number) => boolean, uses: boolean): void => {
+    const last = bytes.findLastIndex(found);
+    if (uses && last >= 0) bytes[last] = -1;
+  };
+  used((byte) => PREFIX_NAMES[byte].length === 2, accessesMemory(i));
+  used((byte) => byte === 0x66, usesOperandSize(i));
+  used((byte) => byte === 0x67, takesAddress(i) || name === 'jcxz');
+  used((byte) => byte === 0xf3, i.row.mandatory === Mandatory.PF3);
+  used((byte) => byte === 0xf2, i.row.mandatory === Mandatory.PF2);
+  const rep = i.row.group === 'string' && !CONDITIONAL_STRING.test(name) ? bytes.lastIndexOf(0xf3) : -1;
+  return bytes.map((byte, n) => (byte < 0 ? '' : `${n === rep ? 'rep' : PREFIX_NAMES[byte]} `)).join('');
 }
 
 /** GNU objdump's Intel syntax, one space after the mnemonic. What is no instruction is `(bad)`, one byte. */
 export function disassemble(table: OpcodeTable, code: Code, pc: number): Disassembly {
   const i = newInsn(table.rows[0]);
   if (decode(table, i, code, pc >>> 0) !== Decoded.Ok) return { text: '(bad)', length: 1 };
-  const name = mnemonic(i);
-  if (name === 'xchg' && i.row.opcodes === 8 && (i.opcode & 7) === 0 && i.operandSize === 4) return { text: 'nop', length: i.length };
-  const operands = i.row.operands.map((operand, n) => operandText(i, operand, n)).join(',');
-  let prefix = i.lock ? 'lock ' : '';
-  if (i.rep !== 0 && i.row.mandatory < 0) {
-    if (i.rep === 0xf2) prefix += 'repnz ';
-    else prefix += STRING.test(name) && !CONDITIONAL_STRING.test(name) ? 'rep ' : 'repz ';
+  let name = mnemonic(i);
+  let operands = i.row.operands.map((operand, n) => operandText(i, operand, n)).join(',');
+  if (name === 'xchg' && i.row.opcodes === 8 && (i.opcode & 7) === 0 && i.operandSize === 4) [name, operands] = ['nop', ''];
+  if (COMPARE.test(name) && i.immediate >>> 0 < 8) {
+    name = name.replace(COMPARE, `cmp${COMPARISONS[i.immediate]}$1`);
+    operands = operands.slice(0, operands.lastIndexOf(','));
   }
-  return { text: `${prefix}${name}${operands && ' '}${operands}`, length: i.length };
+  return { text: `${prefixes(i, code, name)}${name}${operands && ' '}${operands}`, length: i.length };
 }

@@ -22,7 +22,7 @@ function exitOf(hex: string, before: State, after: State = {}): Exit {
 describe('jumps and calls', () => {
   it('JMP', () => void check('eb 02 | jmp 0x20004', {}, { eip: 0x20004 }));
   it('JMP through memory', () => void check('ff 23 | jmp DWORD PTR [ebx]', { ebx: DATA, [DATA]: 0x20080 }, { eip: 0x20080 }));
-  it('a 16-bit jump truncates EIP', () => void check('66 e9 00 01 | jmp 0x104', {}, { eip: 0x104 }));
+  it('a 16-bit jump truncates EIP', () => void check('66 e9 00 01 | jmpw 0x104', {}, { eip: 0x104 }));
   it('CALL', () => void check('e8 fb 00 00 00 | call 0x20100', {}, { eip: 0x20100, esp: STACK - 4, [STACK - 4]: CODE + 5 }));
   it('CALL reads its target before it pushes', () =>
     void check('ff 54 24 fc | call DWORD PTR [esp-0x4]', { [STACK - 4]: 0x20100 }, { eip: 0x20100, [STACK - 4]: CODE + 4 }));
@@ -31,7 +31,7 @@ describe('jumps and calls', () => {
   it('LOOP', () => {
     check('e2 fe | loop 0x20000', { ecx: 2 }, { ecx: 1, eip: CODE });
     check('e2 fe | loop 0x20000', { ecx: 1 }, { ecx: 0, eip: CODE + 2 });
-    check('67 e2 fd | loop 0x20000', { ecx: 0x10001 }, { ecx: 0x10000, eip: CODE + 3 });
+    check('67 e2 fd | addr16 loop 0x20000', { ecx: 0x10001 }, { ecx: 0x10000, eip: CODE + 3 });
     check('e1 fe | loope 0x20000', { ecx: 2 }, { ecx: 1, eip: CODE + 2 });
     check('e0 fe | loopne 0x20000', { ecx: 2 }, { ecx: 1, eip: CODE });
   });

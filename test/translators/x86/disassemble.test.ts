@@ -29,6 +29,17 @@ describe('disassembler', () => {
     ['f3 0f 1e fb', 'endbr32'],
     ['0f c7 0e', 'cmpxchg8b QWORD PTR [esi]'],
     ['0f 04', '(bad)'],
+    // ModRM.mod of MOV with control and debug registers is ignored: no displacement follows
+    ['0f 20 40', 'mov eax,cr0'],
+    ['0f 23 85', 'mov dr0,ebp'],
+    ['63 08', 'arpl WORD PTR [eax],cx'],
+    // prefixes that change nothing, in their order
+    ['2e 67 26 40', 'cs addr16 es inc eax'],
+    ['f3 f3 aa', 'repz rep stos BYTE PTR es:[edi],al'],
+    ['66 dd 20', 'frstorw [eax]'],
+    ['67 8b 80 00 80', 'mov eax,DWORD PTR [bx+si-0x8000]'],
+    ['f3 0f c2 c1 04', 'cmpneqss xmm0,xmm1'],
+    ['0f c2 c1 08', 'cmpps xmm0,xmm1,0x8'],
   ];
   for (const [hex, text] of texts) it(`${hex} is ${text}`, () => expect(disassemble(bytesOf(hex), 0x1000).text).toBe(text));
 });

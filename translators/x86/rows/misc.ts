@@ -1,6 +1,6 @@
 import { ExitKind } from '../../../assembly/shared/exit.ts';
-import { carryFlag, lowFlags, setCarry, setLowFlags } from '../flags.ts';
-import { register, setRegister } from '../operands.ts';
+import { carryFlag, lowFlags, setCarry, setLowFlags, setZero } from '../flags.ts';
+import { read, register, setRegister, write } from '../operands.ts';
 import { group, type Meaning, type Row, row } from '../row.ts';
 import { X86 } from '../state.ts';
 
@@ -10,6 +10,15 @@ const AH = 4;
 const nop: Meaning = () => undefined;
 /** Not allowed at CPL 3 with IOPL 0 (#GP). */
 const privileged: Meaning = (b, i) => b.exit(ExitKind.Privileged, i.pc);
+
+/** Raises the RPL of the destination, a selector, to that of the source; ZF tells whether it did. */
+const arpl: Meaning = (b, i) => {
+  const selector = read(b, i, 0);
+  const rpl = b.and(read(b, i, 1), b.i32(3));
+  const lower = b.ltU(b.and(selector, b.i32(3)), rpl);
+  write(b, i, 0, b.select(lower, b.or(b.and(selector, b.i32(~3)), rpl), selector), true);
+  setZero(b, b.eqz(lower));
+};
 
 export const misc: readonly Row[] = group('misc', [
   row('F3 90', 'PAUSE', nop),
@@ -43,6 +52,7 @@ export const misc: readonly Row[] = group('misc', [
   row('9E', 'SAHF', (b) => setLowFlags(b, register(b, AH, 1))),
   // not in the SDM: AL becomes CF, all bits
   row('D6', 'SALC', (b) => setRegister(b, AL, 1, b.neg(carryFlag(b)))),
+  row('63 /r', 'ARPL Ew, Gw', arpl),
   row('F4', 'HLT', privileged),
   row('FA', 'CLI', privileged),
   row('FB', 'STI', privileged),

@@ -1,0 +1,6 @@
+// Decoders and disassemblers against others: GNU objdump (length, validity, text), the processor (validity).
+// node test/oracle/sweep.mjs [--isa x86,mips,mipsel,processor] [--count n] [--seed n] [--json]
+import { bundled } from './bundle.mjs';
+
+const { main } = await bundled('test/oracle/encodings/index.ts');
+process.exitCode = main(process.argv.slice(2));
