@@ -1,0 +1,125 @@
+import { describe, expect, test } from 'vitest';
+import { makePit, PIT_HERTZ } from '../../src/devices/pit.ts';
+import { probe, testClock } from './support.ts';
+
+const TICK = 1e9 / PIT_HERTZ;
+
+function made() {
+  const clock = testClock();
+  const irq = probe();
+  return { clock, irq, pit: makePit(clock, irq.line) };
+}
+const count = (pit: ReturnType<typeof makePit>, counter: number): number => {
+  pit.write(3, 1, counter << 6);
+  return pit.read(counter, 1) | (pit.read(counter, 1) << 8);
+};
+
+describe('8254', () => {
+  test('mode 2 at 100 Hz interrupts a hundred times a second', () => {
+    const { clock, irq, pit } = made();
+    pit.write(3, 1, 0x34);
+    pit.write(0, 1, 11932 & 0xff);
+    pit.write(0, 1, 11932 >> 8);
+    const before = irq.rises;
+    clock.pass(1e9);
+    expect(irq.rises - before).toBe(99);
+    clock.pass(1e9);
+    expect(irq.rises - before).toBe(199);
+  });
+
+  test('mode 0 raises its output once, at the terminal count', () => {
+    const { clock, irq, pit } = made();
+    pit.write(3, 1, 0x30);
+    expect(irq.level).toBe(false);
+    pit.write(0, 1, 1000 & 0xff);
+    pit.write(0, 1, 1000 >> 8);
+    clock.pass(TICK * 990);
+    expect(irq.level).toBe(false);
+    clock.pass(TICK * 20);
+    expect(irq.level).toBe(true);
+    clock.pass(1e9);
+    expect(irq.rises).toBe(1);
+  });
+
+  test('counts down in each mode’s way; latched values stand still', () => {
+    const { clock, pit } = made();
+    pit.write(3, 1, 0x34);
+    pit.write(0, 1, 0);
+    pit.write(0, 1, 0x10);
+    clock.pass(TICK * 100.5);
+    expect(count(pit, 0)).toBe(0x1000 - 100);
+    pit.write(3, 1, 0);
+    clock.pass(TICK * 50);
+    expect(pit.read(0, 1) | (pit.read(0, 1) << 8)).toBe(0x1000 - 100);
+    // mode 3 counts by two
+    pit.write(3, 1, 0x36);
+    pit.write(0, 1, 0);
+    pit.write(0, 1, 0x10);
+    clock.pass(TICK * 100.5);
+    expect(count(pit, 0)).toBe(0x1000 - 200);
+    clock.pass(TICK * 0x800);
+    expect(count(pit, 0)).toBe(0x1000 - 200);
+    // BCD
+    pit.write(3, 1, 0x31);
+    pit.write(0, 1, 0x00);
+    pit.write(0, 1, 0x10);
+    clock.pass(TICK * 1.5);
+    expect(count(pit, 0)).toBe(0x0999);
+  });
+
+  test('Linux measures the processor with counter 2: gate and output are bits of port 0x61', () => {
+    const { clock, pit } = made();
+    pit.port61.write(0, 1, 1);
+    pit.write(3, 1, 0xb0);
+    const latch = Math.round(PIT_HERTZ / 20);
+    pit.write(2, 1, latch & 0xff);
+    pit.write(2, 1, latch >> 8);
+    expect(pit.port61.read(0, 1) & 0x20).toBe(0);
+    clock.pass(49.9e6);
+    expect(pit.port61.read(0, 1) & 0x20).toBe(0);
+    clock.pass(0.2e6);
+    expect(pit.port61.read(0, 1) & 0x20).toBe(0x20);
+  });
+
+  test('the gate holds a count', () => {
+    const { clock, pit } = made();
+    pit.port61.write(0, 1, 1);
+    pit.write(3, 1, 0xb0);
+    pit.write(2, 1, 0xff);
+    pit.write(2, 1, 0xff);
+    clock.pass(TICK * 1000.5);
+    pit.port61.write(0, 1, 0);
+    const held = count(pit, 2);
+    clock.pass(TICK * 1000);
+    expect(count(pit, 2)).toBe(held);
+    pit.port61.write(0, 1, 1);
+    clock.pass(TICK * 1000);
+    expect(held - count(pit, 2)).toBeGreaterThanOrEqual(999);
+  });
+
+  test('read-back gives the status: output, null count, access, mode', () => {
+    const { pit } = made();
+    pit.write(3, 1, 0x34);
+    pit.write(3, 1, 0xe2);
+    expect(pit.read(0, 1)).toBe(0x80 | 0x40 | 0x34);
+    pit.write(0, 1, 1);
+    pit.write(0, 1, 1);
+    pit.write(3, 1, 0xe2);
+    expect(pit.read(0, 1) & 0x40).toBe(0);
+  });
+
+  test('goes on after a restore', () => {
+    const { clock, pit } = made();
+    pit.write(3, 1, 0x34);
+    pit.write(0, 1, 0x9c);
+    pit.write(0, 1, 0x2e);
+    clock.pass(3e6);
+    const other = made();
+    other.clock.set(clock.now(), clock.date());
+    other.pit.restore!(pit.save!());
+    expect(count(other.pit, 0)).toBe(count(pit, 0));
+    const before = other.irq.rises;
+    other.clock.pass(1e9);
+    expect(other.irq.rises - before).toBeGreaterThanOrEqual(99);
+  });
+});

@@ -1,0 +1,116 @@
+import { describe, expect, test } from 'vitest';
+import type { IsaSystem } from '../../src/isa/system.ts';
+import type { Exit } from '../../src/vcpu/exit.ts';
+import { makeClock } from '../../src/vmm/clock.ts';
+import { type LoopVcpu, makeLoop } from '../../src/vmm/loop.ts';
+
+/** A processor that is its test: `guest` is asked what each stay does. */
+function made(guest: (budget: number) => { ran: number; exit: Exit }, kind: 'host' | 'virtual' = 'virtual') {
+  let pending = false;
+  let retired = 0;
+  let time = 0;
+  const taken: number[] = [];
+  const slept: number[] = [];
+  const vcpu = {
+    pc: 0,
+    get retired() {
+      return retired;
+    },
+    run(budget: number) {
+      const { ran, exit } = guest(budget);
+      retired += ran;
+      return exit;
+    },
+  } as unknown as LoopVcpu;
+  const system = {
+    setInterrupt: (_cpu: unknown, _input: number, level: boolean) => {
+      pending = level;
+    },
+    interruptPending: () => pending,
+    takeInterrupt: (_cpu: unknown, acknowledge: () => number) => {
+      pending = false;
+      taken.push(acknowledge());
+    },
+    deliver: () => 'shutdown',
+  } as unknown as IsaSystem;
+  const clock = makeClock(
+    kind === 'virtual' ? { kind, nanosecondsPerInstruction: 1, date: 0 } : { kind, monotonic: () => time, date: () => 0 },
+  );
+  clock.start();
+  let shut = 0;
+  const loop = makeLoop({
+    vcpu,
+    system,
+    clock,
+    acknowledge: () => 0x30,
+    elapsed: () => time / 1e6,
+    turn: async () => {},
+    sleep: async (milliseconds, signal) => {
+      slept.push(milliseconds);
+      if (!signal.aborted) time += milliseconds * 1e6;
+    },
+    special: () => undefined,
+    shutdown: () => {
+      shut++;
+      loop.stop();
+    },
+  });
+  return { loop, clock, taken, slept, raise: () => system.setInterrupt(vcpu, 0, true), shut: () => shut, retired: () => retired };
+}
+const budgetExit: Exit = { kind: 'budget', pc: 0 };
+
+describe('machine loop', () => {
+  test('virtual time: a timer interrupts after exactly its instructions', async () => {
+    const at: number[] = [];
+    const m = made((budget) => ({ ran: budget, exit: budgetExit }));
+    const timer = m.clock.timer(() => {
+      at.push(m.retired());
+      m.raise();
+      timer.set(m.clock.now() + 123_457);
+      if (at.length === 3) m.loop.stop();
+    });
+    timer.set(123_457);
+    await m.loop.run();
+    expect(at).toEqual([123_457, 246_914, 370_371]);
+    expect(m.taken).toEqual([0x30, 0x30]);
+  });
+
+  test('a halt lasts until an interrupt; virtual time jumps to it', async () => {
+    let halts = 0;
+    const m = made(() => {
+      if (++halts === 4) m.loop.stop();
+      return { ran: 10, exit: { kind: 'halt', pc: 0 } };
+    });
+    const timer = m.clock.timer(() => {
+      m.raise();
+      timer.set(m.clock.now() + 1e9);
+    });
+    timer.set(1e9);
+    await m.loop.run();
+    expect(halts).toBe(4);
+    expect(m.slept).toEqual([]);
+    expect(m.clock.now()).toBe(3e9 + 10);
+  });
+
+  test('host time: an idle guest sleeps until its timer', async () => {
+    let halts = 0;
+    const m = made(() => {
+      if (++halts === 3) m.loop.stop();
+      return { ran: 1, exit: { kind: 'halt', pc: 0 } };
+    }, 'host');
+    const timer = m.clock.timer(() => {
+      m.raise();
+      timer.set(m.clock.now() + 4e6);
+    });
+    timer.set(4e6);
+    await m.loop.run();
+    expect(m.slept).toEqual([4, 4]);
+    expect(m.loop.idle).toBeCloseTo(8);
+  });
+
+  test('what cannot be delivered shuts down', async () => {
+    const m = made(() => ({ ran: 1, exit: { kind: 'exception', pc: 0, number: 8, code: 0 } }));
+    await m.loop.run();
+    expect(m.shut()).toBe(1);
+  });
+});
