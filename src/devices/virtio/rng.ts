@@ -1,0 +1,24 @@
+// Entropy device (specification 1.1, 5.4).
+import { type VirtioDevice, VirtioType } from './device.ts';
+
+const QUEUE = 8;
+/** Bytes for one request; the driver asks again for more. */
+const MOST = 65536;
+
+export function makeRng(random: (bytes: Uint8Array<ArrayBuffer>) => void): VirtioDevice {
+  return {
+    name: 'virtio-rng',
+    type: VirtioType.Rng,
+    classCode: 0x00ff00,
+    features: 0,
+    queues: [QUEUE],
+    notify(_index, queue) {
+      for (let chain = queue.pop(); chain; chain = queue.pop()) {
+        const bytes = new Uint8Array(Math.min(chain.writeLength, MOST));
+        random(bytes);
+        const current = chain;
+        queue.push(chain, queue.access(() => current.write(bytes)) ?? 0);
+      }
+    },
+  };
+}
