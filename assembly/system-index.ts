@@ -2,3 +2,35 @@
 export * from './index';
 export { codeEntry, codePhysical, flushTlb, protectCode, samePage, slowRead, slowWrite } from './paged';
 export { goesOn } from './system';
+export {
+  x86_clts,
+  x86_hypercall,
+  x86_invlpg,
+  x86_load_msw,
+  x86_rdmsr,
+  x86_system_cpuid,
+  x86_time_stamp,
+  x86_write_control,
+  x86_wrmsr,
+} from './x86/system/control';
+export { x86_breakpoint, x86_read_debug, x86_stepped, x86_stepped_on, x86_watch, x86_write_debug } from './x86/system/debug';
+export {
+  x86_descriptor_limit,
+  x86_descriptor_rights,
+  x86_lldt,
+  x86_ltr,
+  x86_segment_fault,
+  x86_set_segment,
+  x86_update_mode,
+  x86_verify_descriptor,
+} from './x86/system/descriptors';
+export {
+  x86_deliver,
+  x86_interrupt_pending,
+  x86_line,
+  x86_nmi_pending,
+  x86_software_interrupt,
+  x86_take_interrupt,
+} from './x86/system/interrupts';
+export { x86_in, x86_ins, x86_out, x86_outs, x86_port_permission } from './x86/system/io';
+export { x86_far_call, x86_far_jump, x86_far_return, x86_iret, x86_sysenter, x86_sysexit } from './x86/system/transfer';

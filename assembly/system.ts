@@ -2,7 +2,8 @@
 import { deliverMips, walkMips } from './mips/privileged';
 import { ExitKind, Fault } from './shared/exit';
 import { Layout, Mmu } from './shared/layout';
-import { deliverX86, walkX86 } from './x86/privileged';
+import { walkX86 } from './x86/mmu';
+import { attend, deliverX86 } from './x86/system/interrupts';
 
 /** Translates a virtual address: `walked` with what it found, or `recordFault`. `access`: one FaultAccess. */
 export function walk(address: u32, access: u32, user: bool): bool {
@@ -30,6 +31,9 @@ export function goesOn(): bool {
     case ExitKind.Resume:
       store<u32>(Layout.PC, load<u32>(Layout.NEXT_PC));
       break;
+    case ExitKind.Next:
+      store<u32>(Layout.PC, load<u32>(Layout.EXIT_ARG0));
+      break;
     case ExitKind.MemoryFault:
     case ExitKind.Exception:
     case ExitKind.Syscall:
@@ -41,5 +45,6 @@ export function goesOn(): bool {
       return false;
   }
   store<u32>(Layout.EXIT_KIND, ExitKind.None);
+  if (load<u32>(Layout.MMU) === Mmu.X86) attend();
   return true;
 }

@@ -44,6 +44,8 @@ export const enum ExitKind {
   Continue = 68,
   /** Internal, paged: the same, but it goes on at Layout.NEXT_PC. */
   Resume = 69,
+  /** Internal, paged: the same, but it goes on at arg0. */
+  Next = 70,
 }
 
 /** What a region returns when it leaves with an exit instead of going on at a pc. No return address equals it. */

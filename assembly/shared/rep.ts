@@ -6,6 +6,9 @@ export const enum RepForm {
   ADDRESS16 = 8,
   /** CMPS and SCAS go on while the elements differ, not while they are equal. */
   REPNE = 16,
+  /** Segments have bases and limits; bits 10…8 are the source's number. */
+  SEGMENTED = 32,
+  SEGMENT_SHIFT = 8,
 }
 
 export const enum RepLimit {

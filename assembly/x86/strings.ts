@@ -3,10 +3,11 @@
  * RepLimit.PASS of work, then the guest instruction is entered again. Results are those of one element after the other,
  * whatever is done at once.
  */
-import { accessible, checkRead, checkWrite } from '../memory';
-import { Layout, PagePermission } from '../shared/layout';
+import { accessible, checkRead, checkWrite, guestLoad, guestStore } from '../memory';
+import { Layout, PagePermission, TlbBit } from '../shared/layout';
 import { RepForm, RepLimit, RepPass } from '../shared/rep';
 import { X86 } from '../../translators/x86/state';
+import { destinationFault, destinationBase, sourceBase, sourceFault } from './system/string-segments';
 
 // @ts-ignore: decorator
 @inline
@@ -18,10 +19,11 @@ function get(slot: u32): u32 {
 function set(slot: u32, value: u32): void {
   store<u32>(Layout.STATE + slot, value);
 }
-/** Where a guest address lies in this memory. */
+/** Where a guest address lies in this memory, that `accessible` has found. */
 // @ts-ignore: decorator
 @inline
 function at(address: u32): usize {
+  if (PAGED) return address + (load<u32>((address >>> 12) << 2, Layout.TLB) & TlbBit.ADDRESS);
   return address - Layout.FLOOR + Layout.WINDOW;
 }
 
@@ -57,12 +59,51 @@ function step<T>(): u32 {
 // @ts-ignore: decorator
 @inline
 function plain(form: u32): bool {
-  return get(X86.DF) == 0 && (form & RepForm.ADDRESS16) == 0;
+  return get(X86.DF) == 0 && (form & (RepForm.ADDRESS16 | RepForm.SEGMENTED)) == 0;
 }
 // @ts-ignore: decorator
 @inline
 function outcome(form: u32): u32 {
   return get(X86.ECX) & mask(form) ? RepPass.More : RepPass.Finished;
+}
+
+/** Linear address of the source and the destination. `base` is the source's in user mode. */
+// @ts-ignore: decorator
+@inline
+function sourceAt(form: u32, base: u32, within: u32): u32 {
+  if (PAGED) return sourceBase(form) + (get(X86.ESI) & within);
+  return base + (get(X86.ESI) & within);
+}
+// @ts-ignore: decorator
+@inline
+function destinationAt(form: u32, within: u32): u32 {
+  if (PAGED) return destinationBase(form) + (get(X86.EDI) & within);
+  return get(X86.EDI) & within;
+}
+/** Whether an element of the source may be read; a fault is recorded if not. */
+// @ts-ignore: decorator
+@inline
+function mayReadSource(form: u32, within: u32, from: u32, size: u32): bool {
+  if (PAGED) {
+    if (sourceFault(form, get(X86.ESI) & within, size)) return false;
+  }
+  return checkRead(from, size);
+}
+// @ts-ignore: decorator
+@inline
+function mayReadDestination(form: u32, within: u32, to: u32, size: u32): bool {
+  if (PAGED) {
+    if (destinationFault(form, get(X86.EDI) & within, size, false)) return false;
+  }
+  return checkRead(to, size);
+}
+// @ts-ignore: decorator
+@inline
+function mayWrite(form: u32, within: u32, to: u32, size: u32): bool {
+  if (PAGED) {
+    if (destinationFault(form, get(X86.EDI) & within, size, true)) return false;
+  }
+  return checkWrite(to, size);
 }
 
 // MOVS
@@ -78,9 +119,14 @@ function movs<T>(form: u32, base: u32): u32 {
       const bytes = count * size;
       const n = min(accessible(from, bytes, PagePermission.Read), accessible(to, bytes, PagePermission.Write)) / size;
       if (n == 0) {
-        // an element that is cut by the end of what may be accessed, or lies outside
-        if (checkRead(from, size)) checkWrite(to, size);
-        return RepPass.Fault;
+        // an element that is cut by the end of what may be accessed, or lies outside; in a whole machine also of a device, or of two pages
+        if (!checkRead(from, size) || !checkWrite(to, size) || !PAGED) return RepPass.Fault;
+        guestStore<T>(to, guestLoad<T>(from));
+        set(X86.ESI, from + size);
+        set(X86.EDI, to + size);
+        set(X86.ECX, get(X86.ECX) - 1);
+        count--;
+        continue;
       }
       copyForward<T>(to, from, n * size);
       set(X86.ESI, get(X86.ESI) + n * size);
@@ -93,10 +139,10 @@ function movs<T>(form: u32, base: u32): u32 {
   const within = mask(form);
   const delta = step<T>();
   for (; count; count--) {
-    const from = base + (get(X86.ESI) & within);
-    const to = get(X86.EDI) & within;
-    if (!checkRead(from, size) || !checkWrite(to, size)) return RepPass.Fault;
-    store<T>(at(to), load<T>(at(from)));
+    const from = sourceAt(form, base, within);
+    const to = destinationAt(form, within);
+    if (!mayReadSource(form, within, from, size) || !mayWrite(form, within, to, size)) return RepPass.Fault;
+    guestStore<T>(to, guestLoad<T>(from));
     advance(X86.ESI, delta, within);
     advance(X86.EDI, delta, within);
     advance(X86.ECX, -1, within);
@@ -106,7 +152,7 @@ function movs<T>(form: u32, base: u32): u32 {
 
 /** Copies element by element, upwards; where the areas overlap, what was copied is copied again. */
 function copyForward<T>(to: u32, from: u32, bytes: u32): void {
-  const distance = to - from;
+  const distance: u32 = PAGED ? <u32>(at(to) - at(from)) : to - from;
   if (distance >= bytes) {
     memory.copy(at(to), at(from), bytes);
   } else if (distance >= sizeof<T>()) {
@@ -133,8 +179,12 @@ function stos<T>(form: u32): u32 {
       const to = get(X86.EDI);
       const n = accessible(to, count * size, PagePermission.Write) / size;
       if (n == 0) {
-        checkWrite(to, size);
-        return RepPass.Fault;
+        if (!checkWrite(to, size) || !PAGED) return RepPass.Fault;
+        guestStore<T>(to, value);
+        set(X86.EDI, to + size);
+        set(X86.ECX, get(X86.ECX) - 1);
+        count--;
+        continue;
       }
       fillForward<T>(to, value, n * size);
       set(X86.EDI, to + n * size);
@@ -146,9 +196,9 @@ function stos<T>(form: u32): u32 {
   const within = mask(form);
   const delta = step<T>();
   for (; count; count--) {
-    const to = get(X86.EDI) & within;
-    if (!checkWrite(to, size)) return RepPass.Fault;
-    store<T>(at(to), value);
+    const to = destinationAt(form, within);
+    if (!mayWrite(form, within, to, size)) return RepPass.Fault;
+    guestStore<T>(to, value);
     advance(X86.EDI, delta, within);
     advance(X86.ECX, -1, within);
   }
@@ -180,9 +230,9 @@ function lods<T>(form: u32, base: u32): u32 {
   const delta = step<T>();
   if (exhausted()) return RepPass.Pause;
   for (let count = passCount<T>(form); count; count--) {
-    const from = base + (get(X86.ESI) & within);
-    if (!checkRead(from, size)) return RepPass.Fault;
-    store<T>(Layout.STATE + X86.EAX, load<T>(at(from)));
+    const from = sourceAt(form, base, within);
+    if (!mayReadSource(form, within, from, size)) return RepPass.Fault;
+    store<T>(Layout.STATE + X86.EAX, guestLoad<T>(from));
     advance(X86.ESI, delta, within);
     advance(X86.ECX, -1, within);
   }
@@ -254,8 +304,18 @@ function cmps<T>(form: u32, base: u32): u32 {
       const bytes = count * size;
       const n = min(accessible(left, bytes, PagePermission.Read), accessible(right, bytes, PagePermission.Read)) / size;
       if (n == 0) {
-        if (checkRead(left, size)) checkRead(right, size);
-        return RepPass.Fault;
+        if (!checkRead(left, size) || !checkRead(right, size) || !PAGED) return RepPass.Fault;
+        const a = guestLoad<T>(left);
+        const b = guestLoad<T>(right);
+        set(X86.ESI, left + size);
+        set(X86.EDI, right + size);
+        set(X86.ECX, get(X86.ECX) - 1);
+        if ((a == b) != equal || get(X86.ECX) == 0) {
+          setCompareFlags<T>(a, b);
+          return RepPass.Finished;
+        }
+        count--;
+        continue;
       }
       const agreed = run<T>(left, right, n, equal);
       const done = min(agreed + 1, n);
@@ -274,11 +334,11 @@ function cmps<T>(form: u32, base: u32): u32 {
   const within = mask(form);
   const delta = step<T>();
   for (; count; count--) {
-    const left = base + (get(X86.ESI) & within);
-    const right = get(X86.EDI) & within;
-    if (!checkRead(left, size) || !checkRead(right, size)) return RepPass.Fault;
-    const a = load<T>(at(left));
-    const b = load<T>(at(right));
+    const left = sourceAt(form, base, within);
+    const right = destinationAt(form, within);
+    if (!mayReadSource(form, within, left, size) || !mayReadDestination(form, within, right, size)) return RepPass.Fault;
+    const a = guestLoad<T>(left);
+    const b = guestLoad<T>(right);
     advance(X86.ESI, delta, within);
     advance(X86.EDI, delta, within);
     advance(X86.ECX, -1, within);
@@ -306,8 +366,16 @@ function scas<T>(form: u32): u32 {
       const area = get(X86.EDI);
       const n = accessible(area, count * size, PagePermission.Read) / size;
       if (n == 0) {
-        checkRead(area, size);
-        return RepPass.Fault;
+        if (!checkRead(area, size) || !PAGED) return RepPass.Fault;
+        const element = guestLoad<T>(area);
+        set(X86.EDI, area + size);
+        set(X86.ECX, get(X86.ECX) - 1);
+        if ((element == value) != equal || get(X86.ECX) == 0) {
+          setCompareFlags<T>(value, element);
+          return RepPass.Finished;
+        }
+        count--;
+        continue;
       }
       const agreed = runOf<T>(area, value, n, equal);
       const done = min(agreed + 1, n);
@@ -324,9 +392,9 @@ function scas<T>(form: u32): u32 {
   const within = mask(form);
   const delta = step<T>();
   for (; count; count--) {
-    const address = get(X86.EDI) & within;
-    if (!checkRead(address, size)) return RepPass.Fault;
-    const element = load<T>(at(address));
+    const address = destinationAt(form, within);
+    if (!mayReadDestination(form, within, address, size)) return RepPass.Fault;
+    const element = guestLoad<T>(address);
     advance(X86.EDI, delta, within);
     advance(X86.ECX, -1, within);
     if ((element == value) != equal || (get(X86.ECX) & within) == 0) {

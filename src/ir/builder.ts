@@ -90,6 +90,8 @@ export class Builder {
   context: unknown;
   /** pc of the instruction being lifted. */
   at = 0;
+  /** What a lifter puts in the place of the next terminator; called once. */
+  intercept: ((terminator: Terminator) => Terminator) | undefined;
 
   constructor(private readonly helpers: readonly Helper[]) {
     this.helperNumbers = new Map(helpers.map((h, i) => [h.name, i]));
@@ -107,6 +109,7 @@ export class Builder {
     this.instructions = 0;
     this.constants.clear();
     this.context = undefined;
+    this.intercept = undefined;
     this.forgetState();
   }
 
@@ -417,7 +420,9 @@ export class Builder {
   end(terminator: Terminator): void {
     if (this.terminator) throw new Error(`block 0x${this.pc.toString(16)} ends twice`);
     this.setNow();
-    this.terminator = terminator;
+    const { intercept } = this;
+    this.intercept = undefined;
+    this.terminator = intercept ? intercept(terminator) : terminator;
   }
   goto(pc: number): void {
     this.end({ kind: 'goto', pc: pc >>> 0 });

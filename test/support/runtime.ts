@@ -10,7 +10,7 @@ function sources(): string[] {
     .filter((name) => name.endsWith('.ts'))
     .map((name) => join('assembly', name));
   const shared = readdirSync(join(ROOT, 'translators')).flatMap((isa) =>
-    ['state.ts', 'features.ts', 'segments.ts', 'sse-code.ts', 'exception-code.ts', 'float-code.ts'].map((name) =>
+    ['state.ts', 'system/state.ts', 'features.ts', 'segments.ts', 'sse-code.ts', 'exception-code.ts', 'float-code.ts'].map((name) =>
       join('translators', isa, name),
     ),
   );

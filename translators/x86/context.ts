@@ -23,12 +23,16 @@ export interface Context {
   readonly full: Value[];
   readonly narrowSize: number[];
   readonly narrow: Value[];
+  /** Accesses that are not aligned raise #AC. */
+  align: boolean;
+  /** Accesses are compared with data breakpoints. */
+  watch: boolean;
 }
 
 export function contextOf(b: Builder): Context {
   let context = b.context as Context | undefined;
   if (!context) {
-    context = { setter: undefined, sign: -1, extended: -1, full: [], narrowSize: [], narrow: [] };
+    context = { setter: undefined, sign: -1, extended: -1, full: [], narrowSize: [], narrow: [], align: false, watch: false };
     b.context = context;
   }
   return context;

@@ -139,17 +139,21 @@ export function newInsn(none: Row): Insn {
     immediate2: 0,
     ea: -1,
     espBias: 0,
+    mode: 0,
   };
 }
 
-/** Fills `i` with the instruction at `pc`. Throws FetchFault where its bytes cannot be fetched. */
-export function decode(table: OpcodeTable, i: Insn, code: Code, pc: number): Decoded {
+/**
+ * Fills `i` with the instruction at `pc`. Throws FetchFault where its bytes cannot be fetched. `size`: that of operands and
+ * addresses without a prefix.
+ */
+export function decode(table: OpcodeTable, i: Insn, code: Code, pc: number, size = 4): Decoded {
   const limit = pc + MAX_LENGTH;
   let at = pc;
   i.pc = pc;
   i.row = table.rows[0];
-  i.operandSize = 4;
-  i.addressSize = 4;
+  i.operandSize = size;
+  i.addressSize = size;
   i.rep = 0;
   i.lock = false;
   i.segment = -1;
@@ -158,17 +162,19 @@ export function decode(table: OpcodeTable, i: Insn, code: Code, pc: number): Dec
   i.length = 1;
   i.next = (pc + 1) >>> 0;
 
+  let prefix66 = false;
   let byte = code.u8(at++);
   for (let prefix = PREFIXES[byte]; prefix !== Prefix.None; prefix = PREFIXES[byte]) {
     if (prefix === Prefix.Segment) i.segment = byte >= 0x64 ? byte - 0x60 : (byte >>> 3) & 3;
-    else if (prefix === Prefix.OperandSize) i.operandSize = 2;
-    else if (prefix === Prefix.AddressSize) i.addressSize = 2;
+    else if (prefix === Prefix.OperandSize) prefix66 = true;
+    else if (prefix === Prefix.AddressSize) i.addressSize = 6 - size;
     else if (prefix === Prefix.Lock) i.lock = true;
     else i.rep = byte;
     if (at >= limit) return Decoded.TooLong;
     byte = code.u8(at++);
   }
 
+  if (prefix66) i.operandSize = 6 - size;
   let map = 0;
   if (byte === 0x0f) {
     if (at >= limit) return Decoded.TooLong;
@@ -181,7 +187,7 @@ export function decode(table: OpcodeTable, i: Insn, code: Code, pc: number): Dec
     }
   }
   i.opcode = byte;
-  const mandatory = i.rep === 0xf3 ? Mandatory.PF3 : i.rep === 0xf2 ? Mandatory.PF2 : i.operandSize === 2 ? Mandatory.P66 : Mandatory.None;
+  const mandatory = i.rep === 0xf3 ? Mandatory.PF3 : i.rep === 0xf2 ? Mandatory.PF2 : prefix66 ? Mandatory.P66 : Mandatory.None;
   const index = (((map << 8) | byte) << 2) | mandatory;
   let number = table.top[index];
   if (number === UNFILLED) {

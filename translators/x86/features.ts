@@ -4,8 +4,13 @@
  */
 export const enum Feature {
   FPU = 1 << 0,
+  PSE = 1 << 3,
   TSC = 1 << 4,
+  MSR = 1 << 5,
+  PAE = 1 << 6,
   CX8 = 1 << 8,
+  SEP = 1 << 11,
+  PGE = 1 << 13,
   CMOV = 1 << 15,
   CLFSH = 1 << 19,
   MMX = 1 << 23,

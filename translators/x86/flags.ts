@@ -5,6 +5,7 @@ import { Eflags } from './abi.ts';
 import { contextOf, type Setter } from './context.ts';
 import { signExtend } from './operands.ts';
 import { X86 } from './state.ts';
+import { Mode } from './system/state.ts';
 
 const POPCNT = op('i32.popcnt');
 
@@ -294,14 +295,22 @@ export function setZero(b: Builder, result: Value): void {
 }
 
 /**
- * What POPF and IRET change at CPL 3, IOPL 0 (SDM volume 2, POPF, table 4-15), from 2 or 4 bytes. TF stays clear:
- * single-stepping is the debugger's.
+ * What POPF changes (SDM volume 2, POPF, table 4-15), from 2 or 4 bytes. TF stays clear: in user mode single-stepping is the
+ * debugger's, and in system mode a helper sets it.
  */
-export function restoreFlags(b: Builder, flags: Value, size: number): void {
-  const changed = size === 4 ? RESTORED : RESTORED & 0xffff;
-  b.set(X86.OTHER_FLAGS, b.or(b.and(get(b, X86.OTHER_FLAGS), b.i32(~changed)), b.and(flags, b.i32(changed))));
+export function restoreFlags(b: Builder, flags: Value, size: number, mode: number): void {
+  const kept = get(b, X86.OTHER_FLAGS);
+  let changed = b.i32((size === 4 ? RESTORED : RESTORED & 0xffff) | privilegedFlags(mode));
+  // at IOPL ≥ CPL, IF too; beyond CPL 0 that is asked
+  if (mode !== 0 && privilegedFlags(mode) === 0) {
+    const iopl = b.and(b.shrU(kept, b.i32(12)), b.i32(3));
+    changed = b.or(changed, b.shl(b.geU(iopl, b.i32((mode & Mode.CPL) >>> Mode.CPL_SHIFT)), b.i32(9)));
+  }
+  b.set(X86.OTHER_FLAGS, b.or(b.and(kept, b.not(changed)), b.and(flags, changed)));
   b.set(X86.DF, bit(b, flags, 10));
   b.set(X86.OF_RESULT, b.shl(flags, b.i32(20)));
   setLowFlags(b, flags);
 }
 const RESTORED = Eflags.NT | Eflags.AC | Eflags.ID;
+/** What only CPL 0 changes. */
+const privilegedFlags = (mode: number): number => (mode !== 0 && (mode & Mode.CPL) === 0 ? Eflags.IF | Eflags.IOPL : 0);

@@ -20,7 +20,14 @@ import { stack } from './rows/stack.ts';
 import { string, stringHelpers } from './rows/string.ts';
 import { system, systemHelpers } from './rows/system.ts';
 import { x87, x87Helpers } from './rows/x87.ts';
+import { segmentationHelpers } from './segmentation.ts';
 import { X86 } from './state.ts';
+import { ioHelpers } from './system/io.ts';
+import { debugHelpers, liftSystem } from './system/lift.ts';
+import { machine, machineHelpers } from './system/machine.ts';
+import { registerHelpers } from './system/registers.ts';
+import { System } from './system/state.ts';
+import { transferHelpers } from './system/transfer.ts';
 
 /** All instruction forms; the published instruction list. */
 export const rows: readonly Row[] = [
@@ -43,7 +50,18 @@ export const rows: readonly Row[] = [
 
 export const table = makeTable(rows);
 
-const helpers: readonly Helper[] = [...stringHelpers, ...systemHelpers, ...x87Helpers, ...sseHelpers];
+const helpers: readonly Helper[] = [
+  ...stringHelpers,
+  ...systemHelpers,
+  ...x87Helpers,
+  ...sseHelpers,
+  ...segmentationHelpers,
+  ...transferHelpers,
+  ...registerHelpers,
+  ...ioHelpers,
+  ...debugHelpers,
+  ...machineHelpers,
+];
 
 const i32 = (name: string, offset: number, visible = true): Register => ({ name, offset, type: Type.I32, local: true, visible });
 const flag = (name: string, offset: number): Register => ({ ...i32(name, offset, false), transient: true });
@@ -65,16 +83,17 @@ const registers: readonly Register[] = [
 
 const insn = newInsn(table.rows[0]);
 
-/** x86, 32-bit protected mode with flat segments: what a Linux i386 program sees. */
+/** x86: in user mode 32-bit protected mode with flat segments, what a Linux i386 program sees; in system mode all modes of 32 bits. */
 export const x86: Isa = {
   name: 'x86',
   endian: 'little',
   registers,
-  stateSize: X86.SIZE,
+  stateSize: System.SIZE,
   helpers,
   stackPointer: ABI.stackPointer,
   coherentCode: true,
-  lift(b, code, pc) {
+  lift(b, code, pc, mode) {
+    if (mode !== 0) return liftSystem(table, insn, b, code, pc, mode);
     const decoded = decode(table, insn, code, pc >>> 0);
     if (decoded === Decoded.Ok) {
       b.insn(pc, insn.length);
@@ -94,4 +113,5 @@ export const x86: Isa = {
     state.setUint32(X86.FTW, 0xffff, true);
     state.setUint32(X86.MXCSR, MXCSR_RESET, true);
   },
+  system: machine,
 };

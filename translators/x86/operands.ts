@@ -5,6 +5,7 @@ import { op, Type } from '../../src/ir/ops.ts';
 import { Vector } from './abi.ts';
 import { contextOf } from './context.ts';
 import { Kind, type Row } from './row.ts';
+import { checkSegmentWritable, linear, segmentOf } from './segmentation.ts';
 import { X86 } from './state.ts';
 
 /** A decoded instruction. The decoder fills one object again and again: nothing may keep it. */
@@ -42,9 +43,9 @@ export interface Insn {
   ea: Value;
   /** Added to a memory operand's ESP base: POP computes its address after it has incremented ESP. */
   espBias: number;
+  /** Mode; 0 in user mode. */
+  mode: number;
 }
-
-const CS = 1;
 
 const LOAD8 = op('i32.load8_u');
 const LOAD8S = op('i32.load8_s');
@@ -100,10 +101,20 @@ export function noteNarrow(b: Builder, number: number, size: number, full: Value
 
 /** Guest memory, `size` 1, 2 or 4, zero-extended. */
 export function load(b: Builder, address: Value, size: number): Value {
+  prepareAccess(b, address, size);
   return b.load(size === 4 ? LOAD32 : size === 2 ? LOAD16 : LOAD8, address);
 }
 export function store(b: Builder, address: Value, size: number, value: Value): void {
+  prepareAccess(b, address, size, STORES);
   b.store(size === 4 ? STORE32 : size === 2 ? STORE16 : STORE8, address, value);
+}
+/** In what x86_watch is told. */
+const STORES = 0x100;
+/** #AC(0) (SDM volume 3, 6.15), data breakpoints. */
+function prepareAccess(b: Builder, address: Value, size: number, what = 0): void {
+  const { align, watch } = contextOf(b);
+  if (align && size > 1) b.exitIf(b.and(address, b.i32(size - 1)), ExitKind.Exception, Vector.AC);
+  if (watch) b.helper('x86_watch', address, b.i32(size | what));
 }
 
 /** The low `size` bytes, zero-extended. */
@@ -112,16 +123,6 @@ export function zeroExtend(b: Builder, value: Value, size: number): Value {
 }
 export function signExtend(b: Builder, value: Value, size: number): Value {
   return size === 4 ? value : b.emit(size === 2 ? EXTEND16 : EXTEND8, value);
-}
-
-/**
- * Base address of the segment that an access through `segment` (override or default, -1 none) uses, or -1 where it
- * is zero: in user mode ES, CS, SS and DS are flat, and only FS and GS have bases.
- */
-export function segmentBase(b: Builder, segment: number): Value {
-  if (segment === 4) return b.get(Type.I32, X86.FS_BASE);
-  if (segment === 5) return b.get(Type.I32, X86.GS_BASE);
-  return -1;
 }
 
 /** The offset part of the memory operand: what LEA gives. */
@@ -142,11 +143,18 @@ export function effectiveAddress(b: Builder, i: Insn): Value {
 
 /** Linear address of the memory operand (ModRM or Kind.O), segment base included. Made once an instruction. */
 export function address(b: Builder, i: Insn): Value {
-  if (i.ea >= 0) return i.ea;
-  const offset = effectiveAddress(b, i);
-  const base = segmentBase(b, i.segment);
-  i.ea = base < 0 ? offset : b.add(base, offset);
+  if (i.ea < 0) i.ea = linear(b, i, segmentOf(i), effectiveAddress(b, i), memoryBytes(i));
   return i.ea;
+}
+
+/** Bytes of the memory operand; of one without a size the first. */
+function memoryBytes(i: Insn): number {
+  for (const { kind, size, text } of i.row.operands) {
+    if (kind !== Kind.E && kind !== Kind.M && kind !== Kind.O && kind !== Kind.Q && kind !== Kind.W) continue;
+    if (size >= 0) return size || i.operandSize;
+    return text === 'Mp' ? i.operandSize + 2 : text === 'Ma' ? 2 * i.operandSize : 1;
+  }
+  return 1;
 }
 
 /** Bytes of operand `n`. */
@@ -202,9 +210,9 @@ export function readSigned(b: Builder, i: Insn, n: number): Value {
   return signExtend(b, read(b, i, n), size);
 }
 
-/** Call before a store to the memory operand: a code segment cannot be written (#GP). */
+/** Call before a store to the memory operand: its segment may not be written (#GP). */
 export function checkWritable(b: Builder, i: Insn): void {
-  if (i.segment === CS) b.exitIf(b.i32(1), ExitKind.Exception, Vector.GP);
+  checkSegmentWritable(b, i, segmentOf(i));
 }
 
 /** Writes the low bytes of `value` to operand `n`, a general register or memory. See `setRegister` for `zeroExtended`. */

@@ -125,7 +125,16 @@ export interface Row {
   readonly mnemonic32: string;
   /** LOCK is allowed if the destination is in memory. */
   readonly lockable: boolean;
+  /** What it does in system mode, if that is something else; set by `sensitive`. */
+  readonly system?: Meaning;
+  readonly sensitivity?: Sensitivity;
 }
+
+/**
+ * After Popek and Goldberg: privileged ones trap beyond CPL 0; the others do not, or not always, and still read
+ * (behaviour-sensitive) or change (control-sensitive) what belongs to the machine.
+ */
+export type Sensitivity = 'privileged' | 'control-sensitive' | 'behaviour-sensitive';
 
 /** Memory forms by ModRM.reg, then the 64 register forms one by one. */
 export function modrmIndex(modrm: number): number {
@@ -333,6 +342,11 @@ function modrmRange(reg: number, withMemory: boolean, withRegister: boolean): re
 export function group(name: string, rows: readonly Row[]): readonly Row[] {
   for (const r of rows) (r as { group: string }).group = name;
   return rows;
+}
+
+/** A row whose meaning in system mode is `system`. */
+export function sensitive(sensitivity: Sensitivity, system: Meaning, r: Row): Row {
+  return { ...r, system, sensitivity };
 }
 
 /** Says of rows what they do not do. */

@@ -28,7 +28,7 @@ export interface GeneratedCase extends Case {
  * Rows that the processor cannot be asked about from user mode as we define it: they tell of the machine itself, or are
  * emulated or hidden by the kernel (SGDT and the like under UMIP), or would make a system call.
  */
-export const NOT_COMPARABLE = /^(CPUID|RDTSC|SLDT|STR|SGDT|SIDT|SMSW|RDPMC|LAR|LSL|VERR|VERW|ENDBR)/;
+export const NOT_COMPARABLE = /^(CPUID|RDTSC|SLDT|STR|SGDT|SIDT|SMSW|RDPMC|LAR|LSL|VERR|VERW|ENDBR|VMCALL|VMMCALL|SYSENTER)/;
 
 export function comparableRows(filter: RegExp | undefined, groups: ReadonlySet<string>): readonly Row[] {
   return rows.filter((r) => groups.has(r.group) && !NOT_COMPARABLE.test(r.text) && (!filter || filter.test(`${r.encoding} ${r.text}`)));

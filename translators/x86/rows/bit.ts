@@ -2,8 +2,9 @@ import type { Value } from '../../../src/ir/block.ts';
 import type { Builder } from '../../../src/ir/builder.ts';
 import { op, Type } from '../../../src/ir/ops.ts';
 import { setCarry, setZero } from '../flags.ts';
-import { effectiveAddress, type Insn, inMemory, read, segmentBase, signExtend, write } from '../operands.ts';
+import { effectiveAddress, type Insn, inMemory, read, signExtend, write } from '../operands.ts';
 import { group, Kind, type Meaning, type Row, row } from '../row.ts';
+import { linear, segmentOf } from '../segmentation.ts';
 import { X86 } from '../state.ts';
 
 const CLZ = op('i32.clz');
@@ -15,8 +16,7 @@ function moveToBit(b: Builder, i: Insn, offset: Value): void {
   const words = b.shrS(signExtend(b, offset, size), b.i32(size === 4 ? 5 : 4));
   let at = b.add(effectiveAddress(b, i), b.shl(words, b.i32(size === 4 ? 2 : 1)));
   if (i.addressSize === 2) at = b.and(at, b.i32(0xffff));
-  const base = segmentBase(b, i.segment);
-  i.ea = base < 0 ? at : b.add(base, at);
+  i.ea = linear(b, i, segmentOf(i), at, size);
 }
 
 /** CF is the bit; the other flags are undefined or unchanged, and stay. `f` gives the operand with the bit changed. */

@@ -1,18 +1,29 @@
 import { ExitKind } from '../../../assembly/shared/exit.ts';
 import type { Value } from '../../../src/ir/block.ts';
 import type { Builder } from '../../../src/ir/builder.ts';
-import { Type } from '../../../src/ir/ops.ts';
 import { Vector } from '../abi.ts';
 import { condition, overflowFlag, zeroFlag } from '../flags.ts';
-import { address, type Insn, load, read, register, setRegister, signExtend, store } from '../operands.ts';
-import { group, type Meaning, type Row, row } from '../row.ts';
-import { X86 } from '../state.ts';
+import { address, type Insn, load, read, register, setRegister, signExtend } from '../operands.ts';
+import { group, type Meaning, type Row, row, sensitive } from '../row.ts';
+import { eipOf, moved, onStack, pcOf, relativeTarget, setStackPointer, stackPointer } from '../segmentation.ts';
+import { interruptOnOverflow, SoftwareInterrupt, softwareInterrupt } from '../system/transfer.ts';
+import { pushValue } from './stack.ts';
 
-/** Target of a relative jump; a 16-bit operand size truncates EIP. */
-const target = (i: Insn): number => (i.operandSize === 4 ? i.next + i.immediate : (i.next + i.immediate) & 0xffff) >>> 0;
-
-const jmp: Meaning = (b, i) => b.goto(target(i));
-const jcc: Meaning = (b, i) => b.branch(condition(b, i.opcode & 15), target(i), i.next);
+/** Goes to the target of a relative jump. */
+const jmp: Meaning = (b, i) => {
+  const to = relativeTarget(b, i);
+  const pc = b.constantOf(to);
+  if (pc === undefined) b.jump(to);
+  else b.goto(pc);
+};
+/** The same if the condition, 0 or 1, holds. */
+function jumpIf(b: Builder, i: Insn, holds: Value): void {
+  const to = relativeTarget(b, i, holds);
+  const pc = b.constantOf(to);
+  if (pc === undefined) b.jump(b.select(holds, to, b.i32(i.next)));
+  else b.branch(holds, pc, i.next);
+}
+const jcc: Meaning = (b, i) => jumpIf(b, i, condition(b, i.opcode & 15));
 
 /** ECX or CX, by address size. */
 const counter = (b: Builder, i: Insn): Value => register(b, 1, i.addressSize);
@@ -23,34 +34,33 @@ const loop =
     setRegister(b, 1, i.addressSize, left);
     const again = b.ne(i.addressSize === 4 ? left : b.and(left, b.i32(0xffff)), b.i32(0));
     const and = also(b);
-    b.branch(and === undefined ? again : b.and(again, and), target(i), i.next);
+    jumpIf(b, i, and === undefined ? again : b.and(again, and));
   };
-const jecxz: Meaning = (b, i) => b.branch(b.eqz(counter(b, i)), target(i), i.next);
+const jecxz: Meaning = (b, i) => jumpIf(b, i, b.eqz(counter(b, i)));
 
-function pushReturn(b: Builder, i: Insn): void {
-  const esp = b.sub(b.get(Type.I32, X86.ESP), b.i32(i.operandSize));
-  store(b, esp, i.operandSize, b.i32(i.next));
-  b.set(X86.ESP, esp);
-}
+const pushReturn = (b: Builder, i: Insn): void => pushValue(b, i, i.operandSize, eipOf(b, i, i.next));
 
 /** A call of the next instruction is how position-independent code finds its pc: no return follows. */
 const call: Meaning = (b, i) => {
+  const to = relativeTarget(b, i);
   pushReturn(b, i);
-  if (target(i) === i.next) b.goto(i.next);
-  else b.call(target(i), i.next);
+  const pc = b.constantOf(to);
+  if (pc === undefined) b.callIndirect(to, i.next);
+  else if (pc >>> 0 === i.next) b.goto(i.next);
+  else b.call(pc, i.next);
 };
 const callIndirect: Meaning = (b, i) => {
-  const to = read(b, i, 0);
+  const to = pcOf(b, i, read(b, i, 0));
   pushReturn(b, i);
   b.callIndirect(to, i.next);
 };
-const jmpIndirect: Meaning = (b, i) => b.jump(read(b, i, 0));
+const jmpIndirect: Meaning = (b, i) => b.jump(pcOf(b, i, read(b, i, 0)));
 
 const ret: Meaning = (b, i) => {
-  const esp = b.get(Type.I32, X86.ESP);
-  const to = load(b, esp, i.operandSize);
+  const pointer = stackPointer(b, i);
+  const to = pcOf(b, i, load(b, onStack(b, i, pointer, i.operandSize), i.operandSize));
   const released = i.row.operands.length === 1 ? i.immediate & 0xffff : 0;
-  b.set(X86.ESP, b.add(esp, b.i32(i.operandSize + released)));
+  setStackPointer(b, i, moved(b, i, pointer, i.operandSize + released));
   b.return(to);
 };
 
@@ -100,9 +110,9 @@ export const control: readonly Row[] = group('control', [
   row('FF /2', 'CALL Ev', callIndirect),
   row('C3', 'RET', ret),
   row('C2 iw', 'RET Iw', ret),
-  row('F1', 'INT1', int1),
-  row('CC', 'INT3', int3),
-  row('CD ib', 'INT Ib', int),
-  row('CE', 'INTO', into),
+  sensitive('control-sensitive', softwareInterrupt(SoftwareInterrupt.INT1), row('F1', 'INT1', int1)),
+  sensitive('control-sensitive', softwareInterrupt(SoftwareInterrupt.INT3), row('CC', 'INT3', int3)),
+  sensitive('control-sensitive', softwareInterrupt(SoftwareInterrupt.INT), row('CD ib', 'INT Ib', int)),
+  sensitive('control-sensitive', interruptOnOverflow, row('CE', 'INTO', into)),
   row('62 /r m', 'BOUND Gv, Ma', bound),
 ]);

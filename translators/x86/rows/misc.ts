@@ -1,8 +1,11 @@
 import { ExitKind } from '../../../assembly/shared/exit.ts';
 import { carryFlag, lowFlags, setCarry, setLowFlags, setZero } from '../flags.ts';
 import { read, register, setRegister, write } from '../operands.ts';
-import { group, type Meaning, type Row, row } from '../row.ts';
+import { group, type Meaning, type Row, row, sensitive } from '../row.ts';
 import { X86 } from '../state.ts';
+import { in_, out } from '../system/io.ts';
+import { protectedOnly } from '../system/privilege.ts';
+import { cli, hlt, sti } from '../system/registers.ts';
 
 const AL = 0;
 const AH = 4;
@@ -52,16 +55,16 @@ export const misc: readonly Row[] = group('misc', [
   row('9E', 'SAHF', (b) => setLowFlags(b, register(b, AH, 1))),
   // not in the SDM: AL becomes CF, all bits
   row('D6', 'SALC', (b) => setRegister(b, AL, 1, b.neg(carryFlag(b)))),
-  row('63 /r', 'ARPL Ew, Gw', arpl),
-  row('F4', 'HLT', privileged),
-  row('FA', 'CLI', privileged),
-  row('FB', 'STI', privileged),
-  row('E4 ib', 'IN AL, Ib', privileged),
-  row('E5 ib', 'IN eAX, Ib', privileged),
-  row('EC', 'IN AL, DX', privileged),
-  row('ED', 'IN eAX, DX', privileged),
-  row('E6 ib', 'OUT Ib, AL', privileged),
-  row('E7 ib', 'OUT Ib, eAX', privileged),
-  row('EE', 'OUT DX, AL', privileged),
-  row('EF', 'OUT DX, eAX', privileged),
+  sensitive('behaviour-sensitive', protectedOnly(arpl), row('63 /r', 'ARPL Ew, Gw', arpl)),
+  sensitive('privileged', hlt, row('F4', 'HLT', privileged)),
+  sensitive('privileged', cli, row('FA', 'CLI', privileged)),
+  sensitive('privileged', sti, row('FB', 'STI', privileged)),
+  sensitive('privileged', in_, row('E4 ib', 'IN AL, Ib', privileged)),
+  sensitive('privileged', in_, row('E5 ib', 'IN eAX, Ib', privileged)),
+  sensitive('privileged', in_, row('EC', 'IN AL, DX', privileged)),
+  sensitive('privileged', in_, row('ED', 'IN eAX, DX', privileged)),
+  sensitive('privileged', out, row('E6 ib', 'OUT Ib, AL', privileged)),
+  sensitive('privileged', out, row('E7 ib', 'OUT Ib, eAX', privileged)),
+  sensitive('privileged', out, row('EE', 'OUT DX, AL', privileged)),
+  sensitive('privileged', out, row('EF', 'OUT DX, eAX', privileged)),
 ]);

@@ -9,12 +9,12 @@ import {
   read,
   readSigned,
   register,
-  segmentBase,
   setRegister,
   sizeOf,
   write,
 } from '../operands.ts';
-import { group, type Meaning, type Row, row } from '../row.ts';
+import { group, type Meaning, type Row, row, sensitive } from '../row.ts';
+import { DS, linear } from '../segmentation.ts';
 import { X86 } from '../state.ts';
 
 const I64_LOAD = op('i64.load');
@@ -54,8 +54,7 @@ const set: Meaning = (b, i) => write(b, i, 0, condition(b, i.opcode & 15), true)
 const xlat: Meaning = (b, i) => {
   let at = b.add(register(b, 3, i.addressSize), register(b, 0, 1));
   if (i.addressSize === 2) at = b.and(at, b.i32(0xffff));
-  const base = segmentBase(b, i.segment);
-  setRegister(b, 0, 1, load(b, base < 0 ? at : b.add(base, at), 1), true);
+  setRegister(b, 0, 1, load(b, linear(b, i, i.segment < 0 ? DS : i.segment, at, 1), 1), true);
 };
 
 /** The store happens whether the values are equal or not. Only ZF changes. */
@@ -80,7 +79,10 @@ export const move: readonly Row[] = group('move', [
   row('89 /r', 'MOV Ev, Gv', mov),
   row('8A /r', 'MOV Gb, Eb', mov),
   row('8B /r', 'MOV Gv, Ev', mov),
-  ...[0, 1, 2, 3, 4, 5].flatMap((n) => [row(`8C /${n} r`, 'MOV Rv, Sw', mov), row(`8C /${n} m`, 'MOV Mw, Sw', mov)]),
+  ...[0, 1, 2, 3, 4, 5].flatMap((n) => [
+    sensitive('behaviour-sensitive', mov, row(`8C /${n} r`, 'MOV Rv, Sw', mov)),
+    sensitive('behaviour-sensitive', mov, row(`8C /${n} m`, 'MOV Mw, Sw', mov)),
+  ]),
   row('A0 mo', 'MOV AL, Ob', mov),
   row('A1 mo', 'MOV eAX, Ov', mov),
   row('A2 mo', 'MOV Ob, AL', mov),

@@ -4,8 +4,9 @@ import type { Builder } from '../../../src/ir/builder.ts';
 import { op, Type } from '../../../src/ir/ops.ts';
 import type { Helper } from '../../../src/isa/isa.ts';
 import { Vector } from '../abi.ts';
-import { address, checkWritable, type Insn, load, read, segmentBase, store, write } from '../operands.ts';
+import { address, checkWritable, type Insn, load, read, store, write } from '../operands.ts';
 import { group, type Meaning, type Row, row } from '../row.ts';
+import { DS, exitOnFault, linear } from '../segmentation.ts';
 import { X86 } from '../state.ts';
 import {
   checkAligned,
@@ -95,9 +96,7 @@ export const storeInteger: Meaning = (b, i) => write(b, i, 0, read(b, i, 1));
 /** DS:EDI, or in the segment of an override. */
 function destination(b: Builder, i: Insn): Value {
   const offset = b.get(I, X86.EDI);
-  const base = segmentBase(b, i.segment);
-  const linear = i.addressSize === 2 ? b.and(offset, b.i32(0xffff)) : offset;
-  return base < 0 ? linear : b.add(base, linear);
+  return linear(b, i, i.segment < 0 ? DS : i.segment, i.addressSize === 2 ? b.and(offset, b.i32(0xffff)) : offset, 1);
 }
 /** MASKMOVQ and MASKMOVDQU: the first `bytes` bytes that the mask, the second operand, selects. */
 export const storeMasked =
@@ -110,7 +109,7 @@ export const storeMasked =
     // before a fault, as AMD's processors do
     if (bytes === 8) mmxEnter(b);
     b.set(X86.SSE_RESULT, destination(b, i));
-    b.exitIf(b.helper(maskedStore.name, b.i32(bytes), data, mask), ExitKind.MemoryFault);
+    exitOnFault(b, b.helper(maskedStore.name, b.i32(bytes), data, mask));
   };
 
 // State and ordering
@@ -130,7 +129,7 @@ const image =
     if (helper === 'sse_fxsave') checkWritable(b, i);
     checkAligned(b, i);
     const status = b.helper(helper, address(b, i));
-    b.exitIf(b.and(status, b.i32(1)), ExitKind.MemoryFault);
+    exitOnFault(b, b.and(status, b.i32(1)));
     b.exitIf(b.and(status, b.i32(2)), ExitKind.Exception, Vector.GP);
   };
 const nothing: Meaning = () => undefined;

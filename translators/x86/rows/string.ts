@@ -5,9 +5,12 @@ import type { Builder } from '../../../src/ir/builder.ts';
 import { Type } from '../../../src/ir/ops.ts';
 import type { Helper } from '../../../src/isa/isa.ts';
 import { sub } from '../flags.ts';
-import { type Insn, load, register, segmentBase, setRegister, sizeOf, store } from '../operands.ts';
-import { group, type Meaning, type Row, row } from '../row.ts';
+import { type Insn, load, register, setRegister, sizeOf, store } from '../operands.ts';
+import { group, type Meaning, type Row, row, sensitive } from '../row.ts';
+import { checkSegmentWritable, DS, ES, exitOnFault, FS, linear } from '../segmentation.ts';
 import { X86 } from '../state.ts';
+import { ins, outs } from '../system/io.ts';
+import { Mode } from '../system/state.ts';
 
 const rep = (name: string, parameters: number): Helper => ({
   name: `x86_rep_${name}`,
@@ -23,13 +26,10 @@ export const stringHelpers: readonly Helper[] = [rep('movs', 2), rep('stos', 1),
 const ESI = 6;
 const EDI = 7;
 
-const source = (b: Builder, i: Insn): Value => {
-  const offset = register(b, ESI, i.addressSize);
-  const base = segmentBase(b, i.segment);
-  return base < 0 ? offset : b.add(base, offset);
-};
+const sourceSegment = (i: Insn): number => (i.segment < 0 ? DS : i.segment);
+const source = (b: Builder, i: Insn, size: number): Value => linear(b, i, sourceSegment(i), register(b, ESI, i.addressSize), size);
 /** ES:EDI, which has no segment override. */
-const destination = (b: Builder, i: Insn): Value => register(b, EDI, i.addressSize);
+const destination = (b: Builder, i: Insn, size: number): Value => linear(b, i, ES, register(b, EDI, i.addressSize), size);
 
 /** The operand's size, or minus it if DF is set. */
 function step(b: Builder, size: number): Value {
@@ -37,6 +37,13 @@ function step(b: Builder, size: number): Value {
 }
 function advance(b: Builder, i: Insn, number: number, by: Value): void {
   setRegister(b, number, i.addressSize, b.add(register(b, number, i.addressSize), by));
+}
+
+function repForm(i: Insn, size: number, readsSource: boolean): number {
+  let form = size | (i.addressSize === 2 ? RepForm.ADDRESS16 : 0) | (i.rep === 0xf2 ? RepForm.REPNE : 0);
+  const flat = i.mode & Mode.FLAT_DATA && (!readsSource || i.segment < 0 || i.segment === ES || i.segment === DS);
+  if (i.mode !== 0 && !flat) form |= RepForm.SEGMENTED | (sourceSegment(i) << RepForm.SEGMENT_SHIFT);
+  return form;
 }
 
 /** One element, or with a repeat prefix a pass of the helper `name`. `operand` tells the element's size. */
@@ -47,39 +54,44 @@ function repeatable(name: string, operand: number, readsSource: boolean, once: (
       once(b, i, size);
       return;
     }
-    const form = b.i32(size | (i.addressSize === 2 ? RepForm.ADDRESS16 : 0) | (i.rep === 0xf2 ? RepForm.REPNE : 0));
-    const base = segmentBase(b, i.segment);
-    const pass = readsSource ? b.helper(`x86_rep_${name}`, form, base < 0 ? b.i32(0) : base) : b.helper(`x86_rep_${name}`, form);
-    b.exitIf(b.eq(pass, b.i32(RepPass.Fault)), ExitKind.MemoryFault);
+    const form = b.i32(repForm(i, size, readsSource));
+    const base = i.mode === 0 && i.segment >= FS ? b.get(Type.I32, X86.ES_BASE + 4 * i.segment) : b.i32(0);
+    const pass = readsSource ? b.helper(`x86_rep_${name}`, form, base) : b.helper(`x86_rep_${name}`, form);
+    exitOnFault(b, b.eq(pass, b.i32(RepPass.Fault)));
     b.exitIf(b.eq(pass, b.i32(RepPass.Pause)), ExitKind.Budget);
     b.branch(pass, i.pc, i.next);
   };
 }
 
 const movs = repeatable('movs', 0, true, (b, i, size) => {
-  store(b, destination(b, i), size, load(b, source(b, i), size));
+  const value = load(b, source(b, i, size), size);
+  const to = destination(b, i, size);
+  checkSegmentWritable(b, i, ES);
+  store(b, to, size, value);
   const by = step(b, size);
   advance(b, i, ESI, by);
   advance(b, i, EDI, by);
 });
 const cmps = repeatable('cmps', 0, true, (b, i, size) => {
-  const left = load(b, source(b, i), size);
-  const right = load(b, destination(b, i), size);
+  const left = load(b, source(b, i, size), size);
+  const right = load(b, destination(b, i, size), size);
   sub(b, left, right, size).flags();
   const by = step(b, size);
   advance(b, i, ESI, by);
   advance(b, i, EDI, by);
 });
 const stos = repeatable('stos', 0, false, (b, i, size) => {
-  store(b, destination(b, i), size, register(b, 0, size));
+  const to = destination(b, i, size);
+  checkSegmentWritable(b, i, ES);
+  store(b, to, size, register(b, 0, size));
   advance(b, i, EDI, step(b, size));
 });
 const lods = repeatable('lods', 1, true, (b, i, size) => {
-  setRegister(b, 0, size, load(b, source(b, i), size), true);
+  setRegister(b, 0, size, load(b, source(b, i, size), size), true);
   advance(b, i, ESI, step(b, size));
 });
 const scas = repeatable('scas', 1, false, (b, i, size) => {
-  sub(b, register(b, 0, size), load(b, destination(b, i), size), size).flags();
+  sub(b, register(b, 0, size), load(b, destination(b, i, size), size), size).flags();
   advance(b, i, EDI, step(b, size));
 });
 
@@ -96,8 +108,8 @@ export const string: readonly Row[] = group('string', [
   row('AD', 'LODS eAX, Xv', lods),
   row('AE', 'SCAS AL, Yb', scas),
   row('AF', 'SCAS eAX, Yv', scas),
-  row('6C', 'INS Yb, DX', privileged),
-  row('6D', 'INS Yv, DX', privileged),
-  row('6E', 'OUTS DX, Xb', privileged),
-  row('6F', 'OUTS DX, Xv', privileged),
+  sensitive('privileged', ins, row('6C', 'INS Yb, DX', privileged)),
+  sensitive('privileged', ins, row('6D', 'INS Yv, DX', privileged)),
+  sensitive('privileged', outs, row('6E', 'OUTS DX, Xb', privileged)),
+  sensitive('privileged', outs, row('6F', 'OUTS DX, Xv', privileged)),
 ]);

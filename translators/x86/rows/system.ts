@@ -6,8 +6,9 @@ import type { Helper } from '../../../src/isa/isa.ts';
 import { Eflags, Vector } from '../abi.ts';
 import { restoreFlags, setZero } from '../flags.ts';
 import { address, type Insn, load, read, store, write } from '../operands.ts';
-import { group, type Meaning, type Row, row } from '../row.ts';
+import { group, type Meaning, type Row, row, type Sensitivity, sensitive } from '../row.ts';
 import { X86 } from '../state.ts';
+import * as System from '../system/meanings.ts';
 
 const I32 = Type.I32;
 const WRAP = op('i32.wrap_i64');
@@ -116,7 +117,7 @@ const iret: Meaning = (b, i) => {
   const flags = load(b, b.add(esp, b.i32(2 * size)), size);
   returnSelector(b, selector);
   b.set(X86.ESP, b.add(esp, b.i32(3 * size)));
-  restoreFlags(b, flags, size);
+  restoreFlags(b, flags, size, 0);
   b.jump(target);
 };
 
@@ -162,72 +163,79 @@ const rdtsc: Meaning = (b, i) => {
   b.goto(i.next);
 };
 
+const PRIVILEGED: Sensitivity = 'privileged';
+const CONTROL: Sensitivity = 'control-sensitive';
+const BEHAVIOUR: Sensitivity = 'behaviour-sensitive';
+
 const segmentRows: readonly Row[] = [
-  row('8E /0', 'MOV Sw, Ew', movToSegment),
-  row('8E /2', 'MOV Sw, Ew', movToSegment),
-  row('8E /3', 'MOV Sw, Ew', movToSegment),
-  row('8E /4', 'MOV Sw, Ew', movToSegment),
-  row('8E /5', 'MOV Sw, Ew', movToSegment),
-  row('07', 'POP ES', popSegment),
-  row('17', 'POP SS', popSegment),
-  row('1F', 'POP DS', popSegment),
-  row('0F A1', 'POP FS', popSegment),
-  row('0F A9', 'POP GS', popSegment),
-  row('C4 /r', 'LES Gv, Mp', loadFar(SEGMENT.ES)),
-  row('C5 /r', 'LDS Gv, Mp', loadFar(SEGMENT.DS)),
-  row('0F B2 /r', 'LSS Gv, Mp', loadFar(SEGMENT.SS)),
-  row('0F B4 /r', 'LFS Gv, Mp', loadFar(SEGMENT.FS)),
-  row('0F B5 /r', 'LGS Gv, Mp', loadFar(SEGMENT.GS)),
+  ...[0, 2, 3, 4, 5].map((n) => sensitive(CONTROL, System.movToSegment, row(`8E /${n}`, 'MOV Sw, Ew', movToSegment))),
+  sensitive(CONTROL, System.popSegment, row('07', 'POP ES', popSegment)),
+  sensitive(CONTROL, System.popSegment, row('17', 'POP SS', popSegment)),
+  sensitive(CONTROL, System.popSegment, row('1F', 'POP DS', popSegment)),
+  sensitive(CONTROL, System.popSegment, row('0F A1', 'POP FS', popSegment)),
+  sensitive(CONTROL, System.popSegment, row('0F A9', 'POP GS', popSegment)),
+  sensitive(CONTROL, System.loadFar(SEGMENT.ES), row('C4 /r', 'LES Gv, Mp', loadFar(SEGMENT.ES))),
+  sensitive(CONTROL, System.loadFar(SEGMENT.DS), row('C5 /r', 'LDS Gv, Mp', loadFar(SEGMENT.DS))),
+  sensitive(CONTROL, System.loadFar(SEGMENT.SS), row('0F B2 /r', 'LSS Gv, Mp', loadFar(SEGMENT.SS))),
+  sensitive(CONTROL, System.loadFar(SEGMENT.FS), row('0F B4 /r', 'LFS Gv, Mp', loadFar(SEGMENT.FS))),
+  sensitive(CONTROL, System.loadFar(SEGMENT.GS), row('0F B5 /r', 'LGS Gv, Mp', loadFar(SEGMENT.GS))),
 ];
 
 const farRows: readonly Row[] = [
-  row('9A ap', 'CALL Ap', farCall),
-  row('EA ap', 'JMP Ap', farJump),
-  row('FF /3', 'CALL Mp', farCallIndirect),
-  row('FF /5', 'JMP Mp', farJumpIndirect),
-  row('CB', 'RETF', farReturn),
-  row('CA iw', 'RETF Iw', farReturn),
-  row('CF', 'IRETW/IRET', iret),
+  sensitive(CONTROL, System.farCall, row('9A ap', 'CALL Ap', farCall)),
+  sensitive(CONTROL, System.farJump, row('EA ap', 'JMP Ap', farJump)),
+  sensitive(CONTROL, System.farCallIndirect, row('FF /3', 'CALL Mp', farCallIndirect)),
+  sensitive(CONTROL, System.farJumpIndirect, row('FF /5', 'JMP Mp', farJumpIndirect)),
+  sensitive(CONTROL, System.farReturn, row('CB', 'RETF', farReturn)),
+  sensitive(CONTROL, System.farReturn, row('CA iw', 'RETF Iw', farReturn)),
+  sensitive(CONTROL, System.iret, row('CF', 'IRETW/IRET', iret)),
 ];
 
 const descriptorRows: readonly Row[] = [
-  row('0F 02 /r', 'LAR Gv, Ew', lar),
-  row('0F 03 /r', 'LSL Gv, Ew', lsl),
-  row('0F 00 /4', 'VERR Ew', verr),
-  row('0F 00 /5', 'VERW Ew', verw),
+  sensitive(BEHAVIOUR, System.lar, row('0F 02 /r', 'LAR Gv, Ew', lar)),
+  sensitive(BEHAVIOUR, System.lsl, row('0F 03 /r', 'LSL Gv, Ew', lsl)),
+  sensitive(BEHAVIOUR, System.verify(0), row('0F 00 /4', 'VERR Ew', verr)),
+  sensitive(BEHAVIOUR, System.verify(1), row('0F 00 /5', 'VERW Ew', verw)),
 ];
 
 const processorRows: readonly Row[] = [
-  row('0F A2', 'CPUID', cpuid),
-  row('0F 31', 'RDTSC', rdtsc),
+  sensitive(BEHAVIOUR, System.cpuid, row('0F A2', 'CPUID', cpuid)),
+  sensitive(BEHAVIOUR, System.rdtsc, row('0F 31', 'RDTSC', rdtsc)),
   row('0F 0B', 'UD2', illegal),
   row('0F B9 /r', 'UD1 Gv, Ev', illegal),
   row('0F FF /r', 'UD0 Gv, Ev', illegal),
 ];
 
 const privilegedRows: readonly Row[] = [
-  row('0F 00 /0', 'SLDT Ew', privileged),
-  row('0F 00 /1', 'STR Ew', privileged),
-  row('0F 00 /2', 'LLDT Ew', privileged),
-  row('0F 00 /3', 'LTR Ew', privileged),
-  row('0F 01 /0 m', 'SGDT M', privileged),
-  row('0F 01 /1 m', 'SIDT M', privileged),
-  row('0F 01 /2 m', 'LGDT M', privileged),
-  row('0F 01 /3 m', 'LIDT M', privileged),
-  row('0F 01 /4', 'SMSW Ew', privileged),
-  row('0F 01 /6', 'LMSW Ew', privileged),
-  row('0F 01 /7 m', 'INVLPG Mb', privileged),
-  row('0F 06', 'CLTS', privileged),
-  row('0F 08', 'INVD', privileged),
-  row('0F 09', 'WBINVD', privileged),
+  sensitive(BEHAVIOUR, System.storeSelector('LDTR'), row('0F 00 /0', 'SLDT Ew', privileged)),
+  sensitive(BEHAVIOUR, System.storeSelector('TR'), row('0F 00 /1', 'STR Ew', privileged)),
+  sensitive(PRIVILEGED, System.lldt, row('0F 00 /2', 'LLDT Ew', privileged)),
+  sensitive(PRIVILEGED, System.ltr, row('0F 00 /3', 'LTR Ew', privileged)),
+  sensitive(BEHAVIOUR, System.storeTable('GDTR'), row('0F 01 /0 m', 'SGDT M', privileged)),
+  sensitive(BEHAVIOUR, System.storeTable('IDTR'), row('0F 01 /1 m', 'SIDT M', privileged)),
+  sensitive(PRIVILEGED, System.loadTable('GDTR'), row('0F 01 /2 m', 'LGDT M', privileged)),
+  sensitive(PRIVILEGED, System.loadTable('IDTR'), row('0F 01 /3 m', 'LIDT M', privileged)),
+  sensitive(BEHAVIOUR, System.smsw, row('0F 01 /4', 'SMSW Ew', privileged)),
+  sensitive(PRIVILEGED, System.lmsw, row('0F 01 /6', 'LMSW Ew', privileged)),
+  sensitive(PRIVILEGED, System.invlpg, row('0F 01 /7 m', 'INVLPG Mb', privileged)),
+  sensitive(PRIVILEGED, System.clts, row('0F 06', 'CLTS', privileged)),
+  sensitive(PRIVILEGED, System.cacheInstruction, row('0F 08', 'INVD', privileged)),
+  sensitive(PRIVILEGED, System.cacheInstruction, row('0F 09', 'WBINVD', privileged)),
   // the control registers that exist
-  ...[0, 2, 3, 4].flatMap((n) => [row(`0F 20 /${n}`, 'MOV Rd, Cd', privileged), row(`0F 22 /${n}`, 'MOV Cd, Rd', privileged)]),
-  row('0F 21 /r', 'MOV Rd, Dd', privileged),
-  row('0F 23 /r', 'MOV Dd, Rd', privileged),
-  row('0F 30', 'WRMSR', privileged),
-  row('0F 32', 'RDMSR', privileged),
-  row('0F 33', 'RDPMC', privileged),
+  ...[0, 2, 3, 4].flatMap((n) => [
+    sensitive(PRIVILEGED, System.readControl, row(`0F 20 /${n}`, 'MOV Rd, Cd', privileged)),
+    sensitive(PRIVILEGED, System.writeControl, row(`0F 22 /${n}`, 'MOV Cd, Rd', privileged)),
+  ]),
+  sensitive(PRIVILEGED, System.readDebug, row('0F 21 /r', 'MOV Rd, Dd', privileged)),
+  sensitive(PRIVILEGED, System.writeDebug, row('0F 23 /r', 'MOV Dd, Rd', privileged)),
+  sensitive(PRIVILEGED, System.wrmsr, row('0F 30', 'WRMSR', privileged)),
+  sensitive(PRIVILEGED, System.rdmsr, row('0F 32', 'RDMSR', privileged)),
+  sensitive(PRIVILEGED, System.rdpmc, row('0F 33', 'RDPMC', privileged)),
+  sensitive(CONTROL, System.sysenter, row('0F 34', 'SYSENTER', illegal)),
+  sensitive(PRIVILEGED, System.sysexit, row('0F 35', 'SYSEXIT', privileged)),
+  sensitive(CONTROL, System.vmcall, row('0F 01 C1', 'VMCALL', illegal)),
+  sensitive(CONTROL, System.vmcall, row('0F 01 D9', 'VMMCALL', illegal)),
 ];
 
-/** SYSENTER and SYSCALL have no row: CPUID does not announce them, and they raise #UD. */
+/** In user mode SYSENTER is not announced, and raises #UD. SYSCALL has no row: neither mode announces it. */
 export const system: readonly Row[] = group('system', [...segmentRows, ...farRows, ...descriptorRows, ...processorRows, ...privilegedRows]);

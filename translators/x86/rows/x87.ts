@@ -5,8 +5,9 @@ import { op, Type } from '../../../src/ir/ops.ts';
 import type { Helper } from '../../../src/isa/isa.ts';
 import { ABI, Vector } from '../abi.ts';
 import { condition, forgetFlags } from '../flags.ts';
-import { address, type Insn, load, setRegister, store } from '../operands.ts';
+import { address, checkWritable, type Insn, load, setRegister, store } from '../operands.ts';
 import { group, type Meaning, type Row, row } from '../row.ts';
+import { eipOf, exitOnFault } from '../segmentation.ts';
 import { X86 } from '../state.ts';
 
 const I = Type.I32;
@@ -58,6 +59,9 @@ export const x87Helpers: readonly Helper[] = [
 const LOAD16S = op('i32.load16_s');
 const LOAD64 = op('i64.load');
 const STORE64 = op('i64.store');
+const I64_SHL = op('i64.shl');
+const I64_OR = op('i64.or');
+const I64_EXTEND_U = op('i64.extend_i32_u');
 /** FSW.ES: an unmasked exception is pending. */
 const ES = 0x80;
 
@@ -68,7 +72,7 @@ function wait(b: Builder, status: Value): void {
 /** The same for helpers that access memory: their status is 1 for #MF, 2 for a memory fault. */
 function waitOrFault(b: Builder, status: Value): void {
   b.exitIf(b.and(status, b.i32(1)), ExitKind.Exception, Vector.MF);
-  b.exitIf(b.and(status, b.i32(2)), ExitKind.MemoryFault);
+  exitOnFault(b, b.and(status, b.i32(2)));
 }
 /** #MF if an exception is pending: what FWAIT does. */
 function waitFirst(b: Builder): void {
@@ -78,7 +82,11 @@ function waitFirst(b: Builder): void {
 /** Notes the last instruction (SDM volume 1, 8.1.8): its pc, CS and opcode as one constant, and its memory operand. */
 function notePointers(b: Builder, i: Insn): void {
   const opcode = ((i.opcode & 7) << 8) | i.modrm;
-  b.set(X86.FIP, b.i64(i.pc, ABI.userCode | (opcode << 16)));
+  if (i.mode === 0) b.set(X86.FIP, b.i64(i.pc, ABI.userCode | (opcode << 16)));
+  else {
+    const selector = b.emit(I64_SHL, b.emit(I64_EXTEND_U, b.or(b.get(I, X86.CS), b.i32(opcode << 16))), b.i64(32, 0));
+    b.set(X86.FIP, b.emit(I64_OR, selector, b.emit(I64_EXTEND_U, eipOf(b, i, i.pc))));
+  }
   if (i.mod !== 3) b.set(X86.FDP, address(b, i));
 }
 
@@ -124,6 +132,7 @@ function storing(bytes: 2 | 4 | 8, value: (b: Builder, at: Value) => Value, pops
     waitFirst(b);
     const at = address(b, i);
     const v = value(b, at);
+    checkWritable(b, i);
     if (bytes === 8) b.store(STORE64, at, v);
     else store(b, at, bytes, v);
     b.helper('x87_stored', b.i32(pops));

@@ -1,0 +1,108 @@
+// Paging (SDM volume 3, chapter 4): 32-bit, with 4 MiB pages, and PAE.
+import { Cr0, Cr4, System } from '../../translators/x86/system/state';
+import { physicalRead32, physicalWrite32, recordFault, walked } from '../paged';
+import { FaultAccess } from '../shared/exit';
+import { TlbBit } from '../shared/layout';
+import { get, raise, set, Vector } from './system/core';
+
+const enum Entry {
+  P = 1,
+  RW = 2,
+  US = 4,
+  A = 0x20,
+  D = 0x40,
+  PS = 0x80,
+  G = 0x100,
+  ADDRESS = -4096,
+}
+
+/** Error code of a page fault. */
+const enum Code {
+  P = 1,
+  W = 2,
+  U = 4,
+  RSVD = 8,
+}
+
+const ALL: u32 = TlbBit.KernelRead | TlbBit.KernelWrite | TlbBit.UserRead | TlbBit.UserWrite | TlbBit.KernelExecute | TlbBit.UserExecute;
+/** CPUID announces 36 physical address bits with PAE; NX and what lies above is reserved. */
+const RESERVED_HIGH: u32 = 0xfffffff0;
+
+function fail(address: u32, access: u32, user: bool, code: u32): bool {
+  return recordFault(address, access, code | (access === FaultAccess.Write ? Code.W : 0) | (user ? Code.U : 0));
+}
+
+function touch(at: u32, entry: u32, bits: u32): void {
+  if ((entry & bits) !== bits) physicalWrite32(at, entry | bits);
+}
+
+/** Checks rights, sets accessed and dirty bits, and says what was found. `combined`: RW and US of all levels. */
+function finish(address: u32, access: u32, user: bool, physical: u32, at: u32, entry: u32, combined: u32): bool {
+  const write = access === FaultAccess.Write;
+  const cr0 = get(System.CR0);
+  const writable = (combined & Entry.RW) !== 0;
+  if (user && !(combined & Entry.US)) return fail(address, access, user, Code.P);
+  if (write && !writable && (user || cr0 & Cr0.WP)) return fail(address, access, user, Code.P);
+  const bits: u32 = write ? Entry.A | Entry.D : Entry.A;
+  touch(at, entry, bits);
+  let rights: u32 = TlbBit.KernelRead | TlbBit.KernelExecute;
+  const dirty = ((entry | bits) & Entry.D) !== 0;
+  if (dirty && (writable || !(cr0 & Cr0.WP))) rights |= TlbBit.KernelWrite;
+  if (combined & Entry.US) {
+    rights |= TlbBit.UserRead | TlbBit.UserExecute;
+    if (dirty && writable) rights |= TlbBit.UserWrite;
+  }
+  if (entry & Entry.G && get(System.CR4) & Cr4.PGE) rights |= TlbBit.Global;
+  return walked(physical, rights);
+}
+
+export function walkX86(address: u32, access: u32, user: bool): bool {
+  if (!(get(System.CR0) & Cr0.PG)) return walked(address, ALL);
+  const cr4 = get(System.CR4);
+  if (cr4 & Cr4.PAE) return walkPae(address, access, user);
+  const pdeAt = (get(System.CR3) & Entry.ADDRESS) | ((address >>> 20) & 0xffc);
+  const pde = physicalRead32(pdeAt);
+  if (!(pde & Entry.P)) return fail(address, access, user, 0);
+  if (pde & Entry.PS && cr4 & Cr4.PSE) {
+    if (pde & 0x003fe000) return fail(address, access, user, Code.P | Code.RSVD);
+    return finish(address, access, user, (pde & 0xffc00000) | (address & 0x3fffff), pdeAt, pde, pde);
+  }
+  const pteAt = (pde & Entry.ADDRESS) | ((address >>> 10) & 0xffc);
+  const pte = physicalRead32(pteAt);
+  if (!(pte & Entry.P)) return fail(address, access, user, 0);
+  touch(pdeAt, pde, Entry.A);
+  return finish(address, access, user, (pte & Entry.ADDRESS) | (address & 0xfff), pteAt, pte, pde & pte);
+}
+
+function walkPae(address: u32, access: u32, user: bool): bool {
+  const pdpte = get(System.PDPTE + ((address >>> 30) << 3));
+  if (!(pdpte & Entry.P)) return fail(address, access, user, 0);
+  const pdeAt = (pdpte & Entry.ADDRESS) | ((address >>> 18) & 0xff8);
+  const pde = physicalRead32(pdeAt);
+  if (!(pde & Entry.P)) return fail(address, access, user, 0);
+  if (physicalRead32(pdeAt + 4) & RESERVED_HIGH) return fail(address, access, user, Code.P | Code.RSVD);
+  if (pde & Entry.PS) {
+    if (pde & 0x001fe000) return fail(address, access, user, Code.P | Code.RSVD);
+    return finish(address, access, user, (pde & 0xffe00000) | (address & 0x1fffff), pdeAt, pde, pde);
+  }
+  const pteAt = (pde & Entry.ADDRESS) | ((address >>> 9) & 0xff8);
+  const pte = physicalRead32(pteAt);
+  if (!(pte & Entry.P)) return fail(address, access, user, 0);
+  if (physicalRead32(pteAt + 4) & RESERVED_HIGH) return fail(address, access, user, Code.P | Code.RSVD);
+  touch(pdeAt, pde, Entry.A);
+  return finish(address, access, user, (pte & Entry.ADDRESS) | (address & 0xfff), pteAt, pte, pde & pte);
+}
+
+/** Loads the page-directory-pointer registers for a value of CR3 (SDM volume 3, 4.4.1): #GP(0) if reserved bits are set. */
+export function loadPdptes(cr3: u32): bool {
+  const table = cr3 & 0xffffffe0;
+  for (let n: u32 = 0; n < 4; n++) {
+    const entry = physicalRead32(table + n * 8);
+    if (entry & Entry.P && (entry & 0x1e6 || physicalRead32(table + n * 8 + 4) & RESERVED_HIGH)) return raise(Vector.GP, 0);
+  }
+  for (let n: u32 = 0; n < 4; n++) {
+    set(System.PDPTE + n * 8, physicalRead32(table + n * 8));
+    set(System.PDPTE + n * 8 + 4, physicalRead32(table + n * 8 + 4));
+  }
+  return true;
+}

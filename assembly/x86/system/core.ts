@@ -1,0 +1,160 @@
+// What all of the privileged architecture uses: state, exceptions that helpers find, memory as the processor itself accesses it.
+
+import { X86 } from '../../../translators/x86/state';
+import { Raised, System } from '../../../translators/x86/system/state';
+import { checkRead, checkWrite, guestLoad, guestStore } from '../../memory';
+import { recordFault } from '../../paged';
+import { Fault } from '../../shared/exit';
+import { CodeMode, Layout, PhysicalPage } from '../../shared/layout';
+
+export function get(slot: u32): u32 {
+  return load<u32>(Layout.STATE + slot);
+}
+export function set(slot: u32, value: u32): void {
+  store<u32>(Layout.STATE + slot, value);
+}
+
+export const enum Segment {
+  ES = 0,
+  CS = 1,
+  SS = 2,
+  DS = 3,
+  FS = 4,
+  GS = 5,
+}
+
+/** Vectors (SDM volume 3, table 6-1). */
+export const enum Vector {
+  DE = 0,
+  DB = 1,
+  NMI = 2,
+  BP = 3,
+  OF = 4,
+  BR = 5,
+  UD = 6,
+  NM = 7,
+  DF = 8,
+  TS = 10,
+  NP = 11,
+  SS = 12,
+  GP = 13,
+  PF = 14,
+  MF = 16,
+  AC = 17,
+  MC = 18,
+  XM = 19,
+}
+
+export const enum Flag {
+  CF = 1,
+  FIXED = 2,
+  PF = 4,
+  AF = 0x10,
+  ZF = 0x40,
+  SF = 0x80,
+  TF = 0x100,
+  IF = 0x200,
+  DF = 0x400,
+  OF = 0x800,
+  IOPL = 0x3000,
+  NT = 0x4000,
+  RF = 0x10000,
+  VM = 0x20000,
+  AC = 0x40000,
+  VIF = 0x80000,
+  VIP = 0x100000,
+  ID = 0x200000,
+}
+/** EFLAGS bits that X86.OTHER_FLAGS holds. */
+export const OTHER: u32 = Flag.TF | Flag.IF | Flag.IOPL | Flag.NT | Flag.RF | Flag.VM | Flag.AC | Flag.VIF | Flag.VIP | Flag.ID;
+
+/** Records an exception with its error code (0 where it has none); false. */
+export function raise(vector: u32, code: u32): bool {
+  return recordFault(vector, Raised.EXCEPTION, code);
+}
+/** #GP and the like with a selector: its index and table, and whether it came up while an event was delivered. */
+export function raiseSelector(vector: u32, selector: u32): bool {
+  return raise(vector, (selector & 0xfffc) | external);
+}
+/** EXT, bit 0 of error codes: the event being delivered is none of the program's own making. */
+export let external: u32 = 0;
+export function setExternal(value: u32): void {
+  external = value;
+}
+
+export function eflags(): u32 {
+  let flags: u32 = Flag.FIXED | (get(X86.CF) & 1) | (get(X86.OTHER_FLAGS) & OTHER);
+  if (!(popcnt(get(X86.PF_RESULT) & 0xff) & 1)) flags |= Flag.PF;
+  flags |= get(X86.AF_RESULT) & Flag.AF;
+  if (get(X86.ZF_RESULT) === 0) flags |= Flag.ZF;
+  if (<i32>get(X86.SF_RESULT) < 0) flags |= Flag.SF;
+  if (get(X86.DF)) flags |= Flag.DF;
+  if (<i32>get(X86.OF_RESULT) < 0) flags |= Flag.OF;
+  return flags;
+}
+export function setEflags(flags: u32): void {
+  set(X86.CF, flags & Flag.CF);
+  set(X86.PF_RESULT, flags & Flag.PF ? 0 : 1);
+  set(X86.AF_RESULT, flags & Flag.AF);
+  set(X86.ZF_RESULT, flags & Flag.ZF ? 0 : 1);
+  set(X86.SF_RESULT, flags & Flag.SF ? 0x80000000 : 0);
+  set(X86.DF, u32((flags & Flag.DF) != 0));
+  set(X86.OF_RESULT, flags & Flag.OF ? 0x80000000 : 0);
+  set(X86.OTHER_FLAGS, flags & OTHER);
+}
+
+// Accesses with supervisor privilege, whatever CPL is: descriptor tables, TSS, stacks of inner levels.
+
+function asSupervisor(): u32 {
+  const mode = load<u32>(Layout.MODE);
+  store<u32>(Layout.MODE, mode & ~CodeMode.User);
+  return mode;
+}
+function back(mode: u32): void {
+  store<u32>(Layout.MODE, mode);
+}
+export function systemCanRead(address: u32, bytes: u32): bool {
+  const mode = asSupervisor();
+  const can = checkRead(address, bytes);
+  back(mode);
+  return can;
+}
+export function systemCanWrite(address: u32, bytes: u32): bool {
+  const mode = asSupervisor();
+  let can = checkWrite(address, bytes);
+  while (!can && force && load<u32>(Layout.EXIT_ARG1) & Fault.WRITES_CODE) {
+    const slot: u32 = (load<u32>(Layout.EXIT_ARG2) >>> 12) << 2;
+    store<u32>(slot, load<u32>(slot, Layout.PHYSICAL) & ~PhysicalPage.Code, Layout.PHYSICAL);
+    can = checkWrite(address, bytes);
+  }
+  back(mode);
+  return can;
+}
+/**
+ * While an interrupt is delivered, between two instructions: nothing could be executed anew for the engine to drop the code that
+ * was translated from the stack's page first, so it stays. It would be stale if the frame overwrote an instruction.
+ */
+let force: bool = false;
+export function setForce(on: bool): void {
+  force = on;
+}
+export function systemLoad<T>(address: u32): T {
+  const mode = asSupervisor();
+  const value = guestLoad<T>(address);
+  back(mode);
+  return value;
+}
+export function systemStore<T>(address: u32, value: T): void {
+  const mode = asSupervisor();
+  guestStore<T>(address, value);
+  back(mode);
+}
+
+/** Where Resume goes on. */
+export function goTo(pc: u32): void {
+  store<u32>(Layout.NEXT_PC, pc);
+}
+
+export function cpl(): u32 {
+  return get(System.CPL);
+}

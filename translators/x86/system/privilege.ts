@@ -1,0 +1,62 @@
+import { ExitKind } from '../../../assembly/shared/exit.ts';
+import type { Value } from '../../../src/ir/block.ts';
+import type { Builder } from '../../../src/ir/builder.ts';
+import { Type } from '../../../src/ir/ops.ts';
+import { Eflags, Vector } from '../abi.ts';
+import type { Insn } from '../operands.ts';
+import type { Meaning } from '../row.ts';
+import { X86 } from '../state.ts';
+import { Mode, System } from './state.ts';
+
+export const cplOf = (i: Insn): number => (i.mode & Mode.CPL) >>> Mode.CPL_SHIFT;
+
+const generalProtection = (b: Builder, i: Insn): void => b.exit(ExitKind.Exception, i.pc, Vector.GP, 0);
+
+/** #GP(0) beyond CPL 0. */
+export const privileged =
+  (meaning: Meaning): Meaning =>
+  (b, i) => {
+    if (cplOf(i) === 0) meaning(b, i);
+    else generalProtection(b, i);
+  };
+
+/** #UD in real and virtual-8086 mode. */
+export const protectedOnly =
+  (meaning: Meaning): Meaning =>
+  (b, i) => {
+    if (i.mode & Mode.PROTECTED) meaning(b, i);
+    else b.exit(ExitKind.Illegal, i.pc);
+  };
+
+const iopl = (b: Builder): Value => b.and(b.shrU(b.get(Type.I32, X86.OTHER_FLAGS), b.i32(12)), b.i32(3));
+
+/** #GP(0) unless CPL ≤ IOPL: CLI and STI. */
+export function checkIopl(b: Builder, i: Insn): void {
+  if (cplOf(i) > 0) b.exitIf(b.ltU(iopl(b), b.i32(cplOf(i))), ExitKind.Exception, Vector.GP);
+}
+/** Virtual-8086 mode: #GP(0) unless IOPL is 3: PUSHF, POPF, INT n, IRET. */
+export function checkVirtualIopl(b: Builder, i: Insn): void {
+  if (i.mode & Mode.VIRTUAL) b.exitIf(b.ne(iopl(b), b.i32(3)), ExitKind.Exception, Vector.GP);
+}
+export const mayChangeInterruptFlag = (i: Insn): boolean => i.mode !== 0;
+
+/** After an instruction that may have let interrupts in: leaves if one is pending. */
+export function takeInterrupt(b: Builder, i: Insn): void {
+  b.exitIf(b.and(b.get(Type.I32, X86.OTHER_FLAGS), b.get(Type.I32, System.INTERRUPT)), ExitKind.Next, i.next);
+}
+
+export const setInterruptFlag = (b: Builder): void => b.set(X86.OTHER_FLAGS, b.or(b.get(Type.I32, X86.OTHER_FLAGS), b.i32(Eflags.IF)));
+export const clearInterruptFlag = (b: Builder): void => b.set(X86.OTHER_FLAGS, b.and(b.get(Type.I32, X86.OTHER_FLAGS), b.i32(~Eflags.IF)));
+
+/** Leaves with the exception that a helper has recorded, if its status is not 0. */
+export const exitIfRaised = (b: Builder, status: Value): void => b.exitIf(status, ExitKind.MemoryFault);
+
+/** After a helper that has moved the guest on, unless it recorded an exception. */
+export function transfer(b: Builder, i: Insn, status: Value): void {
+  exitIfRaised(b, status);
+  b.exit(ExitKind.Resume, i.pc);
+}
+/** The same at the next instruction. */
+export function transferNext(b: Builder, i: Insn): void {
+  b.exit(ExitKind.Continue, i.next);
+}

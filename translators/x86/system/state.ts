@@ -1,0 +1,155 @@
+/**
+ * State of the privileged architecture, as byte offsets from Layout.STATE after X86's (SDM volume 3, chapter 2). Read by
+ * TypeScript and by AssemblyScript. 32-bit words unless noted. Segment registers are in the SDM's order: ES CS SS DS FS GS.
+ */
+export const enum System {
+  // Hidden parts of the segment registers, six words each; their bases are at X86.ES_BASE.
+  /** In bytes: the last offset, or for an expand-down segment the last one that is not valid. */
+  LIMIT = 480,
+  /** Second word of the descriptor, base and limit left out; 0 after a null selector. */
+  ACCESS = 504,
+  /** An offset below it is valid for a read of up to 16 bytes without further checks. */
+  END = 528,
+  /** 1 if it may be written. */
+  WRITABLE = 552,
+
+  /** Selector, base, limit and access word. */
+  LDTR = 576,
+  TR = 592,
+  GDTR_BASE = 608,
+  GDTR_LIMIT = 612,
+  IDTR_BASE = 616,
+  IDTR_LIMIT = 620,
+
+  CR0 = 624,
+  CR2 = 628,
+  CR3 = 632,
+  CR4 = 636,
+  /** DR0…DR3 */
+  DR0 = 640,
+  DR6 = 656,
+  DR7 = 660,
+
+  CPL = 664,
+  /** Eflags.IF while INTR is high, else 0. */
+  INTERRUPT = 668,
+  /** 1: a rising edge of NMI waits; NMI_BLOCKED until IRET. */
+  NMI = 672,
+  NMI_BLOCKED = 676,
+  /** DR6 bits of breakpoints that the instruction has met. */
+  DEBUG_TRAP = 680,
+
+  SYSENTER_CS = 696,
+  SYSENTER_ESP = 700,
+  SYSENTER_EIP = 704,
+  APIC_BASE = 708,
+  /** u64 */
+  TSC_OFFSET = 712,
+  PAT = 720,
+  MISC_ENABLE = 728,
+  /** Para-virtual interface of KVM: its two clocks' MSRs, u64 each. */
+  KVM_WALL_CLOCK = 736,
+  KVM_SYSTEM_TIME = 744,
+  /** Page-directory-pointer registers of PAE, four u64. */
+  PDPTE = 752,
+
+  /** How often each sensitive instruction ran, one word each in the order of `sensitive`. */
+  COUNTERS = 800,
+  COUNTERS_END = 1056,
+  SIZE = 1056,
+}
+
+/** What code is lifted for (Layout.MODE): sixteen bits. 0 is user mode, where none of the others is looked at. */
+export const enum Mode {
+  /** CPL 3, as CodeMode.User. */
+  USER = 1,
+  CPL_SHIFT = 1,
+  CPL = 6,
+  /** CS.D: 32-bit operands and addresses. */
+  CODE32 = 8,
+  /** SS.B: ESP, not SP. */
+  STACK32 = 0x10,
+  /** CS is 4 GiB from 0 on, and readable. */
+  FLAT_CODE = 0x20,
+  /** DS, ES and SS are, and writable. */
+  FLAT_DATA = 0x40,
+  /** CR0.PE, and not virtual-8086. */
+  PROTECTED = 0x80,
+  VIRTUAL = 0x100,
+  /** Single step or breakpoints: one instruction a block. */
+  STEP = 0x200,
+  /** CR0.TS, EM, MP; CR4.OSFXSR */
+  TS = 0x400,
+  EM = 0x800,
+  MP = 0x1000,
+  FXSR = 0x2000,
+  /** CR0.AM, EFLAGS.AC and CPL 3. */
+  ALIGN = 0x4000,
+  /** Always set. */
+  SYSTEM = 0x8000,
+}
+
+/** What exits carry beside the SDM's vectors. */
+export const enum Raised {
+  /** arg1 of ExitKind.MemoryFault: it is an exception that a helper has found, vector in arg0, error code in arg2. */
+  EXCEPTION = 0x200,
+  /** The same: it belongs to the task that was just switched to, at Layout.NEXT_PC. */
+  NEW_TASK = 0x400,
+
+  // arg0 of ExitKind.Exception; the instruction's length is in bits 31…16
+  /** POPF changes TF or AC; operand size 2 or 4 is added. */
+  POPF = 0x100,
+  /** INTO with OF set: a trap. */
+  INTO = 0x200,
+  /** The instruction is done, Layout.NEXT_PC is the next: single step, data breakpoints. */
+  STEP = 0x300,
+  KIND = 0xf00,
+}
+
+export const enum Cr0 {
+  PE = 1,
+  MP = 2,
+  EM = 4,
+  TS = 8,
+  ET = 0x10,
+  NE = 0x20,
+  WP = 0x10000,
+  AM = 0x40000,
+  NW = 0x20000000,
+  CD = 0x40000000,
+  PG = -0x80000000,
+}
+
+export const enum Cr4 {
+  VME = 1,
+  PVI = 2,
+  TSD = 4,
+  DE = 8,
+  PSE = 0x10,
+  PAE = 0x20,
+  MCE = 0x40,
+  PGE = 0x80,
+  PCE = 0x100,
+  OSFXSR = 0x200,
+  OSXMMEXCPT = 0x400,
+}
+
+/** Bits of a descriptor's second word (SDM volume 3, figure 3-8). */
+export const enum Access {
+  ACCESSED = 0x100,
+  /** Data: writable; code: readable. */
+  SECOND = 0x200,
+  /** Data: expand-down; code: conforming. */
+  THIRD = 0x400,
+  CODE = 0x800,
+  TYPE = 0xf00,
+  S = 0x1000,
+  DPL_SHIFT = 13,
+  DPL = 0x6000,
+  PRESENT = 0x8000,
+  /** D or B */
+  DB = 0x400000,
+  G = 0x800000,
+  /** What of the word is kept in a hidden part. */
+  KEPT = 0x00f0ff00,
+}
