@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { overlayDisk } from '../devices/virtio/block.ts';
 import type { Stdin } from '../linux/fs/stdio.ts';
 import type { Machine } from '../vmm/machine.ts';
 import type { MachineName } from '../vmm/machines/index.ts';
+import type { DriveOptions, ShareOptions } from '../vmm/options.ts';
 import { CliError, ExitCode } from './errors.ts';
 import { stackBytes } from './stack.ts';
 
@@ -12,6 +14,8 @@ interface BootOptions {
   readonly initrd?: string;
   readonly append: string;
   readonly firmware?: string;
+  readonly drive: readonly string[];
+  readonly share: readonly string[];
   readonly memory?: number;
   readonly interpret?: boolean;
   readonly translate?: boolean;
@@ -20,6 +24,8 @@ interface BootOptions {
   readonly timeout?: number;
   readonly stats?: boolean;
 }
+
+const collect = (value: string, list: readonly string[]): readonly string[] => [...list, value];
 
 function memorySize(text: string): number {
   const match = /^(\d+)([kmg]?)$/i.exec(text);
@@ -42,6 +48,8 @@ export function bootCommand(): Command {
     .option('--initrd <file>', 'initial RAM disk')
     .option('--append <text>', 'the kernel’s command line', '')
     .option('--firmware <file>', 'a BIOS image to start instead of a kernel (pc)')
+    .option('--drive <file[:ro|:snapshot]>', 'a raw disk image; with :snapshot, writes are kept in memory (repeatable)', collect, [])
+    .option('--share <folder[:tag[:ro]]>', 'a folder, mounted by its tag (share) over virtio with 9p (repeatable)', collect, [])
     .option('--memory <bytes>', 'RAM, e.g. 256M (default: 128M)', memorySize)
     .option('--interpret', 'never translate')
     .option('--translate', 'always translate')
@@ -61,6 +69,27 @@ function read(path: string | undefined, flag: string): Uint8Array | undefined {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new CliError(`${flag} ${path}: ${code === 'ENOENT' ? 'no such file' : message}`, ExitCode.Usage);
   }
+}
+
+/** Errors of opening become one line. */
+function opened<T>(flag: string, text: string, open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new CliError(`${flag} ${text}: ${code === 'ENOENT' ? 'no such file or folder' : message}`, ExitCode.Usage);
+  }
+}
+
+function openDrive(text: string, node: typeof import('../host/node.ts')): DriveOptions {
+  const [, path, mode] = /^(.*?)(?::(ro|snapshot))?$/.exec(text)!;
+  const disk = opened('--drive', path, () => node.nodeDisk(path, { readOnly: mode !== undefined }));
+  return { disk: mode === 'snapshot' ? overlayDisk(disk) : disk };
+}
+
+function openShare(text: string, node: typeof import('../host/node.ts')): ShareOptions {
+  const [, folder, tag = 'share', readOnly] = /^(.*?)(?::([^:]+?))?(:ro)?$/.exec(text)!;
+  return { tag, fileSystem: opened('--share', folder, () => node.nodeFileSystem(folder, { readOnly: readOnly !== undefined })) };
 }
 
 async function boot(options: BootOptions): Promise<void> {
@@ -84,6 +113,8 @@ async function boot(options: BootOptions): Promise<void> {
       clock: options.virtualTime ? 'virtual' : 'host',
       onReset: options.restart ? 'restart' : 'end',
       stackBytes: stackBytes(),
+      drives: options.drive.map((text) => openDrive(text, node)),
+      shares: options.share.map((text) => openShare(text, node)),
       ...(options.memory !== undefined && { memory: options.memory }),
       ...(kernel && { kernel }),
       ...(initrd && { initrd }),

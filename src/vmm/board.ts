@@ -45,6 +45,8 @@ export interface Board {
   /** Free slots of the PCI bus, in the order of use. */
   readonly slots: readonly number[];
   acknowledge(): number;
+  /** Another line to input n of the interrupt controllers. */
+  irq(input: number): InterruptLine;
   /** Brings chips into the state in which firmware leaves them, for a kernel that is loaded without. */
   firmware(): void;
 }

@@ -2,65 +2,20 @@ import { Layout } from '../../assembly/shared/layout.ts';
 import { createRuntime } from '../backend/runtime.ts';
 import type { Stateful } from '../devices/device.ts';
 import type { IsaSystem, SystemImports } from '../isa/system.ts';
-import { ISAS, type IsaName } from '../isas.ts';
-import { defaultHost, type Host } from '../linux/host.ts';
+import { ISAS } from '../isas.ts';
+import { defaultHost } from '../linux/host.ts';
 import type { Exit } from '../vcpu/exit.ts';
 import { GuestMemory } from '../vcpu/guest-memory.ts';
-import type { Compiler } from '../vcpu/region-tier.ts';
-import { type Executor, Vcpu, type VcpuStats } from '../vcpu/vcpu.ts';
+import { Vcpu } from '../vcpu/vcpu.ts';
+import { attachDevices } from './attach.ts';
 import type { Board, Wiring } from './board.ts';
 import { BootError } from './boot/error.ts';
 import { Bus } from './bus.ts';
 import { makeClock } from './clock.ts';
 import { makeLoop } from './loop.ts';
 import { MACHINES, type MachineName } from './machines/index.ts';
+import { type MachineEnd, type MachineEvents, type MachineOptions, type MachineStats, VIRTIO_CONSOLE } from './options.ts';
 import { PhysicalMemory } from './physical-memory.ts';
-
-export interface MachineOptions {
-  readonly machine: MachineName;
-  /** build/system.wasm: its bytes, or compiled. */
-  readonly runtime: WebAssembly.Module | Uint8Array<ArrayBuffer>;
-  /** Bytes of RAM, a multiple of 1 MiB. Default: 128 MiB. */
-  readonly memory?: number;
-  /** A Linux kernel (bzImage, or ELF for MIPS) or a multiboot kernel. Without one, `firmware` starts. */
-  readonly kernel?: Uint8Array;
-  readonly initrd?: Uint8Array;
-  readonly commandLine?: string;
-  /** What the processor finds at its reset address, SeaBIOS say. Its size is a multiple of 64 KiB. */
-  readonly firmware?: Uint8Array;
-  readonly executor?: Executor;
-  /** Host: guest time is the host's, and an idle guest sleeps. Virtual: time follows from the instructions, so that runs repeat. Default: host. */
-  readonly clock?: 'host' | 'virtual';
-  /** Milliseconds since 1970 at the start, for the virtual clock. */
-  readonly date?: number;
-  /** What a reset of the guest's does: end the machine (the default), or start it anew. */
-  readonly onReset?: 'end' | 'restart';
-  readonly host?: Host;
-  readonly loadCompiler?: () => Promise<Compiler>;
-  readonly stackBytes?: number;
-}
-
-/** How a machine ended. */
-export interface MachineEnd {
-  /** shutdown: the processor gave up (x86: a triple fault). stopped: from outside. */
-  readonly reason: 'power-off' | 'reset' | 'shutdown' | 'stopped';
-  /** Exit code: 0 after a power-off, or what a test kernel gave. */
-  readonly code: number;
-}
-
-export interface MachineStats extends VcpuStats {
-  /** Milliseconds of guest time, and of them asleep. */
-  readonly time: number;
-  readonly idle: number;
-}
-
-export interface MachineEvents {
-  /** Bytes that the guest sent over serial port `port`, 0 is its console. */
-  console: (bytes: Uint8Array, port: number) => void;
-  exit: (end: MachineEnd) => void;
-  /** Something that the user ought to know, once. */
-  warning: (text: string) => void;
-}
 
 export interface Machine {
   readonly name: MachineName;
@@ -70,8 +25,10 @@ export interface Machine {
   pause(): Promise<void>;
   /** Ends it from outside. */
   stop(): void;
-  /** Bytes for serial port `port`. */
+  /** Bytes for serial port `port`, or for VIRTIO_CONSOLE. */
   input(bytes: Uint8Array, port?: number): void;
+  /** Pages of 4 KiB that the guest should give back. */
+  setBalloon(pages: number): void;
   on<K extends keyof MachineEvents>(event: K, listener: MachineEvents[K]): () => void;
   readonly stats: MachineStats;
   readonly vcpu: Vcpu;
@@ -158,7 +115,10 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     romIndex: Layout.WINDOW + ram,
     memoryBus,
     portBus,
-    processor: (input) => (level) => system.setInterrupt(vcpu, input, level),
+    processor: (input) => (level) => {
+      system.setInterrupt(vcpu, input, level);
+      if (level) loop.wake();
+    },
     transmit: (port, byte) => consoles.add(port, byte),
     reset: () => {
       wantsReset = true;
@@ -190,10 +150,12 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     else memoryBus.map(entry);
   }
   for (const range of board.ports) portBus.map(range);
+  const attached = attachDevices(board, wiring, options, host, warn);
+  const parts = [...board.parts, ...attached.parts];
 
   function powerOn(): void {
     if (rom) memory.bytes.set(rom, wiring.romIndex);
-    for (const part of board.parts) part.reset?.();
+    for (const part of parts) part.reset?.();
     system!.reset(vcpu);
     loop.halted = false;
     if (!options.kernel) return;
@@ -243,7 +205,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     vcpu,
     board,
     physical,
-    parts: board.parts,
+    parts,
     get end() {
       return end;
     },
@@ -255,12 +217,18 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     async pause() {
       loop.stop();
       await running;
+      await attached.settled();
     },
     stop() {
       finish('stopped', 0);
     },
     input(bytes, port = 0) {
-      board.uarts[port]?.receive(bytes);
+      if (port === VIRTIO_CONSOLE) attached.consoleInput(bytes);
+      else board.uarts[port]?.receive(bytes);
+      loop.wake();
+    },
+    setBalloon(pages) {
+      attached.setBalloon(pages);
       loop.wake();
     },
     on(event, listener) {
@@ -294,5 +262,3 @@ class ConsoleBuffers {
     });
   }
 }
-
-export type { IsaName };

@@ -28,11 +28,9 @@ export interface NetPort {
 export interface NetOptions {
   readonly mac: Uint8Array;
   readonly port: NetPort;
-  /** The guest may have to be woken. */
-  readonly wake?: () => void;
 }
 
-export function makeNet({ mac, port, wake }: NetOptions): VirtioDevice {
+export function makeNet({ mac, port }: NetOptions): VirtioDevice {
   const config = new Uint8Array(12);
   config.set(mac.subarray(0, 6));
   config[6] = LINK_UP;
@@ -57,7 +55,6 @@ export function makeNet({ mac, port, wake }: NetOptions): VirtioDevice {
     if (!receiver || waiting.length >= MOST_WAITING) return;
     waiting.push(frame);
     deliver();
-    wake?.();
   };
   return {
     name: 'virtio-net',

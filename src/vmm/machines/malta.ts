@@ -118,6 +118,7 @@ export function makeMalta(w: Wiring): Board {
     pci,
     slots: MALTA_SLOTS,
     acknowledge: () => pic.acknowledge(),
+    irq,
     firmware() {
       // as YAMON programs it (Malta User's Manual, 3.1)
       gt.write(Gt.InternalSpace, 4, MaltaPlace.Gt >>> GT_UNIT);

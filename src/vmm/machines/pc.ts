@@ -115,6 +115,7 @@ export function makePc(w: Wiring): Board {
     pci,
     slots: Array.from({ length: 30 }, (_, index) => index + 2),
     acknowledge: () => pic.acknowledge(),
+    irq,
     firmware() {
       PIRQ_INTERRUPTS.forEach((input, index) => {
         piix.pci.write(0x60 + index, 1, input);
