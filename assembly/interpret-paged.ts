@@ -1,5 +1,5 @@
 // Loads and stores of the main loop in the memory model paged.
-import { slowRead, slowWrite } from './paged';
+import { fits, slowRead, slowWrite } from './paged';
 import { Layout, TlbBit } from './shared/layout';
 
 function addressOf(ip: usize): u32 {
@@ -10,7 +10,7 @@ function addressOf(ip: usize): u32 {
 export function readFrom(ip: usize, bytes: u32, read: u32): usize {
   const address: u32 = addressOf(ip);
   const entry = load<u32>((address >>> 12) << 2, Layout.TLB);
-  if (entry & read && (bytes === 1 || (address & 0xfff) <= 0x1000 - bytes)) return address + (entry & TlbBit.ADDRESS);
+  if (entry & read && fits(address, bytes)) return address + (entry & TlbBit.ADDRESS);
   return slowRead(address, bytes);
 }
 
@@ -18,7 +18,7 @@ export function readFrom(ip: usize, bytes: u32, read: u32): usize {
 export function writeTo(ip: usize, bytes: u32, write: u32): usize {
   const address: u32 = addressOf(ip);
   const entry = load<u32>((address >>> 12) << 2, Layout.TLB);
-  if (entry & write && (bytes === 1 || (address & 0xfff) <= 0x1000 - bytes)) return address + (entry & TlbBit.ADDRESS);
+  if (entry & write && fits(address, bytes)) return address + (entry & TlbBit.ADDRESS);
   return Layout.SCRATCH;
 }
 /** After the store: whether it is done. */

@@ -157,8 +157,16 @@ function writeFrom(from: usize, at: u32, bytes: u32): void {
   else toBus(from, at, bytes);
 }
 
+/** An access that must be naturally aligned is not: recorded. */
+function misaligned(address: u32, bytes: u32, access: u32): bool {
+  if (!(address & load<u32>(Layout.ALIGNED) & (bytes - 1))) return false;
+  recordFault(address, access, Fault.MISALIGNED);
+  return true;
+}
+
 /** Where the bytes of a read lie in this memory: the page itself, or SCRATCH with a copy. 0: the fault is recorded. */
 export function slowRead(address: u32, bytes: u32): usize {
+  if (misaligned(address, bytes, FaultAccess.Read)) return 0;
   if (!translate(address, FaultAccess.Read)) return 0;
   const at = physical;
   const inFirst: u32 = 0x1000 - (address & 0xfff);
@@ -183,6 +191,7 @@ function mayStore(address: u32, at: u32): bool {
 
 /** Writes what lies at SCRATCH: 0, or 1 and the fault is recorded. */
 export function slowWrite(address: u32, bytes: u32): i32 {
+  if (misaligned(address, bytes, FaultAccess.Write)) return 1;
   if (!translate(address, FaultAccess.Write)) return 1;
   const at = physical;
   if (!mayStore(address, at)) return 1;
@@ -199,17 +208,22 @@ export function slowWrite(address: u32, bytes: u32): i32 {
   return 0;
 }
 
+/** Whether the access lies in one page, and is aligned where it must be. */
+export function fits(address: u32, bytes: u32): bool {
+  return (address & 0xfff) <= 0x1000 - bytes && !(address & load<u32>(Layout.ALIGNED) & (bytes - 1));
+}
+
 /** As slowRead, for who has not looked into the table. */
 export function readPlace(address: u32, bytes: u32): usize {
   const entry = load<u32>(tlbSlot(address), Layout.TLB);
-  if (entry & (TlbBit.KernelRead << (user() << 1)) && (address & 0xfff) + bytes <= 0x1000) return address + (entry & TlbBit.ADDRESS);
+  if (entry & (TlbBit.KernelRead << (user() << 1)) && fits(address, bytes)) return address + (entry & TlbBit.ADDRESS);
   return slowRead(address, bytes);
 }
 
 /** Where so many bytes may be stored straight away in this memory; 0 if not: then what is at SCRATCH goes through slowWrite. */
 export function writePlace(address: u32, bytes: u32): usize {
   const entry = load<u32>(tlbSlot(address), Layout.TLB);
-  if (entry & (TlbBit.KernelWrite << (user() << 1)) && (address & 0xfff) + bytes <= 0x1000) return address + (entry & TlbBit.ADDRESS);
+  if (entry & (TlbBit.KernelWrite << (user() << 1)) && fits(address, bytes)) return address + (entry & TlbBit.ADDRESS);
   return 0;
 }
 

@@ -63,6 +63,8 @@ export const enum FaultAccess {
 export const enum Fault {
   /** In arg1 with FaultAccess.Write: code was translated from that physical page (arg2, an address), which the engine has to know. */
   WRITES_CODE = 0x100,
+  /** As arg2: the access is not aligned. */
+  MISALIGNED = -2,
   /** As arg2: nothing at that physical address can be fetched. */
   BUS = -1,
 }

@@ -74,6 +74,8 @@ export const enum Layout {
   SCRATCH = 0xb000,
   /** Entries of FILLED. */
   FILLED_COUNT = 0xb020,
+  /** All ones if an access that is not naturally aligned is a fault (Isa.alignedAccess), else 0. */
+  ALIGNED = 0xb024,
   /** u32 counts of executed sensitive instructions, by the ISA's numbers. */
   SENSITIVE_COUNTS = 0xb100,
   SENSITIVE_COUNTS_END = 0xb900,

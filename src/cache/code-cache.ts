@@ -1,7 +1,20 @@
 import { Layout } from '../../assembly/shared/layout.ts';
 import type { Block } from '../ir/block.ts';
 import { PAGE_SIZE } from '../isa/code.ts';
-import type { GuestMemory } from '../vcpu/guest-memory.ts';
+
+/** Which code a pc means, and where it lies. */
+export interface CodePlaces {
+  /** A number for what would be executed at a pc now: another one where the pc means other code (mode, mapping). */
+  key(pc: number): number;
+  /** What `key` was when the block was lifted. */
+  keyOf(block: Block): number;
+  /** Numbers of the pages that the block lies on, as `CodeCache.invalidate` counts them: virtual, or physical in system mode. */
+  pagesOf(block: Block): readonly number[];
+  /** What is mixed into the index of the look-up tables: Layout.MODE, for which the block was lifted. */
+  modeOf(block: Block): number;
+  /** Blocks were, or no longer are, translated from this page. */
+  mark(page: number, code: boolean): void;
+}
 
 /** A block as the interpreter has it. */
 export interface CachedBlock {
@@ -28,15 +41,15 @@ export interface CompiledModule {
 export interface CacheHooks {
   /** A block's µops must not be entered again. */
   staleBlock(address: number): void;
-  /** A pc is no longer compiled: its table entry becomes the stub. */
-  unlink(entry: number): void;
+  /** The code with this key is no longer compiled: its table entry becomes the stub. */
+  unlink(key: number): void;
   /** A module has no regions left. */
   dropped(module: CompiledModule): void;
   /** Start of the block at `address` gained or lost a region. */
   hasRegion(address: number, present: boolean): void;
 }
 
-const hashIndex = (pc: number): number => ((pc ^ (pc >>> 16)) & Layout.HASH_MASK) * 2;
+const hashIndex = (pc: number, mode: number): number => ((pc ^ (pc >>> 16) ^ mode) & Layout.HASH_MASK) * 2;
 
 /**
  * What has been translated, by guest pc, with the two look-up tables that generated code and the interpreter read. Knows
@@ -45,7 +58,7 @@ const hashIndex = (pc: number): number => ((pc ^ (pc >>> 16)) & Layout.HASH_MASK
 export class CodeCache {
   private readonly blocks = new Map<number, CachedBlock>();
   private readonly regions = new Map<number, CachedRegion>();
-  /** By page number: pcs of blocks, entries of regions. */
+  /** By page number: keys of blocks, and of regions' entries. */
   private readonly blockPages = new Map<number, Set<number>>();
   private readonly regionPages = new Map<number, Set<number>>();
   private readonly blockHash: Uint32Array;
@@ -53,7 +66,8 @@ export class CodeCache {
   private nextUop: number = Layout.UOPS;
 
   constructor(
-    private readonly memory: GuestMemory,
+    memory: { readonly memory: WebAssembly.Memory },
+    readonly places: CodePlaces,
     private readonly hooks: CacheHooks,
   ) {
     const { buffer } = memory.memory;
@@ -67,11 +81,20 @@ export class CodeCache {
   get regionCount(): number {
     return this.regions.size;
   }
+  /** The block that is at a pc now. */
   block(pc: number): CachedBlock | undefined {
-    return this.blocks.get(pc);
+    return this.blocks.get(this.places.key(pc));
   }
   region(pc: number): CachedRegion | undefined {
-    return this.regions.get(pc);
+    return this.regions.get(this.places.key(pc));
+  }
+  /** The region that begins with this block. */
+  regionOf(block: Block): CachedRegion | undefined {
+    return this.regions.get(this.places.keyOf(block));
+  }
+  /** Whether this very block is still what its pc means where it means that. */
+  holds(block: Block): boolean {
+    return this.blocks.get(this.places.keyOf(block))?.block === block;
   }
   /** Where the next block's µops go. */
   get uopAddress(): number {
@@ -83,43 +106,50 @@ export class CodeCache {
 
   addBlock(cached: CachedBlock): void {
     const { block } = cached;
-    this.blocks.set(block.pc, cached);
-    this.onPages(this.blockPages, block.pc, block.size, block.pc);
-    this.memory.markCode(block.pc, Math.max(1, block.size), true);
+    const key = this.places.keyOf(block);
+    this.blocks.set(key, cached);
+    this.onPages(this.blockPages, block, key);
   }
 
   /** Makes the interpreter find the block. Also after its hash entry was taken by another pc. */
   publishBlock(cached: CachedBlock): void {
-    const i = hashIndex(cached.block.pc);
-    this.blockHash[i] = cached.block.pc;
+    const { block } = cached;
+    const i = hashIndex(block.pc, this.places.modeOf(block));
+    this.blockHash[i] = block.pc;
     this.blockHash[i + 1] = cached.address;
-    if (this.regions.has(cached.block.pc)) this.hooks.hasRegion(cached.address, true);
+    if (this.regions.has(this.places.keyOf(block))) this.hooks.hasRegion(cached.address, true);
   }
 
   addRegion(region: CachedRegion, tableIndex: number): void {
-    this.regions.set(region.entry, region);
-    for (const block of region.blocks) {
-      this.onPages(this.regionPages, block.pc, block.size, region.entry);
-      this.memory.markCode(block.pc, Math.max(1, block.size), true);
-    }
-    this.publishRegion(region.entry, tableIndex);
-    const cached = this.blocks.get(region.entry);
+    const key = this.places.keyOf(region.blocks[0]);
+    this.regions.set(key, region);
+    for (const block of region.blocks) this.onPages(this.regionPages, block, key);
+    this.publishRegion(region, tableIndex);
+    const cached = this.blocks.get(key);
     if (cached?.address) this.hooks.hasRegion(cached.address, true);
   }
-  publishRegion(entry: number, tableIndex: number): void {
-    const i = hashIndex(entry);
-    this.regionHash[i] = entry;
+  publishRegion(region: CachedRegion, tableIndex: number): void {
+    const i = hashIndex(region.entry, this.places.modeOf(region.blocks[0]));
+    this.regionHash[i] = region.entry;
     this.regionHash[i + 1] = tableIndex;
   }
-  private onPages(pages: Map<number, Set<number>>, pc: number, size: number, key: number): void {
-    const last = (pc + Math.max(1, size) - 1) >>> 12;
-    for (let page = pc >>> 12; page <= last; page++) {
+  /** Has the interpreter run what lies at a region's entry, until the region is published again. */
+  retractRegion(region: CachedRegion): void {
+    const [first] = region.blocks;
+    const i = hashIndex(region.entry, this.places.modeOf(first));
+    if (this.regionHash[i] === region.entry) this.regionHash.fill(0, i, i + 2);
+    const cached = this.blocks.get(this.places.keyOf(first));
+    if (cached?.address) this.hooks.hasRegion(cached.address, false);
+  }
+  private onPages(pages: Map<number, Set<number>>, block: Block, key: number): void {
+    for (const page of this.places.pagesOf(block)) {
       let set = pages.get(page);
       if (!set) {
         set = new Set();
         pages.set(page, set);
       }
       set.add(key);
+      this.places.mark(page, true);
     }
   }
 
@@ -134,49 +164,51 @@ export class CodeCache {
       for (const page of [...this.blockPages.keys(), ...this.regionPages.keys()]) if (page >= first && page <= last) pages.add(page);
     } else for (let page = first; page <= last; page++) pages.add(page);
     for (const page of pages) {
-      for (const pc of this.blockPages.get(page) ?? []) this.dropBlock(pc);
+      for (const key of this.blockPages.get(page) ?? []) this.dropBlock(key);
       this.blockPages.delete(page);
-      for (const entry of [...(this.regionPages.get(page) ?? [])]) this.dropModule(entry);
+      for (const key of [...(this.regionPages.get(page) ?? [])]) this.dropModule(key);
       this.regionPages.delete(page);
-      this.memory.markCode(page * PAGE_SIZE, PAGE_SIZE, false);
+      this.places.mark(page, false);
     }
   }
 
-  dropBlock(pc: number): void {
-    const cached = this.blocks.get(pc);
+  private dropBlock(key: number): void {
+    const cached = this.blocks.get(key);
     if (!cached) return;
-    this.blocks.delete(pc);
+    const { block } = cached;
+    this.blocks.delete(key);
     if (cached.address) this.hooks.staleBlock(cached.address);
-    const i = hashIndex(pc);
-    if (this.blockHash[i] === pc) this.blockHash.fill(0, i, i + 2);
+    const i = hashIndex(block.pc, this.places.modeOf(block));
+    if (this.blockHash[i] === block.pc && this.blockHash[i + 1] === cached.address) this.blockHash.fill(0, i, i + 2);
   }
 
-  /** Drops the region at this entry, what it replaced, and all that were compiled with them. */
-  dropModule(entry: number): void {
-    const current = this.regions.get(entry);
+  /** Drops the region with this key, what it replaced, and all that were compiled with them. */
+  private dropModule(key: number): void {
+    const current = this.regions.get(key);
     if (!current) return;
-    this.dropRegion(entry);
+    this.dropRegion(key, current);
     for (let region: CachedRegion | undefined = current; region; region = region.replaces) {
       this.hooks.dropped(region.module);
-      for (const other of region.module.regions) this.dropModule(other.entry);
+      for (const other of region.module.regions) this.dropModule(this.places.keyOf(other.blocks[0]));
     }
   }
+  /** The same by the pc of its entry, where that means this region now. */
+  dropRegionAt(entry: number): void {
+    this.dropModule(this.places.key(entry));
+  }
 
-  private dropRegion(entry: number): void {
-    this.regions.delete(entry);
-    this.hooks.unlink(entry);
-    const i = hashIndex(entry);
-    if (this.regionHash[i] === entry) this.regionHash.fill(0, i, i + 2);
-    const cached = this.blocks.get(entry);
-    if (cached?.address) this.hooks.hasRegion(cached.address, false);
+  private dropRegion(key: number, region: CachedRegion): void {
+    this.regions.delete(key);
+    this.hooks.unlink(key);
+    this.retractRegion(region);
   }
 
   /** Forgets every translation and starts the µop space anew. Regions' functions stay unlinked. */
   clear(): void {
-    for (const entry of [...this.regions.keys()]) this.dropModule(entry);
+    for (const key of [...this.regions.keys()]) this.dropModule(key);
     this.blocks.clear();
     for (const pages of [this.blockPages, this.regionPages]) {
-      for (const page of pages.keys()) this.memory.markCode(page * PAGE_SIZE, PAGE_SIZE, false);
+      for (const page of pages.keys()) this.places.mark(page, false);
       pages.clear();
     }
     this.blockHash.fill(0);

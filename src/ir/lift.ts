@@ -19,6 +19,8 @@ export interface LiftOptions {
   readonly precise?: boolean;
   /** Value of the word at Isa.mode; 0 without it. */
   readonly mode?: number;
+  /** Where nothing can be fetched at the block's pc, FetchFault is thrown. */
+  readonly throwFault?: boolean;
 }
 
 /** Ops that may write to guest memory. */
@@ -40,7 +42,7 @@ export function liftBlock(isa: Isa, builder: Builder, code: Code, pc: number, op
       if (options.endAfterStore && builder.hasOpSince(before, IS_STORE)) break;
     }
   } catch (error) {
-    if (!(error instanceof FetchFault)) throw error;
+    if (!(error instanceof FetchFault) || (options.throwFault && builder.instructionCount === 0)) throw error;
     if (builder.instructionCount === 0) builder.exit(ExitKind.MemoryFault, at, error.address, FaultAccess.Execute);
   }
   if (!builder.ended) builder.goto(at);

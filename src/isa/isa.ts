@@ -73,6 +73,8 @@ export interface Isa {
    * their bytes each time they are entered and end after each store.
    */
   readonly coherentCode: boolean;
+  /** System mode: an access that is not naturally aligned is an exception (MIPS), which the runtime finds; else it may cross pages. */
+  readonly alignedAccess?: boolean;
   /** Offset of a word of state that lifting depends on. Whoever changes it (Vcpu.mode) has everything lifted anew. */
   readonly mode?: number;
   /**

@@ -4,6 +4,7 @@ import { formFragment, formRegion, type Region } from '../backend/wasm/region.ts
 import type { CachedRegion, CodeCache, CompiledModule } from '../cache/code-cache.ts';
 import type { Block } from '../ir/block.ts';
 import type { Isa } from '../isa/isa.ts';
+import type { PhysicalPlaces } from './code-places.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import type { VcpuStats } from './vcpu.ts';
 
@@ -38,7 +39,10 @@ interface TierContext {
   readonly memory: GuestMemory;
   readonly runtime: Runtime;
   readonly stats: VcpuStats;
-  readonly lift: (pc: number) => Block;
+  /** Undefined where nothing can be fetched. */
+  readonly lift: (pc: number) => Block | undefined;
+  /** Memory model paged. */
+  readonly paged?: PhysicalPlaces;
   readonly expectedBytes: (block: Block) => Uint8Array | undefined;
   readonly jumpSite: (block: Block) => number | undefined;
   readonly seenTargets: (block: Block) => readonly number[];
@@ -147,9 +151,9 @@ export class RegionTier {
     context.runtime.table.set(0, this.stub);
   }
 
-  /** Index in the function table of the region at this pc, for good; made for a region only, since large tables slow instantiation. */
-  private slotFor(entry: number): number {
-    let index = this.callSlots.get(entry);
+  /** Index in the function table of the code with this key, for good; made for a region only, since large tables slow instantiation. */
+  private slotFor(key: number): number {
+    let index = this.callSlots.get(key);
     if (index === undefined) {
       if (this.freeSlots === 0) {
         this.nextSlot = this.context.runtime.table.grow(TABLE_STEP, this.stub) as number;
@@ -157,7 +161,7 @@ export class RegionTier {
       }
       index = this.nextSlot++;
       this.freeSlots--;
-      this.callSlots.set(entry, index);
+      this.callSlots.set(key, index);
     }
     return index;
   }
@@ -165,19 +169,25 @@ export class RegionTier {
   /** Called by a region whose callee has no code yet. Gives what the callee gives. */
   private compileMissing(pc: number, depth: number): number {
     if (depth < MISSING_RESERVE || !this.compile(pc)) return pc;
-    const callee = this.context.runtime.table.get(this.slotFor(pc)) as (pc: number, depth: number) => number;
+    const callee = this.context.runtime.table.get(this.slotFor(this.cache.places.key(pc))) as (pc: number, depth: number) => number;
     return callee(pc, depth - MISSING_RESERVE);
   }
 
-  unlink(entry: number): void {
-    const index = this.callSlots.get(entry);
+  unlink(key: number): void {
+    const index = this.callSlots.get(key);
     if (index !== undefined) this.context.runtime.table.set(index, this.stub);
   }
 
   /** Another pc took the look-up entry of this region: takes it back. False if there is no region. */
   republish(pc: number): boolean {
-    if (!this.cache.region(pc)) return this.wanted.delete(pc) && this.compile(pc);
-    this.cache.publishRegion(pc, this.slotFor(pc));
+    const region = this.cache.region(pc);
+    if (!region) return this.wanted.delete(pc) && this.compile(pc);
+    if (this.context.paged && !this.context.paged.areMapped(region.blocks)) {
+      // one of its pages is not there now; the interpreter waits for it to be used
+      this.cache.retractRegion(region);
+      return false;
+    }
+    this.cache.publishRegion(region, this.slotFor(this.cache.places.key(pc)));
     return true;
   }
 
@@ -200,7 +210,7 @@ export class RegionTier {
     } else if (history.left < SLOW_PATIENCE) return;
     else history.way = history.way === 'leave' ? 'ask' : 'call';
     history.left = 0;
-    if (this.context.slowPaths === 'adapt') this.cache.dropModule(entry);
+    if (this.context.slowPaths === 'adapt') this.cache.dropRegionAt(entry);
   }
   private slowWay = (entry: number): SlowPaths => {
     if (this.context.slowPaths !== 'adapt') return this.context.slowPaths;
@@ -290,7 +300,7 @@ export class RegionTier {
     if (!compiled) return;
     this.context.stats.compileTime += compiled.time;
     // the guest may have changed its code meanwhile
-    const fresh = job.regions.every(({ blocks }) => blocks.every((block) => this.cache.block(block.pc)?.block === block));
+    const fresh = job.regions.every(({ blocks }) => blocks.every((block) => this.cache.holds(block)));
     if (fresh && job.options.checked === this.context.checked()) this.load(job, compiled.module, compiled.size);
   }
 
@@ -320,13 +330,13 @@ export class RegionTier {
   }
 
   private optionsFor(regions: readonly Region[]): CompileOptions {
-    const { isa, memory, lift, expectedBytes, jumpSite, checked, translatesAll } = this.context;
+    const { isa, memory, lift, expectedBytes, jumpSite, checked, translatesAll, paged } = this.context;
     const callSlots = new Map<number, number>();
     const callees = new Map<number, Block>();
     const expected = new Map<number, Uint8Array>();
     const jumpSites = new Map<number, number>();
     const mayCall = (pc: number): void => {
-      const index = this.callSlots.get(pc);
+      const index = this.callSlots.get(this.cache.places.key(pc));
       if (index !== undefined && this.cache.region(pc)) callSlots.set(pc, index);
     };
     for (const { blocks, outside } of regions) {
@@ -335,7 +345,8 @@ export class RegionTier {
         const { pc, terminator } = block;
         if (terminator.kind === 'call') {
           mayCall(terminator.target);
-          callees.set(terminator.target, lift(terminator.target));
+          const callee = lift(terminator.target);
+          if (callee) callees.set(terminator.target, callee);
         }
         const site = jumpSite(block);
         if (site !== undefined) jumpSites.set(pc, site);
@@ -344,7 +355,12 @@ export class RegionTier {
       }
     }
     return {
-      isa: { registers: isa.registers, helpers: isa.helpers, ...(isa.stackPointer !== undefined && { stackPointer: isa.stackPointer }) },
+      isa: {
+        registers: isa.registers,
+        helpers: isa.helpers,
+        ...(isa.stackPointer !== undefined && { stackPointer: isa.stackPointer }),
+        ...(isa.alignedAccess && { alignedAccess: true }),
+      },
       checked: checked(),
       memoryPages: memory.memory.buffer.byteLength / 65536,
       compileMissing: translatesAll,
@@ -353,6 +369,7 @@ export class RegionTier {
       jumpSites,
       expectedBytes: expected,
       slowPaths: new Map(regions.map(({ entry }) => [entry, this.slowWay(entry)])),
+      ...(paged && { paged: { mode: paged.mode, pages: new Map(regions.map(({ entry, blocks }) => [entry, paged.mappedPages(blocks)])) } }),
     };
   }
 
@@ -388,9 +405,9 @@ export class RegionTier {
     const module: LoadedModule = { regions: [], job };
     this.modules.set(job.number, module);
     for (const { entry, blocks } of job.regions) {
-      const cached: CachedRegion = { entry, blocks, module, replaces: this.cache.region(entry) };
+      const cached: CachedRegion = { entry, blocks, module, replaces: this.cache.regionOf(blocks[0]) };
       module.regions.push(cached);
-      const index = this.slotFor(entry);
+      const index = this.slotFor(this.cache.places.keyOf(blocks[0]));
       runtime.table.set(index, exports[`r${entry.toString(16).padStart(8, '0')}${suffix}`] as CallableFunction);
       this.cache.addRegion(cached, index);
     }

@@ -1,4 +1,4 @@
-import { ExitKind } from '../../assembly/shared/exit.ts';
+import { ExitKind, Fault } from '../../assembly/shared/exit.ts';
 import { JumpSite, Layout } from '../../assembly/shared/layout.ts';
 import { lowerBlock } from '../backend/interpret/lower.ts';
 import type { Runtime } from '../backend/runtime.ts';
@@ -8,8 +8,9 @@ import type { Block } from '../ir/block.ts';
 import { Builder } from '../ir/builder.ts';
 import { type LiftOptions, liftBlock } from '../ir/lift.ts';
 import { deadcode } from '../ir/passes/deadcode.ts';
-import { Code, PAGE_SIZE } from '../isa/code.ts';
+import { Code, FetchFault, PAGE_SIZE } from '../isa/code.ts';
 import type { Isa } from '../isa/isa.ts';
+import { PhysicalPlaces, virtualPlaces } from './code-places.ts';
 import { type Exit, makeExit } from './exit.ts';
 import { GuestMemory, PagePermission } from './guest-memory.ts';
 import { type BackgroundCompiler, type Compiler, RegionTier } from './region-tier.ts';
@@ -39,8 +40,11 @@ export interface VcpuOptions {
   readonly stackBytes?: number;
 }
 
-/** direct: only null and out-of-range accesses fault. checked: page permissions hold, and faults are precise. */
-export type MemoryModel = 'direct' | 'checked';
+/**
+ * direct: only null and out-of-range accesses fault. checked: page permissions hold, and faults are precise. paged: a whole
+ * machine; addresses are translated, and the runtime is system.wasm.
+ */
+export type MemoryModel = 'direct' | 'checked' | 'paged';
 
 /** What happened so far; times in milliseconds. */
 export interface VcpuStats {
@@ -101,6 +105,8 @@ export class Vcpu {
   private readonly jumpSites = new Map<number, number>();
   private readonly expected = new WeakMap<Block, Uint8Array>();
   private checked: boolean;
+  /** Memory model paged. */
+  private readonly paged: PhysicalPlaces | undefined;
 
   constructor(private readonly options: VcpuOptions) {
     this.isa = options.isa;
@@ -109,15 +115,17 @@ export class Vcpu {
     this.executor = options.executor;
     this.exact = options.exactBudget ?? false;
     this.builder = new Builder(this.isa.helpers);
-    this.code = new Code(this.memory.codePage);
-    this.header = new Int32Array(this.memory.memory.buffer, 0, Layout.STATE / 4);
+    this.paged = options.memoryModel === 'paged' ? new PhysicalPlaces(this.memory, this.runtime) : undefined;
+    this.code = new Code(this.paged?.page ?? this.memory.codePage);
+    this.header = new Int32Array(this.memory.memory.buffer, 0, Layout.RUNTIME_DATA / 4);
     this.checked = options.memoryModel === 'checked';
     this.tier = new RegionTier({
       isa: this.isa,
       memory: this.memory,
       runtime: this.runtime,
       stats: this.stats,
-      lift: (pc) => this.lifted(pc),
+      lift: (pc) => this.tryLifted(pc),
+      ...(this.paged && { paged: this.paged }),
       expectedBytes: (block) => this.expected.get(block),
       jumpSite: (block) => this.jumpSite(block),
       seenTargets: (block) => this.seenTargets(block),
@@ -127,10 +135,10 @@ export class Vcpu {
       isWarm: (pc) => this.isWarm(pc),
       slowPaths: options.slowPaths ?? 'adapt',
     });
-    this.cache = new CodeCache(this.memory, {
+    this.cache = new CodeCache(this.memory, this.paged ?? virtualPlaces(this.memory), {
       staleBlock: (address) => this.runtime.markStale(address),
       hasRegion: (address, present) => this.runtime.markRegion(address, present),
-      unlink: (entry) => this.tier.unlink(entry),
+      unlink: (key) => this.tier.unlink(key),
       dropped: (module) => this.tier.dropped(module),
     });
     this.tier.cache = this.cache;
@@ -138,6 +146,12 @@ export class Vcpu {
     this.setHeader(Layout.DEPTH, options.stackBytes ?? 500_000);
     this.setHeader(Layout.HOT_THRESHOLD, this.executor === 'tiered' ? this.hotThreshold : 0);
     this.isa.reset(new DataView(this.memory.memory.buffer, Layout.STATE, Layout.STATE_SIZE));
+    if (this.paged) {
+      if (!this.isa.system) throw new Error(`${this.isa.name} has no system mode`);
+      this.setHeader(Layout.MMU, this.isa.system.mmu);
+      this.setHeader(Layout.ALIGNED, this.isa.alignedAccess ? -1 : 0);
+      this.isa.system.reset(this);
+    }
   }
 
   private get hotThreshold(): number {
@@ -191,8 +205,38 @@ export class Vcpu {
     this.tier.background?.close();
   }
 
+  /**
+   * Memory model paged: the bytes at these physical addresses changed, and not by a store of the guest. `remapped`: what lies
+   * there is other memory than before.
+   */
+  invalidatePhysical(start: number, length: number): void {
+    this.code.forget();
+    this.stats.invalidations++;
+    this.cache.invalidate(start, length);
+  }
+  /** Memory model paged: what lies at some physical addresses is other memory than before. */
+  remapped(): void {
+    this.cache.clear();
+    (this.runtime.exports.flushTlb as (keepGlobal: number) => void)(0);
+  }
+  /**
+   * Memory model paged, for a device while the guest runs: the guest is to stop soon, at the next place where it asks for its
+   * budget. What it does not use is not counted.
+   */
+  stopSoon(): void {
+    const left = this.getHeader(Layout.BUDGET);
+    if (left <= 0) return;
+    this.setHeader(Layout.BUDGET, 0);
+    this.granted -= left;
+    this.memory.data.setBigInt64(Layout.RETIRED, this.memory.data.getBigInt64(Layout.RETIRED, true) - BigInt(left), true);
+  }
+
   /** Translations of this range are forgotten; call it when its bytes, mapping or permissions change. */
   invalidate(start: number, length: number): void {
+    if (this.paged) {
+      this.invalidatePhysical(start, length);
+      return;
+    }
     this.code.forget();
     if (length <= 0 || !this.memory.hasCode(start, length)) return;
     this.stats.invalidations++;
@@ -222,9 +266,14 @@ export class Vcpu {
 
   /** The word at Isa.mode, 0 without one. Setting it has all code lifted anew. */
   get mode(): number {
+    if (this.paged) return this.getHeader(Layout.MODE);
     return this.isa.mode === undefined ? 0 : this.get32(this.isa.mode);
   }
   set mode(value: number) {
+    if (this.paged) {
+      this.setHeader(Layout.MODE, value);
+      return;
+    }
     if (this.isa.mode === undefined) throw new Error(`${this.isa.name} has no mode`);
     if (value === this.mode) return;
     this.set32(this.isa.mode, value);
@@ -240,6 +289,7 @@ export class Vcpu {
   /** Runs guest code until it exits, `budget` guest instructions (1 … 2^31−1) are completed, or much had to be compiled (exit `budget`, too). */
   run(budget: number): Exit {
     const grant = Math.max(1, Math.min(budget, 0x7fffffff));
+    this.granted = grant;
     this.tier.forgetDropped();
     const before = this.stats.instructions;
     const compiledBefore = this.stats.compileTime;
@@ -255,12 +305,15 @@ export class Vcpu {
     }
     for (;;) {
       const exit = this.step() ?? this.pause(compiledBefore);
-      this.stats.instructions = before + grant - this.getHeader(Layout.BUDGET);
+      this.stats.instructions = before + this.granted - this.getHeader(Layout.BUDGET);
       if (!exit) continue;
       this.stats.exits[exit.kind] = (this.stats.exits[exit.kind] ?? 0) + 1;
       return exit;
     }
   }
+
+  /** The budget of this run, less what stopSoon took away. */
+  private granted = 0;
 
   /** Few instructions may ask for much to be compiled: the caller has its turn as if the budget were spent. */
   private pause(compiledBefore: number): Exit | undefined {
@@ -277,8 +330,7 @@ export class Vcpu {
     switch (kind) {
       case ExitKind.Miss:
         this.stats.misses++;
-        this.translate(pc);
-        return undefined;
+        return this.translate(pc);
       case ExitKind.Hot:
         this.stats.hot++;
         this.becameHot(pc);
@@ -296,8 +348,40 @@ export class Vcpu {
         this.tier.stoppedAt(pc);
         return makeExit(kind, pc, 0, 0, 0);
       default:
-        return this.exitOf(kind, pc);
+        return this.left(kind, pc);
     }
+  }
+
+  /** Memory model paged: guest code was left, and the runtime has tried to let the guest handle it. */
+  private left(kind: ExitKind, pc: number): Exit | undefined {
+    if (!this.paged) return this.exitOf(kind, pc);
+    if (kind === ExitKind.MemoryFault && this.getHeader(Layout.EXIT_ARG1) & Fault.WRITES_CODE) {
+      this.invalidatePhysical(this.getHeader(Layout.EXIT_ARG2) >>> 0, 1);
+      return this.interpretOne(pc);
+    }
+    return this.exitOf(kind, pc);
+  }
+  /** What the interpreter left with, which the guest itself may have to handle. */
+  private goesOn(): boolean {
+    return this.paged !== undefined && (this.runtime.exports.goesOn as () => number)() !== 0;
+  }
+  /** Nothing can be fetched at `pc`, and the fault is recorded. */
+  private fetchFault(pc: number): Exit | undefined {
+    this.setHeader(Layout.EXIT_KIND, ExitKind.MemoryFault);
+    this.pc = pc;
+    return this.goesOn() ? undefined : this.exitOf(ExitKind.MemoryFault, pc);
+  }
+  /** The instruction that an exit is about, alone. It may have been left in the midst of its block. */
+  private interpretOne(pc: number): Exit | undefined {
+    const at = this.isa.system?.restart?.(pc) ?? pc;
+    // the branch before a delay slot is executed once more
+    if (at !== pc) this.setHeader(Layout.BUDGET, this.getHeader(Layout.BUDGET) + 1);
+    this.pc = at;
+    const block = this.tryLift(at, { limit: 1 });
+    if (!block) return this.fetchFault(at);
+    const left = this.getHeader(Layout.BUDGET);
+    if (left < block.instructions) this.setHeader(Layout.BUDGET, block.instructions);
+    return this.runOnce(block);
   }
 
   private exitOf(kind: ExitKind, pc: number): Exit {
@@ -324,10 +408,11 @@ export class Vcpu {
   }
 
   /** Something must be there for the dispatcher to run at `pc`. */
-  private translate(pc: number): void {
-    if (this.tier.republish(pc)) return;
-    if (this.executor === 'translate' && this.tier.compile(pc)) return;
-    this.interpretable(pc);
+  private translate(pc: number): Exit | undefined {
+    if (this.paged && this.paged.key(pc) < 0) return this.fetchFault(pc);
+    if (this.tier.republish(pc)) return undefined;
+    if (this.executor === 'translate' && this.tier.compile(pc)) return undefined;
+    return this.interpretable(pc) ? undefined : this.fetchFault(pc);
   }
 
   private becameHot(pc: number): void {
@@ -343,17 +428,31 @@ export class Vcpu {
     if (cached?.address) this.runtime.coolDown(cached.address, busy ? BUSY_ARRIVALS : Number.POSITIVE_INFINITY);
   }
 
+  /** Undefined if nothing can be fetched there; then the fault is recorded. */
+  private tryLift(pc: number, options: LiftOptions): Block | undefined {
+    if (!this.paged) return this.lift(pc, options);
+    this.code.forget();
+    if (this.paged.key(pc) < 0) return undefined;
+    try {
+      return this.lift(pc, { ...options, throwFault: true });
+    } catch (error) {
+      if (error instanceof FetchFault) return undefined;
+      throw error;
+    }
+  }
+
   private lift(pc: number, options: LiftOptions): Block {
     // the block may reach into the next page
     const permissions = this.memory.permission(pc) | this.memory.permission((pc + PAGE_SIZE) >>> 0);
-    const writable = this.isa.coherentCode && (permissions & PagePermission.Write) !== 0;
+    const writable = !this.paged && this.isa.coherentCode && (permissions & PagePermission.Write) !== 0;
     const lifted = liftBlock(this.isa, this.builder, this.code, pc, {
       ...options,
       endAfterStore: writable,
-      precise: this.checked,
+      precise: this.checked || this.paged !== undefined,
       mode: this.mode,
     });
-    const block = deadcode(lifted, { preciseMemory: this.checked });
+    const block = deadcode(lifted, { preciseMemory: this.checked || this.paged !== undefined });
+    this.paged?.note(block);
     const start = GuestMemory.index(pc);
     if (writable && block.size > 0) this.expected.set(block, this.memory.bytes.slice(start, start + block.size));
     return block;
@@ -364,15 +463,17 @@ export class Vcpu {
     return address !== undefined && address !== 0 && this.runtime.heat(address) * WARM >= this.hotThreshold;
   }
 
-  /** The block at `pc`, lifted once. */
-  private lifted(pc: number): Block {
-    return this.cached(pc).block;
+  /** The block at `pc`, lifted once. Undefined if nothing can be fetched there; then the fault is recorded. */
+  private tryLifted(pc: number): Block | undefined {
+    return this.cached(pc)?.block;
   }
-  private cached(pc: number): CachedBlock {
+  private cached(pc: number): CachedBlock | undefined {
     let cached = this.cache.block(pc);
     if (!cached) {
       const start = now();
-      cached = { block: this.lift(pc, {}), address: 0 };
+      const block = this.tryLift(pc, {});
+      if (!block) return undefined;
+      cached = { block, address: 0 };
       this.cache.addBlock(cached);
       this.stats.blocks++;
       this.stats.liftTime += now() - start;
@@ -395,7 +496,7 @@ export class Vcpu {
     const site = this.jumpSite(block);
     if (site === undefined) return [];
     const words = new Uint32Array(this.memory.memory.buffer, site, JumpSite.WORDS);
-    return Array.from(words).filter((pc) => pc !== 0 && (this.memory.permission(pc) & PagePermission.Execute) !== 0);
+    return Array.from(words).filter((pc) => pc !== 0 && (this.paged || (this.memory.permission(pc) & PagePermission.Execute) !== 0));
   }
 
   private sawTarget(block: Block, pc: number): boolean {
@@ -407,18 +508,21 @@ export class Vcpu {
     return lowerBlock(block, this.runtime, address, {
       jumpSite: this.jumpSite(block),
       checked: this.checked,
-      stackPointer: this.checked ? undefined : this.isa.stackPointer,
+      stackPointer: this.checked || this.paged ? undefined : this.isa.stackPointer,
       verifyBytes: this.expected.get(block),
+      ...(this.paged && { mapped: this.paged.mappedPages([block]) }),
     });
   }
 
-  private interpretable(pc: number): CachedBlock {
+  /** Whether the interpreter has the block at `pc` now. */
+  private interpretable(pc: number): boolean {
     let cached = this.cached(pc);
+    if (cached?.address === 0 && this.cache.uopAddress > Layout.UOPS_END - UOP_RESERVE) {
+      this.cache.clear();
+      cached = this.cached(pc);
+    }
+    if (!cached) return false;
     if (cached.address === 0) {
-      if (this.cache.uopAddress > Layout.UOPS_END - UOP_RESERVE) {
-        this.cache.clear();
-        cached = this.cached(pc);
-      }
       const start = now();
       const address = this.cache.uopAddress;
       this.cache.uopAddress = this.lower(cached.block, address);
@@ -426,20 +530,24 @@ export class Vcpu {
       this.stats.liftTime += now() - start;
     }
     this.cache.publishBlock(cached);
-    return cached;
+    return true;
   }
 
   /** The block at `pc`, once, in the interpreter. */
   private interpretBlock(pc: number): Exit | undefined {
+    const block = this.tryLifted(pc);
+    return block ? this.runOnce(block) : this.fetchFault(pc);
+  }
+  private runOnce(block: Block): Exit | undefined {
     const address = Layout.UOPS_END - UOP_RESERVE / 2;
-    this.lower(this.lifted(pc), address);
+    this.lower(block, address);
     const fault = this.enter(() => this.runtime.runBlock(address));
     if (fault) return fault;
     const kind = this.getHeader(Layout.EXIT_KIND) as ExitKind;
-    if (kind === ExitKind.None) return undefined;
+    if (kind === ExitKind.None || this.goesOn()) return undefined;
     if (kind === ExitKind.Budget) return this.exact ? this.spendRest() : makeExit(kind, this.pc, 0, 0, 0);
-    if (kind === ExitKind.Stale) this.cache.invalidate(pc, 1);
-    return kind >= ExitKind.Miss ? undefined : this.exitOf(kind, this.pc);
+    if (kind === ExitKind.Stale) this.cache.invalidate(block.pc, 1);
+    return kind >= ExitKind.Miss ? undefined : this.left(kind, this.pc);
   }
 
   /** Less than the next block or region needs is left: single blocks, cut to size, up to the exact end. */
@@ -448,8 +556,14 @@ export class Vcpu {
       const left = this.getHeader(Layout.BUDGET);
       const pc = this.pc;
       if (left <= 0) return makeExit(ExitKind.Budget, pc, 0, 0, 0);
-      let block = this.lifted(pc);
-      if (block.instructions > left) block = this.lift(pc, { limit: left });
+      if (this.paged && this.getHeader(Layout.ATTENTION)) return makeExit(ExitKind.Interrupt, pc, 0, 0, 0);
+      let block = this.tryLifted(pc);
+      if (block && block.instructions > left) block = this.tryLift(pc, { limit: left });
+      if (!block) {
+        const exit = this.fetchFault(pc);
+        if (exit) return exit;
+        continue;
+      }
       // a branch and its delay slot cannot be parted
       if (block.instructions > left) this.setHeader(Layout.BUDGET, block.instructions);
       const address = Layout.UOPS_END - UOP_RESERVE / 2;
@@ -457,8 +571,12 @@ export class Vcpu {
       const fault = this.enter(() => this.runtime.runBlock(address));
       if (fault) return fault;
       const kind = this.getHeader(Layout.EXIT_KIND) as ExitKind;
+      if (kind === ExitKind.None || kind === ExitKind.Miss || kind === ExitKind.Hot || this.goesOn()) continue;
       if (kind === ExitKind.Stale) this.cache.invalidate(pc, 1);
-      else if (kind !== ExitKind.None && kind !== ExitKind.Miss && kind !== ExitKind.Hot) return this.exitOf(kind, this.pc);
+      else {
+        const exit = this.left(kind, this.pc);
+        if (exit) return exit;
+      }
     }
   }
 }

@@ -90,10 +90,16 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     memory,
     runtime,
     executor: options.executor ?? 'tiered',
+    memoryModel: 'paged',
     loadCompiler: options.loadCompiler ?? (() => import('../backend/wasm/compile.ts')),
     exactBudget: options.clock === 'virtual',
     ...(options.stackBytes !== undefined && { stackBytes: options.stackBytes }),
   });
+
+  physical.listener = {
+    written: (address, length) => vcpu.invalidatePhysical(address, length),
+    remapped: () => vcpu.remapped(),
+  };
 
   let end: MachineEnd | undefined;
   let wantsReset = false;

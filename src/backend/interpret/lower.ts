@@ -1,5 +1,5 @@
 import { Layout } from '../../../assembly/shared/layout.ts';
-import { BlockHeader, Slot, Uop } from '../../../assembly/shared/uop.ts';
+import { BlockHeader, LinkFlag, Slot, Uop } from '../../../assembly/shared/uop.ts';
 import type { Block, Terminator, Value } from '../../ir/block.ts';
 import { OPS, op, TYPE_SIZES, Type } from '../../ir/ops.ts';
 import { isConditional } from '../../isa/isa.ts';
@@ -16,6 +16,8 @@ export interface LowerOptions {
   readonly stackPointer?: number | undefined;
   /** Address of the JumpSite where an indirect jump at the end notes its targets. */
   readonly jumpSite?: number;
+  /** Memory model paged: the pages that the block lies on. */
+  readonly mapped?: readonly { readonly word: number }[];
 }
 
 const STORE32 = op('i32.store');
@@ -31,6 +33,7 @@ const CLASS_BYTES = [4, 8, 16];
 let w: Int32Array;
 let jumpSite: number | undefined;
 let stackPointer: number | undefined;
+let mapped: LowerOptions['mapped'];
 let runtime: Runtime;
 let block: Block;
 /** Index into `w` of the next word. */
@@ -57,6 +60,7 @@ export function lowerBlock(source: Block, target: Runtime, address: number, opti
   if (address === Layout.UOPS) target.constants.clear();
   jumpSite = options.jumpSite;
   stackPointer = options.stackPointer;
+  mapped = options.mapped;
   plan(block);
   free[0].length = free[1].length = free[2].length = 0;
   temporary.fill(0, 0, block.length);
@@ -82,6 +86,8 @@ function finish(address: number): number {
   w[header + (BlockHeader.FLAGS >>> 2)] = 0;
   w[header + (BlockHeader.TABLE >>> 2)] = tableAddress;
   w[header + (BlockHeader.END >>> 2)] = p << 2;
+  w[header + (BlockHeader.PAGE >>> 2)] = mapped?.[0].word ?? 0;
+  w[header + (BlockHeader.NEXT_PAGE >>> 2)] = mapped?.[1]?.word ?? 0;
   return p << 2;
 }
 
@@ -368,7 +374,7 @@ function emitVerify(bytes: Uint8Array): void {
 function emitLink(target: number, counts: boolean): void {
   w[p] = 0;
   w[p + 1] = target;
-  w[p + 2] = counts ? 1 : 0;
+  w[p + 2] = (counts ? LinkFlag.COUNTS : 0) | (mapped && target >>> 12 !== block.pc >>> 12 ? LinkFlag.CROSSES : 0);
   p += 3;
 }
 

@@ -18,7 +18,15 @@ const FEATURES =
   binaryen.Features.BulkMemory;
 
 /** What every ISA's regions may call, beside its own helpers; all parameters and results are i32. */
-const ENGINE_HELPERS: Readonly<Record<string, number>> = { checkAccess: 3, exitRegion: 3, exitOnStackFault: 3, compileMissing: 2 };
+const ENGINE_HELPERS: Readonly<Record<string, number>> = {
+  checkAccess: 3,
+  exitRegion: 3,
+  exitOnStackFault: 3,
+  compileMissing: 2,
+  samePage: 2,
+  slowRead: 2,
+  slowWrite: 2,
+};
 
 /** The accesses that may trap, in the order of their marks in the source map. */
 interface Marks {
@@ -136,7 +144,7 @@ function build(groups: readonly RegionGroup[], marks?: Marks): Module {
     for (const formed of regions) {
       const leavesAtEntry = (block: Block): boolean => options.expectedBytes?.has(block.pc) ?? false;
       const { region, plan } = planSlots(formed, slots, {
-        preciseMemory: options.checked,
+        preciseMemory: options.checked || options.paged !== undefined,
         leavesAtEntry,
         callee: (pc) => options.callees?.get(pc),
       });
@@ -147,6 +155,8 @@ function build(groups: readonly RegionGroup[], marks?: Marks): Module {
         constructors,
         slots,
         checked: options.checked,
+        paged: options.paged && { mode: options.paged.mode, pages: options.paged.pages.get(region.entry) ?? [] },
+        alignedAccess: options.isa.alignedAccess ?? false,
         slowPaths: options.slowPaths?.get(region.entry) ?? 'leave',
         stackPointer: options.isa.stackPointer,
         callSlot: (pc) => options.callSlots?.get(pc),

@@ -1,5 +1,5 @@
 import { ExitKind, FaultAccess } from '../../../assembly/shared/exit.ts';
-import { Layout, PagePermission } from '../../../assembly/shared/layout.ts';
+import { CodeMode, Layout, PagePermission, TlbBit } from '../../../assembly/shared/layout.ts';
 import type { Block, Terminator, Value } from '../../ir/block.ts';
 import { OPS, op, STATE_GRANULES, Type } from '../../ir/ops.ts';
 import { isConditional } from '../../isa/isa.ts';
@@ -42,6 +42,10 @@ export interface EmitContext {
   readonly slots: Slots;
   /** Page permissions are checked, with precise faults. */
   readonly checked: boolean;
+  /** Memory model paged: what the code was lifted for, and where its pages are. */
+  readonly paged: { readonly mode: number; readonly pages: readonly { readonly page: number; readonly word: number }[] } | undefined;
+  /** Memory model paged: an access that is not naturally aligned faults. */
+  readonly alignedAccess: boolean;
   readonly slowPaths: SlowPaths;
   /** See Isa.stackPointer. */
   readonly stackPointer: number | undefined;
@@ -103,6 +107,9 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
   const local = (index: number, type: Type = Type.I32): Expression => m.local.get(index, WASM_TYPES[type]);
   const header = (address: number, value: Expression): Expression => m.i32.store(address, 4, i32(0), value);
   const longest = longestPaths(region);
+  const { paged } = context;
+  const mode = paged?.mode ?? 0;
+  const hashOffset = (pc: number): number => ((pc ^ (pc >>> 16) ^ mode) & Layout.HASH_MASK) << 3;
 
   const forSlots = (set: SlotSet, f: (slot: { number: number; offset: number; type: Type }) => Expression): Expression[] =>
     set.lo === 0 && set.hi === 0 ? [] : context.slots.all.filter((slot) => has(set, slot.number)).map(f);
@@ -151,7 +158,8 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
   }
   function goToLocal(target: number, tail: boolean): Expression[] {
     const entry = temporary(Type.I32);
-    const mixed = m.i32.xor(local(target), m.i32.shr_u(local(target), i32(16)));
+    const folded = m.i32.xor(local(target), m.i32.shr_u(local(target), i32(16)));
+    const mixed = mode === 0 ? folded : m.i32.xor(folded, i32(mode));
     const set = m.local.set(entry, m.i32.shl(m.i32.and(mixed, i32(Layout.HASH_MASK)), i32(3)));
     return [
       set,
@@ -172,7 +180,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
     return lookUp(
       () => i32(pc),
       () => i32(0),
-      ((pc ^ (pc >>> 16)) & Layout.HASH_MASK) << 3,
+      hashOffset(pc),
       tail,
     );
   }
@@ -254,44 +262,111 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
       context.noteAccess?.(expression, { pc, write });
       return expression;
     };
-    const loadValue = (v: Value): Expression => {
+    /** A value loaded in the guest's byte order; `load` makes the plain load of that name. */
+    const swapLoaded = (v: Value, load: (name: string) => Expression): Expression => {
       const info = OPS[block.op[v]];
-      if (block.b[v] === 0 || info.bytes === 1) return note(loadExpression(m, info.name, Layout.WINDOW, index(block.a[v])));
+      if (block.b[v] === 0 || info.bytes === 1) return load(info.name);
       if (info.bytes === 2) {
         const t = temporary(Type.I32);
-        const raw = note(m.i32.load16_u(Layout.WINDOW, 1, index(block.a[v])));
+        const raw = load('i32.load16_u');
         const swapped = byteSwap(m, 2, (first) => (first ? m.local.tee(t, raw, binaryen.i32) : local(t)));
         return info.name === 'i32.load16_s' ? m.i32.extend16_s(swapped) : swapped;
       }
       if (info.bytes === 4) {
         const t = temporary(Type.I32);
-        const raw = note(m.i32.load(Layout.WINDOW, 1, index(block.a[v])));
+        const raw = load('i32.load');
         const swapped = byteSwap(m, 4, (first) => (first ? m.local.tee(t, raw, binaryen.i32) : local(t)));
         return info.result === Type.F32 ? m.f32.reinterpret(swapped) : swapped;
       }
       const t = temporary(Type.I64);
-      const raw = note(m.i64.load(Layout.WINDOW, 1, index(block.a[v])));
+      const raw = load('i64.load');
       const swapped = m.i64x2.extract_lane(byteSwap64(m.local.tee(t, raw, binaryen.i64)), 0);
       return info.result === Type.F64 ? m.f64.reinterpret(swapped) : swapped;
     };
+    const loadValue = (v: Value): Expression => swapLoaded(v, (name) => note(loadExpression(m, name, Layout.WINDOW, index(block.a[v]))));
     const byteSwap64 = (x: Expression): Expression => {
       const splat = m.i64x2.splat(x);
       return m.i8x16.swizzle(splat, m.v128.const([7, 6, 5, 4, 3, 2, 1, 0, 7, 6, 5, 4, 3, 2, 1, 0]));
     };
-    const storeValue = (v: Value): Expression => {
+    /** Stores a value in the guest's byte order; `store` makes the plain store of that name. */
+    const storeSwapped = (v: Value, x: () => Expression, store: (name: string, value: Expression) => Expression): Expression => {
       const info = OPS[block.op[v]];
       const type = info.operands[1] as Type;
-      if (block.c[v] === 0 || info.bytes === 1)
-        return note(storeExpression(m, info.name, Layout.WINDOW, index(block.a[v]), value(block.b[v])), true);
+      if (block.c[v] === 0 || info.bytes === 1) return store(info.name, x());
       if (info.bytes <= 4) {
         const t = temporary(Type.I32);
-        const raw = type === Type.F32 ? m.i32.reinterpret(value(block.b[v])) : value(block.b[v]);
+        const raw = type === Type.F32 ? m.i32.reinterpret(x()) : x();
         const swapped = byteSwap(m, info.bytes as 2 | 4, (first) => (first ? m.local.tee(t, raw, binaryen.i32) : local(t)));
-        return note(storeExpression(m, info.bytes === 2 ? 'i32.store16' : 'i32.store', Layout.WINDOW, index(block.a[v]), swapped), true);
+        return store(info.bytes === 2 ? 'i32.store16' : 'i32.store', swapped);
       }
-      const raw = type === Type.F64 ? m.i64.reinterpret(value(block.b[v])) : value(block.b[v]);
-      return note(m.i64.store(Layout.WINDOW, 1, index(block.a[v]), m.i64x2.extract_lane(byteSwap64(raw), 0)), true);
+      const raw = type === Type.F64 ? m.i64.reinterpret(x()) : x();
+      return store('i64.store', m.i64x2.extract_lane(byteSwap64(raw), 0));
     };
+    const storeValue = (v: Value): Expression =>
+      storeSwapped(
+        v,
+        () => value(block.b[v]),
+        (name, x) => note(storeExpression(m, name, Layout.WINDOW, index(block.a[v]), x), true),
+      );
+    /**
+     * Model `paged`: the TLB's word of the page says whether the access may be made straight away, and where the page lies. Does
+     * `fast` with that, or `otherwise`. The address is in a local.
+     */
+    const findPlace = (v: Value, fast: (place: Expression) => Expression, otherwise: Expression[]): Expression => {
+      const info = OPS[block.op[v]];
+      const address = (): Expression => value(block.a[v]);
+      const shift = (mode & CodeMode.User) << 1;
+      const bit = (info.memory === 'load' ? TlbBit.KernelRead : TlbBit.KernelWrite) << shift;
+      const entry = temporary(Type.I32);
+      const word = m.i32.load(Layout.TLB, 4, m.i32.shl(m.i32.shr_u(address(), i32(12)), i32(2)));
+      const denied = m.i32.eqz(m.i32.and(m.local.tee(entry, word, binaryen.i32), i32(bit)));
+      const beyond = context.alignedAccess
+        ? m.i32.and(address(), i32(info.bytes - 1))
+        : m.i32.gt_u(m.i32.and(address(), i32(0xfff)), i32(0x1000 - info.bytes));
+      return m.if(
+        info.bytes === 1 ? denied : m.i32.or(denied, beyond),
+        m.block(null, otherwise),
+        fast(m.i32.add(address(), m.i32.and(local(entry), i32(TlbBit.ADDRESS)))),
+      );
+    };
+    /** What a device does may want the guest to stop soon, so the budget is read again after a slow path. */
+    const aroundSlow = (v: Value, failed: (call: Expression) => Expression, name: string): Expression[] => [
+      storeBudget(unpaid + done),
+      m.if(
+        failed(callHelper(name, [value(block.a[v]), i32(OPS[block.op[v]].bytes)])),
+        m.block(null, [...spill(plan.spillAt[i].get(v)!), ...leave(ExitKind.MemoryFault, pc, unpaid + done)]),
+      ),
+      m.local.set(BUDGET, m.i32.add(m.i32.load(Layout.BUDGET, 4, i32(0)), i32(unpaid + done))),
+    ];
+    const pagedLoad = (v: Value): number => {
+      const info = OPS[block.op[v]];
+      const from = temporary(Type.I32);
+      const found = (call: Expression): Expression => m.i32.eqz(m.local.tee(from, call, binaryen.i32));
+      out.push(findPlace(v, (place) => m.local.set(from, place), aroundSlow(v, found, 'slowRead')));
+      const result = temporary(info.result);
+      out.push(
+        m.local.set(
+          result,
+          swapLoaded(v, (name) => loadExpression(m, name, 0, local(from))),
+        ),
+      );
+      return result;
+    };
+    const pagedStore = (v: Value): void => {
+      const info = OPS[block.op[v]];
+      const type = info.operands[1] as Type;
+      const held = temporary(type);
+      const store = (place: Expression): Expression =>
+        storeSwapped(
+          v,
+          () => local(held, type),
+          (name, x) => storeExpression(m, name, 0, place, x),
+        );
+      const slow = aroundSlow(v, (call) => call, 'slowWrite');
+      out.push(m.local.set(held, value(block.b[v])));
+      out.push(findPlace(v, store, [store(i32(Layout.SCRATCH)), ...slow]));
+    };
+
     /** Model `checked`: leaves with a precise fault if the page or pages do not permit the access. */
     const checkAccess = (v: Value): Expression => {
       const info = OPS[block.op[v]];
@@ -359,12 +434,17 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
         out.push(slot ? m.local.set(homes[slot.number], x) : storeExpression(m, storeName(type), Layout.STATE + block.a[v], i32(0), x));
         continue;
       }
-      if (info.memory && context.checked) {
+      if (info.memory && (context.checked || paged)) {
         // the address is needed several times
         const address = block.a[v];
         if (place[address] < 0 && !isConstant(block.op[address])) {
           place[address] = temporary(Type.I32);
           out.push(m.local.set(place[address], compute(address)));
+        }
+        if (paged) {
+          if (info.memory === 'load') place[v] = pagedLoad(v);
+          else pagedStore(v);
+          continue;
         }
         out.push(checkAccess(v));
       }
@@ -472,7 +552,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
 
   /** Leaves with a memory fault at `pc` if the stack pointer does not point to where a call can write. State is in memory. */
   function checkStack(pc: number, unpaid: number): Expression[] {
-    if (context.stackPointer === undefined || context.checked) return [];
+    if (context.stackPointer === undefined || context.checked || paged) return [];
     const pointer = (): Expression => m.i32.load(Layout.STATE + context.stackPointer!, 4, i32(0));
     const page = m.i32.load8_u(Layout.PAGES, 1, m.i32.shr_u(pointer(), i32(12)));
     const fault = callHelper('exitOnStackFault', [pointer(), i32(pc), budgetAfter(unpaid - 1)]);
@@ -547,6 +627,11 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
   const cost = frameCost(locals.length);
   const left = m.local.tee(CALLEE_DEPTH, m.i32.sub(local(DEPTH_PARAM), i32(cost)), binaryen.i32);
   const prologue = [m.if(m.i32.lt_s(left, i32(0)), m.return(local(PC_PARAM))), loadBudget()];
+  for (const { page, word } of paged?.pages ?? []) {
+    const current = m.i32.and(m.i32.load(Layout.TLB + 4 * page, 4, i32(0)), i32(TlbBit.ADDRESS | word));
+    const isSame = callHelper('samePage', [i32(page * 4096), i32(word)]);
+    prologue.push(m.if(m.i32.ne(current, i32(word)), m.if(m.i32.eqz(isSame), m.block(null, leave(ExitKind.Miss, region.entry, 0)))));
+  }
   if (!region.isLoopHeader[0]) prologue.push(checkBudget(longest[0], region.entry, { lo: 0, hi: 0 }));
   prologue.push(...reload(plan.entry));
   const types = locals.map((type) => WASM_TYPES[type]);

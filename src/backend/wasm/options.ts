@@ -9,7 +9,7 @@ import type { Isa } from '../../isa/isa.ts';
 export type SlowPaths = 'leave' | 'ask' | 'call';
 
 /** What the back end has to know of a guest's instruction set. */
-export type CompiledIsa = Pick<Isa, 'registers' | 'helpers' | 'stackPointer'>;
+export type CompiledIsa = Pick<Isa, 'registers' | 'helpers' | 'stackPointer' | 'alignedAccess'>;
 
 /** Plain data, as regions are, so that another thread can do the work. What is not given is not there or not wanted. */
 export interface CompileOptions {
@@ -30,6 +30,15 @@ export interface CompileOptions {
   readonly expectedBytes?: ReadonlyMap<number, Uint8Array>;
   /** By entry: what a region does about slow paths; leave without it. */
   readonly slowPaths?: ReadonlyMap<number, SlowPaths>;
+  /** Memory model paged. */
+  readonly paged?: PagedOptions;
+}
+
+export interface PagedOptions {
+  /** Layout.MODE, for which all blocks were lifted. */
+  readonly mode: number;
+  /** By entry: the virtual pages that the region's blocks lie on, with their TLB words as samePage (assembly/paged.ts) takes them. */
+  readonly pages: ReadonlyMap<number, readonly { readonly page: number; readonly word: number }[]>;
 }
 
 /** A memory access of compiled code that may trap. */

@@ -1,0 +1,131 @@
+import { CodeMode, Layout, PhysicalPage, TlbBit } from '../../assembly/shared/layout.ts';
+import type { Runtime } from '../backend/runtime.ts';
+import type { CodePlaces } from '../cache/code-cache.ts';
+import type { Block } from '../ir/block.ts';
+import { PAGE_SIZE } from '../isa/code.ts';
+import type { GuestMemory } from './guest-memory.ts';
+
+/** User mode: a pc means one piece of code, until somebody says that it changed. */
+export function virtualPlaces(memory: GuestMemory): CodePlaces {
+  return {
+    key: (pc) => pc,
+    keyOf: (block) => block.pc,
+    pagesOf({ pc, size }) {
+      const first = pc >>> 12;
+      const last = (pc + Math.max(1, size) - 1) >>> 12;
+      return first === last ? [first] : Array.from({ length: last - first + 1 }, (_, i) => first + i);
+    },
+    modeOf: () => 0,
+    mark: (page, code) => memory.markCode(page * PAGE_SIZE, PAGE_SIZE, code),
+  };
+}
+
+/** A virtual page that code lies on, and its TLB word as samePage (assembly/paged.ts) takes it. */
+export interface MappedPage {
+  readonly page: number;
+  readonly word: number;
+}
+
+interface Place {
+  readonly key: number;
+  readonly mode: number;
+  readonly physical: readonly number[];
+  readonly mapped: readonly MappedPage[];
+}
+
+/** System mode: what a pc means depends on the mode and on where its page is mapped. Of each block it is known where it came from. */
+export class PhysicalPlaces implements CodePlaces {
+  private readonly places = new WeakMap<Block, Place>();
+  /** Numbers of pairs of page and mode that have code. */
+  private readonly contexts = new Map<number, number>();
+  private readonly header: Int32Array;
+  private readonly tlb: Int32Array;
+  private readonly physical: Uint32Array;
+
+  constructor(
+    private readonly memory: GuestMemory,
+    private readonly runtime: Runtime,
+  ) {
+    const { buffer } = memory.memory;
+    this.header = new Int32Array(buffer, 0, Layout.STATE / 4);
+    this.tlb = new Int32Array(buffer, Layout.TLB, (Layout.PHYSICAL - Layout.TLB) / 4);
+    this.physical = new Uint32Array(buffer, Layout.PHYSICAL, (Layout.PHYSICAL_END - Layout.PHYSICAL) / 4);
+  }
+
+  get mode(): number {
+    return this.header[Layout.MODE >>> 2];
+  }
+
+  /** The word of a page that can be executed, with that bit only; 0 if it cannot, and the fault is recorded. */
+  private word(pc: number): number {
+    const bit = TlbBit.KernelExecute << (this.mode & CodeMode.User);
+    let entry = this.tlb[pc >>> 12];
+    if (!(entry & bit)) entry = (this.runtime.exports.codeEntry as (pc: number) => number)(pc);
+    return entry === 0 ? 0 : (entry & TlbBit.ADDRESS) | bit;
+  }
+
+  /** The bytes of a page that can be executed. */
+  page = (pageNumber: number): Uint8Array | undefined => {
+    const start = pageNumber * PAGE_SIZE;
+    const word = this.word(start);
+    if (word === 0) return undefined;
+    const index = (start + (word & TlbBit.ADDRESS)) >>> 0;
+    return this.memory.bytes.subarray(index, index + PAGE_SIZE);
+  };
+
+  /** −1 if nothing can be fetched there; then the fault is recorded. */
+  key(pc: number): number {
+    const word = this.word(pc);
+    if (word === 0) return -1;
+    const host = (((pc & ~(PAGE_SIZE - 1)) + (word & TlbBit.ADDRESS)) >>> 12) & 0xfffff;
+    const context = host * 0x10000 + (this.mode & 0xffff);
+    let number = this.contexts.get(context);
+    if (number === undefined) {
+      number = this.contexts.size + 1;
+      this.contexts.set(context, number);
+    }
+    return number * 0x1_0000_0000 + pc;
+  }
+
+  /** Notes where a block that was just lifted came from. */
+  note(block: Block): void {
+    const last = (block.pc + Math.max(1, block.size) - 1) >>> 0;
+    const pcs = block.pc >>> 12 === last >>> 12 ? [block.pc] : [block.pc, last];
+    const physicalOf = this.runtime.exports.codePhysical as (pc: number) => number;
+    this.places.set(block, {
+      key: this.key(block.pc),
+      mode: this.mode,
+      physical: pcs.map((pc) => physicalOf(pc) >>> 12),
+      mapped: pcs.map((pc) => ({ page: pc >>> 12, word: this.word(pc) })),
+    });
+  }
+
+  private placeOf(block: Block): Place {
+    const place = this.places.get(block);
+    if (!place) throw new Error(`it is not known where block 0x${block.pc.toString(16)} came from`);
+    return place;
+  }
+  keyOf(block: Block): number {
+    return this.placeOf(block).key;
+  }
+  modeOf(block: Block): number {
+    return this.placeOf(block).mode;
+  }
+  pagesOf(block: Block): readonly number[] {
+    return this.placeOf(block).physical;
+  }
+  mappedPages(blocks: readonly Block[]): readonly MappedPage[] {
+    const pages = new Map<number, MappedPage>();
+    for (const block of blocks) for (const mapped of this.placeOf(block).mapped) pages.set(mapped.page, mapped);
+    return [...pages.values()];
+  }
+  /** Whether all pages of these blocks are mapped as they were. */
+  areMapped(blocks: readonly Block[]): boolean {
+    return this.mappedPages(blocks).every(({ page, word }) => this.word(page * PAGE_SIZE) === word);
+  }
+
+  mark(page: number, code: boolean): void {
+    if (code) (this.runtime.exports.protectCode as (address: number) => void)(page * PAGE_SIZE);
+    else this.physical[page] &= ~PhysicalPage.Code;
+  }
+}
