@@ -1,5 +1,6 @@
 // System mode: what the engine asks of the guest's privileged architecture, by Layout.MMU.
-import { deliverMips, walkMips } from './mips/privileged';
+import { deliverMips } from './mips/privileged';
+import { walkMips } from './mips/tlb';
 import { ExitKind, Fault } from './shared/exit';
 import { Layout, Mmu } from './shared/layout';
 import { walkX86 } from './x86/mmu';

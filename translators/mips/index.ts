@@ -6,6 +6,7 @@ import { makeDisassemble, makeLift } from './lift.ts';
 import { GPR_NAMES } from './row.ts';
 import { ROWS } from './rows.ts';
 import { Exactness, Mips } from './state.ts';
+import { makeSystem, systemHelpers, systemRegisters } from './system/index.ts';
 
 const word = (name: string, offset: number, visible = true): Register => ({ name, offset, type: Type.I32, local: true, visible });
 
@@ -28,6 +29,7 @@ const registers: readonly Register[] = [
     { name: `f${i}`, offset: Mips.FPR + 8 * i, type: Type.I32, local: false, visible: true },
     { name: `f${i}.high`, offset: Mips.FPR + 8 * i + 4, type: Type.I32, local: false, visible: true },
   ]).flat(),
+  ...systemRegisters,
 ];
 
 const helpers: readonly Helper[] = [
@@ -36,6 +38,7 @@ const helpers: readonly Helper[] = [
   // what RDHWR CC reads
   { name: 'mips_cycles', params: [], result: Type.I32, state: true, pure: false },
   ...floatHelpers,
+  ...systemHelpers,
 ];
 
 const makeIsa = (name: string, endian: 'big' | 'little'): Isa => ({
@@ -46,6 +49,7 @@ const makeIsa = (name: string, endian: 'big' | 'little'): Isa => ({
   helpers,
   stackPointer: ABI.stackPointer,
   coherentCode: false,
+  alignedAccess: true,
   mode: Mips.MODE,
   lift: makeLift(endian === 'big'),
   disassemble: makeDisassemble(endian === 'big'),
@@ -53,11 +57,12 @@ const makeIsa = (name: string, endian: 'big' | 'little'): Isa => ({
     for (let offset = 0; offset < Mips.SIZE; offset += 4) state.setInt32(offset, 0, true);
     state.setInt32(Mips.EXACT, Exactness.FLAG, true);
   },
+  system: makeSystem(endian === 'big', registers),
 });
 
-/** MIPS32 release 2, user mode, big-endian. */
+/** MIPS32 release 2, big-endian. */
 export const mips: Isa = makeIsa('mips', 'big');
-/** MIPS32 release 2, user mode, little-endian. */
+/** MIPS32 release 2, little-endian. */
 export const mipsel: Isa = makeIsa('mipsel', 'little');
 
 /** The implemented instructions, in the order of the rows: assembly text and group. */

@@ -7,16 +7,24 @@ import type { Disassembly, Isa } from '../../src/isa/isa.ts';
 import { ExcCode } from './abi.ts';
 import { aliasText } from './aliases.ts';
 import { BRANCH, FIELDS, type MipsRow, type Site } from './row.ts';
+import { PRIVILEGED } from './rows/privileged.ts';
 import { CONTINUED } from './rows/system.ts';
 import { ROWS } from './rows.ts';
 import { Mode } from './state.ts';
+import { unusableFloat } from './system/usable.ts';
 
 /** A row with what lifting asks of it. */
 interface Instruction extends MipsRow {
   readonly extract: Extract;
   readonly delaySlot: boolean;
   readonly continued: boolean;
+  /** It is one of coprocessor 1's. */
+  readonly float: boolean;
 }
+
+/** Whether a word is an instruction of coprocessor 1 (COP1, COP1X, its loads and stores, MOVF and MOVT). */
+const isFloat = (opcode: number, special: number): boolean =>
+  [0x11, 0x13, 0x31, 0x35, 0x39, 0x3d].includes(opcode) || (opcode === 0 && special === 1);
 
 /** The row of an instruction word, or undefined for a reserved one. */
 export const decode = makeDecoder(
@@ -25,7 +33,8 @@ export const decode = makeDecoder(
       ...row,
       extract: extractor(row, FIELDS),
       delaySlot: row.group === BRANCH,
-      continued: row.group === CONTINUED,
+      continued: row.group === CONTINUED || row.group === PRIVILEGED,
+      float: isFloat(Number.parseInt(row.pattern.slice(0, 6), 2), Number.parseInt(row.pattern.slice(-6), 2)),
     }),
   ),
 );
@@ -40,6 +49,8 @@ class Lifter implements Site {
   wide = false;
   nan2008 = false;
   aligned = false;
+  system = false;
+  mode = 0;
   /** The delay slot of the branch at pc, decoded before the branch. */
   private slotWord = 0;
   private slot: Instruction | undefined;
@@ -51,6 +62,8 @@ class Lifter implements Site {
   }
 
   lift(b: Builder, code: Code, at: number, mode: number): number {
+    this.mode = mode;
+    this.system = (mode & Mode.SYSTEM) !== 0;
     this.wide = (mode & Mode.FR) !== 0;
     this.nan2008 = (mode & Mode.NAN2008) !== 0;
     this.aligned = (mode & Mode.ALIGNED) !== 0;
@@ -98,13 +111,14 @@ class Lifter implements Site {
 
   private execute(b: Builder, instruction: Instruction | undefined, word: number, restart = this.pc): void {
     b.insn(this.pc, 4, restart);
-    if (instruction) instruction.meaning(instruction.extract(word), b, this);
+    if (this.system && instruction?.float && !(this.mode & Mode.CU1)) unusableFloat(b, this, restart);
+    else if (instruction) instruction.meaning(instruction.extract(word), b, this);
     else b.exit(ExitKind.Illegal, this.pc);
   }
 
   /** A slot is executed anew from its branch on, or from `pc | 1` if the block begins there. */
   private executeSlot(b: Builder, next: number, restart = this.pc): void {
-    this.pc = this.pc + 4;
+    this.pc = this.system ? (this.pc + 4) | 2 : this.pc + 4;
     this.next = next;
     // a branch in a delay slot is UNPREDICTABLE
     this.execute(b, this.slot?.delaySlot ? undefined : this.slot, this.slotWord, restart);
@@ -124,13 +138,13 @@ class Lifter implements Site {
     b.branch(condition, this.pc | 1, this.pc + 8);
   }
 
-  afterSlot(b: Builder, end: () => void, target?: number): void {
+  afterSlot(b: Builder, end: () => void, target?: number, dynamic?: Value): void {
     const { pc } = this;
-    if (target === undefined && this.slot?.continued) {
-      // where it goes on is not known here
-      this.slot = undefined;
-    }
-    this.executeSlot(b, target ?? pc + 8);
+    const leaves = target === undefined && this.slot?.continued;
+    if (leaves && this.system && dynamic !== undefined) b.helper('mips_next', dynamic);
+    // where it goes on is not known here
+    else if (leaves) this.slot = undefined;
+    this.executeSlot(b, target ?? (leaves && this.system ? 0 : pc + 8));
     this.pc = pc;
     if (!b.ended) end();
   }

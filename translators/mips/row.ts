@@ -17,20 +17,26 @@ export interface Site {
   readonly nan2008: boolean;
   /** Accesses that are not naturally aligned are address errors. */
   readonly aligned: boolean;
-  /** The instruction's own pc. */
+  /** System mode; the bits of `Mode` then tell what may be used. */
+  readonly system: boolean;
+  readonly mode: number;
+  /** The instruction's own pc. In system mode, bit 1 marks a delay slot. */
   readonly pc: number;
-  /** pc at which execution goes on after it, if it leaves the block: not the next word in a taken branch's delay slot. */
+  /**
+   * pc at which execution goes on after it, if it leaves the block: not the next word in a taken branch's delay slot. 0 in
+   * system mode if it is known only at run time: then it is at Layout.NEXT_PC.
+   */
   readonly next: number;
   /** Goes to `offset` words after the delay slot if the condition holds, after the slot in any case. */
   branch(b: Builder, condition: Value, offset: number): void;
   /** The same, but the delay slot is executed only if the condition holds. */
   branchLikely(b: Builder, condition: Value, offset: number): void;
-  /** Lifts the delay slot, then ends the block so, unless the slot has ended it. `target`: where `end` goes, if that is known. */
-  afterSlot(b: Builder, end: () => void, target?: number): void;
+  /** Lifts the delay slot, then ends the block so, unless the slot has ended it. `target`: where `end` goes, if that is known, else `dynamic`. */
+  afterSlot(b: Builder, end: () => void, target?: number, dynamic?: Value): void;
 }
 
-/** Address error if the access of so many bytes is not naturally aligned and the mode asks for it. */
-export function checkAligned(b: Builder, site: Pick<Site, 'aligned'>, address: Value, bytes: number, store: boolean): void {
+/** Address error if the access of so many bytes is not naturally aligned and the mode asks for it. In system mode, the access itself finds out. */
+export function checkAligned(b: Builder, site: { readonly aligned: boolean }, address: Value, bytes: number, store: boolean): void {
   if (site.aligned && bytes > 1) b.exitIf(b.and(address, b.i32(bytes - 1)), ExitKind.Exception, store ? ExcCode.AdES : ExcCode.AdEL);
 }
 

@@ -6,7 +6,8 @@ import { floatConvert } from './rows/float-convert.ts';
 import { floatMove } from './rows/float-move.ts';
 import { field, logical, shift } from './rows/logical.ts';
 import { memory } from './rows/memory.ts';
-import { continued, kernel, system, traps } from './rows/system.ts';
+import { kernel } from './rows/privileged.ts';
+import { continued, system, traps } from './rows/system.ts';
 
 /** Every instruction that is implemented. Any other word is a reserved instruction. */
 export const ROWS: readonly MipsRow[] = [

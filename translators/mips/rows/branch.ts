@@ -30,7 +30,7 @@ function branchAndLink(b: Builder, site: Site, condition: Value, offset: number)
 
 function jump(b: Builder, site: Site, s: number): void {
   const target = gpr(b, s);
-  site.afterSlot(b, () => (s === Register.RA ? b.return(target) : b.jump(target)));
+  site.afterSlot(b, () => (s === Register.RA ? b.return(target) : b.jump(target)), undefined, target);
 }
 
 function jumpAndLink(b: Builder, site: Site, s: number, d: number): void {
@@ -40,7 +40,7 @@ function jumpAndLink(b: Builder, site: Site, s: number, d: number): void {
   }
   const target = gpr(b, s);
   link(b, site, d);
-  site.afterSlot(b, () => (d === Register.RA ? b.callIndirect(target, site.pc + 8) : b.jump(target)));
+  site.afterSlot(b, () => (d === Register.RA ? b.callIndirect(target, site.pc + 8) : b.jump(target)), undefined, target);
 }
 
 export const branches = group(BRANCH, (row) => [

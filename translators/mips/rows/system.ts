@@ -3,9 +3,10 @@ import type { Value } from '../../../src/ir/block.ts';
 import type { Builder } from '../../../src/ir/builder.ts';
 import { Type } from '../../../src/ir/ops.ts';
 import { ExcCode } from '../abi.ts';
-import { privileged, reserved } from '../exception.ts';
+import { reserved } from '../exception.ts';
 import { gpr, group, setGpr } from '../row.ts';
 import { Mips } from '../state.ts';
+import { hardwareEnabled, readCount } from '../system/count.ts';
 import { address } from './memory.ts';
 
 const trapIf = (b: Builder, condition: Value): void => b.exitIf(condition, ExitKind.Exception, ExcCode.Tr);
@@ -36,6 +37,8 @@ export const CONTINUED = 'system call and coherence';
 export const continued = group(CONTINUED, (row) => [
   row('000000 kkkkkkkkkkkkkkkkkkkk 001100', 'syscall $k', (_, b, site) => b.exit(ExitKind.Syscall, site.next, site.pc)),
   row('000001 sssss 11111 iiiiiiiiiiiiiiii', 'synci $i($s)', ({ s, i }, b, site) => {
+    // a store to code is noticed
+    if (site.system) return;
     // it records the exit's arguments, which the exit then leaves alone
     b.helper('mips_synci', b.and(address(b, s, i), b.i32(-SYNCI_STEP)), b.i32(SYNCI_STEP));
     b.exit(ExitKind.CodeWritten, site.next);
@@ -45,8 +48,11 @@ export const continued = group(CONTINUED, (row) => [
     '011111 00000 ttttt 00010 00000 111011',
     'rdhwr $t,hwr_cc',
     ({ t }, b, site) => {
-      setGpr(b, t, b.helper('mips_cycles'));
-      b.goto(site.next);
+      if (site.system) readCount(b, site, t, 2);
+      else {
+        setGpr(b, t, b.helper('mips_cycles'));
+        b.goto(site.next);
+      }
     },
     { special: true },
   ),
@@ -55,6 +61,7 @@ export const continued = group(CONTINUED, (row) => [
 export const system = group('system', (row) => [
   row('000000 cccccccccc qqqqqqqqqq 001101', 'break $c$q', ({ c, q }, b, site) => b.exit(ExitKind.Breakpoint, site.pc, (c << 10) | q)),
   row('011111 00000 ttttt rrrrr 00000 111011', 'rdhwr $t,$r', ({ t, r }, b, site) => {
+    if (site.system && r !== 2) hardwareEnabled(b, site, r);
     switch (r) {
       case 0: // CPUNum
         return setGpr(b, t, b.i32(0));
@@ -68,25 +75,4 @@ export const system = group('system', (row) => [
         return reserved(b, site);
     }
   }),
-]);
-
-const leave = (_: unknown, b: Builder, site: Parameters<typeof privileged>[1]): void => privileged(b, site);
-
-export const kernel = group('privileged', (row) => [
-  row('010000 00000 ttttt zzzzz 00000000 eee', 'mfc0 $t,$z$e', leave),
-  row('010000 00100 ttttt zzzzz 00000000 eee', 'mtc0 $t,$z$e', leave),
-  row('010000 01010 ttttt ddddd 00000 000000', 'rdpgpr $d,$t', leave),
-  row('010000 01110 ttttt ddddd 00000 000000', 'wrpgpr $d,$t', leave),
-  row('010000 01011 ttttt 01100 00000 0 00 000', 'di $t', leave),
-  row('010000 01011 00000 01100 00000 0 00 000', 'di', leave, { special: true }),
-  row('010000 01011 ttttt 01100 00000 1 00 000', 'ei $t', leave),
-  row('010000 01011 00000 01100 00000 1 00 000', 'ei', leave, { special: true }),
-  row('010000 1 0000000000000000000 000001', 'tlbr', leave),
-  row('010000 1 0000000000000000000 000010', 'tlbwi', leave),
-  row('010000 1 0000000000000000000 000110', 'tlbwr', leave),
-  row('010000 1 0000000000000000000 001000', 'tlbp', leave),
-  row('010000 1 0000000000000000000 011000', 'eret', leave),
-  row('010000 1 0000000000000000000 011111', 'deret', leave),
-  row('010000 1 kkkkkkkkkkkkkkkkkkk 100000', 'wait $k', leave),
-  row('101111 sssss hhhhh iiiiiiiiiiiiiiii', 'cache $h,$i($s)', leave),
 ]);
