@@ -56,8 +56,8 @@ export function setFcsr(value: u32): void {
   store<u32>(EXACT, exact);
   store<u32>(Layout.STATE + Mips.LIMIT_S, exact != Exactness.NONE ? 0 : 0xff000000);
   store<u32>(Layout.STATE + Mips.LIMIT_D, exact != Exactness.NONE ? 0 : 0xffe00000);
-  store<u32>(Layout.STATE + Mips.SPAN_S, exact != Exactness.NONE ? 0 : 0xfe000000);
-  store<u32>(Layout.STATE + Mips.SPAN_D, exact != Exactness.NONE ? 0 : 0xffc00000);
+  store<u32>(Layout.STATE + Mips.SPAN_S, exact != Exactness.NONE ? 0 : 0xfdfffffe);
+  store<u32>(Layout.STATE + Mips.SPAN_D, exact != Exactness.NONE ? 0 : 0xffbffffe);
 }
 
 export function setCause(exceptions: u32): void {

@@ -32,6 +32,16 @@ function normalS(x: f32): bool {
   return ((reinterpret<u32>(x) >> 23) & 0xff) - 1 < 0xfe;
 }
 
+/** A product, a quotient or a converted number; one that was rounded to the least normal number may have been tiny. */
+function roundedD(value: f64, lossy: bool): bool {
+  return !(lossy && abs(value) == LEAST_D) && giveD(value, lossy);
+}
+function roundedS(value: f32, lossy: bool): bool {
+  return !(lossy && abs(value) == LEAST_S) && giveS(value, lossy);
+}
+const LEAST_D: f64 = 2.2250738585072014e-308;
+const LEAST_S: f32 = 1.1754943508222875e-38;
+
 const HIDDEN: u64 = 0x10000000000000;
 /** Whether the product of two normal numbers has no more than 53 significant bits. */
 function productFits(x: f64, y: f64): bool {
@@ -58,23 +68,23 @@ function addS(x: f32, y: f32): bool {
 
 function multiplyD(x: f64, y: f64): bool {
   const product = x * y;
-  if (normalD(product) && normalD(x) && normalD(y)) return giveD(product, !productFits(x, y));
+  if (normalD(product) && abs(product) != LEAST_D && normalD(x) && normalD(y)) return giveD(product, !productFits(x, y));
   return product == 0 && (x == 0 || y == 0) && giveD(product, false);
 }
 function multiplyS(x: f32, y: f32): bool {
   const product: f32 = x * y;
-  if (normalS(product)) return giveS(product, f64(product) != f64(x) * f64(y));
+  if (normalS(product)) return roundedS(product, f64(product) != f64(x) * f64(y));
   return product == f32(0) && (x == f32(0) || y == f32(0)) && giveS(product, false);
 }
 
 function divideD(x: f64, y: f64): bool {
   const quotient = x / y;
-  if (normalD(quotient) && normalD(x) && normalD(y)) return giveD(quotient, !productFits(quotient, y) || quotient * y != x);
+  if (normalD(quotient) && normalD(x) && normalD(y)) return roundedD(quotient, !productFits(quotient, y) || quotient * y != x);
   return quotient == 0 && x == 0 && giveD(quotient, false);
 }
 function divideS(x: f32, y: f32): bool {
   const quotient: f32 = x / y;
-  if (normalS(quotient)) return giveS(quotient, f64(quotient) * f64(y) != f64(x));
+  if (normalS(quotient)) return roundedS(quotient, f64(quotient) * f64(y) != f64(x));
   return quotient == f32(0) && x == f32(0) && giveS(quotient, false);
 }
 
@@ -141,7 +151,7 @@ function double(code: u32, x: f64, y: f64, z: f64): bool {
       return divideD(1, x);
     case FloatCode.CONVERT: {
       const single = f32(x);
-      return (normalS(single) || x == 0) && giveS(single, f64(single) != x);
+      return (normalS(single) || x == 0) && roundedS(single, f64(single) != x);
     }
     case FloatCode.MADD:
     case FloatCode.MSUB:

@@ -112,14 +112,16 @@ function magnitude(b: Builder, format: Format, result: Value): Value {
 }
 /** Twice the bits of the least normal number and of infinity, their high words. */
 const LEAST = { s: 0x01000000, d: 0x00200000 };
+/** The least that is not the least normal number, to which a tiny result may have been rounded: that is an underflow. */
+const ABOVE_LEAST = { s: 0x01000002, d: 0x00200002 };
 const INFINITE = { s: 0xff000000, d: 0xffe00000 };
 
 /** 1 if a result is not finite, or EXACT. */
 export const unlimited = (b: Builder, format: Format, result: Value): Value =>
   b.geU(magnitude(b, format, result), b.get(Type.I32, format.wide ? Mips.LIMIT_D : Mips.LIMIT_S));
-/** 1 unless a result is normal, or EXACT. */
+/** 1 unless a result is normal and was before it was rounded, or EXACT. */
 export const notNormal = (b: Builder, format: Format, result: Value): Value =>
-  b.geU(b.sub(magnitude(b, format, result), b.i32(LEAST[format.suffix])), b.get(Type.I32, format.wide ? Mips.SPAN_D : Mips.SPAN_S));
+  b.geU(b.sub(magnitude(b, format, result), b.i32(ABOVE_LEAST[format.suffix])), b.get(Type.I32, format.wide ? Mips.SPAN_D : Mips.SPAN_S));
 
 // Whether WebAssembly's result will do although it is special: it is exact, and nothing but the sticky Inexact flag makes
 // it special; or it is a zero product. Asked only of special results, so that no value is shared with the fast path.
@@ -127,6 +129,11 @@ export const notNormal = (b: Builder, format: Format, result: Value): Value =>
 const isBounded = (b: Builder, format: Format, x: Value): Value => b.ltU(magnitude(b, format, x), b.i32(INFINITE[format.suffix]));
 export const isNormal = (b: Builder, format: Format, x: Value): Value =>
   b.ltU(b.sub(magnitude(b, format, x), b.i32(LEAST[format.suffix])), b.i32(INFINITE[format.suffix] - LEAST[format.suffix]));
+/** A result that was normal before it was rounded. */
+const wasNormal = (b: Builder, format: Format, x: Value): Value => {
+  const least = ABOVE_LEAST[format.suffix];
+  return b.ltU(b.sub(magnitude(b, format, x), b.i32(least)), b.i32(INFINITE[format.suffix] - least));
+};
 const zeroOf = (b: Builder, format: Format): Value => (format.wide ? b.f64Bits(0, 0) : b.f32Bits(0));
 export const isZero = (b: Builder, format: Format, x: Value): Value => b.emit(format.op('eq'), x, zeroOf(b, format));
 export const all = (b: Builder, ...conditions: Value[]): Value => conditions.reduce((x, y) => b.and(x, y));
@@ -157,7 +164,7 @@ function multipliesTo(b: Builder, format: Format, product: Value, x: Value, y: V
 }
 export function exactProduct(b: Builder, format: Format, product: Value, x: Value, y: Value): Value {
   const zero = all(b, isZero(b, format, product), b.or(isZero(b, format, x), isZero(b, format, y)));
-  const normal = all(b, onlyFlag(b), isNormal(b, format, product), isNormal(b, format, x), isNormal(b, format, y));
+  const normal = all(b, onlyFlag(b), wasNormal(b, format, product), isNormal(b, format, x), isNormal(b, format, y));
   return b.or(zero, all(b, normal, multipliesTo(b, format, product, x, y)));
 }
 export function exactQuotient(b: Builder, format: Format, quotient: Value, x: Value, y: Value): Value {

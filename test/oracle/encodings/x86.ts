@@ -28,7 +28,7 @@ function opcode(rnd: Random): number[] {
  * Every other encoding is one of the 512 opcodes of two maps with one of 256 ModRM bytes and of four mandatory prefixes, in an
  * order that spreads them; the others are any prefixes before any opcode, or any bytes.
  */
-function encoding(seed: number, n: number): Uint8Array {
+export function encoding(seed: number, n: number): Uint8Array {
   const rnd = random(Math.imul(n + 1, 0x9e3779b1) ^ seed);
   if (n & 1) {
     const kind = Math.imul((n >>> 1) + seed, 0x9e3779b1) >>> 13;

@@ -139,7 +139,7 @@ export function generateSse(
     fxsave,
     anyFaultAddress: true,
     ...(ignoredAt && { ignoredAt }),
-    more: (expected, actual) => differences(expected, actual, approximate),
+    more: (expected, actual) => sseDifferences(expected, actual, approximate),
   };
 }
 
@@ -151,7 +151,8 @@ export const APPROXIMATE_ERROR = 1.5 * 2 ** -12;
 /** Bits of MXCSR. DE is a limit where WebAssembly's own result was delivered: MXCSR as at reset, and PE set before. */
 export const uncertainControl = (control: number): number => ((control & 0xffe0 & ~0x1f) === 0x1fa0 ? 2 : 0);
 
-function differences(expected: Outcome, actual: Outcome, approximate: boolean): string[] {
+/** x87 and SSE state that differs. */
+export function sseDifferences(expected: Outcome, actual: Outcome, approximate: boolean): string[] {
   const out = fpuDifferences(expected, actual);
   const [e, a] = [expected, actual].map((o) => new DataView(o.fxsave.buffer, o.fxsave.byteOffset, 512));
   const control = e.getUint32(MXCSR, true);

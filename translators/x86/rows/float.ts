@@ -126,7 +126,7 @@ const notAll = (b: Builder, f: Format, mask: Value, count: number): Value => {
   const bits = b.emit(f.bitmask, mask);
   return b.ne(wanted === f.all ? bits : b.and(bits, b.i32(wanted)), b.i32(wanted));
 };
-/** Of the first `count` elements of r, the result (x and y the operands): too large or NaN; also too small; NaN; an operand NaN. */
+/** Of the first `count` elements of r, the result (x and y the operands): too large or NaN; also too small before it was rounded; NaN; an operand NaN. */
 function specialVector(b: Builder, f: Format, kind: Special, r: Value, x: Value, y: Value, count: number = f.count): Value {
   const eq = f.each('eq');
   if (kind === 'nan') return notAll(b, f, b.emit(eq, r, r), count);
@@ -134,7 +134,7 @@ function specialVector(b: Builder, f: Format, kind: Special, r: Value, x: Value,
   const magnitude = b.emit(f.each('abs'), r);
   const finite = b.emit(f.each('lt'), magnitude, f.constants(b, 'infinity'));
   if (kind === 'overflow') return notAll(b, f, finite, count);
-  return notAll(b, f, b.emit(AND, finite, b.emit(f.each('le'), f.constants(b, 'least'), magnitude)), count);
+  return notAll(b, f, b.emit(AND, finite, b.emit(f.each('lt'), f.constants(b, 'least'), magnitude)), count);
 }
 
 const BITS32 = op('i32.reinterpret_f32');
@@ -142,14 +142,17 @@ const BITS64 = op('i64.reinterpret_f64');
 const SHL64 = op('i64.shl');
 const SUB64 = op('i64.sub');
 const GE64U = op('i64.ge_u');
-/** 1 unless the value is normal: sign away, then one unsigned comparison. */
+/**
+ * 1 unless the value is normal and not the least normal number, to which a tiny result may have been rounded: sign away, then one
+ * unsigned comparison.
+ */
 function notNormal(b: Builder, wide: boolean, r: Value): Value {
   if (!wide) {
     const magnitude = b.shl(b.emit(BITS32, r), b.i32(1));
-    return b.geU(b.sub(magnitude, b.i32(0x01000000)), b.i32(0xfe000000));
+    return b.geU(b.sub(magnitude, b.i32(0x01000002)), b.i32(0xfdfffffe));
   }
   const magnitude = b.emit(SHL64, b.emit(BITS64, r), b.i64(1, 0));
-  return b.emit(GE64U, b.emit(SUB64, magnitude, b.i64(0, 0x00200000)), b.i64(0, 0xffc00000));
+  return b.emit(GE64U, b.emit(SUB64, magnitude, b.i64(2, 0x00200000)), b.i64(0xfffffffe, 0xffbfffff));
 }
 function specialScalar(b: Builder, f: Format, kind: Special, r: Value, x: Value, y: Value): Value {
   const ne = f.one('ne');

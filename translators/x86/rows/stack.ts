@@ -98,8 +98,12 @@ const enter: Meaning = (b, i) => {
     top = moved(b, i, top, -size);
     store(b, pushAt(b, i, top, size), size, frame);
   }
+  top = moved(b, i, top, -(i.immediate & 0xffff));
+  // it faults if a write to the new top of the stack would (SDM volume 2, ENTER)
+  const at = pushAt(b, i, top, size);
+  store(b, at, size, load(b, at, size));
   setRegister(b, EBP, size, frame);
-  setStackPointer(b, i, moved(b, i, top, -(i.immediate & 0xffff)));
+  setStackPointer(b, i, top);
 };
 const leave: Meaning = (b, i) => {
   const ebp = framePointer(b, i);
