@@ -13,7 +13,7 @@ export function explain(suite: Suite, executor: VectorExecutor, failure: Failure
   const bytes = Array.from(vector.code, (n) => n.toString(16).padStart(2, '0')).join(' ');
   const text = disassembleRange(ISAS[suite.isa], Code.of(vector.code, vector.pc), vector.pc, vector.pc + vector.code.length);
   const integer = fields.filter((f) => f.float === undefined);
-  const float = fields.filter((f) => f.float !== undefined && differences.some((line) => /^(st|xmm)/.test(line)));
+  const float = fields.filter((f) => f.float !== undefined && differences.some((line) => /^(st|xmm|\$f|[fm]x?csr|fsw)/.test(line)));
   const shown = (list: typeof fields): string => list.map((f) => `${f.name}=${fieldText(vector.before, f)}`).join(' ');
   let at = 0;
   const memory = suite.windows.map(({ address, length }) => {

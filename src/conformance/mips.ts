@@ -1,17 +1,23 @@
+import { ExcCode } from '../../translators/mips/abi.ts';
 import { mips } from '../../translators/mips/index.ts';
 import { Mips } from '../../translators/mips/state.ts';
 import type { Exit } from '../vcpu/exit.ts';
 import type { Field, Subject } from './subject.ts';
 import { type End, EndKind } from './vectors.ts';
 
-/** $0 … $31, HI, LO, FCSR, 32 FPU registers of 4 bytes (Status.FR = 0). */
+/**
+ * $0 … $31, HI, LO, FCSR, `Mode` bits (FR, NAN2008), UserLocal, 32 FPU registers of two words, the low one first. With FR = 0, only the
+ * even ones are there, and an odd register is the high word of the one before it.
+ */
 export const enum MipsImage {
   GPR = 0,
   HI = 128,
   LO = 132,
   FCSR = 136,
-  FPR = 140,
-  BYTES = 268,
+  MODE = 140,
+  USER_LOCAL = 144,
+  FPR = 148,
+  BYTES = 404,
 }
 
 /** Linux's numbers; MIPS has its own from 10 (SIGBUS) on. */
@@ -19,10 +25,10 @@ const enum Signal {
   ILL = 4,
   TRAP = 5,
   FPE = 8,
+  BUS = 10,
   SEGV = 11,
 }
-/** CP0 Cause.ExcCode of an arithmetic overflow. */
-const OVERFLOW = 12;
+const FCSR = 31;
 
 /** Where vectors return to; a BREAK lies there. */
 export const MIPS_END = 0x0ffff000;
@@ -31,18 +37,31 @@ const PLACES: readonly (readonly [image: number, state: number, words: number])[
   [MipsImage.GPR, Mips.GPR, 32],
   [MipsImage.HI, Mips.HI, 1],
   [MipsImage.LO, Mips.LO, 1],
-  // no vector reads or writes it
-  [MipsImage.FCSR, Mips.FCSR, 1],
-  ...Array.from({ length: 32 }, (_, r) => [MipsImage.FPR + 4 * r, Mips.FPR + 8 * (r & ~1) + 4 * (r & 1), 1] as const),
+  [MipsImage.USER_LOCAL, Mips.USER_LOCAL, 1],
+  [MipsImage.FPR, Mips.FPR, 64],
 ];
 
 const word = (name: string, offset: number): Field => ({ name, offset, bytes: 4 });
-const fault = (number: number, pc: number): End & { readonly pc: number } => ({ kind: EndKind.Fault, number, address: 0, pc });
+const fault = (number: number, pc: number, address = 0): End & { readonly pc: number } => ({ kind: EndKind.Fault, number, address, pc });
+
+function exceptionSignal(number: number): Signal {
+  switch (number) {
+    case ExcCode.Ov:
+    case ExcCode.FPE:
+      return Signal.FPE;
+    case ExcCode.AdEL:
+    case ExcCode.AdES:
+      return Signal.BUS;
+    default:
+      return Signal.TRAP;
+  }
+}
 
 function endOf(exit: Exit): End & { readonly pc: number } {
   const { pc } = exit;
   switch (exit.kind) {
     case 'breakpoint':
+      // that Linux makes SIGFPE of some codes is not the instruction's matter, and QEMU 7.2 does not
       return pc === MIPS_END ? { kind: EndKind.Stopped, number: 0, address: 0, pc } : fault(Signal.TRAP, pc);
     case 'budget':
       return { kind: EndKind.Endless, number: 0, address: 0, pc };
@@ -50,9 +69,9 @@ function endOf(exit: Exit): End & { readonly pc: number } {
     case 'privileged':
       return fault(Signal.ILL, pc);
     case 'memory-fault':
-      return fault(Signal.SEGV, pc);
+      return fault(Signal.SEGV, pc, exit.address);
     case 'exception':
-      return fault(exit.number === OVERFLOW ? Signal.FPE : Signal.TRAP, pc);
+      return fault(exceptionSignal(exit.number), pc);
     default:
       throw new Error(`a vector may not end with exit ${exit.kind} at 0x${pc.toString(16)}`);
   }
@@ -65,20 +84,31 @@ export const mipsSubject: Subject = {
     word('hi', MipsImage.HI),
     word('lo', MipsImage.LO),
     word('fcsr', MipsImage.FCSR),
-    ...Array.from({ length: 32 }, (_, r) => word(`$f${r}`, MipsImage.FPR + 4 * r)),
+    word('mode', MipsImage.MODE),
+    word('userlocal', MipsImage.USER_LOCAL),
+    ...Array.from({ length: 32 }, (_, r): Field => ({ name: `$f${r}`, offset: MipsImage.FPR + 8 * r, bytes: 8, float: 'double' })),
   ],
-  write(state, image) {
+  prepare(vcpu, image) {
+    vcpu.mode = new DataView(image.buffer, image.byteOffset, image.length).getUint32(MipsImage.MODE, true);
+  },
+  write(vcpu, image) {
+    const { state, mode } = vcpu;
     const view = new DataView(image.buffer, image.byteOffset, image.length);
     mips.reset(state);
+    state.setUint32(Mips.MODE, mode, true);
     for (const [from, to, words] of PLACES)
       for (let i = 0; i < 4 * words; i += 4) state.setUint32(to + i, view.getUint32(from + i, true), true);
     state.setUint32(Mips.GPR, 0, true);
+    vcpu.callHelper('mips_ctc1', FCSR, view.getUint32(MipsImage.FCSR, true));
   },
-  read(state) {
+  read(vcpu) {
+    const { state } = vcpu;
     const image = new Uint8Array(MipsImage.BYTES);
     const view = new DataView(image.buffer);
     for (const [to, from, words] of PLACES)
       for (let i = 0; i < 4 * words; i += 4) view.setUint32(to + i, state.getUint32(from + i, true), true);
+    view.setUint32(MipsImage.MODE, vcpu.mode, true);
+    view.setUint32(MipsImage.FCSR, vcpu.callHelper('mips_cfc1', FCSR), true);
     return image;
   },
   endOf,

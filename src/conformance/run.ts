@@ -1,4 +1,3 @@
-import { Layout } from '../../assembly/shared/layout.ts';
 import { createRuntime } from '../backend/runtime.ts';
 import { ISAS } from '../isas.ts';
 import { GuestMemory, PagePermission } from '../vcpu/guest-memory.ts';
@@ -105,7 +104,6 @@ export async function makeRunner(suite: Suite, options: RunnerOptions): Promise<
     memory.map(page.address, PAGE, PERMISSIONS[page.permission]);
     memory.poke(page.address, suite.pageBytes[n]);
   });
-  const state = new DataView(memory.memory.buffer, Layout.STATE, Layout.STATE_SIZE);
   const writable = suite.pages.flatMap((page, n) =>
     page.permission === 'rw' ? [{ address: page.address, initial: suite.pageBytes[n], before: new Uint8Array(PAGE) }] : [],
   );
@@ -119,12 +117,16 @@ export async function makeRunner(suite: Suite, options: RunnerOptions): Promise<
       at += w.length;
     }
     for (const page of writable) memory.poke(page.address, page.before);
-    subject.write(state, vector.before);
+    subject.prepare?.(vcpu, vector.before);
+    subject.write(vcpu, vector.before);
     vcpu.pc = vector.pc;
     const started = vcpu.retired;
     let exit = vcpu.run(BUDGET);
     // it also stops where compiling takes long
-    while (exit.kind === 'budget' && vcpu.retired - started < BUDGET) exit = vcpu.run(BUDGET);
+    while (exit.kind === 'code-written' || (exit.kind === 'budget' && vcpu.retired - started < BUDGET)) {
+      if (exit.kind === 'code-written') vcpu.invalidate(exit.address, exit.bytes);
+      exit = vcpu.run(BUDGET);
+    }
     const { pc, ...end } = subject.endOf(exit);
     const changes = new Map<number, number>();
     for (const { address, before } of writable) {
@@ -133,11 +135,12 @@ export async function makeRunner(suite: Suite, options: RunnerOptions): Promise<
       for (let w = 0; w < PAGE / 4; w++)
         if (words[w] !== were[w]) for (let i = 4 * w; i < 4 * w + 4; i++) if (now[i] !== before[i]) changes.set(address + i, now[i]);
     }
-    return { end, pc, image: subject.read(state), changes };
+    return { end, pc, image: subject.read(vcpu), changes };
   };
 
   /** Puts a code in place. */
-  const install = ([, { pc, code: bytes }]: readonly [number, Vector]): number => {
+  const install = ([, { pc, code: bytes, before }]: readonly [number, Vector]): number => {
+    subject.prepare?.(vcpu, before);
     const page = pc & ~(PAGE - 1);
     memory.poke(page, filled);
     memory.poke(pc, bytes.subarray(0, PAGE - (pc - page)));

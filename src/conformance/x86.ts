@@ -64,7 +64,7 @@ function endOf(exit: Exit): End & { readonly pc: number } {
 export const x86Subject: Subject = {
   imageBytes: X86Image.BYTES,
   fields,
-  write(state, image) {
+  write({ state }, image) {
     const view = new DataView(image.buffer, image.byteOffset, image.length);
     x86.reset(state);
     const fxsave = new Uint8Array(512);
@@ -79,7 +79,7 @@ export const x86Subject: Subject = {
     for (const segment of [X86.FS, X86.GS]) state.setInt32(segment, base === 0 ? 0 : TLS_SELECTOR, true);
     for (const at of [X86.FS_BASE, X86.GS_BASE]) state.setInt32(at, base, true);
   },
-  read(state) {
+  read({ state }) {
     const image = new Uint8Array(X86Image.BYTES);
     const view = new DataView(image.buffer);
     for (let at = 0; at < 32; at += 4) view.setInt32(X86Image.GPR + at, state.getInt32(X86.EAX + at, true), true);

@@ -371,6 +371,10 @@ export class Builder {
     this.touched.length = 0;
   }
 
+  /** Whether a load or store may leave with an exception that shows the state before it. */
+  get preciseMemory(): boolean {
+    return this.precise;
+  }
   // guest memory; `opcode` as in op('i32.load8_u')
   load(opcode: number, address: Value, bigEndian = false): Value {
     if (this.precise) this.setNow();

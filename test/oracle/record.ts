@@ -39,9 +39,9 @@ function x86Suite(name: string, seed: number, count: number): RecordedSuite | st
   return recordSuite(name, processor, { seed, count, oracle: { name: 'the processor', details } });
 }
 
-function mipsSuite(isa: 'mips' | 'mipsel', seed: number, count: number): RecordedSuite | string {
+function mipsSuite(isa: 'mips' | 'mipsel', part: 'integer' | 'fpu', seed: number, count: number): RecordedSuite | string {
   const details = { qemu: firstLine(`qemu-${isa}`, '--version'), compiler: firstLine(`${isa}-linux-gnu-gcc`, '--version') };
-  return recordMipsSuite(isa, { seed, count, oracle: { name: `qemu-${isa}`, details } });
+  return recordMipsSuite(isa, part, { seed, count, oracle: { name: `qemu-${isa}`, details } });
 }
 
 type Recorder = (seed: number, count: number) => RecordedSuite | string;
@@ -49,8 +49,14 @@ const RECORDERS: Readonly<Record<string, Recorder>> = {
   ...Object.fromEntries(
     Object.keys(SUITES).map((name): [string, Recorder] => [`x86-${name}`, (seed, count) => x86Suite(name, seed, count)]),
   ),
-  'mips-integer': (seed, count) => mipsSuite('mips', seed, count),
-  'mipsel-integer': (seed, count) => mipsSuite('mipsel', seed, count),
+  ...Object.fromEntries(
+    (['mips', 'mipsel'] as const).flatMap((isa) =>
+      (['integer', 'fpu'] as const).map((part): [string, Recorder] => [
+        `${isa}-${part}`,
+        (seed, count) => mipsSuite(isa, part, seed, count),
+      ]),
+    ),
+  ),
 };
 
 /** The command: gives the exit code. */

@@ -29,7 +29,7 @@ export const WAYS: readonly Way[] = [
   { name: 'translated, slow paths called', executor: 'translate', slowPaths: 'call' },
 ];
 
-const SIGNALS: { readonly [kind: string]: number } = { illegal: 4, breakpoint: 5, exception: 5, 'memory-fault': 11 };
+const SIGNALS: { readonly [kind: string]: number } = { illegal: 4, privileged: 4, breakpoint: 5, exception: 5, 'memory-fault': 11 };
 const SIGFPE = 8;
 const SIGBUS = 10;
 
@@ -76,12 +76,16 @@ export async function runHere(
     vcpu.set32(Mips.LO, record.lo);
     vcpu.callHelper('mips_ctc1', FCSR, record.fcsr);
     vcpu.set32(Mips.LLBIT, 0);
+    vcpu.set32(Mips.USER_LOCAL, record.userLocal ?? 0);
     memory.poke(DATA, record.data);
     vcpu.pc = CODE + 4 * CODE_WORDS * k;
     const start = vcpu.retired;
     let exit = vcpu.run(BUDGET);
     // it may only have paused to compile
-    while (exit.kind === 'budget' && vcpu.retired - start < BUDGET) exit = vcpu.run(BUDGET);
+    while (exit.kind === 'code-written' || (exit.kind === 'budget' && vcpu.retired - start < BUDGET)) {
+      if (exit.kind === 'code-written') vcpu.invalidate(exit.address, exit.bytes);
+      exit = vcpu.run(BUDGET);
+    }
     let signal = exit.kind === 'breakpoint' && exit.pc === end ? 0 : (SIGNALS[exit.kind] ?? -1);
     if (exit.kind === 'exception') {
       if (exit.number === ExcCode.Ov || exit.number === ExcCode.FPE) signal = SIGFPE;

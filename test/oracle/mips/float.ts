@@ -1,7 +1,7 @@
 import { encode } from '../../../src/isa/bits.ts';
 import type { MipsRow } from '../../../translators/mips/row.ts';
 import { ROWS } from '../../../translators/mips/rows.ts';
-import { makeRandom } from './generate.ts';
+import { makeRandom, type Pool } from './generate.ts';
 import { CODE_WORDS, DATA_BYTES, FCSR, type Fpu, type Record, wordIndex } from './record.ts';
 
 /** Bits of single precision: zeros, denormals, the ends of each range, ties, infinities, NaNs of either kind. */
@@ -61,8 +61,12 @@ const PLACES: { readonly [format: string]: number } = { d: 0, s: 8, w: 16 };
 /** The format of a row's operands: s, d, w or l. */
 const sourceOf = (row: MipsRow): string => /\.([sdwl])$/.exec(row.text.split(' ')[0])![1];
 
+/** Rows of floating-point arithmetic, compares and conversions, and the format of a row's operands. */
+export const isFloatRow = (row: MipsRow): boolean => GROUPS.has(row.group);
+export { sourceOf };
+
 /** Records of floating-point instructions: single ones, and sequences with FCSR read and branches between. */
-export function generateFloat(perRow: number, sequences: number, seed: number, fpu: Fpu): Record[] {
+export function generateFloat(perRow: number, sequences: number, seed: number, fpu: Fpu, pool?: Pool): Record[] {
   const random = makeRandom(seed);
   const pick = <T>(list: readonly T[]): T => list[random(list.length)];
   const word = (): number => random(0x100000000);
@@ -106,12 +110,14 @@ export function generateFloat(perRow: number, sequences: number, seed: number, f
     const cause = enables ? 0 : random(32) << FCSR.CAUSE_SHIFT;
     return (conditions | random(4) | flags | enables | cause | (random(5) ? 0 : FCSR.FS)) >>> 0;
   };
+  const fprs = pool && Array.from({ length: pool.states }, () => Uint32Array.from({ length: 64 }, word));
+  let next = 0;
   const blank = (text: string): Record => {
     const record: Record = {
       text,
       code: [],
       gpr: new Uint32Array(32),
-      fpr: Uint32Array.from({ length: 64 }, word),
+      fpr: fprs ? fprs[next++ % fprs.length].slice() : Uint32Array.from({ length: 64 }, word),
       data: new Uint8Array(DATA_BYTES),
       hi: 0,
       lo: 0,
@@ -124,8 +130,7 @@ export function generateFloat(perRow: number, sequences: number, seed: number, f
   const fields = (row: MipsRow): { [letter: string]: number } =>
     Object.fromEntries(row.fields.map(({ letter, width }) => [letter, 'STDR'.includes(letter) ? register() : random(2 ** width)]));
 
-  const one = (row: MipsRow): Record => {
-    const values = fields(row);
+  const one = (row: MipsRow, values = fields(row)): Record => {
     const record = blank(row.text);
     for (const letter of 'RTS') if (letter in values) setOperand(record, sourceOf(row), values[letter]);
     return { ...record, code: [encode(row, values), JR_K0, NOP] };
@@ -162,7 +167,13 @@ export function generateFloat(perRow: number, sequences: number, seed: number, f
   };
 
   const records: Record[] = [];
-  for (const row of FLOAT_ROWS) for (let i = 0; i < perRow; i++) records.push(one(row));
+  let codes = 0;
+  for (const row of FLOAT_ROWS)
+    for (let i = 0; i < perRow; ) {
+      const values = fields(row);
+      for (let k = 0; k < (pool?.perCode ?? 1) && i < perRow; k++, i++) records.push({ ...one(row, values), ...(pool && { slot: codes }) });
+      codes++;
+    }
   for (let i = 0; i < sequences; i++) records.push(sequence());
   return records;
 }

@@ -31,22 +31,33 @@ const GROUPS = new Set([
   'load, store and memory control',
   'trap',
   'floating-point load, store and move',
+  'privileged',
 ]);
+/** Rows that are of other groups than those, and no branches. */
+const OTHERS = /^(synci|break|rdhwr \$t,\$r)/;
+/** Nothing is mapped there. */
+const NOWHERE = 0x30000000;
 
 /** By FPU control register: the bits that it has. */
 const CONTROL_BITS: { readonly [register: number]: number } = { 25: 0xff, 26: 0x3f07c, 28: 0xf87, 31: 0xff83ffff };
 
+/** All records start from so many states in turn, each code runs from several, and so many codes run at a time. */
+export interface Pool {
+  readonly states: number;
+  readonly perCode: number;
+  readonly batch: number;
+}
+
 /**
  * Records for every form of every chosen row that ends where it began, floating-point arithmetic aside, and for branches
- * and jumps with their delay slots. `wide`: Status.FR. With `pool`, all start from so many states in turn, and run so many at
- * a time.
+ * and jumps with their delay slots. `wide`: Status.FR.
  */
 export function generate(
   perRow: number,
   seed: number,
   wide: boolean,
   chosen: (row: MipsRow) => boolean = () => true,
-  pool?: { readonly states: number; readonly batch: number },
+  pool?: Pool,
 ): Record[] {
   const random = makeRandom(seed);
   const pick = <T>(list: readonly T[]): T => list[random(list.length)];
@@ -62,14 +73,25 @@ export function generate(
       lo: integer(),
       fcsr: pick([0, 0x00800000, 0xfe800000, 0x2a000000]),
       signal: 0,
+      userLocal: pool ? integer() : 0,
     };
   };
   const states = pool && Array.from({ length: pool.states }, fresh);
   let next = 0;
   const blank = (text: string, code: readonly number[]): Record => {
-    const state = states?.[next++ % states.length];
-    const own = state ? { ...state, gpr: state.gpr.slice(), fpr: state.fpr.slice(), data: state.data.slice() } : fresh();
-    return { text, code: [...code, JR_K0, NOP], ...own };
+    return { text, code: [...code, JR_K0, NOP], ...(states ? copyOf(states[next++ % states.length]) : fresh()) };
+  };
+  const copyOf = (state: ReturnType<typeof fresh>): ReturnType<typeof fresh> => ({
+    ...state,
+    gpr: state.gpr.slice(),
+    fpr: state.fpr.slice(),
+    data: state.data.slice(),
+  });
+  /** The same code on another state, but for registers that it needs as they are. */
+  const again = (record: Record, kept: readonly number[]): Record => {
+    const other = { ...record, ...copyOf(states![next++ % states!.length]) };
+    for (const r of kept) other.gpr[r] = record.gpr[r];
+    return other;
   };
 
   const fill = (row: MipsRow): { [letter: string]: number } => {
@@ -89,6 +111,17 @@ export function generate(
     if (row.text.startsWith('cfc1')) values.f = pick([25, 26, 28, 31]);
     // Unpredictable otherwise
     if (/^cl[oz]/.test(row.text)) values.t = values.d;
+    if (row.text.startsWith('rdhwr')) values.r = random(2) ? 29 : pick([0, 4, 5, 28, 30, 31]);
+    // those that compilers use have a meaning of their own
+    if (random(2) && 'w' in values) values.w = pick([0, 6, 7]);
+    if (random(2) && 'q' in values)
+      [values.c, values.q] = pick([
+        [6, 0],
+        [7, 0],
+        [0, 6],
+        [0, 7],
+        [0, 0],
+      ] as const);
     const memory = /\((\$s)\)/.test(row.text);
     let base = 0;
     if (memory) {
@@ -106,6 +139,7 @@ export function generate(
         values.i = (random(64) - 32) & 0xffff;
         base -= (values.i << 16) >> 16;
       }
+      if (pool && random(10) === 0 && !/^(pref|synci)/.test(row.text)) base += NOWHERE - DATA;
     }
     const word = encode(row, values);
     const record = blank(row.text, [word]);
@@ -143,7 +177,7 @@ export function generate(
   };
   /** Jumps over two instructions. JR and JALR take their target from the link of a branch before them. */
   const jumpRecord = (row: MipsRow): Record => {
-    const k = pool ? records.length % pool.batch : records.length;
+    const k = pool ? codes % pool.batch : records.length;
     const target = CODE + 4 * CODE_WORDS * k + 4 * 7;
     const values = fill(row);
     if ('s' in values) values.s = pick(GPRS.slice(1));
@@ -179,16 +213,38 @@ export function generate(
   };
 
   const records: Record[] = [];
-  for (const row of ROWS.filter(chosen)) {
-    if (row.text === 'll $t,$i($s)' || row.text.startsWith('sc ')) {
-      for (let i = 0; i < perRow; i++) records.push(llsc(row.text));
-    } else if (GROUPS.has(row.group)) {
-      for (let i = 0; i < perRow; i++) records.push(single(row));
-    } else if (/^(j|jal|jr|jalr)(\.hb)? /.test(row.text)) {
-      for (let i = 0; i < perRow; i++) records.push(jumpRecord(row));
-    } else if (row.fields.some(({ letter }) => letter === 'o')) {
-      for (let i = 0; i < perRow; i++) records.push(branchRecord(row));
+  let codes = 0;
+  /** Records of one row. `kept`: registers that other states of a code must have, too; without it, each code has one state. */
+  const add = (make: () => Record, kept?: (record: Record) => readonly number[]): void => {
+    for (let i = 0; i < perRow; ) {
+      const record = pool ? { ...make(), slot: codes++ } : make();
+      records.push(record);
+      i++;
+      if (pool && kept) for (let k = 1; k < pool.perCode && i < perRow; k++, i++) records.push(again(record, kept(record)));
     }
+  };
+  const [sOf, tOf] = [21, 16].map((shift) => (record: Record) => (record.code[0] >>> shift) & 31);
+  for (const row of ROWS.filter(chosen)) {
+    const { text, group } = row;
+    if (text === 'll $t,$i($s)' || text.startsWith('sc '))
+      add(
+        () => llsc(text),
+        () => [4, 5],
+      );
+    else if (GROUPS.has(group) || OTHERS.test(text)) {
+      const indexed = /x\w*c1|prefx/.test(text);
+      add(
+        () => single(row),
+        text.startsWith('ctc1')
+          ? undefined
+          : (record) => (!text.includes('($s)') ? [] : indexed ? [sOf(record), tOf(record)] : [sOf(record)]),
+      );
+    } else if (/^(j|jal|jr|jalr)(\.hb)? /.test(text)) add(() => jumpRecord(row));
+    else if (row.fields.some(({ letter }) => letter === 'o'))
+      add(
+        () => branchRecord(row),
+        () => [29],
+      );
   }
   for (const record of records) if (record.code.length > CODE_WORDS) throw new Error(`${record.text} has too much code`);
   return records;

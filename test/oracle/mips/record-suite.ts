@@ -2,21 +2,32 @@ import { MIPS_END, MipsImage } from '../../../src/conformance/mips.ts';
 import { EndKind, PAGE, type RecordedSuite, type RecordedVector } from '../../../src/conformance/vectors.ts';
 import type { MipsRow } from '../../../translators/mips/row.ts';
 import { ROWS } from '../../../translators/mips/rows.ts';
+import { Mode } from '../../../translators/mips/state.ts';
+import { generateFloat, isFloatRow } from './float.ts';
 import { generate } from './generate.ts';
-import { CODE, CODE_WORDS, DATA, DATA_BYTES, FPUS, type Record, runInQemu, wordIndex } from './record.ts';
+import { type Departure, departure, plainly, undefinedText } from './manual.ts';
+import { CODE, CODE_WORDS, DATA, DATA_BYTES, FPUS, type Fpu, type Record, runInQemu } from './record.ts';
 
 const BREAK = 0x0000000d;
+const PC_MASK = 0xffffffff;
 /** The runner's registers: $k0 holds the address to return to, $k1 its record. */
 const K0 = MipsImage.GPR + 4 * 26;
 const IGNORED: RecordedSuite['ignored'] = [[K0, K0 + 8, 0xff]];
-/** The runner puts each record's code at an address of its own; as many as one page holds. */
+/** The runner puts each code at an address of its own; as many as one page holds. */
 const BATCH = PAGE / (4 * CODE_WORDS);
-const TEMPLATES = 200;
+/** States that one code is run on, where its form allows it: it is translated once for all of them. */
+const PER_CODE = 8;
+const SIGNALS_WITH_ADDRESS = new Set([7, 10, 11]);
 
 /** Whether a row reads or writes FPU state. */
 const usesFpu = (row: MipsRow): boolean => row.group.startsWith('floating-point') || /^(bc1|mov[ft] )/.test(row.text);
 
-const NOT_COVERED = 'enters the kernel, or tells of the machine itself';
+/** Why a form has no vectors. */
+function skippedFor({ text }: MipsRow): string {
+  if (text.startsWith('syscall')) return 'enters the kernel, and what the kernel answers would be compared';
+  if (text === 'rdhwr $t,hwr_cc') return 'tells the time';
+  return 'a special case of another form, which has the vectors';
+}
 
 function bytesOf(words: ArrayLike<number>, little: boolean): Uint8Array {
   const view = new DataView(new ArrayBuffer(4 * words.length));
@@ -24,66 +35,94 @@ function bytesOf(words: ArrayLike<number>, little: boolean): Uint8Array {
   return new Uint8Array(view.buffer);
 }
 
-function imageOf(record: Record): Uint8Array {
-  const fpr = Array.from({ length: 32 }, (_, register) => record.fpr[wordIndex(register, false)]);
-  const image = bytesOf([...record.gpr, record.hi, record.lo, record.fcsr, ...fpr], true);
+const modeOf = (fpu: Fpu): number => (fpu.wide ? Mode.FR : 0) | (fpu.nan2008 ? Mode.NAN2008 : 0);
+
+function imageOf(record: Record, fpu: Fpu): Uint8Array {
+  const { gpr, hi, lo, fcsr, fpr } = record;
+  const image = bytesOf([...gpr, hi, lo, fcsr, modeOf(fpu), record.userLocal ?? 0, ...fpr], true);
   image.set(bytesOf([MIPS_END], true), K0);
   return image;
 }
 
-/** Asks qemu-user for the outcome of vectors of each integer form; a string says why that is not possible here. */
-export function recordMipsSuite(
-  isa: 'mips' | 'mipsel',
-  options: { readonly seed: number; readonly count: number; readonly oracle: RecordedSuite['oracle'] },
-): RecordedSuite | string {
-  const little = isa === 'mipsel';
-  const records = generate(options.count, options.seed, false, (row) => !usesFpu(row), { states: TEMPLATES, batch: BATCH });
+/** What QEMU made of the records, by the pages of codes that they lie in. */
+function outcomesOf(isa: 'mips' | 'mipsel', records: readonly Record[], fpu: Fpu): Record[] | string {
   const outcomes: Record[] = [];
-  for (let first = 0; first < records.length; first += BATCH) {
-    const ran = runInQemu(isa, records.slice(first, first + BATCH), FPUS[0]);
+  for (let first = 0; first < records.length; ) {
+    const page = Math.floor(records[first].slot! / BATCH);
+    let last = first;
+    while (last < records.length && Math.floor(records[last].slot! / BATCH) === page) last++;
+    const batch = records.slice(first, last).map((record) => ({ ...record, slot: record.slot! % BATCH }));
+    const ran = runInQemu(isa, batch, fpu);
     if (typeof ran === 'string') return ran;
     outcomes.push(...ran);
+    first = last;
   }
-  // records start from so many states in turn, and change little of them
-  const templates = records.slice(0, TEMPLATES).map((record) => Uint8Array.from([...imageOf(record), ...record.data]));
-  const distance = (a: Uint8Array, b: Uint8Array): number => a.reduce((n, byte, i) => n + Number(byte !== b[i]), 0);
-  const vectorOf = (before: Record, after: Record, index: number): RecordedVector => {
-    const stopped = after.signal === 0;
-    const state = Uint8Array.from([...imageOf(before), ...before.data]);
-    let template = 0;
-    let best = Number.POSITIVE_INFINITY;
-    templates.forEach((bytes, n) => {
-      const far = distance(bytes, state);
-      if (far < best) [best, template] = [far, n];
-    });
-    const ignored = new Uint8Array(MipsImage.BYTES);
-    for (const [from, to, bits] of IGNORED) ignored.fill(bits, from, to);
-    return {
-      template,
-      pc: CODE + 4 * CODE_WORDS * (index % BATCH),
-      code: bytesOf(before.code, little),
-      before: imageOf(before),
-      memory: before.data,
-      end: { kind: stopped ? EndKind.Stopped : EndKind.Fault, number: after.signal, address: 0 },
-      endPc: 0,
-      after: imageOf(after),
-      changes: new Map(Array.from(after.data, (byte, i) => [DATA + i, byte] as const).filter(([, byte], i) => byte !== before.data[i])),
-      ignored,
-      ignoredMemory: [0, 0],
-      anyAddress: false,
-    };
-  };
-  const vectors = new Map<string, RecordedVector[]>();
-  records.forEach((record, n) => {
-    const list = vectors.get(record.text) ?? [];
-    list.push(vectorOf(record, outcomes[n], n));
-    vectors.set(record.text, list);
-  });
+  return outcomes;
+}
+
+interface Recorded {
+  readonly before: Record;
+  readonly after: Record;
+  readonly fpu: Fpu;
+  readonly row: MipsRow;
+  readonly departure: Departure;
+}
+
+export interface MipsRecordOptions {
+  readonly seed: number;
+  /** Vectors of each form. */
+  readonly count: number;
+  readonly oracle: RecordedSuite['oracle'];
+}
+
+/** Asks qemu-user for the outcome of vectors of each form of a part; a string says why that is not possible here. */
+export function recordMipsSuite(isa: 'mips' | 'mipsel', part: 'integer' | 'fpu', options: MipsRecordOptions): RecordedSuite | string {
+  const { seed, count } = options;
+  const rows = ROWS.filter((row) => usesFpu(row) === (part === 'fpu'));
+  const byText = new Map(rows.map((row) => [row.text, row]));
+  const pool = { states: part === 'fpu' ? 40 : 200, perCode: PER_CODE, batch: BATCH };
+  const recorded: Recorded[] = [];
+  const omitted = new Map<MipsRow, Map<string, number>>();
+  for (const fpu of part === 'fpu' ? FPUS : FPUS.slice(0, 1)) {
+    const each = part === 'fpu' ? PER_CODE * Math.ceil(count / FPUS.length / PER_CODE) : count;
+    const chosen = (row: MipsRow): boolean => byText.get(row.text) === row && !isFloatRow(row);
+    // what is omitted needs others in its place
+    const float = part === 'fpu' ? generateFloat(each + PER_CODE, 0, seed, fpu, pool) : [];
+    for (const records of [generate(each, seed, fpu.wide, chosen, pool), float]) {
+      const outcomes = outcomesOf(isa, records, fpu);
+      if (typeof outcomes === 'string') return outcomes;
+      const plain = records === float ? outcomesOf(isa, records.map(plainly), fpu) : outcomes;
+      if (typeof plain === 'string') return plain;
+      const taken = new Map<MipsRow, number>();
+      records.forEach((before, n) => {
+        const row = byText.get(before.text)!;
+        const left = departure(before, outcomes[n], plain[n], row, fpu);
+        if (left.omit !== undefined) {
+          const reasons = omitted.get(row) ?? new Map<string, number>();
+          omitted.set(row, reasons.set(left.omit, (reasons.get(left.omit) ?? 0) + 1));
+          return;
+        }
+        if ((taken.get(row) ?? 0) >= each) return;
+        taken.set(row, (taken.get(row) ?? 0) + 1);
+        recorded.push({ before, after: outcomes[n], fpu, row, departure: left });
+      });
+    }
+  }
+
+  const little = isa === 'mipsel';
+  const templates: Uint8Array[] = [];
+  const vectorOf = makeVector(little, templates, pool.states);
+  const vectors = new Map<MipsRow, RecordedVector[]>();
+  for (const one of recorded) {
+    const list = vectors.get(one.row) ?? [];
+    vectors.set(one.row, list);
+    list.push(vectorOf(one));
+  }
   return {
-    name: `${isa}-integer`,
+    name: `${isa}-${part}`,
     isa,
     oracle: options.oracle,
-    seed: options.seed,
+    seed,
     imageBytes: MipsImage.BYTES,
     ignored: IGNORED,
     pages: [
@@ -94,12 +133,66 @@ export function recordMipsSuite(
     pageBytes: [new Uint8Array(PAGE), new Uint8Array(PAGE), bytesOf(new Array(PAGE / 4).fill(BREAK), little)],
     windows: [{ address: DATA, length: DATA_BYTES }],
     filler: [0, 0, 0, 0],
-    comparesPc: false,
+    comparesPc: true,
     templates,
-    forms: ROWS.filter((row) => !usesFpu(row)).map((row) => {
-      const own = vectors.get(row.text) ?? [];
-      const form = { group: row.group, encoding: row.pattern, text: row.text, vectors: own };
-      return own.length > 0 ? form : { ...form, skipped: NOT_COVERED };
+    forms: rows.map((row) => {
+      const own = vectors.get(row) ?? [];
+      const left = undefinedText(row);
+      const reasons = [...(omitted.get(row) ?? [])].map(([reason, n]) => ({ reason, count: n }));
+      return {
+        group: row.group,
+        encoding: row.pattern,
+        text: row.text,
+        vectors: own,
+        ...(own.length === 0 && { skipped: skippedFor(row) }),
+        ...(left !== undefined && { undefined: left }),
+        ...(reasons.length > 0 && { omitted: reasons }),
+      };
     }),
+  };
+}
+
+/** Makes vectors; the first states become templates, so many. */
+function makeVector(little: boolean, templates: Uint8Array[], states: number): (recorded: Recorded) => RecordedVector {
+  const distance = (a: Uint8Array, b: Uint8Array, limit: number): number => {
+    let n = 0;
+    for (let i = 0; i < a.length && n < limit; i++) if (a[i] !== b[i]) n++;
+    return n;
+  };
+  /** A state that is nothing like the templates becomes one itself. */
+  const templateFor = (state: Uint8Array): number => {
+    let [best, template] = [Number.POSITIVE_INFINITY, -1];
+    for (const [n, bytes] of templates.entries()) {
+      const far = distance(bytes, state, best);
+      if (far < best) [best, template] = [far, n];
+    }
+    if (best > state.length / 3 && templates.length < 4 * states) return templates.push(state) - 1;
+    return template;
+  };
+  return ({ before, after, fpu, departure: left }) => {
+    const stopped = after.signal === 0;
+    const state = Uint8Array.from([...imageOf(before, fpu), ...before.data]);
+    const ignored = new Uint8Array(MipsImage.BYTES);
+    for (const [from, to, bits] of IGNORED) ignored.fill(bits, from, to);
+    ignored.set(bytesOf([left.fcsr], true), MipsImage.FCSR);
+    for (const w of left.fpr) ignored.fill(0xff, MipsImage.FPR + 4 * w, MipsImage.FPR + 4 * w + 4);
+    return {
+      template: templateFor(state),
+      pc: CODE + 4 * CODE_WORDS * (before.slot! % BATCH),
+      code: bytesOf(before.code, little),
+      before: imageOf(before, fpu),
+      memory: before.data,
+      end: {
+        kind: stopped ? EndKind.Stopped : EndKind.Fault,
+        number: after.signal,
+        address: SIGNALS_WITH_ADDRESS.has(after.signal) ? after.address! : 0,
+      },
+      endPc: (stopped ? MIPS_END : after.pc!) & PC_MASK,
+      after: imageOf({ ...after, userLocal: before.userLocal ?? 0 }, fpu),
+      changes: new Map(Array.from(after.data, (byte, i) => [DATA + i, byte] as const).filter(([, byte], i) => byte !== before.data[i])),
+      ignored,
+      ignoredMemory: [0, 0],
+      anyAddress: false,
+    };
   };
 }

@@ -23,6 +23,13 @@ export interface Record {
   fcsr: number;
   /** Linux number of the signal that ended it, or 0. */
   signal: number;
+  /** What RDHWR $29 reads; 0 without it. */
+  readonly userLocal?: number;
+  /** Where its code lies, in units of CODE_WORDS words from CODE on; without it, where the record stands among the others. */
+  readonly slot?: number;
+  /** After a signal: the instruction, and the address that could not be accessed. */
+  readonly pc?: number;
+  readonly address?: number;
 }
 
 const WORDS = 32 + 4 + 64 + 12 + 2 + CODE_WORDS;
@@ -35,9 +42,10 @@ function pack(records: readonly Record[], little: boolean): Uint8Array {
   records.forEach((record, k) => {
     const words = [
       ...record.gpr,
-      ...[record.hi, record.lo, record.fcsr, 0],
+      ...[record.hi, record.lo, record.fcsr, record.userLocal ?? 0],
       ...record.fpr,
-      ...new Array<number>(14).fill(0),
+      ...new Array<number>(12).fill(0),
+      ...[record.slot ?? k, 0],
       ...Array.from({ length: CODE_WORDS }, (_, i) => record.code[i] ?? 0),
     ];
     const at = 4 + k * SIZE;
@@ -63,6 +71,8 @@ function unpack(records: readonly Record[], bytes: Uint8Array, little: boolean):
       fcsr: word(34),
       signal: word(35),
       fpr: Uint32Array.from({ length: 64 }, (_, i) => word(36 + i)),
+      address: word(112),
+      pc: word(113),
       data: bytes.slice(at + 4 * WORDS, at + SIZE),
     };
   });

@@ -1,7 +1,8 @@
 /*
  * Runs short pieces of MIPS code with all registers given, on whatever executes this program.
  * stdin: u32 count, then records; stdout: the records after their run. Words are in the guest's byte order.
- * Record k's code lies at CODE + 64 k and ends with "jr $k0"; $k0 and $k1 are not its own. Its data lies at DATA.
+ * A record's code lies at CODE + 64 * entry and ends with "jr $k0"; $k0 and $k1 are not its own. Its data lies at DATA. Records with
+ * the same entry have the same code. What RDHWR $29 reads comes as signal. Afterwards, entry is the address that could not be accessed, and pc where a signal came.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -22,7 +24,7 @@ struct record {
   uint32_t hi, lo, fcsr, signal;
   uint32_t fpr[64];
   uint32_t saved[12];
-  uint32_t entry, padding;
+  uint32_t entry, pc;
   uint32_t code[WORDS];
   uint8_t data[BYTES];
 };
@@ -58,7 +60,7 @@ __asm__(
     "lw $1, 128($27)\nmthi $1\nlw $1, 132($27)\nmtlo $1\nlw $1, 136($27)\nctc1 $1, $31\n"
     EACH(LOADF)
     "lui $26, %hi(back)\naddiu $26, $26, %lo(back)\n" EACHG(LOADG)
-    "lw $27, 448($27)\njr $27\nnop\n"
+    "lw $27, 452($27)\njr $27\nnop\n"
     "back:\nlui $27, %hi(current)\nlw $27, %lo(current)($27)\n"
     EACHG(SAVEG) EACH(SAVEF)
     "mfhi $1\nsw $1, 128($27)\nmflo $1\nsw $1, 132($27)\ncfc1 $1, $31\nsw $1, 136($27)\nctc1 $0, $31\n"
@@ -68,8 +70,9 @@ __asm__(
 struct record *current;
 
 static void handler(int number, siginfo_t *info, void *context) {
-  (void)info;
   current->signal = number;
+  current->pc = ((ucontext_t *)context)->uc_mcontext.pc;
+  current->entry = number == SIGSEGV || number == SIGBUS ? (uintptr_t)info->si_addr : 0;
   ((ucontext_t *)context)->uc_mcontext.pc = (uintptr_t)back;
 }
 
@@ -109,14 +112,21 @@ int main(void) {
   struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
   static const int signals[] = {SIGILL, SIGTRAP, SIGFPE, SIGSEGV, SIGBUS};
   for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++) sigaction(signals[i], &action, 0);
-  for (uint32_t k = 0; k < count; k++) memcpy(code + 16 * k, records[k].code, 64);
+  for (uint32_t k = 0; k < count; k++) memcpy(code + 16 * records[k].entry, records[k].code, 64);
   __builtin___clear_cache((char *)code, (char *)code + count * 64);
   for (uint32_t k = 0; k < count; k++) {
     current = &records[k];
-    current->entry = CODE + 64 * k;
+    current->pc = CODE + 64 * current->entry;
+    current->entry = 0;
     memcpy(data, current->data, BYTES);
     order(current);
+    /* nothing between the two uses the C library */
+    uint32_t thread, local = current->signal;
+    __asm__ volatile(".set push\n.set mips32r2\nrdhwr %0, $29\n.set pop" : "=r"(thread));
+    current->signal = 0;
+    syscall(__NR_set_thread_area, local);
     execute(current);
+    syscall(__NR_set_thread_area, thread);
     order(current);
     memcpy(current->data, data, BYTES);
   }

@@ -5,6 +5,7 @@ import { checkAligned, gpr, group, type MipsRow, type Site, setGpr } from '../ro
 import { Mips } from '../state.ts';
 
 const LOAD = op('i32.load');
+const BYTE = op('i32.load8_u');
 const STORE = op('i32.store');
 
 export const address = (b: Builder, base: number, offset: number): Value => b.add(gpr(b, base), b.i32(offset));
@@ -19,6 +20,8 @@ interface Part {
 
 function part(b: Builder, site: Site, base: number, offset: number, left: boolean): Part {
   const unaligned = address(b, base, offset);
+  // a fault is on that byte (MIPS32 volume II, LWL: LoadMemory of a BYTE)
+  if (b.preciseMemory) b.load(BYTE, unaligned, site.bigEndian);
   const at = b.and(unaligned, b.i32(-4));
   const byte = b.and(unaligned, b.i32(3));
   const distance = left === site.bigEndian ? byte : b.xor(byte, b.i32(3));
