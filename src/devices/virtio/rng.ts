@@ -1,7 +1,7 @@
 // Entropy device (specification 1.1, 5.4).
 import { type VirtioDevice, VirtioType } from './device.ts';
 
-const QUEUE = 8;
+const QUEUE = 64;
 /** Bytes for one request; the driver asks again for more. */
 const MOST = 65536;
 
