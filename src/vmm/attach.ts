@@ -42,7 +42,11 @@ export function attachDevices(board: Board, wiring: Wiring, options: MachineOpti
   }
 
   plug(makeRng((bytes) => host.random(bytes)));
-  for (const { disk, id } of options.drives ?? []) plug(makeBlock({ disk, ...(id !== undefined && { id }) }));
+  (options.drives ?? []).forEach(({ disk, id }, index) => {
+    if (disk.save && disk.restore)
+      parts.push({ name: `disk-${index}`, save: () => disk.save!(), restore: (saved) => disk.restore!(saved) });
+    plug(makeBlock({ disk, ...(id !== undefined && { id }) }));
+  });
   for (const { tag, fileSystem } of options.shares ?? [])
     plug(makeP9({ tag, fileSystem, ...(options.machine === 'malta' && { errorNumber: mipsErrno }) }));
   (options.network ?? []).forEach(({ port, mac }, index) => {

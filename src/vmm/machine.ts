@@ -16,6 +16,7 @@ import { makeLoop } from './loop.ts';
 import { MACHINES, type MachineName } from './machines/index.ts';
 import { type MachineEnd, type MachineEvents, type MachineOptions, type MachineStats, VIRTIO_CONSOLE } from './options.ts';
 import { PhysicalMemory } from './physical-memory.ts';
+import { applySnapshot, makeSnapshot, openSnapshot, SnapshotError, type SnapshotParts } from './snapshot.ts';
 
 export interface Machine {
   readonly name: MachineName;
@@ -23,6 +24,10 @@ export interface Machine {
   run(): Promise<MachineEnd | undefined>;
   /** Resolves when guest code and guest time stand still. */
   pause(): Promise<void>;
+  /** Pauses it, if it runs, and gives its whole state. `run` goes on. */
+  snapshot(): Promise<Uint8Array<ArrayBuffer>>;
+  /** Pauses it, if it runs, and puts it back to a state of its own, or of a machine like it. Rejects with SnapshotError. */
+  restore(snapshot: Uint8Array): Promise<void>;
   /** Ends it from outside. */
   stop(): void;
   /** Bytes for serial port `port`, or for VIRTIO_CONSOLE. */
@@ -49,7 +54,7 @@ function checkOptions(options: MachineOptions, ram: number): void {
     throw new BootError(`a ${options.machine} has 4 to ${most / MIB} MiB of memory, in whole MiB; not ${ram} bytes`);
   if (options.firmware && (options.firmware.length % 65536 || options.firmware.length === 0))
     throw new BootError(`firmware of ${options.firmware.length} bytes: not a multiple of 64 KiB`);
-  if (!options.kernel && !options.firmware) throw new BootError('neither a kernel nor firmware to start');
+  if (!options.kernel && !options.firmware && !options.snapshot) throw new BootError('neither a kernel nor firmware to start');
 }
 
 /** Makes a machine and loads what it is to boot. Throws BootError on what cannot be booted. */
@@ -58,7 +63,9 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
   if (!definition) throw new BootError(`no machine is called ${options.machine}`);
   const ram = options.memory ?? 128 * MIB;
   checkOptions(options, ram);
-  const isa = ISAS[definition.isaFor(options.kernel)];
+  const opened = options.snapshot && (await openSnapshot(options.snapshot));
+  const isa = ISAS[opened ? (opened.identity.isa as keyof typeof ISAS) : definition.isaFor(options.kernel)];
+  if (!isa) throw new SnapshotError(`the snapshot is of an instruction set ${opened?.identity.isa}, which is not known`);
   const { system } = isa;
   if (!system) throw new BootError(`${isa.name} has no system mode`);
   const host = options.host ?? defaultHost;
@@ -177,6 +184,16 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     system!.enterKernel(vcpu, entry.pc, registers);
   }
   powerOn();
+  const snapshotParts: SnapshotParts = {
+    identity: { machine: options.machine, isa: isa.name, ram },
+    bytes: memory.bytes,
+    ramIndex: wiring.ramIndex,
+    clock,
+    parts,
+    loop,
+    restored: () => vcpu.remapped(),
+  };
+  if (opened) applySnapshot(opened, snapshotParts);
 
   let running: Promise<MachineEnd | undefined> | undefined;
   async function runLoop(): Promise<MachineEnd | undefined> {
@@ -206,6 +223,12 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     return end;
   }
 
+  async function pause(): Promise<void> {
+    loop.stop();
+    await running;
+    await attached.settled();
+  }
+
   return {
     name: options.machine,
     vcpu,
@@ -220,10 +243,15 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       running ??= runLoop();
       return running;
     },
-    async pause() {
-      loop.stop();
-      await running;
-      await attached.settled();
+    pause,
+    async snapshot() {
+      await pause();
+      return makeSnapshot(snapshotParts);
+    },
+    async restore(bytes) {
+      await pause();
+      applySnapshot(await openSnapshot(bytes), snapshotParts);
+      end = undefined;
     },
     stop() {
       finish('stopped', 0);

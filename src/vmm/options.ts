@@ -20,6 +20,8 @@ export interface MachineOptions {
   readonly commandLine?: string;
   /** What the processor finds at its reset address, SeaBIOS say. Its size is a multiple of 64 KiB. */
   readonly firmware?: Uint8Array;
+  /** A snapshot to go on from, instead of starting anything. The options must give the machine that it was made of. */
+  readonly snapshot?: Uint8Array;
   /** Disks, which the guest sees as vda, vdb, … */
   readonly drives?: readonly DriveOptions[];
   /** Shared folders, mounted with `mount -t 9p -o trans=virtio,version=9p2000.L <tag> <folder>`. */

@@ -230,9 +230,9 @@ describe('block', () => {
     await overlay.read(126, back);
     expect([0, 512, 1536, 2048].map((at) => back[at])).toEqual([1, 2, 2, 1]);
     expect(base.bytes.every((byte) => byte === 1)).toBe(true);
-    const kept = new Map([...overlay.clusters].map(([n, cluster]) => [n, cluster.slice()]));
+    const kept = overlay.save!();
     await overlay.write(0, new Uint8Array(128 * 512).fill(3));
-    overlay.setClusters(kept);
+    overlay.restore!(kept);
     await overlay.read(126, back);
     expect([back[0], back[512]]).toEqual([1, 2]);
   });

@@ -1,4 +1,5 @@
 // Block device (specification 1.1, 5.2).
+import type { Saved } from '../device.ts';
 import { type VirtioDevice, VirtioType } from './device.ts';
 import type { Chain, Queue } from './queue.ts';
 
@@ -11,6 +12,9 @@ export interface Disk {
   read(sector: number, into: Uint8Array): Promise<void> | void;
   write(sector: number, bytes: Uint8Array): Promise<void> | void;
   flush(): Promise<void> | void;
+  /** For a snapshot, if what was written is no file's of the host. */
+  save?(): Saved;
+  restore?(saved: Saved): void;
 }
 
 const enum Request {
@@ -159,6 +163,8 @@ export function memoryDisk(bytes: Uint8Array, readOnly = false): Disk & { readon
     read: (sector, into) => into.set(content.subarray(sector * SECTOR, sector * SECTOR + into.length)),
     write: (sector, from) => content.set(from, sector * SECTOR),
     flush: () => {},
+    save: () => content.slice(),
+    restore: (saved) => content.set((saved as Uint8Array).subarray(0, content.length)),
   };
 }
 
@@ -166,14 +172,7 @@ export function memoryDisk(bytes: Uint8Array, readOnly = false): Disk & { readon
 const CLUSTER = 128;
 
 /** A disk that keeps what is written in memory and leaves its base as it is. */
-export interface Overlay extends Disk {
-  /** What was written: bytes of each cluster of 64 KiB, by number. */
-  readonly clusters: ReadonlyMap<number, Uint8Array>;
-  /** Puts it back to what `clusters` was once. */
-  setClusters(clusters: ReadonlyMap<number, Uint8Array>): void;
-}
-
-export function overlayDisk(base: Disk): Overlay {
+export function overlayDisk(base: Disk): Disk {
   const clusters = new Map<number, Uint8Array>();
   /** Clusters that are being copied. */
   const copying = new Map<number, Promise<Uint8Array>>();
@@ -209,11 +208,6 @@ export function overlayDisk(base: Disk): Overlay {
   return {
     sectors: base.sectors,
     readOnly: false,
-    clusters,
-    setClusters(other) {
-      clusters.clear();
-      for (const [index, bytes] of other) clusters.set(index, bytes.slice());
-    },
     async read(sector, into) {
       for (const { index, at, from, to } of parts(sector, into.length)) {
         const bytes = clusters.get(index) ?? (await copying.get(index));
@@ -229,5 +223,13 @@ export function overlayDisk(base: Disk): Overlay {
       }
     },
     flush: () => {},
+    save: () => Object.fromEntries([...clusters].map(([index, bytes]) => [index, bytes.slice()])),
+    restore(saved) {
+      clusters.clear();
+      for (const [index, bytes] of Object.entries(saved as Record<string, Uint8Array>)) {
+        if (bytes.length !== CLUSTER * SECTOR) throw new RangeError('a cluster of another size');
+        clusters.set(Number(index), bytes.slice());
+      }
+    },
   };
 }

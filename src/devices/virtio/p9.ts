@@ -64,7 +64,11 @@ const NANO = 1_000_000_000n;
 
 interface Fid {
   readonly inode: Inode;
+  /** Names from the root on that it was reached by; for snapshots. */
+  readonly path: readonly string[];
   file?: OpenFile | undefined;
+  /** It was opened with. */
+  flags?: number;
   /** Entries as they were when the listing began. */
   listing?: { readonly name: string; readonly inode: number; readonly format: number }[] | undefined;
 }
@@ -197,10 +201,10 @@ export function makeP9({ fileSystem, tag, errorNumber = (errno) => errno }: P9Op
     const { inode } = get(id);
     return isDirectory(inode) ? inode : fail('ENOTDIR');
   };
-  function put(id: number, inode: Inode): void {
+  function put(id: number, inode: Inode, path: readonly string[]): void {
     if (fids.has(id)) fail('EBADF');
     if (fids.size >= MOST_FIDS) fail('ENFILE');
-    fids.set(id, { inode });
+    fids.set(id, { inode, path });
   }
   function drop(id: number): void {
     const fid = fids.get(id);
@@ -287,7 +291,7 @@ export function makeP9({ fileSystem, tag, errorNumber = (errno) => errno }: P9Op
         break;
       }
       case T.Attach:
-        put(r.u32(), fileSystem.root);
+        put(r.u32(), fileSystem.root, []);
         qid(w, fileSystem.root);
         break;
       case T.Flush:
@@ -297,10 +301,14 @@ export function makeP9({ fileSystem, tag, errorNumber = (errno) => errno }: P9Op
         const [from, to, count] = [r.u32(), r.u32(), r.u16()];
         if (count > MOST_NAMES) fail('EINVAL');
         let { inode } = get(from);
+        const path = [...get(from).path];
         const found: Inode[] = [];
         for (let i = 0; i < count; i++) {
           try {
-            inode = step(inode, r.string());
+            const entry = r.string();
+            inode = step(inode, entry);
+            if (entry === '..') path.pop();
+            else if (entry !== '.') path.push(entry);
           } catch (error) {
             if (i === 0) throw error;
             break;
@@ -309,7 +317,7 @@ export function makeP9({ fileSystem, tag, errorNumber = (errno) => errno }: P9Op
         }
         if (found.length === count) {
           if (to === from) drop(from);
-          put(to, inode);
+          put(to, inode, path);
         }
         w.u16(found.length);
         for (const each of found) qid(w, each);
@@ -325,6 +333,7 @@ export function makeP9({ fileSystem, tag, errorNumber = (errno) => errno }: P9Op
           if (isSymlink(fid.inode)) fail('ELOOP');
           fid.file?.close?.();
           fid.file = (fid.inode.open ?? fail('EOPNOTSUPP')).call(fid.inode, access(flags));
+          fid.flags = flags;
           if (flags & Open.Truncate) fid.file.truncate?.(0);
         }
         qid(w, fid.inode).u32(0);
@@ -336,7 +345,7 @@ export function makeP9({ fileSystem, tag, errorNumber = (errno) => errno }: P9Op
         const entry = r.name();
         const flags = r.u32();
         const file = parent.create(entry, r.u32() & Mode.Permissions, access(flags));
-        fids.set(id, { inode: file.inode, file });
+        fids.set(id, { inode: file.inode, path: [...get(id).path, entry], file, flags });
         qid(w, file.inode).u32(0);
         break;
       }
@@ -474,5 +483,22 @@ export function makeP9({ fileSystem, tag, errorNumber = (errno) => errno }: P9Op
       for (let chain = queue.pop(); chain; chain = queue.pop()) serve(chain, queue);
     },
     reset: dropAll,
+    save: () => ({
+      messageSize,
+      fids: [...fids].map(([id, { path, file, flags }]) => ({ id, path, flags: file ? (flags ?? 0) : -1 })),
+    }),
+    restore(saved) {
+      const state = saved as unknown as { messageSize: number; fids: { id: number; path: string[]; flags: number }[] };
+      ({ messageSize } = state);
+      for (const { id, path, flags } of state.fids) {
+        try {
+          const inode = path.reduce(step, fileSystem.root);
+          fids.set(id, { inode, path, ...(flags >= 0 && { file: inode.open!(access(flags)), flags }) });
+        } catch (error) {
+          // what is no longer there is a bad descriptor to the guest
+          if (!(error instanceof SyscallError)) throw error;
+        }
+      }
+    },
   };
 }

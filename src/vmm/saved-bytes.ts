@@ -1,0 +1,122 @@
+import type { Saved } from '../devices/device.ts';
+
+const enum Tag {
+  Null = 0,
+  False = 1,
+  True = 2,
+  Number = 3,
+  String = 4,
+  Bytes = 5,
+  Array = 6,
+  Object = 7,
+}
+
+/** Saved data as bytes: a tag, then a double, or a 32-bit length with text, bytes, elements or pairs. */
+export function encodeSaved(value: Saved): Uint8Array<ArrayBuffer> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  const text = new TextEncoder();
+  const push = (bytes: Uint8Array): void => {
+    chunks.push(bytes);
+    length += bytes.length;
+  };
+  const head = (tag: Tag, size: number): void => {
+    const bytes = new Uint8Array(5);
+    bytes[0] = tag;
+    new DataView(bytes.buffer).setUint32(1, size, true);
+    push(bytes);
+  };
+  const string = (value: string): void => {
+    const bytes = text.encode(value);
+    head(Tag.String, bytes.length);
+    push(bytes);
+  };
+  const put = (v: Saved): void => {
+    if (v === null) push(Uint8Array.of(Tag.Null));
+    else if (typeof v === 'boolean') push(Uint8Array.of(v ? Tag.True : Tag.False));
+    else if (typeof v === 'number') {
+      const bytes = new Uint8Array(9);
+      bytes[0] = Tag.Number;
+      new DataView(bytes.buffer).setFloat64(1, v, true);
+      push(bytes);
+    } else if (typeof v === 'string') string(v);
+    else if (v instanceof Uint8Array) {
+      head(Tag.Bytes, v.length);
+      push(v);
+    } else if (Array.isArray(v)) {
+      head(Tag.Array, v.length);
+      v.forEach(put);
+    } else {
+      const pairs = Object.entries(v);
+      head(Tag.Object, pairs.length);
+      for (const [key, item] of pairs) {
+        string(key);
+        put(item);
+      }
+    }
+  };
+  put(value);
+  const result = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    result.set(chunk, at);
+    at += chunk.length;
+  }
+  return result;
+}
+
+/** What encodeSaved made. Throws RangeError on anything else. */
+export function decodeSaved(bytes: Uint8Array): Saved {
+  const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const text = new TextDecoder('utf-8', { fatal: true });
+  let at = 0;
+  const size = (): number => {
+    const value = data.getUint32(at, true);
+    at += 4;
+    if (value > bytes.length - at) throw new RangeError('a length beyond the end');
+    return value;
+  };
+  const take = (depth: number): Saved => {
+    if (depth > MOST_DEPTH) throw new RangeError('nested too deep');
+    const tag = data.getUint8(at++);
+    switch (tag) {
+      case Tag.Null:
+        return null;
+      case Tag.False:
+        return false;
+      case Tag.True:
+        return true;
+      case Tag.Number:
+        at += 8;
+        return data.getFloat64(at - 8, true);
+      case Tag.String: {
+        const length = size();
+        at += length;
+        return text.decode(bytes.subarray(at - length, at));
+      }
+      case Tag.Bytes: {
+        const length = size();
+        at += length;
+        return bytes.subarray(at - length, at);
+      }
+      case Tag.Array:
+        return Array.from({ length: size() }, () => take(depth + 1));
+      case Tag.Object: {
+        const result: Record<string, Saved> = Object.create(null);
+        for (let left = size(); left > 0; left--) {
+          const key = take(depth + 1);
+          if (typeof key !== 'string') throw new RangeError('a key that is no text');
+          result[key] = take(depth + 1);
+        }
+        return result;
+      }
+      default:
+        throw new RangeError(`tag ${tag}`);
+    }
+  };
+  const value = take(0);
+  if (at !== bytes.length) throw new RangeError('bytes behind the end');
+  return value;
+}
+
+const MOST_DEPTH = 64;

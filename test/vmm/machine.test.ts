@@ -1,0 +1,237 @@
+import { describe, expect, test } from 'vitest';
+import { memoryDisk, overlayDisk } from '../../src/devices/virtio/block.ts';
+import { BootError } from '../../src/vmm/boot/error.ts';
+import { createMachine, type Machine } from '../../src/vmm/machine.ts';
+import type { MachineOptions } from '../../src/vmm/options.ts';
+import { SnapshotError } from '../../src/vmm/snapshot.ts';
+import { systemModule } from '../support/runtime.ts';
+
+/** A multiboot kernel at 2 MiB whose code starts at 0x60. */
+function kernel(...code: number[]): Uint8Array {
+  const bytes = new Uint8Array(0x200);
+  const data = new DataView(bytes.buffer);
+  const flags = 0x10003;
+  [0x1badb002, flags, -(0x1badb002 + flags) >>> 0, 0x200040, 0x200000, 0, 0x201000, 0x200060].forEach((word, i) => {
+    data.setUint32(0x40 + 4 * i, word, true);
+  });
+  bytes.set(code, 0x60);
+  return bytes;
+}
+/** mov dx, port; mov al, value; out dx, al */
+const out = (port: number, value: number): number[] => [0x66, 0xba, port & 0xff, port >>> 8, 0xb0, value, 0xee];
+/** Sends A…Z over and over, with a delay. */
+const ALPHABET = kernel(
+  ...[0x66, 0xba, 0xf8, 0x03, 0xb0, 0x41],
+  ...[0xee, 0xfe, 0xc0, 0x3c, 0x5b, 0x75, 0x02, 0xb0, 0x41],
+  ...[0xb9, 0x10, 0x27, 0, 0, 0x49, 0x75, 0xfd, 0xeb, 0xed],
+);
+
+const make = (options: Partial<MachineOptions>): Promise<Machine> =>
+  createMachine({ machine: 'pc', runtime: systemModule(), memory: 8 << 20, ...options });
+function listen(machine: Machine): { text: string; until(length: number): Promise<void> } {
+  let wanted = Number.POSITIVE_INFINITY;
+  let done = (): void => {};
+  const heard = {
+    text: '',
+    until(length: number) {
+      wanted = length;
+      return new Promise<void>((resolve) => {
+        done = resolve;
+      });
+    },
+  };
+  machine.on('console', (bytes) => {
+    heard.text += String.fromCharCode(...bytes);
+    if (heard.text.length >= wanted) done();
+  });
+  return heard;
+}
+
+describe('a machine', () => {
+  test('runs a kernel to its exit code; the console and the exit are events', async () => {
+    const machine = await make({ kernel: kernel(...out(0x3f8, 0x48), ...out(0x3f8, 0x69), ...out(0xf4, 5), 0xf4) });
+    const heard = listen(machine);
+    const ends: unknown[] = [];
+    machine.on('exit', (end) => ends.push(end));
+    expect(await machine.run()).toEqual({ reason: 'power-off', code: 11 });
+    expect(heard.text).toBe('Hi');
+    expect(ends).toHaveLength(1);
+    expect(machine.stats.instructions).toBeGreaterThan(8);
+  });
+
+  test('a reset ends it, or starts it anew', async () => {
+    const code = [...out(0x3f8, 0x52), ...out(0x64, 0xfe), 0xeb, 0xfe];
+    expect(await (await make({ kernel: kernel(...code) })).run()).toEqual({ reason: 'reset', code: 3 });
+    const machine = await make({ kernel: kernel(...code), onReset: 'restart' });
+    const heard = listen(machine);
+    const three = heard.until(3);
+    const running = machine.run();
+    await three;
+    machine.stop();
+    expect((await running)?.reason).toBe('stopped');
+    expect(heard.text.startsWith('RRR')).toBe(true);
+  });
+
+  test('a triple fault is a shutdown', async () => {
+    // lidt [0x100000], of zeros; int3
+    const machine = await make({ kernel: kernel(0x0f, 0x01, 0x1d, 0, 0, 0x10, 0, 0xcc) });
+    expect((await machine.run())?.reason).toBe('shutdown');
+  });
+
+  test('input comes in over the serial port', async () => {
+    // wait for LSR.DR; read; send; power off with it
+    const wait = [0x66, 0xba, 0xfd, 0x03, 0xec, 0xa8, 1, 0x74, 0xfb];
+    const machine = await make({ kernel: kernel(...wait, 0x66, 0xba, 0xf8, 0x03, 0xec, 0x66, 0xba, 0xf4, 0, 0xee, 0xf4) });
+    machine.input(Uint8Array.of(0x21));
+    expect((await machine.run())?.code).toBe(0x43);
+  });
+
+  test('virtual time passes with the guest’s instructions', async () => {
+    // PIT counter 2 in mode 0 with 2,386 counts (2 ms), then poll its output through port 0x61
+    const machine = await make({
+      kernel: kernel(
+        ...out(0x61, 1),
+        ...out(0x43, 0xb0),
+        ...out(0x42, 0x52),
+        ...out(0x42, 0x09),
+        ...[0xe4, 0x61, 0xa8, 0x20, 0x74, 0xfa],
+        ...out(0xf4, 0),
+        0xf4,
+      ),
+      clock: 'virtual',
+    });
+    expect((await machine.run())?.code).toBe(1);
+    expect(machine.stats.time).toBeGreaterThan(1.99);
+    expect(machine.stats.time).toBeLessThan(2.1);
+  });
+
+  test('the virtual clock repeats a run exactly', async () => {
+    const run = async (executor: 'interpret' | 'tiered'): Promise<readonly [number, string]> => {
+      const machine = await make({
+        kernel: kernel(
+          ...out(0x61, 1),
+          ...out(0x43, 0xb0),
+          ...out(0x42, 0x0b),
+          ...out(0x42, 0x02),
+          ...[0xe4, 0x61, 0x41, 0xa8, 0x20, 0x74, 0xf9],
+          ...[0x88, 0xc8, 0x66, 0xba, 0xf8, 0x03, 0xee],
+          ...out(0xf4, 0),
+          0xf4,
+        ),
+        clock: 'virtual',
+        executor,
+      });
+      const heard = listen(machine);
+      await machine.run();
+      return [machine.stats.instructions, heard.text];
+    };
+    const first = await run('interpret');
+    expect(await run('interpret')).toEqual(first);
+    expect(await run('tiered')).toEqual(first);
+  });
+
+  test('a device of one’s own', async () => {
+    const written: number[] = [];
+    const machine = await make({
+      kernel: kernel(...out(0x300, 7), 0xec, 0x66, 0xba, 0xf4, 0, 0xee, 0xf4),
+      devices: () => [
+        {
+          ports: [
+            { at: 0x300, size: 1, device: { name: 'mine', widest: 1, read: () => 9, write: (_at, _n, value) => void written.push(value) } },
+          ],
+        },
+      ],
+    });
+    expect((await machine.run())?.code).toBe(19);
+    expect(written).toEqual([7]);
+  });
+
+  test('two guests run side by side without seeing each other', async () => {
+    const [a, b] = await Promise.all([make({ kernel: ALPHABET }), make({ kernel: kernel(...out(0x3f8, 0x30), 0xeb, 0xf7) })]);
+    const [ha, hb] = [listen(a), listen(b)];
+    const both = Promise.all([ha.until(60), hb.until(60)]);
+    const running = [a.run(), b.run()];
+    await both;
+    a.stop();
+    b.stop();
+    await Promise.all(running);
+    expect(ha.text.startsWith('ABCDEFG')).toBe(true);
+    expect(/^0+$/.test(hb.text)).toBe(true);
+  });
+
+  test('what cannot be booted says why', async () => {
+    await expect(make({})).rejects.toThrow(/neither a kernel nor firmware/);
+    await expect(make({ kernel: new Uint8Array(100) })).rejects.toThrow(BootError);
+    await expect(make({ kernel: ALPHABET, memory: 3 << 20 })).rejects.toThrow(/4 to/);
+    await expect(make({ kernel: ALPHABET, firmware: new Uint8Array(5) })).rejects.toThrow(/64 KiB/);
+  });
+});
+
+describe('snapshots', () => {
+  async function paused() {
+    const machine = await make({ kernel: ALPHABET, drives: [{ disk: overlayDisk(memoryDisk(new Uint8Array(1 << 20))) }] });
+    const heard = listen(machine);
+    const some = heard.until(40);
+    const running = machine.run();
+    await some;
+    await machine.pause();
+    expect(await running).toBeUndefined();
+    return { machine, heard };
+  }
+  const follows = (before: string, after: string): boolean => {
+    const next = before.charCodeAt(before.length - 1) + 1;
+    return after.charCodeAt(0) === (next > 0x5a ? 0x41 : next);
+  };
+
+  test('another machine goes on where it was', async () => {
+    const { machine, heard } = await paused();
+    const bytes = await machine.snapshot();
+    expect(bytes.length).toBeLessThan(100_000);
+    const other = await make({ snapshot: bytes, drives: [{ disk: overlayDisk(memoryDisk(new Uint8Array(1 << 20))) }] });
+    const heardThere = listen(other);
+    const some = heardThere.until(30);
+    const running = other.run();
+    await some;
+    other.stop();
+    await running;
+    expect(follows(heard.text, heardThere.text)).toBe(true);
+    expect('ABCDEFGHIJKLMNOPQRSTUVWXYZ'.repeat(1000)).toContain(heardThere.text);
+  });
+
+  test('rolled back', async () => {
+    const { machine, heard } = await paused();
+    const bytes = await machine.snapshot();
+    const before = heard.text;
+    const more = heard.until(before.length + 45);
+    const running = machine.run();
+    await more;
+    await machine.restore(bytes);
+    await running;
+    heard.text = '';
+    const again = heard.until(10);
+    const rest = machine.run();
+    await again;
+    machine.stop();
+    await rest;
+    expect(follows(before, heard.text)).toBe(true);
+  });
+
+  test('damaged, newer and foreign ones are refused', async () => {
+    const { machine } = await paused();
+    const bytes = await machine.snapshot();
+    const drives = [{ disk: overlayDisk(memoryDisk(new Uint8Array(1 << 20))) }];
+    await expect(make({ snapshot: new Uint8Array(100), drives })).rejects.toThrow(/not a snapshot/);
+    for (const at of [13, 20, 60, bytes.length - 3]) {
+      const bad = bytes.slice();
+      bad[at] ^= 0x10;
+      await expect(make({ snapshot: bad, drives })).rejects.toThrow(/damaged/);
+    }
+    await expect(make({ snapshot: bytes.slice(0, -10), drives })).rejects.toThrow(/damaged/);
+    const newer = bytes.slice();
+    newer[8] = 9;
+    await expect(make({ snapshot: newer, drives })).rejects.toThrow(/version 9/);
+    await expect(make({ snapshot: bytes, memory: 16 << 20, drives })).rejects.toThrow(/8 MiB, the machine is a pc \(x86\) with 16 MiB/);
+    await expect(make({ snapshot: bytes })).rejects.toThrow(/without virtio-blk, disk-0/);
+    await expect(machine.restore(bytes.slice(0, 20))).rejects.toThrow(SnapshotError);
+  });
+});
