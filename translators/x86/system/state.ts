@@ -21,37 +21,38 @@ export const enum System {
   IDTR_BASE = 616,
   IDTR_LIMIT = 620,
 
+  // By number; there is no CR1.
   CR0 = 624,
-  CR2 = 628,
-  CR3 = 632,
-  CR4 = 636,
+  CR2 = 632,
+  CR3 = 636,
+  CR4 = 640,
   /** DR0…DR3 */
-  DR0 = 640,
-  DR6 = 656,
-  DR7 = 660,
+  DR0 = 644,
+  DR6 = 660,
+  DR7 = 664,
 
-  CPL = 664,
+  CPL = 668,
   /** Eflags.IF while INTR is high, else 0. */
-  INTERRUPT = 668,
+  INTERRUPT = 672,
   /** 1: a rising edge of NMI waits; NMI_BLOCKED until IRET. */
-  NMI = 672,
-  NMI_BLOCKED = 676,
+  NMI = 676,
+  NMI_BLOCKED = 680,
   /** DR6 bits of breakpoints that the instruction has met. */
-  DEBUG_TRAP = 680,
+  DEBUG_TRAP = 684,
 
-  SYSENTER_CS = 696,
-  SYSENTER_ESP = 700,
-  SYSENTER_EIP = 704,
-  APIC_BASE = 708,
+  SYSENTER_CS = 688,
+  SYSENTER_ESP = 692,
+  SYSENTER_EIP = 696,
+  APIC_BASE = 700,
   /** u64 */
-  TSC_OFFSET = 712,
-  PAT = 720,
-  MISC_ENABLE = 728,
+  TSC_OFFSET = 704,
+  PAT = 712,
+  MISC_ENABLE = 720,
   /** Para-virtual interface of KVM: its two clocks' MSRs, u64 each. */
-  KVM_WALL_CLOCK = 736,
-  KVM_SYSTEM_TIME = 744,
+  KVM_WALL_CLOCK = 728,
+  KVM_SYSTEM_TIME = 736,
   /** Page-directory-pointer registers of PAE, four u64. */
-  PDPTE = 752,
+  PDPTE = 744,
 
   /** How often each sensitive instruction ran, one word each in the order of `sensitive`. */
   COUNTERS = 800,
