@@ -38,9 +38,11 @@ export async function translate(bytes: Uint8Array, options: TranslateOptions): P
   const checked = options.checked ?? false;
   const inside = (at: number): boolean => (at & ~1) >>> 0 >= pc && at < pc + bytes.length;
 
-  const lift = (at: number): Block | undefined => {
+  const lift = (at: number, end?: number): Block | undefined => {
     if (!inside(at)) return undefined;
-    const block = deadcode(liftBlock(isa, builder, code, at, { precise: checked }), { preciseMemory: checked });
+    const block = deadcode(liftBlock(isa, builder, code, at, { precise: checked, ...(end !== undefined && { end }) }), {
+      preciseMemory: checked,
+    });
     verify(block, isa.stateSize);
     return block;
   };

@@ -11,6 +11,8 @@ export const BLOCK_INSTRUCTIONS = 64;
 const BLOCK_OPS = 3000;
 
 export interface LiftOptions {
+  /** End before the instruction at this pc, if one begins there. */
+  readonly end?: number;
   /** Guest instructions at most. */
   readonly limit?: number;
   /** End after an instruction that stores, so that code it changes is looked at anew. */
@@ -39,6 +41,7 @@ export function liftBlock(isa: Isa, builder: Builder, code: Code, pc: number, op
     while (!builder.ended && builder.instructionCount < limit && builder.length < BLOCK_OPS) {
       const before = builder.length;
       at = isa.lift(builder, code, at, mode) >>> 0;
+      if (at === options.end) break;
       if (options.endAfterStore && builder.hasOpSince(before, IS_STORE)) break;
     }
   } catch (error) {

@@ -40,7 +40,9 @@ interface TierContext {
   readonly runtime: Runtime;
   readonly stats: VcpuStats;
   /** Undefined where nothing can be fetched. */
-  readonly lift: (pc: number) => Block | undefined;
+  readonly lift: (pc: number, end?: number) => Block | undefined;
+  /** Whether its code is still what it was lifted from. */
+  readonly isFresh: (block: Block) => boolean;
   /** Memory model paged. */
   readonly paged?: PhysicalPlaces;
   readonly expectedBytes: (block: Block) => Uint8Array | undefined;
@@ -48,6 +50,8 @@ interface TierContext {
   readonly seenTargets: (block: Block) => readonly number[];
   readonly sawTarget: (block: Block, pc: number) => boolean;
   readonly checked: () => boolean;
+  /** See VcpuOptions.exactBudget. */
+  readonly exact: boolean;
   /** Everything that is called is compiled first. */
   readonly translatesAll: boolean;
   /** Whether the block at a pc has run often enough to be compiled with what calls it. */
@@ -266,8 +270,8 @@ export class RegionTier {
    */
   private form(entry: number): { region: Region | undefined; whole: boolean } {
     const { lift, seenTargets, translatesAll } = this.context;
-    const known = (pc: number): Block | undefined =>
-      translatesAll || pc === entry || this.cache.block(pc)?.address ? lift(pc) : undefined;
+    const known = (pc: number, end?: number): Block | undefined =>
+      translatesAll || pc === entry || this.cache.block(pc)?.address ? lift(pc, end) : undefined;
     const whole = !this.inRegions.has(entry) || this.loopHeaders.has(entry);
     const ends = (pc: number): boolean => this.loopHeaders.has(pc) || this.cache.region(pc) !== undefined;
     return {
@@ -300,7 +304,7 @@ export class RegionTier {
     if (!compiled) return;
     this.context.stats.compileTime += compiled.time;
     // the guest may have changed its code meanwhile
-    const fresh = job.regions.every(({ blocks }) => blocks.every((block) => this.cache.holds(block)));
+    const fresh = job.regions.every(({ blocks }) => blocks.every(this.context.isFresh));
     if (fresh && job.options.checked === this.context.checked()) this.load(job, compiled.module, compiled.size);
   }
 
@@ -362,6 +366,7 @@ export class RegionTier {
         ...(isa.alignedAccess && { alignedAccess: true }),
       },
       checked: checked(),
+      exactState: this.context.exact,
       memoryPages: memory.memory.buffer.byteLength / 65536,
       compileMissing: translatesAll,
       callSlots,

@@ -104,6 +104,8 @@ export class Vcpu {
   /** JumpSite of each block that ends in an indirect jump, by pc. */
   private readonly jumpSites = new Map<number, number>();
   private readonly expected = new WeakMap<Block, Uint8Array>();
+  /** The block that a part of one was made from. */
+  private readonly wholes = new WeakMap<Block, Block>();
   private checked: boolean;
   /** Memory model paged. */
   private readonly paged: PhysicalPlaces | undefined;
@@ -124,13 +126,15 @@ export class Vcpu {
       memory: this.memory,
       runtime: this.runtime,
       stats: this.stats,
-      lift: (pc) => this.tryLifted(pc),
+      lift: (pc, end) => (end === undefined ? this.tryLifted(pc) : this.liftedPart(pc, end)),
+      isFresh: (block) => this.cache.holds(this.wholes.get(block) ?? block),
       ...(this.paged && { paged: this.paged }),
       expectedBytes: (block) => this.expected.get(block),
       jumpSite: (block) => this.jumpSite(block),
       seenTargets: (block) => this.seenTargets(block),
       sawTarget: (block, pc) => this.sawTarget(block, pc),
       checked: () => this.checked,
+      exact: this.exact,
       translatesAll: this.executor === 'translate',
       isWarm: (pc) => this.isWarm(pc),
       slowPaths: options.slowPaths ?? 'adapt',
@@ -466,6 +470,12 @@ export class Vcpu {
   /** The block at `pc`, lifted once. Undefined if nothing can be fetched there; then the fault is recorded. */
   private tryLifted(pc: number): Block | undefined {
     return this.cached(pc)?.block;
+  }
+  private liftedPart(pc: number, end: number): Block | undefined {
+    const whole = this.tryLifted(pc);
+    const part = whole && this.tryLift(pc, { end });
+    if (part) this.wholes.set(part, whole);
+    return part;
   }
   private cached(pc: number): CachedBlock | undefined {
     let cached = this.cache.block(pc);

@@ -146,6 +146,7 @@ function build(groups: readonly RegionGroup[], marks?: Marks): Module {
       const { region, plan } = planSlots(formed, slots, {
         preciseMemory: options.checked || options.paged !== undefined,
         leavesAtEntry,
+        exactState: options.exactState ?? false,
         callee: (pc) => options.callees?.get(pc),
       });
       const name = names.get(region.entry)!;

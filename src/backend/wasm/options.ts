@@ -16,6 +16,8 @@ export interface CompileOptions {
   readonly isa: CompiledIsa;
   /** Memory model: permissions checked and faults precise, or direct. */
   readonly checked: boolean;
+  /** See Purposes in slots.ts. */
+  readonly exactState?: boolean;
   /** Size of the guest's Wasm memory in 64 KiB pages. */
   readonly memoryPages: number;
   /** Function table indexes through which the code at these pcs is called. */

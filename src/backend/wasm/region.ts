@@ -31,6 +31,9 @@ export interface Region {
   readonly jumpTargets: ReadonlyMap<number, readonly number[]>;
 }
 
+/** Gives the block at a pc; with `end`, no more of it than up to there, if an instruction begins there. */
+export type LiftTo = (pc: number, end?: number) => Block | undefined;
+
 /** pcs at which the guest may go on inside the same function: those known statically, and targets of a jump that were seen. */
 function successorPcs(block: Block, jumpTargets: (block: Block) => readonly number[]): readonly number[] {
   const t = block.terminator;
@@ -55,7 +58,7 @@ function successorPcs(block: Block, jumpTargets: (block: Block) => readonly numb
  */
 export function formRegion(
   entry: number,
-  lift: (pc: number) => Block | undefined,
+  lift: LiftTo,
   seenTargets: (block: Block) => readonly number[] = () => [],
   limits: RegionLimits = REGION_LIMITS,
   endsBefore: (pc: number) => boolean = () => false,
@@ -72,7 +75,7 @@ export function formRegion(
   };
   const first = lift(entry);
   if (!first) return undefined;
-  const found = new Map<number, Block>([[entry, first]]);
+  let found = new Map<number, Block>([[entry, first]]);
   const queue = [first];
   let instructions = first.instructions;
   for (let i = 0; i < queue.length; i++) {
@@ -85,6 +88,7 @@ export function formRegion(
       instructions += block.instructions;
     }
   }
+  found = splitOverlaps(found, lift, known);
   const blocks = reversePostorder(entry, found, jumpTargets);
   const position = new Map(blocks.map((block, i) => [block.pc, i]));
   const outside = new Set<number>();
@@ -114,16 +118,39 @@ export function formRegion(
     dominatorChildren,
     isLoopHeader,
     isMerge: forward.map((n) => n > 1),
-    instructions,
+    instructions: blocks.reduce((sum, block) => sum + block.instructions, 0),
     outside,
     jumpTargets: known,
   };
 }
 
+/**
+ * Ends each block where another one begins in it. A loop that is entered beside its first block, as compilers leave it that
+ * turn loops round, would else have two entries, and its code would be there twice.
+ */
+function splitOverlaps(found: ReadonlyMap<number, Block>, lift: LiftTo, jumpTargets: Map<number, readonly number[]>): Map<number, Block> {
+  const starts = Uint32Array.from(found.keys()).sort();
+  const out = new Map(found);
+  for (let i = 0; i < starts.length - 1; i++) {
+    const pc = starts[i];
+    const block = found.get(pc)!;
+    for (let k = i + 1; k < starts.length && starts[k] < pc + block.size; k++) {
+      const part = lift(pc, starts[k]);
+      if (part?.terminator.kind !== 'goto' || part.terminator.pc !== starts[k] || part.size !== starts[k] - pc) continue;
+      out.set(pc, part);
+      const targets = jumpTargets.get(pc);
+      // the jump at their common end was seen from either
+      if (targets) jumpTargets.set(starts[k], [...new Set([...(jumpTargets.get(starts[k]) ?? []), ...targets])]);
+      break;
+    }
+  }
+  return out;
+}
+
 /** A small region for what is entered in the midst of a function that has a region already. */
 export function formFragment(
   entry: number,
-  lift: (pc: number) => Block | undefined,
+  lift: LiftTo,
   seenTargets: (block: Block) => readonly number[],
   endsBefore: (pc: number) => boolean,
 ): Region | undefined {

@@ -98,6 +98,8 @@ export interface Purposes {
   readonly preciseMemory: boolean;
   /** The block may be left before its first op, at its own pc (its bytes are verified there). */
   readonly leavesAtEntry: (block: Block) => boolean;
+  /** Registers hold at a budget exit what they hold in the interpreter, not only those that are read later. */
+  readonly exactState: boolean;
   /** The block at a pc that is called, if it can be had. */
   readonly callee: (pc: number) => Block | undefined;
 }
@@ -205,8 +207,8 @@ function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: re
           addAll(live, spillAt[i].get(v)!);
         }
       }
-      // a budget check at a loop header writes back what is dirty there, but no transient that nobody reads
-      if (region.isLoopHeader[i]) addAll(live, without(dirtyIn[i], slots.transient));
+      // a budget check at a loop header writes back what is dirty there, or only what somebody reads
+      if (region.isLoopHeader[i] && purposes.exactState) addAll(live, without(dirtyIn[i], slots.transient));
       if (purposes.leavesAtEntry(region.blocks[i])) addAll(live, dirtyIn[i]);
       if (!same(live, liveIn[i])) {
         liveIn[i] = live;

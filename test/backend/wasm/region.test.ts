@@ -11,6 +11,7 @@ import { deadcode } from '../../../src/ir/passes/deadcode.ts';
 import { verify } from '../../../src/ir/verify.ts';
 import type { Isa } from '../../../src/isa/isa.ts';
 import { runtimeModule } from '../../support/runtime.ts';
+import { toyIsa } from '../../support/toy.ts';
 
 const REGISTERS = ['r0', 'r1', 'r2', 'r3'].map((name, i) => ({ name, offset: 4 * i, type: Type.I32, local: i < 3, visible: true }));
 const isa = { name: 'toy', endian: 'little', registers: REGISTERS, stateSize: 64, helpers: [], coherentCode: false } as unknown as Isa;
@@ -20,7 +21,13 @@ const CODE = 0x20000;
 type Lift = (b: Builder) => void;
 
 /** Guest code given as blocks built by hand, compiled, with a table and a memory around it. */
-function machine(code: Record<number, Lift>, entries: readonly number[], checked = false, expected?: ReadonlyMap<number, Uint8Array>) {
+function machine(
+  code: Record<number, Lift>,
+  entries: readonly number[],
+  checked = false,
+  expected?: ReadonlyMap<number, Uint8Array>,
+  exactState = false,
+) {
   const memory = new WebAssembly.Memory({ initial: PAGES, maximum: 65536 });
   const table = new WebAssembly.Table({ element: 'anyfunc', initial: 64 });
   const data = new DataView(memory.buffer);
@@ -39,6 +46,7 @@ function machine(code: Record<number, Lift>, entries: readonly number[], checked
     isa,
     checked,
     memoryPages: PAGES,
+    exactState,
     callSlots: new Map(Array.from({ length: 64 }, (_, i) => [CODE + 16 * i, i])),
     ...(expected && { expectedBytes: expected }),
   };
@@ -129,6 +137,28 @@ describe('a region', () => {
     expect(m.get(1)).toBe(55);
   });
 
+  it('writes back at a loop header what is not read again only where state has to be exact', () => {
+    const overwrites: Record<number, Lift> = {
+      ...sum,
+      [at(1)]: (b) => {
+        b.insn(at(1), 4);
+        b.set(4, b.i32(7));
+        b.set(0, b.sub(r(b, 0), r(b, 1)));
+        b.branch(r(b, 0), at(1), at(2));
+      },
+    };
+    for (const exactState of [false, true]) {
+      const m = machine(overwrites, [at(0)], false, undefined, exactState);
+      m.set(0, 70);
+      m.set(1, 99);
+      m.setBudget(4);
+      m.call(at(0));
+      expect([m.kind(), m.pc()]).toEqual([ExitKind.Budget, at(1)]);
+      // the first round's 7 is overwritten before anything reads it
+      expect([m.get(0), m.get(1)]).toEqual([63 - 7, exactState ? 7 : 99]);
+    }
+  });
+
   it('calls other regions, goes on where they return, and unwinds where they do not', () => {
     const caller: Record<number, Lift> = {
       ...sum,
@@ -199,6 +229,37 @@ describe('a region', () => {
     m.set(0, 7);
     expect(m.call(at(0))).toBe(RegionResult.EXIT >>> 0);
     expect([m.kind(), m.pc(), m.get(1), m.get(3), m.budget()]).toEqual([ExitKind.Exception, at(3) + 4, 2, 20, 1_000_000 - 5 - 3]);
+  });
+
+  it('ends a block where another begins in it, so that a loop entered beside its first block has one entry', () => {
+    const isa = toyIsa();
+    const b = new Builder([]);
+    // four instructions of four bytes; the last one branches back to the second
+    const lift = (pc: number, end?: number): Block => {
+      b.begin(pc);
+      let i = pc;
+      while (i !== end && (i < at(0) + 16 || i === pc)) {
+        b.insn(i, 4);
+        b.set(4 * ((i >>> 2) & 3), b.get(Type.I32, 4));
+        i += 4;
+      }
+      if (i === end) b.goto(end);
+      else if (pc < at(0) + 16) b.branch(b.get(Type.I32, 0), at(0) + 4, at(1));
+      else b.return(b.get(Type.I32, 8));
+      const block = b.finish(i);
+      verify(block, isa.stateSize);
+      return block;
+    };
+    const region = formRegion(at(0), lift)!;
+    expect(region.blocks.map((block) => [block.pc, block.size])).toEqual([
+      [at(0), 4],
+      [at(0) + 4, 12],
+      [at(1), 4],
+    ]);
+    expect(region.isLoopHeader).toEqual([false, true, false]);
+    expect(region.instructions).toBe(5);
+    // a lifter that cannot end there leaves the block as it is
+    expect(formRegion(at(0), (pc) => lift(pc))!.blocks[0].size).toBe(16);
   });
 
   it('cuts a loop with two entries and stays right', () => {
