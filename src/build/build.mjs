@@ -38,6 +38,16 @@ function isNewer(file, inputs) {
   return inputs.every(older);
 }
 
+/** Of all that a translation follows from. */
+const buildDigest = ((hash) => {
+  const add = (path) => {
+    if (statSync(path).isDirectory()) for (const name of readdirSync(path).sort()) add(join(path, name));
+    else hash.update(path).update(readFileSync(path));
+  };
+  for (const path of ['assembly', 'src', 'translators', 'package-lock.json']) add(path);
+  return hash.digest('hex').slice(0, 16);
+})(createHash('sha256'));
+
 /** All files lie side by side in dist/, so that each finds runtime.wasm beside itself. */
 const common = {
   outdir: 'dist',
@@ -85,6 +95,7 @@ await step('dist', async () => {
       { in: 'src/cli/conformance-worker.ts', out: 'conformance-worker' },
       ...Object.entries(LATE).map(([file, out]) => ({ in: `src/${file}`, out })),
     ],
+    define: { BUILD_DIGEST: JSON.stringify(buildDigest) },
     platform: 'neutral',
     target: 'es2022',
     external: ['node:*'],
@@ -101,7 +112,7 @@ await step('dist', async () => {
     format: 'cjs',
     external: [],
     plugins: [fromLibrary],
-    define: { 'import.meta.url': '__fileUrl' },
+    define: { 'import.meta.url': '__fileUrl', BUILD_DIGEST: JSON.stringify(buildDigest) },
     banner: { js: "const __fileUrl = require('node:url').pathToFileURL(__filename).href;" },
   });
   let text = main.outputFiles[0].text;

@@ -1,3 +1,5 @@
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { Command, InvalidArgumentError } from 'commander';
 import type { MountPoint } from '../linux/fs/tree.ts';
@@ -18,6 +20,8 @@ interface RunOptions {
   readonly memory?: number;
   readonly timeout?: number;
   readonly stats?: boolean;
+  readonly cache: boolean;
+  readonly cacheDir?: string;
 }
 
 const collect = (value: string, list: readonly string[]): readonly string[] => [...list, value];
@@ -52,6 +56,8 @@ export function runCommand(): Command {
     .option('--strict', 'check page permissions at each access, from the start')
     .option('--memory <bytes>', 'what the guest may map, e.g. 256m (default: 1g)', bytes)
     .option('--timeout <seconds>', 'kill it after so long; the exit code is then 124', seconds)
+    .option('--cache-dir <folder>', 'keep translations for the next run there (default: in the user’s cache folder)')
+    .option('--no-cache', 'keep no translations')
     .option('--stats', 'afterwards, tell on stderr what the engine did')
     .action(run);
 }
@@ -83,6 +89,7 @@ async function run(path: string, args: readonly string[], options: RunOptions): 
   });
   const { elf, guestPath } = fileInGuest(path, root, mounts, options.cwd ?? '/');
 
+  const folder = options.cache ? (options.cacheDir ?? cacheFolder()) : undefined;
   let program: Program;
   try {
     program = await loadProgram(elf, {
@@ -100,6 +107,7 @@ async function run(path: string, args: readonly string[], options: RunOptions): 
       executor: options.interpret ? 'interpret' : options.translate ? 'translate' : 'tiered',
       memoryModel: options.strict ? 'checked' : 'direct',
       stackBytes: stackBytes(),
+      ...(folder !== undefined && { translations: node.nodeTranslationStore(folder) }),
       ...(options.memory !== undefined && { memoryLimit: options.memory }),
       ...(options.timeout !== undefined && { timeout: options.timeout * 1000 }),
       ...(process.getuid && process.getgid && { uid: process.getuid(), gid: process.getgid() }),
@@ -129,6 +137,12 @@ async function run(path: string, args: readonly string[], options: RunOptions): 
   }
   // what may still be open (standard input) must not keep the process
   process.exit('code' in status ? status.code : status.reason === 'timeout' ? ExitCode.TimedOut : ExitCode.Signal + status.signal);
+}
+
+/** Where translations are kept unless the user says where, if there is such a place. */
+function cacheFolder(): string | undefined {
+  const folder = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
+  return isAbsolute(folder) ? join(folder, 'wasmvisor', 'translations') : undefined;
 }
 
 const SETTLED_MS = 300;

@@ -16,7 +16,10 @@ export function describeStats(stats: ProgramStats): string {
     ],
     ['blocks', `${stats.blocks} lifted in ${stats.liftTime.toFixed(1)} ms`],
     ['regions', `${stats.regions} of ${stats.regionInstructions} instructions, in ${stats.modules} modules of ${stats.wasmBytes} bytes`],
-    ['compilation', `${stats.compileTime.toFixed(1)} ms`],
+    [
+      'compilation',
+      `${stats.compileTime.toFixed(1)} ms, and ${stats.restored} modules of earlier runs in ${stats.restoreTime.toFixed(1)} ms`,
+    ],
     [
       'tiers',
       `${stats.hot} times hot, ${stats.misses} misses of the cache, ${stats.stale} stale blocks, ${stats.invalidations} invalidations`,

@@ -5,3 +5,4 @@ export { type NodeFileSystemOptions, nodeFileSystem } from './node-fs.ts';
 export { nodeHost } from './node-host.ts';
 export { descriptorOutput, nodeStderr, nodeStdin, nodeStdout, restoreTerminal, streamStdin } from './node-stdio.ts';
 export { nodeRuntime, nodeSystemRuntime } from './runtime.ts';
+export { nodeTranslationStore, type TranslationFolderOptions } from './translation-folder.ts';

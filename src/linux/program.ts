@@ -1,4 +1,5 @@
 import { createRuntime, type Runtime } from '../backend/runtime.ts';
+import { storeKey, type TranslationStore } from '../cache/persistence.ts';
 import type { Exit } from '../vcpu/exit.ts';
 import type { BackgroundCompiler, Compiler } from '../vcpu/region-tier.ts';
 import { type Executor, type MemoryModel, Vcpu, type VcpuStats } from '../vcpu/vcpu.ts';
@@ -81,6 +82,8 @@ export interface ProgramOptions {
   readonly startCompiler?: () => BackgroundCompiler;
   /** The Wasm back end. Default: a dynamic import of it. */
   readonly loadCompiler?: () => Promise<Compiler>;
+  /** Where translations are kept from run to run. What goes wrong with it is of no account. */
+  readonly translations?: TranslationStore;
 }
 
 /** How a program ended. */
@@ -201,7 +204,7 @@ export async function loadProgram(elfBytes: Uint8Array, options: ProgramOptions)
   const stackPointer = buildProgramStack(p, stackSize, random, auxiliary);
   abi.startRegisters(p, loaded.entry, stackPointer, elf, loaded.interpreter?.elf);
   const images = loaded.interpreter ? [loaded.image, loaded.interpreter] : [loaded.image];
-  return makeProgram(p, vcpu, files, options, (signal, reason, pc) => makeReport(p, images, signal, reason, pc));
+  return makeProgram(p, vcpu, files, options, storeKey(elfBytes), (signal, reason, pc) => makeReport(p, images, signal, reason, pc));
 }
 
 function makeVcpu(abi: Abi, memory: ReturnType<typeof guestMemoryFor>, runtime: Runtime, options: ProgramOptions): Vcpu {
@@ -329,7 +332,7 @@ function buildProgramStack(p: Process, stackSize: number, random: Uint8Array, au
 
 type Reporter = (signal: string, reason: string, pc: number) => FaultReport;
 
-function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptions, report: Reporter): Program {
+function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptions, key: string, report: Reporter): Program {
   const { host } = p;
   const calls: Record<string, number> = {};
   let forced: 'timeout' | 'instructions' | undefined;
@@ -427,6 +430,8 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
     abi: p.abi.name,
     process: p,
     async run() {
+      const { translations } = options;
+      if (translations) vcpu.persist(await translations.load(key).catch(() => undefined));
       await vcpu.prepare();
       const clock = new AbortController();
       if (options.timeout !== undefined) void watchTime(options.timeout, clock.signal);
@@ -442,6 +447,8 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
       p.map.sync();
       const result = status();
       p.files.closeAll();
+      const made = translations && vcpu.translations();
+      if (made) await translations.save(key, made).catch(() => undefined);
       // who stops a program does not wait for one that reads its output slowly, or never
       const impatient = 'signal' in result && fromOutside.has(result.signal);
       await Promise.race([files.streams.flush(), killed, ...(impatient ? [host.sleep(LAST_OUTPUT_MS)] : [])]);

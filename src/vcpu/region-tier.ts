@@ -1,11 +1,14 @@
+import { JumpSite } from '../../assembly/shared/layout.ts';
 import type { Runtime } from '../backend/runtime.ts';
-import type { Access, CompileOptions, SlowPaths } from '../backend/wasm/options.ts';
+import { type Access, accessIn, type CompileOptions, type SlowPaths } from '../backend/wasm/options.ts';
 import { formFragment, formRegion, type Region } from '../backend/wasm/region.ts';
 import type { CachedRegion, CodeCache, CompiledModule } from '../cache/code-cache.ts';
+import { decodeModules, encodeModules, type SavedModule, TRANSLATOR } from '../cache/persistence.ts';
 import type { Block } from '../ir/block.ts';
 import type { Isa } from '../isa/isa.ts';
 import type { PhysicalPlaces } from './code-places.ts';
 import type { GuestMemory } from './guest-memory.ts';
+import { codeOf, hasCode, restoredRegion, savedRegion, siteWord } from './saved-code.ts';
 import type { VcpuStats } from './vcpu.ts';
 
 /** The Wasm back end, loaded when it is first needed. */
@@ -15,6 +18,7 @@ export interface Compiler {
     groups: readonly { readonly regions: readonly Region[]; readonly options: CompileOptions }[],
   ) => Uint8Array<ArrayBuffer>;
   readonly accessAtOffset: (regions: readonly Region[], options: CompileOptions, offset: number) => Access | undefined;
+  readonly accessMap: (regions: readonly Region[], options: CompileOptions) => number[];
 }
 
 /** The Wasm back end on a thread of its own. */
@@ -50,6 +54,8 @@ interface TierContext {
   readonly seenTargets: (block: Block) => readonly number[];
   readonly sawTarget: (block: Block, pc: number) => boolean;
   readonly checked: () => boolean;
+  /** See Vcpu.mode. */
+  readonly mode: () => number;
   /** See VcpuOptions.exactBudget. */
   readonly exact: boolean;
   /** Everything that is called is compiled first. */
@@ -77,6 +83,9 @@ export interface Job {
 
 interface LoadedModule extends CompiledModule {
   readonly job: Job;
+  /** What it can be saved from: its binary form, or what it was restored from. */
+  readonly binary?: Uint8Array<ArrayBuffer>;
+  readonly saved?: SavedModule;
 }
 
 /** A region that could have more blocks. */
@@ -145,6 +154,12 @@ export class RegionTier {
   /** Entries of regions that another thread compiles. */
   private readonly awaited = new Set<number>();
   private jobs = 0;
+  /** Translations are to be saved. */
+  private persistent = false;
+  /** Modules of earlier runs that have not been looked at, by entry of a live region. */
+  private readonly saved = new Map<number, SavedModule>();
+  /** pcs of blocks in restored regions: they have run, if not in this run. */
+  private readonly restoredBlocks = new Set<number>();
 
   constructor(private readonly context: TierContext) {
     const { memory } = context.memory;
@@ -172,7 +187,7 @@ export class RegionTier {
 
   /** Called by a region whose callee has no code yet. Gives what the callee gives. */
   private compileMissing(pc: number, depth: number): number {
-    if (depth < MISSING_RESERVE || !this.compile(pc)) return pc;
+    if (depth < MISSING_RESERVE || !(this.restore(pc) || this.compile(pc))) return pc;
     const callee = this.context.runtime.table.get(this.slotFor(this.cache.places.key(pc))) as (pc: number, depth: number) => number;
     return callee(pc, depth - MISSING_RESERVE);
   }
@@ -271,7 +286,7 @@ export class RegionTier {
   private form(entry: number): { region: Region | undefined; whole: boolean } {
     const { lift, seenTargets, translatesAll } = this.context;
     const known = (pc: number, end?: number): Block | undefined =>
-      translatesAll || pc === entry || this.cache.block(pc)?.address ? lift(pc, end) : undefined;
+      translatesAll || pc === entry || this.cache.block(pc)?.address || this.restoredBlocks.has(pc) ? lift(pc, end) : undefined;
     const whole = !this.inRegions.has(entry) || this.loopHeaders.has(entry);
     const ends = (pc: number): boolean => this.loopHeaders.has(pc) || this.cache.region(pc) !== undefined;
     return {
@@ -292,7 +307,7 @@ export class RegionTier {
       return false;
     }
     const bytes = namedModule(this.compiler!.compileRegions(job.regions, job.options), name);
-    this.load(job, new WebAssembly.Module(bytes), bytes.length);
+    this.load(job, new WebAssembly.Module(bytes), bytes.length, this.persistent ? { binary: bytes } : {});
     this.context.stats.compileTime += performance.now() - start;
     return true;
   }
@@ -318,19 +333,25 @@ export class RegionTier {
       if (!region || (entry === pc && region.instructions === 0)) break;
       regions.push(region);
       instructions += region.instructions;
-      const jumps = region.blocks.filter((block) => block.terminator.kind === 'jump');
-      if (whole && (jumps.length > 0 || region.outside.size > 0))
-        this.partial.set(entry, { region, jumps, misses: 0, patience: entry === pc ? patience : PATIENCE });
-      for (const [i, block] of region.blocks.entries()) {
-        if (i > 0) this.inRegions.add(block.pc);
-        if (region.isLoopHeader[i]) this.loopHeaders.add(block.pc);
-      }
+      if (whole) this.mayWiden(region, entry === pc ? patience : PATIENCE);
+      this.noteBlocks(region);
       if (regions.length >= MODULE_REGIONS || instructions >= MODULE_INSTRUCTIONS) break;
       for (const { terminator: t } of region.blocks)
         if (t.kind === 'call' && !this.cache.region(t.target) && !this.awaited.has(t.target) && context.isWarm(t.target))
           seen.add(t.target);
     }
     return regions.length === 0 ? undefined : { number: this.nextModule++, regions, options: this.optionsFor(regions), instructions };
+  }
+
+  private mayWiden(region: Region, patience: number): void {
+    const jumps = region.blocks.filter((block) => block.terminator.kind === 'jump');
+    if (jumps.length > 0 || region.outside.size > 0) this.partial.set(region.entry, { region, jumps, misses: 0, patience });
+  }
+  private noteBlocks(region: Region): void {
+    for (const [i, block] of region.blocks.entries()) {
+      if (i > 0) this.inRegions.add(block.pc);
+      if (region.isLoopHeader[i]) this.loopHeaders.add(block.pc);
+    }
   }
 
   private optionsFor(regions: readonly Region[]): CompileOptions {
@@ -369,6 +390,7 @@ export class RegionTier {
       exactState: this.context.exact,
       memoryPages: memory.memory.buffer.byteLength / 65536,
       compileMissing: translatesAll,
+      relocatable: this.persistent,
       callSlots,
       callees,
       jumpSites,
@@ -398,18 +420,27 @@ export class RegionTier {
     return jobs.map((job, n) => () => this.link(job, exports, n === 0 ? '' : `_${n}`));
   }
 
-  private load(job: Job, compiled: WebAssembly.Module, size: number): void {
+  private load(job: Job, compiled: WebAssembly.Module, size: number, origin: Pick<LoadedModule, 'binary' | 'saved'> = {}): void {
     const { stats } = this.context;
-    this.link(job, new WebAssembly.Instance(compiled, { env: this.environment }).exports, '');
+    this.link(job, new WebAssembly.Instance(compiled, { env: this.importsOf(job.options) }).exports, '', origin);
     stats.modules++;
     stats.wasmBytes += size;
   }
 
-  private link(job: Job, exports: WebAssembly.Exports, suffix: string): void {
+  private importsOf({ relocatable, callSlots, jumpSites }: CompileOptions): WebAssembly.ModuleImports {
+    if (!relocatable) return this.environment;
+    const env = Object.create(this.environment) as WebAssembly.ModuleImports;
+    for (const [pc, index] of callSlots ?? []) env[`s${pc.toString(16)}`] = index;
+    for (const [pc, site] of jumpSites ?? []) env[`j${pc.toString(16)}`] = site;
+    return env;
+  }
+
+  private link(job: Job, exports: WebAssembly.Exports, suffix: string, origin: Pick<LoadedModule, 'binary' | 'saved'> = {}): void {
     const { runtime, stats } = this.context;
-    const module: LoadedModule = { regions: [], job };
+    const module: LoadedModule = { regions: [], job, ...origin };
     this.modules.set(job.number, module);
-    for (const { entry, blocks } of job.regions) {
+    for (const [i, { entry, blocks }] of job.regions.entries()) {
+      if (origin.saved?.regions[i].live === false) continue;
       const cached: CachedRegion = { entry, blocks, module, replaces: this.cache.regionOf(blocks[0]) };
       module.regions.push(cached);
       const index = this.slotFor(this.cache.places.keyOf(blocks[0]));
@@ -418,6 +449,110 @@ export class RegionTier {
     }
     stats.regions += job.regions.length;
     stats.regionInstructions += job.instructions;
+  }
+
+  /** What saved modules must agree in with this run. */
+  private get optionsKey(): string {
+    const { isa, memory, checked, exact, translatesAll, mode } = this.context;
+    return [TRANSLATOR, isa.name, mode(), checked(), exact, translatesAll, memory.memory.buffer.byteLength / 65536].join(' ');
+  }
+
+  /** Has translations saved at the end, and begins with those that were saved before: what `save` gave in an earlier run. */
+  persist(data: Uint8Array | undefined): void {
+    this.persistent = true;
+    for (const module of data ? decodeModules(data) : [])
+      for (const { entry, live } of module.regions) if (live) this.saved.set(entry, module);
+  }
+
+  /** Puts a module of an earlier run in place that has the region at `pc`, if the guest's code is the same. */
+  restore(pc: number): boolean {
+    const saved = this.saved.get(pc);
+    if (!saved) return false;
+    const { context } = this;
+    if (saved.options !== this.optionsKey) return false;
+    for (const { entry } of saved.regions) if (this.saved.get(entry) === saved) this.saved.delete(entry);
+    if (!hasCode(saved, context.memory, context.isa.coherentCode)) return false;
+    const start = performance.now();
+    const regions = saved.regions.map(restoredRegion);
+    const jumpSites = new Map<number, number>();
+    for (const block of regions.flatMap(({ blocks }) => blocks)) {
+      const site = context.jumpSite(block);
+      if (site !== undefined) jumpSites.set(block.pc, site);
+    }
+    if (!saved.sites.every((at) => jumpSites.has(at))) return false;
+    const options: CompileOptions = {
+      isa: context.isa,
+      checked: context.checked(),
+      memoryPages: 0,
+      relocatable: true,
+      callSlots: new Map(saved.slots.map((at) => [at, this.slotFor(at)])),
+      jumpSites,
+    };
+    const number = this.nextModule++;
+    const job: Job = { number, regions, options, instructions: saved.regions.reduce((sum, r) => sum + r.instructions, 0) };
+    try {
+      this.load(job, new WebAssembly.Module(namedModule(saved.wasm, `g${number}`)), saved.wasm.length, { saved });
+    } catch (error) {
+      if (error instanceof WebAssembly.CompileError || error instanceof WebAssembly.LinkError || error instanceof TypeError) return false;
+      throw error;
+    }
+    for (const [i, region] of regions.entries()) {
+      const { live, patience, way } = saved.regions[i];
+      this.noteBlocks(region);
+      for (const block of region.blocks) this.restoredBlocks.add(block.pc);
+      if (!live) continue;
+      this.mayWiden(region, patience);
+      if (way !== 'leave') this.slowHistory.set(region.entry, { way, left: 0, relaxed: 0 });
+      for (const [at, targets] of region.jumpTargets) {
+        const words = new Uint32Array(context.memory.memory.buffer, jumpSites.get(at) ?? 0, JumpSite.WORDS);
+        if (jumpSites.has(at)) for (const target of targets) words[siteWord(target)] = target;
+      }
+    }
+    context.stats.restored++;
+    context.stats.restoreTime += performance.now() - start;
+    return true;
+  }
+
+  /** The translations worth keeping for another run, or undefined if there are none that `persist` did not bring. */
+  save(): Uint8Array | undefined {
+    const { compiler } = this;
+    if (!this.persistent || !compiler) return undefined;
+    const loaded = [...this.modules.values()].reverse();
+    const isLive = (region: CachedRegion): boolean => this.cache.region(region.entry) === region;
+    const current = loaded.filter(({ regions }) => regions.some(isLive));
+    if (!current.some(({ binary }) => binary)) return undefined;
+    const entries = new Set<number>();
+    const modules: SavedModule[] = [];
+    for (const module of current) {
+      const saved = this.savedFrom(module, compiler, isLive);
+      if (!saved) continue;
+      modules.push(saved);
+      for (const { entry, live } of saved.regions) if (live) entries.add(entry);
+    }
+    // what this run did not come to
+    for (const module of new Set(this.saved.values()))
+      if (!module.regions.some(({ entry, live }) => live && entries.has(entry))) modules.push(module);
+    return encodeModules(modules);
+  }
+
+  private savedFrom(module: LoadedModule, compiler: Compiler, isLive: (region: CachedRegion) => boolean): SavedModule | undefined {
+    const live = new Set(module.regions.filter(isLive).map(({ entry }) => entry));
+    if (module.saved) return { ...module.saved, regions: module.saved.regions.map((r) => ({ ...r, live: live.has(r.entry) })) };
+    const { regions, options } = module.job;
+    if (!module.binary || (options.expectedBytes?.size ?? 0) > 0) return undefined;
+    const parts = {
+      regions: regions.map((r) => savedRegion(r, live.has(r.entry), this.partial.get(r.entry)?.patience ?? PATIENCE, options)),
+      callees: [...(options.callees?.values() ?? [])].map(({ pc, size }) => [pc, size] as const),
+    };
+    return {
+      options: this.optionsKey,
+      ...parts,
+      slots: [...(options.callSlots?.keys() ?? [])],
+      sites: [...(options.jumpSites?.keys() ?? [])],
+      accesses: options.checked ? [] : compiler.accessMap(regions, options),
+      code: codeOf(parts, this.context.memory),
+      wasm: module.binary,
+    };
   }
 
   /** A module lost its regions. Frames of it may still be active, so its trap places are kept until `forgetDropped`. */
@@ -437,6 +572,7 @@ export class RegionTier {
     if (!place) return undefined;
     const module = this.modules.get(Number(place[1]));
     if (!module) return undefined;
+    if (module.saved) return accessIn(module.saved.accesses, Number.parseInt(place[2], 16));
     return (this.background ?? this.compiler)?.accessAtOffset(module.job.regions, module.job.options, Number.parseInt(place[2], 16));
   }
 }

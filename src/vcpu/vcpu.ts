@@ -58,6 +58,9 @@ export interface VcpuStats {
   wasmBytes: number;
   liftTime: number;
   compileTime: number;
+  /** Modules that an earlier run compiled. */
+  restored: number;
+  restoreTime: number;
   /** Times that the dispatcher found nothing translated at the pc. */
   misses: number;
   hot: number;
@@ -86,6 +89,8 @@ export class Vcpu {
     wasmBytes: 0,
     liftTime: 0,
     compileTime: 0,
+    restored: 0,
+    restoreTime: 0,
     misses: 0,
     hot: 0,
     stale: 0,
@@ -134,6 +139,7 @@ export class Vcpu {
       seenTargets: (block) => this.seenTargets(block),
       sawTarget: (block, pc) => this.sawTarget(block, pc),
       checked: () => this.checked,
+      mode: () => this.mode,
       exact: this.exact,
       translatesAll: this.executor === 'translate',
       isWarm: (pc) => this.isWarm(pc),
@@ -202,6 +208,15 @@ export class Vcpu {
       if (this.executor === 'tiered') this.setHeader(Layout.HOT_THRESHOLD, this.hotThreshold);
     });
     return this.loading;
+  }
+
+  /** Begins with translations of an earlier run, and has those of this one kept for `translations`. */
+  persist(earlier: Uint8Array | undefined): void {
+    if (this.executor !== 'interpret' && !this.paged) this.tier.persist(earlier);
+  }
+  /** What to begin another run with; undefined if there is nothing new. */
+  translations(): Uint8Array | undefined {
+    return this.tier.save();
   }
 
   /** Ends what runs beside the guest. */
@@ -414,7 +429,7 @@ export class Vcpu {
   /** Something must be there for the dispatcher to run at `pc`. */
   private translate(pc: number): Exit | undefined {
     if (this.paged && this.paged.key(pc) < 0) return this.fetchFault(pc);
-    if (this.tier.republish(pc)) return undefined;
+    if (this.tier.republish(pc) || this.tier.restore(pc)) return undefined;
     if (this.executor === 'translate' && this.tier.compile(pc)) return undefined;
     return this.interpretable(pc) ? undefined : this.fetchFault(pc);
   }

@@ -4,7 +4,7 @@ import { Type } from '../../ir/ops.ts';
 import { isConditional } from '../../isa/isa.ts';
 import { emitRegion, functionName } from './emit.ts';
 import { binaryen, type Expression, type Module, plainConstructors, WASM_TYPES } from './expressions.ts';
-import type { Access, CompiledIsa, CompileOptions } from './options.ts';
+import { type Access, accessIn, type CompiledIsa, type CompileOptions } from './options.ts';
 import type { Region } from './region.ts';
 import { planSlots, Slots } from './slots.ts';
 
@@ -66,6 +66,14 @@ export function compileGroups(groups: readonly RegionGroup[]): Uint8Array<ArrayB
  * undefined. Costs a second compilation, so that modules carry no map.
  */
 export function accessAtOffset(regions: readonly Region[], options: CompileOptions, offset: number): Access | undefined {
+  return accessIn(accessMap(regions, options), offset);
+}
+
+/**
+ * Triples: a byte offset in that module from where on, guest pc, and 0 for a read, 1 for a write, 2 if it is no access.
+ * Offsets ascend.
+ */
+export function accessMap(regions: readonly Region[], options: CompileOptions): number[] {
   const marks: Marks = { accesses: [], places: [] };
   const m = build([{ regions, options }], marks);
   try {
@@ -74,21 +82,17 @@ export function accessAtOffset(regions: readonly Region[], options: CompileOptio
     for (const { name, expression, mark } of marks.places) m.setDebugLocation(functions.get(name)!, expression, file, mark + FIRST_LINE, 0);
     const { sourceMap } = m.emitBinary('map');
     const mappings = (JSON.parse(sourceMap ?? '{"mappings":""}') as { mappings: string }).mappings;
-    let mark: number | undefined;
+    const map: number[] = [];
     let at = 0;
     let line = 0;
-    for (const segment of mappings.split(',')) {
+    for (const segment of mappings.split(',').filter(Boolean)) {
       const [column, source, lineDelta] = decodeVlq(segment);
       at += column;
-      if (at > offset) break;
-      if (source === undefined) {
-        mark = undefined;
-        continue;
-      }
-      line += lineDelta;
-      mark = line + 1 - FIRST_LINE;
+      if (source !== undefined) line += lineDelta;
+      const access = source === undefined ? undefined : marks.accesses[line + 1 - FIRST_LINE];
+      map.push(at, access?.pc ?? 0, access ? Number(access.write) : 2);
     }
-    return mark === undefined ? undefined : marks.accesses[mark];
+    return map;
   } finally {
     m.dispose();
   }
@@ -116,10 +120,10 @@ function decodeVlq(text: string): number[] {
 }
 
 /** Notes the target of an indirect jump in its JumpSite. `target` makes a fresh expression each time. */
-function storeTarget(m: Module, site: number, target: () => Expression): Expression {
+function storeTarget(m: Module, site: () => Expression, target: () => Expression): Expression {
   const mixed = m.i32.xor(m.i32.shr_u(target(), m.i32.const(1)), m.i32.shr_u(target(), m.i32.const(6)));
   const word = m.i32.shl(m.i32.and(mixed, m.i32.const(JumpSite.WORDS - 1)), m.i32.const(2));
-  return m.i32.store(site, 4, word, target());
+  return m.i32.store(0, 4, m.i32.add(site(), word), target());
 }
 
 function signature(name: string, isa: CompiledIsa): { params: readonly Type[]; result: Type } {
@@ -139,6 +143,12 @@ function build(groups: readonly RegionGroup[], marks?: Marks): Module {
   const slots = new Slots(first.isa.registers);
   const constructors = plainConstructors(m);
   const helpers = new Set<string>();
+  const numbers = new Set<string>();
+  const imported = (name: string): Expression => {
+    if (!numbers.has(name)) m.addGlobalImport(name, 'env', name, binaryen.i32);
+    numbers.add(name);
+    return m.global.get(name, binaryen.i32);
+  };
   for (const [n, { regions, options }] of groups.entries()) {
     const names = new Map(regions.map((region) => [region.entry, functionName(region.entry, n)]));
     for (const formed of regions) {
@@ -160,13 +170,17 @@ function build(groups: readonly RegionGroup[], marks?: Marks): Module {
         alignedAccess: options.isa.alignedAccess ?? false,
         slowPaths: options.slowPaths?.get(region.entry) ?? 'leave',
         stackPointer: options.isa.stackPointer,
-        callSlot: (pc) => options.callSlots?.get(pc),
+        callSlot: (pc) => {
+          const index = options.callSlots?.get(pc);
+          return index === undefined ? undefined : options.relocatable ? imported(`s${pc.toString(16)}`) : m.i32.const(index);
+        },
         compileMissing: options.compileMissing ?? false,
         functionAt: (pc) => names.get(pc),
         expectedBytes: (pc) => options.expectedBytes?.get(pc),
         noteJump: (block, target) => {
           const site = options.jumpSites?.get(block.pc);
-          return site === undefined ? undefined : storeTarget(m, site, target);
+          if (site === undefined) return undefined;
+          return storeTarget(m, () => (options.relocatable ? imported(`j${block.pc.toString(16)}`) : m.i32.const(site)), target);
         },
         useHelper: (helper) => helpers.add(helper),
         noteAccess: marks && ((expression, access) => marks.places.push({ name, expression, mark: marks.accesses.push(access) - 1 })),

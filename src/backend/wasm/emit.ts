@@ -50,7 +50,7 @@ export interface EmitContext {
   /** See Isa.stackPointer. */
   readonly stackPointer: number | undefined;
   /** Index in the function table through which code at this pc is called, if it has one. */
-  callSlot(pc: number): number | undefined;
+  callSlot(pc: number): Expression | undefined;
   /** Code that has not been compiled is compiled when it is called. */
   readonly compileMissing: boolean;
   /** Name of the function in this module that holds the region of this pc. */
@@ -176,7 +176,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
     const name = context.functionAt(pc);
     if (name !== undefined) return tail ? m.return_call(name, args(), binaryen.i32) : m.call(name, args(), binaryen.i32);
     const slot = context.callSlot(pc);
-    if (slot !== undefined) return callTable(i32(slot), args(), tail);
+    if (slot !== undefined) return callTable(slot, args(), tail);
     return lookUp(
       () => i32(pc),
       () => i32(0),

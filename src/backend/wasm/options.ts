@@ -22,6 +22,11 @@ export interface CompileOptions {
   readonly memoryPages: number;
   /** Function table indexes through which the code at these pcs is called. */
   readonly callSlots?: ReadonlyMap<number, number>;
+  /**
+   * Function table indexes and places of jump sites are imported, as `env.s<pc>` and `env.j<pc>`, so that the module serves
+   * another run, too.
+   */
+  readonly relocatable?: boolean;
   /** Code that has not been compiled is compiled when it is called, by the import `compileMissing`. */
   readonly compileMissing?: boolean;
   /** First blocks, by pc, of functions that are called, to look ahead at. */
@@ -47,4 +52,12 @@ export interface PagedOptions {
 export interface Access {
   readonly pc: number;
   readonly write: boolean;
+}
+
+/** The access at an offset, from triples of accessMap. */
+export function accessIn(accesses: readonly number[], offset: number): Access | undefined {
+  let found: Access | undefined;
+  for (let i = 0; i + 2 < accesses.length && accesses[i] <= offset; i += 3)
+    found = accesses[i + 2] === 2 ? undefined : { pc: accesses[i + 1], write: accesses[i + 2] === 1 };
+  return found;
 }
