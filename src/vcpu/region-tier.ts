@@ -306,8 +306,8 @@ export class RegionTier {
       this.background.compile(job.regions, job.options, name, (compiled) => this.arrived(job, compiled));
       return false;
     }
-    const bytes = namedModule(this.compiler!.compileRegions(job.regions, job.options), name);
-    this.load(job, new WebAssembly.Module(bytes), bytes.length, this.persistent ? { binary: bytes } : {});
+    const binary = this.compiler!.compileRegions(job.regions, job.options);
+    this.load(job, new WebAssembly.Module(namedModule(binary, name)), binary.length, this.persistent ? { binary } : {});
     this.context.stats.compileTime += performance.now() - start;
     return true;
   }

@@ -1,0 +1,162 @@
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { decodeModules, encodeModules, type TranslationStore } from '../../src/cache/persistence.ts';
+import { corpusPath, corpusPrograms } from '../../src/cli/corpus.ts';
+import { nodeTranslationStore } from '../../src/host/translation-folder.ts';
+import { loadProgram } from '../../src/linux/program.ts';
+import { compile, lacks, TARGETS } from '../linux/compiled.ts';
+import { runtimeModule } from '../support/runtime.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'wasmvisor-translations-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A store in memory; whatever it is asked for, it has what was saved last. */
+function oneEntry(): TranslationStore & { data: Uint8Array | undefined } {
+  return {
+    data: undefined,
+    async load() {
+      return this.data;
+    },
+    async save(_key, data) {
+      this.data = data;
+    },
+  };
+}
+
+async function run(elf: Uint8Array, args: readonly string[], translations: TranslationStore, mayCompile = true) {
+  let stdout = '';
+  const program = await loadProgram(elf, {
+    runtime: runtimeModule(),
+    argv: ['guest', ...args],
+    executor: 'tiered',
+    hotThreshold: 20,
+    translations,
+    timeout: 60_000,
+    loadCompiler: () => (mayCompile ? import('../../src/backend/wasm/compile.ts') : new Promise(() => undefined)),
+    stdout: {
+      write(bytes) {
+        stdout += Buffer.from(bytes).toString('latin1');
+        return bytes.length;
+      },
+    },
+  });
+  const status = await program.run();
+  return { stdout, status, stats: program.stats };
+}
+
+const corpus = (file: string) => {
+  const program = corpusPrograms().find((p) => p.file === file)!;
+  return { elf: new Uint8Array(readFileSync(corpusPath(program))), expected: program.runs[1] };
+};
+
+describe('kept translations', { timeout: 120_000 }, () => {
+  it.each(['mips/states', 'x86/bytecode'])('serve the next run of %s without the compiler', async (file) => {
+    const { elf, expected } = corpus(file);
+    const store = oneEntry();
+    const first = await run(elf, expected.args, store);
+    expect([first.stdout, first.stats.restored]).toEqual([expected.stdout, 0]);
+    const modules = decodeModules(store.data!);
+    expect(modules.length).toBeGreaterThan(0);
+    expect(encodeModules(modules)).toEqual(store.data);
+
+    const second = await run(elf, expected.args, store, false);
+    expect([second.stdout, second.stats.compileTime]).toEqual([expected.stdout, 0]);
+    expect(second.stats.restored).toBeGreaterThan(0);
+    expect(second.stats.instructions).toBe(first.stats.instructions);
+    // translated from near the start on, not when hot
+    expect(second.stats.blocks).toBeLessThan(first.stats.blocks);
+  });
+
+  it('are not used where the guest has other code, and the guest is right', async () => {
+    const { elf, expected } = corpus('mipsel/states');
+    const store = oneEntry();
+    await run(elf, expected.args, store);
+    const other = corpus('mipsel/bytecode');
+    const mixed = await run(other.elf, other.expected.args, store);
+    expect([mixed.stdout, mixed.stats.restored]).toEqual([other.expected.stdout, 0]);
+  });
+
+  it('are not used under other options', async () => {
+    const { elf, expected } = corpus('mips/states');
+    const store = oneEntry();
+    await run(elf, expected.args, store);
+    store.data = encodeModules(decodeModules(store.data!).map((module) => ({ ...module, options: `${module.options}x` })));
+    const second = await run(elf, expected.args, store);
+    expect([second.stdout, second.stats.restored]).toEqual([expected.stdout, 0]);
+  });
+
+  it('are ignored where they are cut short or malformed', async () => {
+    const { elf, expected } = corpus('mips/states');
+    const store = oneEntry();
+    await run(elf, expected.args, store);
+    const data = store.data!;
+    for (const length of [0, 3, 4, 100, data.length - 1]) expect(decodeModules(data.subarray(0, length))).toEqual([]);
+    expect(decodeModules(new Uint8Array([...data, 0]))).toEqual([]);
+    const [module, ...rest] = decodeModules(data);
+    const broken = { ...module, wasm: module.wasm.slice(0, -1) };
+    store.data = encodeModules([broken, ...rest]);
+    const second = await run(elf, expected.args, store);
+    expect(second.stdout).toBe(expected.stdout);
+    for (const wrong of [{ callees: [[0, 4]] }, { sites: [-1] }, { regions: [{}] }])
+      expect(decodeModules(encodeModules([{ ...module, ...wrong } as typeof module]))).toEqual([]);
+  });
+
+  const [target] = TARGETS;
+  it(`tell where they trapped${lacks(target)}`, async () => {
+    if (lacks(target)) return;
+    const elf = new Uint8Array(readFileSync(compile(target, 'hot_fault')));
+    const store = oneEntry();
+    const [first, second] = [await run(elf, [], store), await run(elf, [], store, false)];
+    expect(second.stats.restored).toBeGreaterThan(0);
+    expect(second.status).toMatchObject({ name: 'SIGSEGV', report: { location: { pc: expect.any(Number) } } });
+    expect('report' in second.status && second.status.report?.location).toEqual('report' in first.status && first.status.report?.location);
+  });
+});
+
+describe('a folder of translations', () => {
+  const data = (n: number, size = 1000): Uint8Array => new Uint8Array(size).fill(n);
+
+  it('gives what was saved, by whichever process, and nothing that is damaged', async () => {
+    const place = join(folder, 'a');
+    const stores = [nodeTranslationStore(place), nodeTranslationStore(place)];
+    await Promise.all([stores[0].save('x', data(1)), stores[1].save('y', data(2))]);
+    await stores[1].save('x', data(3));
+    expect(new Uint8Array((await stores[0].load('x'))!)).toEqual(data(3));
+    const [file] = readdirSync(place).map((name) => join(place, name));
+    const bytes = readFileSync(file);
+    bytes[500] ^= 1;
+    writeFileSync(file, bytes);
+    expect(await stores[0].load('x')).toBeUndefined();
+    for (const length of [700, 10, 0]) {
+      truncateSync(file, length);
+      expect(await stores[0].load('x')).toBeUndefined();
+    }
+    await expect(stores[0].load('never')).rejects.toThrow('ENOENT');
+  });
+
+  it('is not used if others can write to it', async () => {
+    const place = join(folder, 'b');
+    const store = nodeTranslationStore(place);
+    await store.save('x', data(1));
+    chmodSync(place, 0o777);
+    expect(await store.load('x')).toBeUndefined();
+    await store.save('y', data(1));
+    expect(readdirSync(place)).toHaveLength(1);
+  });
+
+  it('stays within its limit; what was used last stays', async () => {
+    const place = join(folder, 'c');
+    const store = nodeTranslationStore(place, { limit: 2500 });
+    await store.save('old', data(1));
+    for (const name of readdirSync(place)) utimesSync(join(place, name), 1000, 1000);
+    await store.save('x', data(2));
+    await store.load('old');
+    for (const name of readdirSync(place)) if (name.endsWith('x')) utimesSync(join(place, name), 2000, 2000);
+    await store.save('y', data(3));
+    expect(readdirSync(place).sort()).toEqual(['translations-old', 'translations-y']);
+    await store.save('large', data(4, 3000));
+    expect(readdirSync(place)).toHaveLength(2);
+  });
+});
