@@ -7,6 +7,20 @@ import type { AbiName } from './linux/abi.ts';
 import { ABIS, type ListedSyscall, listSyscalls as listOf } from './linux/abis.ts';
 import type { TranslateOptions, Translation } from './translate.ts';
 
+export type {
+  Clock,
+  Device,
+  InterruptLine,
+  Memory,
+  Saved,
+  Stateful,
+  Timer,
+} from './devices/device.ts';
+export { PhysicalMemoryFault } from './devices/device.ts';
+export { type Disk, memoryDisk, overlayDisk } from './devices/virtio/block.ts';
+export type { VirtioDevice, VirtioType } from './devices/virtio/device.ts';
+export { Hub, type NetPort } from './devices/virtio/net.ts';
+export type { Chain, Queue } from './devices/virtio/queue.ts';
 export { type CodeOptions, disassemble, type PlacedDisassembly } from './disassemble.ts';
 export type { Block } from './ir/block.ts';
 export type { Disassembly } from './isa/isa.ts';
@@ -28,6 +42,22 @@ export {
 } from './linux/program.ts';
 export type { TranslateOptions, Translation } from './translate.ts';
 export type { Executor, MemoryModel } from './vcpu/vcpu.ts';
+export { BootError } from './vmm/boot/error.ts';
+export { createMachine, type Machine } from './vmm/machine.ts';
+export type { MachineName } from './vmm/machines/index.ts';
+export {
+  type DeviceContext,
+  type DriveOptions,
+  type MachineEnd,
+  type MachineEvents,
+  type MachineOptions,
+  type MachineStats,
+  type NetworkOptions,
+  type OwnDevice,
+  type ShareOptions,
+  VIRTIO_CONSOLE,
+} from './vmm/options.ts';
+export { SnapshotError } from './vmm/snapshot.ts';
 
 /**
  * Translates the guest function at the start of `bytes` and gives it at every stage: disassembly, IR, WebAssembly bytes and

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { overlayDisk } from '../devices/virtio/block.ts';
 import type { Stdin } from '../linux/fs/stdio.ts';
@@ -21,6 +21,8 @@ interface BootOptions {
   readonly translate?: boolean;
   readonly virtualTime?: boolean;
   readonly restart?: boolean;
+  readonly save?: string;
+  readonly restore?: string;
   readonly timeout?: number;
   readonly stats?: boolean;
 }
@@ -51,13 +53,15 @@ export function bootCommand(): Command {
     .option('--drive <file[:ro|:snapshot]>', 'a raw disk image; with :snapshot, writes are kept in memory (repeatable)', collect, [])
     .option('--share <folder[:tag[:ro]]>', 'a folder, mounted by its tag (share) over virtio with 9p (repeatable)', collect, [])
     .option('--memory <bytes>', 'RAM, e.g. 256M (default: 128M)', memorySize)
+    .option('--save <file>', 'where Ctrl-A s, or SIGUSR2, writes the machine’s state; it then ends')
+    .option('--restore <file>', 'go on from such a file')
     .option('--interpret', 'never translate')
     .option('--translate', 'always translate')
     .option('--virtual-time', 'time follows from the guest’s instructions, so that runs repeat')
     .option('--restart', 'a reset of the guest’s starts it anew, instead of ending with exit code 3')
     .option('--timeout <seconds>', 'stop it after so long; the exit code is then 124', seconds)
     .option('--stats', 'afterwards, tell on stderr what the engine did')
-    .addHelpText('after', '\nOn a terminal, Ctrl-A x ends the machine; Ctrl-A Ctrl-A sends Ctrl-A.')
+    .addHelpText('after', '\nOn a terminal, Ctrl-A x ends the machine, Ctrl-A s saves it; Ctrl-A Ctrl-A sends Ctrl-A.')
     .action(boot);
 }
 
@@ -97,9 +101,11 @@ async function boot(options: BootOptions): Promise<void> {
   const kernel = read(options.kernel, '--kernel');
   const initrd = read(options.initrd, '--initrd');
   const firmware = read(options.firmware, '--firmware');
-  const [{ createMachine }, { BootError }, node] = await Promise.all([
+  const snapshot = read(options.restore, '--restore');
+  const [{ createMachine }, { BootError }, { SnapshotError }, node] = await Promise.all([
     import('../vmm/machine.ts'),
     import('../vmm/boot/error.ts'),
+    import('../vmm/snapshot.ts'),
     import('../host/node.ts'),
   ]);
   let machine: Machine;
@@ -119,8 +125,10 @@ async function boot(options: BootOptions): Promise<void> {
       ...(kernel && { kernel }),
       ...(initrd && { initrd }),
       ...(firmware && { firmware }),
+      ...(snapshot && { snapshot }),
     });
   } catch (error) {
+    if (error instanceof SnapshotError) throw new CliError(`--restore ${options.restore}: ${error.message}`, ExitCode.NotExecutable);
     if (error instanceof BootError) throw new CliError(error.message, ExitCode.NotExecutable);
     if (error instanceof RangeError && /memory/i.test(error.message))
       throw new CliError(`no address space for the guest: ${error.message}`);
@@ -141,11 +149,26 @@ async function boot(options: BootOptions): Promise<void> {
     }, options.timeout * 1000).unref();
   }
   for (const name of ['SIGTERM', 'SIGHUP', 'SIGINT'] as const) process.on(name, () => machine.stop());
-  void feed(machine, node.nodeStdin());
+  let saving: Promise<void> | undefined;
+  const save = (): void => {
+    const { save: path } = options;
+    if (path === undefined) process.stderr.write('wasmvisor: nowhere to save to; start with --save <file>\r\n');
+    else
+      saving ??= machine.snapshot().then((bytes) => {
+        writeFileSync(path, bytes);
+        machine.stop();
+      });
+  };
+  if (options.save !== undefined) process.on('SIGUSR2', save);
+  void feed(machine, node.nodeStdin(), save);
 
   let code: number;
   try {
-    const end = await machine.run();
+    let end = await machine.run();
+    if (saving) {
+      await saving;
+      end = await machine.run();
+    }
     await written;
     code = end?.code ?? ExitCode.Own;
     if (timedOut) {
@@ -168,10 +191,12 @@ async function writeAll(output: { write(bytes: Uint8Array): number | Promise<num
 }
 
 const CTRL_A = 1;
+const KEY_S = 0x73;
+const KEY_X = 0x78;
 const PIECE = 4096;
 
 /** Standard input to the console, without the escape key on a terminal. */
-async function feed(machine: Machine, stdin: Stdin): Promise<void> {
+async function feed(machine: Machine, stdin: Stdin, save: () => void): Promise<void> {
   const { tty } = stdin;
   tty?.setRaw?.(true);
   let escaped = false;
@@ -186,8 +211,9 @@ async function feed(machine: Machine, stdin: Stdin): Promise<void> {
     for (const byte of bytes) {
       if (escaped) {
         escaped = false;
-        if (byte === 0x78) return machine.stop();
-        sent.push(byte);
+        if (byte === KEY_X) return machine.stop();
+        if (byte === KEY_S) save();
+        else sent.push(byte);
       } else if (byte === CTRL_A) escaped = true;
       else sent.push(byte);
     }
