@@ -1,8 +1,8 @@
 // MIPS32 volume III, chapter 4: segments and the TLB.
 import { ExcCode } from '../../translators/mips/exception-code';
 import { Mips, Mode, Status, Tlb, TlbEntry } from '../../translators/mips/state';
-import { flushRange, flushTlb, recordFault, walked } from '../paged';
-import { FaultAccess } from '../shared/exit';
+import { flushRange, flushTlb, pagedCheck, recordFault, walked, writePlace } from '../paged';
+import { Fault, FaultAccess } from '../shared/exit';
 import { Layout, PhysicalPage, TlbBit } from '../shared/layout';
 import { get, REFILL, set } from './privileged';
 
@@ -131,4 +131,14 @@ export function mips_tlbp(): void {
   const hi = get(Mips.ENTRYHI);
   const entry = find(hi, hi & 0xff);
   set(Mips.INDEX, entry ? (<u32>entry - Layout.STATE - Mips.TLB) / TlbEntry.SIZE : 0x80000000);
+}
+
+/** Whether a store to this address, of which the first byte is asked, would fault: recorded as one. */
+export function mips_check_store(address: u32, bytes: u32): i32 {
+  if (address & (bytes - 1)) {
+    recordFault(address, FaultAccess.Write, Fault.MISALIGNED);
+    return 1;
+  }
+  if (writePlace(address, 1)) return 0;
+  return i32(!pagedCheck(address, 1, FaultAccess.Write));
 }

@@ -119,6 +119,11 @@ export class PhysicalPlaces implements CodePlaces {
     for (const block of blocks) for (const mapped of this.placeOf(block).mapped) pages.set(mapped.page, mapped);
     return [...pages.values()];
   }
+  /** Whether a block that begins where its key says goes on in another page than when it was lifted. */
+  hasMoved(block: Block): boolean {
+    const { mapped } = this.placeOf(block);
+    return mapped.length > 1 && this.word(mapped[1].page * PAGE_SIZE) !== mapped[1].word;
+  }
   /** Whether all pages of these blocks are mapped as they were. */
   areMapped(blocks: readonly Block[]): boolean {
     return this.mappedPages(blocks).every(({ page, word }) => this.word(page * PAGE_SIZE) === word);

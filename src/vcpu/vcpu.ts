@@ -494,6 +494,8 @@ export class Vcpu {
   }
   private cached(pc: number): CachedBlock | undefined {
     let cached = this.cache.block(pc);
+    // the page that it goes on in may be mapped elsewhere by now, or not at all: lifting finds out
+    if (cached && this.paged?.hasMoved(cached.block)) cached = undefined;
     if (!cached) {
       const start = now();
       const block = this.tryLift(pc, {});

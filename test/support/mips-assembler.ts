@@ -25,7 +25,7 @@ function parse(row: MipsRow, letter: string, operand: string, pc: number): numbe
       const { width } = row.fields.find((field) => field.letter === letter)!;
       if (GPR_NAMES.includes(operand) && 'std'.includes(letter)) return GPR_NAMES.indexOf(operand);
       for (let value = 0; value < Math.min(2 ** width, 32); value++) if (FIELDS[letter].text(value, pc, 0) === operand) return value;
-      return number;
+      return operand.startsWith('$') ? Number(operand.slice(1)) : number;
     }
   }
 }

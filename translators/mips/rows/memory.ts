@@ -1,3 +1,4 @@
+import { ExitKind } from '../../../assembly/shared/exit.ts';
 import type { Value } from '../../../src/ir/block.ts';
 import type { Builder } from '../../../src/ir/builder.ts';
 import { OPS, op, Type } from '../../../src/ir/ops.ts';
@@ -26,6 +27,11 @@ function part(b: Builder, site: Site, base: number, offset: number, left: boolea
   const byte = b.and(unaligned, b.i32(3));
   const distance = left === site.bigEndian ? byte : b.xor(byte, b.i32(3));
   return { at, word: b.load(LOAD, at, site.bigEndian), bits: b.shl(distance, b.i32(3)) };
+}
+
+/** System mode: a store that also loads must fault as a store. `bytes`: natural alignment that is asked for, 1 for none. */
+function checkStore(b: Builder, site: Site, at: Value, bytes: number): void {
+  if (site.system) b.exitIf(b.helper('mips_check_store', at, b.i32(bytes)), ExitKind.MemoryFault);
 }
 
 export const memory = group('load, store and memory control', (row) => {
@@ -72,11 +78,13 @@ export const memory = group('load, store and memory control', (row) => {
       setGpr(b, t, b.or(b.shrU(word, bits), b.and(gpr(b, t), keep)));
     }),
     row('101010 sssss ttttt iiiiiiiiiiiiiiii', 'swl $t,$i($s)', ({ s, t, i }, b, site) => {
+      checkStore(b, site, address(b, s, i), 1);
       const { at, word, bits } = part(b, site, s, i, true);
       const keep = b.not(b.shrU(b.i32(-1), bits));
       b.store(STORE, at, b.or(b.and(word, keep), b.shrU(gpr(b, t), bits)), site.bigEndian);
     }),
     row('101110 sssss ttttt iiiiiiiiiiiiiiii', 'swr $t,$i($s)', ({ s, t, i }, b, site) => {
+      checkStore(b, site, address(b, s, i), 1);
       const { at, word, bits } = part(b, site, s, i, false);
       const keep = b.not(b.shl(b.i32(-1), bits));
       b.store(STORE, at, b.or(b.and(word, keep), b.shl(gpr(b, t), bits)), site.bigEndian);
@@ -93,6 +101,7 @@ export const memory = group('load, store and memory control', (row) => {
     row('111000 sssss ttttt iiiiiiiiiiiiiiii', 'sc $t,$i($s)', ({ s, t, i }, b, site) => {
       const at = address(b, s, i);
       checkAligned(b, { aligned: !site.system }, at, 4, true);
+      checkStore(b, site, at, 4);
       const holds = b.and(b.get(Type.I32, Mips.LLBIT), b.eq(b.get(Type.I32, Mips.LLADDR), at));
       // if the reservation is lost, the word is written with itself: one vCPU, so nobody can see it
       b.store(STORE, at, b.select(holds, gpr(b, t), b.load(LOAD, at, site.bigEndian)), site.bigEndian);

@@ -31,6 +31,8 @@ export const systemHelpers: readonly Helper[] = [
   // (pc): 1 if coprocessor 1 is not usable
   privileged('mips_kernel_float', 1),
   { ...privileged('mips_tlbp', 0), result: Type.None },
+  // (address, alignment): 1 and the fault is recorded
+  { name: 'mips_check_store', params: [Type.I32, Type.I32], result: Type.I32, state: false, pure: false },
   { name: 'mips_next', params: [Type.I32], result: Type.None, state: false, pure: false },
   // guest time may follow from the budget, which a helper with all of the state finds up to date
   { name: 'mips_count', params: [], result: Type.I32, state: true, pure: false },
