@@ -13,6 +13,8 @@ import { systemModule } from './runtime.ts';
 /** Where a test's code begins, in kseg0. */
 export const KERNEL = 0x80002000;
 const RAM = 1 << 20;
+/** Made when the module loads: compiling the runtime takes longer than a test may. */
+const RUNTIME = systemModule();
 /** Physical addresses from here on are a bus on which each word reads as its address, and writes are noted. */
 export const BUS = 0x1f000000;
 
@@ -52,7 +54,7 @@ export async function mipsSystem(executor: Executor, code: Readonly<Record<numbe
   const vcpu = new Vcpu({
     isa: mipsel,
     memory,
-    runtime: createRuntime(systemModule(), memory, imports),
+    runtime: createRuntime(RUNTIME, memory, imports),
     executor,
     memoryModel: 'paged',
     loadCompiler: async () => compile,
