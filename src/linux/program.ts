@@ -60,7 +60,7 @@ export interface ProgramOptions {
   readonly executor?: Executor;
   /** Default: direct, until the program handles SIGSEGV or SIGBUS. */
   readonly memoryModel?: MemoryModel;
-  /** Arrivals at a loop header or function after which it is translated. */
+  /** Arrivals at a loop header or function after which it is translated. Default: 3000. */
   readonly hotThreshold?: number;
   /** Bytes of the host's stack that nested guest calls may take. */
   readonly stackBytes?: number;

@@ -30,7 +30,7 @@ export interface VcpuOptions {
   readonly memoryModel?: MemoryModel;
   /** Stop after exactly the budget (in every executor alike), or at the next convenient place before. */
   readonly exactBudget?: boolean;
-  /** Arrivals at a loop header or function after which it is translated (tiered). */
+  /** Arrivals at a loop header or function after which it is translated (tiered). Default: 3000. */
   readonly hotThreshold?: number;
   /** Guest instructions to complete before the Wasm back end is loaded (tiered). Default: 0. */
   readonly compilerAfter?: number;
@@ -165,7 +165,7 @@ export class Vcpu {
   }
 
   private get hotThreshold(): number {
-    return this.options.hotThreshold ?? 60;
+    return this.options.hotThreshold ?? 3000;
   }
   private setHeader(address: number, value: number): void {
     this.header[address >>> 2] = value;
