@@ -27,6 +27,8 @@ export interface VcpuOptions {
   readonly loadCompiler: () => Promise<Compiler>;
   /** Starts the Wasm back end on another thread, for `tiered`; then `loadCompiler` is not called. */
   readonly startCompiler?: () => BackgroundCompiler;
+  /** With `translate`: blocks that are reached before this pc are interpreted. */
+  readonly translateFrom?: number;
   readonly memoryModel?: MemoryModel;
   /** Stop after exactly the budget (in every executor alike), or at the next convenient place before. */
   readonly exactBudget?: boolean;
@@ -114,6 +116,8 @@ export class Vcpu {
   private checked: boolean;
   /** Memory model paged. */
   private readonly paged: PhysicalPlaces | undefined;
+  /** Whether `translateFrom` is behind us. */
+  private translating: boolean;
 
   constructor(private readonly options: VcpuOptions) {
     this.isa = options.isa;
@@ -126,6 +130,7 @@ export class Vcpu {
     this.code = new Code(this.paged?.page ?? this.memory.codePage);
     this.header = new Int32Array(this.memory.memory.buffer, 0, Layout.RUNTIME_DATA / 4);
     this.checked = options.memoryModel === 'checked';
+    this.translating = this.executor === 'translate' && options.translateFrom === undefined;
     this.tier = new RegionTier({
       isa: this.isa,
       memory: this.memory,
@@ -430,7 +435,8 @@ export class Vcpu {
   private translate(pc: number): Exit | undefined {
     if (this.paged && this.paged.key(pc) < 0) return this.fetchFault(pc);
     if (this.tier.republish(pc) || this.tier.restore(pc)) return undefined;
-    if (this.executor === 'translate' && this.tier.compile(pc)) return undefined;
+    this.translating ||= this.executor === 'translate' && pc === this.options.translateFrom;
+    if (this.translating && this.tier.compile(pc)) return undefined;
     return this.interpretable(pc) ? undefined : this.fetchFault(pc);
   }
 
