@@ -117,8 +117,8 @@ export class Lane {
 
   private async here(job: Job): Promise<JobResult> {
     if (this.programs++ % PROGRAMS_PER_THREAD === 0) await this.retire();
-    this.worker ??= new Worker(this.guestModule, { workerData: { library: pathToFileURL(join(ROOT, 'dist')).href } });
-    const { worker } = this;
+    const worker = this.worker ?? new Worker(this.guestModule, { workerData: { library: pathToFileURL(join(ROOT, 'dist')).href } });
+    this.worker = worker;
     return new Promise((resolve) => {
       const finish = (value: JobResult): void => {
         clearTimeout(timer);
@@ -139,9 +139,8 @@ export class Lane {
   }
 
   private async retire(): Promise<void> {
-    const { worker } = this;
+    await this.worker?.terminate();
     this.worker = undefined;
-    await worker?.terminate();
   }
 
   remove(file: string): void {
