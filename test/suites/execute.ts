@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -15,8 +15,8 @@ const COMPILERS: Readonly<Record<Arch, string>> = {
 };
 
 /** Milliseconds for one program: elsewhere, and here. */
-const PATIENCE = 60_000;
-const OUR_PATIENCE = 120_000;
+const PATIENCE = 120_000;
+const OUR_PATIENCE = 300_000;
 /** A thread that has run so many programs is replaced, so that their memories go. */
 const PROGRAMS_PER_THREAD = 100;
 
@@ -92,6 +92,7 @@ export class Lane {
     const file = join(this.folder, basename(item.name));
     const sources: string[] = [];
     for (const source of item.sources) sources.push(source.endsWith('.def') ? await this.generate(source) : source);
+    if (item.without) sources[0] = this.reduce(sources[0], item.without);
     const result = await execute(COMPILERS[arch], ['-static', ...item.flags, '-o', file, ...sources, '-lm'], item.folder, PATIENCE);
     if (result.status === 0) return { file };
     const line = result.stderr.split('\n').find((l) => /error|undefined|cannot/i.test(l)) ?? result.stderr.split('\n')[0];
@@ -104,6 +105,12 @@ export class Lane {
     const { stdout } = await execute('sh', ['-c', 'exec perl "$0" < "$1"', script, definition], this.folder, PATIENCE);
     const file = join(this.folder, basename(definition).replace('.def', '.c'));
     writeFileSync(file, stdout, 'latin1');
+    return file;
+  }
+
+  private reduce(source: string, without: RegExp): string {
+    const file = join(this.folder, `reduced-${basename(source)}`);
+    writeFileSync(file, readFileSync(source, 'latin1').replace(without, ''), 'latin1');
     return file;
   }
 

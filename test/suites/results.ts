@@ -15,16 +15,23 @@ export interface CaseResult {
   readonly notes: readonly string[];
 }
 
+export interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  /** Cases that were not run in this place. */
+  readonly left: number;
+}
+
 export interface SuiteReport {
   readonly id: string;
   readonly title: string;
   readonly arch: string;
   /** Debian source package and its version. */
   readonly source: string;
-  readonly places: Readonly<Partial<Record<Where, { readonly passed: number; readonly failed: number }>>>;
+  readonly places: Readonly<Partial<Record<Where, Counts>>>;
   /** Cases that cannot be run, by reason. */
   readonly skipped: Readonly<Record<string, number>>;
-  /** Cases that this run left out. */
+  /** Cases that were run in no place. */
   readonly left: number;
   readonly failures: readonly { readonly check: string; readonly places: readonly Where[]; readonly cause?: string }[];
 }
@@ -40,10 +47,10 @@ const OURS: readonly Where[] = ['interpret', 'translate'];
 
 export function reportOf(suite: Suite, version: string, results: readonly CaseResult[], left: number): SuiteReport {
   const checks = results.flatMap((result) => [...result.checks]);
-  const places: Partial<Record<Where, { passed: number; failed: number }>> = {};
+  const places: Partial<Record<Where, Counts>> = {};
   for (const place of PLACES) {
     const held = checks.flatMap(([, places]) => places[place] ?? []);
-    if (held.length > 0) places[place] = { passed: held.filter(Boolean).length, failed: held.filter((ok) => !ok).length };
+    if (held.length > 0) places[place] = { passed: held.filter(Boolean).length, failed: held.filter((ok) => !ok).length, left };
   }
   const skipped: Record<string, number> = {};
   for (const { skipped: why } of results) if (why !== undefined) skipped[why] = (skipped[why] ?? 0) + 1;
@@ -93,15 +100,42 @@ export function table(reports: readonly SuiteReport[]): string {
     .concat('\n');
 }
 
-/** Writes the reports; those of other suites that the file holds already stay. */
+/** What one run says of some places and another of others. */
+function merge(old: SuiteReport, now: SuiteReport): SuiteReport {
+  const failures = new Map(old.failures.map((failure) => [failure.check, failure]));
+  for (const [check, failure] of failures) {
+    const places = failure.places.filter((place) => now.places[place] === undefined);
+    if (places.length > 0) failures.set(check, { ...failure, places });
+    else failures.delete(check);
+  }
+  for (const failure of now.failures) {
+    const before = failures.get(failure.check);
+    const cause = failure.cause ?? before?.cause;
+    const failing = PLACES.filter((place) => failure.places.includes(place) || before?.places.includes(place));
+    failures.set(failure.check, { check: failure.check, places: failing, ...(cause !== undefined && { cause }) });
+  }
+  return {
+    ...now,
+    places: { ...old.places, ...now.places },
+    skipped: now.left <= old.left ? now.skipped : old.skipped,
+    left: Math.min(old.left, now.left),
+    failures: [...failures.values()].sort((a, b) => (a.check < b.check ? -1 : 1)),
+  };
+}
+
+/** Writes the reports; what the file says of other suites, and of places that this run did not go to, stays. */
 export function save(file: string, reports: readonly SuiteReport[]): void {
   const before: readonly SuiteReport[] = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as SuitesFile).suites : [];
   const kept = before.filter((old) => reports.every((report) => report.id !== old.id));
+  const merged = reports.map((report) => {
+    const old = before.find(({ id }) => id === report.id);
+    return old ? merge(old, report) : report;
+  });
   const content: SuitesFile = {
     made: new Date().toISOString().slice(0, 10),
     processor: cpus()[0].model.trim(),
     qemu: execFileSync('qemu-i386', ['--version'], { encoding: 'utf8' }).split('\n')[0],
-    suites: [...kept, ...reports].sort((a, b) => (a.id < b.id ? -1 : 1)),
+    suites: [...kept, ...merged].sort((a, b) => (a.id < b.id ? -1 : 1)),
   };
   writeFileSync(file, `${JSON.stringify(content, null, 1)}\n`);
 }

@@ -26,6 +26,8 @@ export interface Case {
   /** What to compile; paths, absolute. Of a .def file, the C file that valgrind’s generator makes. */
   readonly sources: readonly string[];
   readonly flags: readonly string[];
+  /** What is taken out of the first source. */
+  readonly without?: RegExp;
   /** Folder that the compiler runs in. */
   readonly folder: string;
   readonly args?: readonly string[];
