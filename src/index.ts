@@ -43,11 +43,20 @@ export {
 export type { TranslateOptions, Translation } from './translate.ts';
 export type { Executor, MemoryModel } from './vcpu/vcpu.ts';
 export { BootError } from './vmm/boot/error.ts';
+export {
+  type ArgumentTypes,
+  defineHypercall,
+  type Grant,
+  type Hypercalls,
+  type ParameterType,
+  type UserHypercall,
+} from './vmm/hypercalls.ts';
 export { createMachine, type Machine } from './vmm/machine.ts';
 export type { MachineName } from './vmm/machines/index.ts';
 export {
   type DeviceContext,
   type DriveOptions,
+  HYPERCALL_CONSOLE,
   type MachineEnd,
   type MachineEvents,
   type MachineOptions,

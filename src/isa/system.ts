@@ -38,11 +38,19 @@ export interface SystemVcpu {
   callHelper(name: string, ...args: number[]): number;
 }
 
+/** Where a hypercall's number, arguments and result are: names as in Isa.registers. */
+export interface HypercallRegisters {
+  readonly number: string;
+  readonly args: readonly [string, string, string, string];
+  readonly result: string;
+}
+
 /** What `src/vmm` needs of an instruction set to run a whole machine. All calls come between two runs of the vCPU. */
 export interface IsaSystem {
   /** Who translates addresses and delivers exceptions in the runtime (assembly/system.ts). */
   readonly mmu: Mmu;
   readonly sensitive?: readonly SensitiveInstruction[];
+  readonly hypercall?: HypercallRegisters;
   /** Where the instruction at an exit's pc is executed anew, if not there (MIPS: a delay slot's branch). */
   restart?(pc: number): number;
   /** As after power-on; also the pc. */

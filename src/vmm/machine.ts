@@ -1,7 +1,8 @@
+import { HypercallAbi } from '../../assembly/shared/hypercall.ts';
 import { Layout } from '../../assembly/shared/layout.ts';
 import { createRuntime } from '../backend/runtime.ts';
 import type { Stateful } from '../devices/device.ts';
-import type { IsaSystem, SystemImports } from '../isa/system.ts';
+import type { SystemImports } from '../isa/system.ts';
 import { ISAS } from '../isas.ts';
 import { defaultHost } from '../linux/host.ts';
 import type { Exit } from '../vcpu/exit.ts';
@@ -12,9 +13,17 @@ import type { Board, Wiring } from './board.ts';
 import { BootError } from './boot/error.ts';
 import { Bus } from './bus.ts';
 import { makeClock } from './clock.ts';
+import { type Hypercalls, makeHypercalls } from './hypercalls.ts';
 import { makeLoop } from './loop.ts';
 import { MACHINES, type MachineName } from './machines/index.ts';
-import { type MachineEnd, type MachineEvents, type MachineOptions, type MachineStats, VIRTIO_CONSOLE } from './options.ts';
+import {
+  HYPERCALL_CONSOLE,
+  type MachineEnd,
+  type MachineEvents,
+  type MachineOptions,
+  type MachineStats,
+  VIRTIO_CONSOLE,
+} from './options.ts';
 import { PhysicalMemory } from './physical-memory.ts';
 import { applySnapshot, makeSnapshot, openSnapshot, SnapshotError, type SnapshotParts } from './snapshot.ts';
 
@@ -30,7 +39,7 @@ export interface Machine {
   restore(snapshot: Uint8Array): Promise<void>;
   /** Ends it from outside. */
   stop(): void;
-  /** Bytes for serial port `port`, or for VIRTIO_CONSOLE. */
+  /** Bytes for serial port `port`, VIRTIO_CONSOLE or HYPERCALL_CONSOLE. */
   input(bytes: Uint8Array, port?: number): void;
   /** Pages of 4 KiB that the guest should give back. */
   setBalloon(pages: number): void;
@@ -42,6 +51,8 @@ export interface Machine {
   /** Guest instructions and time, what has state; for snapshots. */
   readonly parts: readonly Stateful[];
   readonly end: MachineEnd | undefined;
+  /** The host's end of the para-virtual interface: events and granted memory. */
+  readonly hypercalls: Hypercalls | undefined;
 }
 
 const MIB = 1 << 20;
@@ -154,9 +165,40 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       consoles.flush();
       return host.sleep(milliseconds, signal);
     },
-    special: (exit) => special(exit, vcpu, system, finish),
+    special: (exit) => special(exit),
     shutdown: () => finish('shutdown', SHUTDOWN_CODE),
   });
+  let typed: Uint8Array = new Uint8Array(0);
+  const offsets = new Map(isa.registers.map(({ name, offset }) => [name, offset]));
+  const hypercalls =
+    system.hypercall &&
+    makeHypercalls({
+      registers: system.hypercall,
+      offset: (name) => offsets.get(name)!,
+      bigEndian: isa.endian === 'big',
+      memory: physical,
+      user: options.hypercalls ?? [],
+      interrupt: board.irq(HypercallAbi.EVENT_INTERRUPT),
+      write: (bytes) => {
+        for (const byte of bytes) consoles.add(HYPERCALL_CONSOLE, byte);
+      },
+      read(most) {
+        const bytes = typed.slice(0, most);
+        typed = typed.slice(bytes.length);
+        return bytes;
+      },
+      async turn() {
+        consoles.flush();
+        await host.turn();
+      },
+    });
+  /** What the runtime does not deliver to the guest by itself. */
+  function special(exit: Exit): Promise<void> | undefined {
+    if (exit.kind === 'hypercall' && hypercalls) return hypercalls.dispatch(vcpu);
+    if (system!.deliver(vcpu, exit) === 'shutdown') finish('shutdown', SHUTDOWN_CODE);
+    return undefined;
+  }
+
   for (const entry of board.memory) {
     if ('ram' in entry) physical.map(entry.at, entry.size, wiring.ramIndex + entry.ram, true);
     else if ('rom' in entry) physical.map(entry.at, entry.size, wiring.romIndex + entry.rom, false);
@@ -164,7 +206,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
   }
   for (const range of board.ports) portBus.map(range);
   const attached = attachDevices(board, wiring, options, host, warn);
-  const parts = [...board.parts, ...attached.parts];
+  const parts = [...board.parts, ...attached.parts, ...(hypercalls ? [hypercalls] : [])];
 
   function powerOn(): void {
     if (rom) memory.bytes.set(rom, wiring.romIndex);
@@ -234,6 +276,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     vcpu,
     board,
     physical,
+    hypercalls,
     parts,
     get end() {
       return end;
@@ -257,7 +300,8 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       finish('stopped', 0);
     },
     input(bytes, port = 0) {
-      if (port === VIRTIO_CONSOLE) attached.consoleInput(bytes);
+      if (port === HYPERCALL_CONSOLE) typed = Uint8Array.from([...typed, ...bytes]);
+      else if (port === VIRTIO_CONSOLE) attached.consoleInput(bytes);
       else board.uarts[port]?.receive(bytes);
       loop.wake();
     },
@@ -273,11 +317,6 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       return { ...vcpu.stats, time: clock.now() / 1e6, idle: loop.idle };
     },
   };
-}
-
-/** What neither the ISA nor a device handles. */
-function special(exit: Exit, vcpu: Vcpu, system: IsaSystem, finish: (reason: MachineEnd['reason'], code: number) => void): undefined {
-  if (system.deliver(vcpu, exit) === 'shutdown') finish('shutdown', SHUTDOWN_CODE);
 }
 
 /** Gathers what the guest sends byte by byte, up to the host's next turn. */

@@ -6,6 +6,7 @@ import type { FileSystem } from '../linux/fs/vfs.ts';
 import type { Host } from '../linux/host.ts';
 import type { Compiler } from '../vcpu/region-tier.ts';
 import type { Executor, VcpuStats } from '../vcpu/vcpu.ts';
+import type { UserHypercall } from './hypercalls.ts';
 import type { MachineName } from './machines/index.ts';
 
 export interface MachineOptions {
@@ -32,6 +33,8 @@ export interface MachineOptions {
   readonly virtioConsole?: boolean;
   /** The machine asks for memory with `setBalloon`. */
   readonly balloon?: boolean;
+  /** Hypercalls of one's own, made with defineHypercall. */
+  readonly hypercalls?: readonly UserHypercall[];
   /** Devices of one's own. */
   readonly devices?: (context: DeviceContext) => readonly OwnDevice[];
   readonly executor?: Executor;
@@ -64,6 +67,8 @@ export interface NetworkOptions {
 
 /** Serial ports are 0 and up; the console of virtio's is this. */
 export const VIRTIO_CONSOLE = 16;
+/** The console of our own para-virtual interface. */
+export const HYPERCALL_CONSOLE = 17;
 
 /** What a device of one's own is made with. */
 export interface DeviceContext {

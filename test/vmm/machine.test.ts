@@ -6,6 +6,9 @@ import type { MachineOptions } from '../../src/vmm/options.ts';
 import { SnapshotError } from '../../src/vmm/snapshot.ts';
 import { systemModule } from '../support/runtime.ts';
 
+/** Made when the module loads: compiling it takes longer than a test may. */
+const SYSTEM = systemModule();
+
 /** A multiboot kernel at 2 MiB whose code starts at 0x60. */
 function kernel(...code: number[]): Uint8Array {
   const bytes = new Uint8Array(0x200);
@@ -27,7 +30,7 @@ const ALPHABET = kernel(
 );
 
 const make = (options: Partial<MachineOptions>): Promise<Machine> =>
-  createMachine({ machine: 'pc', runtime: systemModule(), memory: 8 << 20, ...options });
+  createMachine({ machine: 'pc', runtime: SYSTEM, memory: 8 << 20, ...options });
 function listen(machine: Machine): { text: string; until(length: number): Promise<void> } {
   let wanted = Number.POSITIVE_INFINITY;
   let done = (): void => {};

@@ -4,6 +4,7 @@ import { X86 } from '../../../translators/x86/state';
 import { Cr0, Cr4, System } from '../../../translators/x86/system/state';
 import { now } from '../../env';
 import { flushPage, flushTlb } from '../../paged';
+import { HypercallAbi } from '../../shared/hypercall';
 import { Layout } from '../../shared/layout';
 import { x86_cpuid } from '../cpuid';
 import { loadPdptes } from '../mmu';
@@ -158,6 +159,12 @@ export function x86_system_cpuid(): void {
   const leaf = get(X86.EAX);
   x86_cpuid();
   if (leaf === 1) set(X86.EDX, Cpuid.EDX | SYSTEM_FEATURES);
+  else if (leaf === HypercallAbi.CPUID_SIGNATURE) {
+    set(X86.EAX, HypercallAbi.CPUID_VERSION);
+    set(X86.EBX, HypercallAbi.SIGNATURE_EBX);
+    set(X86.ECX, HypercallAbi.SIGNATURE_ECX);
+    set(X86.EDX, HypercallAbi.SIGNATURE_EDX);
+  } else if (leaf === HypercallAbi.CPUID_VERSION) set(X86.EAX, HypercallAbi.VERSION);
 }
 
 export function x86_hypercall(): void {

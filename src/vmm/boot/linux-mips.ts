@@ -1,4 +1,5 @@
 // A Linux kernel on a Malta board, as YAMON starts it (YAMON User's Manual, "go"): argument count and vectors, environment, memory size.
+import { HypercallAbi } from '../../../assembly/shared/hypercall.ts';
 import type { PhysicalMemory } from '../physical-memory.ts';
 import { cString } from './bytes.ts';
 import { loadSegments, parseKernelElf } from './elf.ts';
@@ -39,6 +40,7 @@ export function loadLinuxMips(memory: PhysicalMemory, { kernel, initrd, commandL
     ['modetty0', '38400,n,8,1,hw'],
     ['modetty1', '38400,n,8,1,hw'],
     ['yamonrev', '02.22'],
+    ['wasmvisor', String(HypercallAbi.VERSION)],
   ];
   const words = argv.length + 1 + 2 * environment.length + 2;
   const vectors = new DataView(new ArrayBuffer(4 * words));

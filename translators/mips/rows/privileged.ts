@@ -147,6 +147,12 @@ export const kernel = group(PRIVILEGED, (row) => [
     'wait $k',
     system((_, b, site) => b.exit(ExitKind.Halt, site.next)),
   ),
+  // MIPS virtualization module, MD00846
+  row(
+    '010000 1 kkkkkkkkkk 000000000 101000',
+    'hypcall $k',
+    system((_, b, site) => b.exit(ExitKind.Hypercall, site.next)),
+  ),
   // caches are coherent and cannot be seen
   row(
     '101111 sssss hhhhh iiiiiiiiiiiiiiii',

@@ -77,6 +77,7 @@ export const systemRegisters: readonly Register[] = WORDS.map(([name, offset]) =
 /** `all`: the registers that a boot protocol may set. */
 export const makeSystem = (bigEndian: boolean, all: readonly Register[]): IsaSystem => ({
   mmu: Mmu.Mips,
+  hypercall: { number: 'v0', args: ['a0', 'a1', 'a2', 'a3'], result: 'v0' },
   reset(cpu) {
     for (let offset = Mips.CP0; offset < Mips.SIZE; offset += 4) cpu.set32(offset, 0);
     // MIPS32 volume III, 9: what reset leaves defined

@@ -62,6 +62,7 @@ const BOOT_DS = 0x18;
 
 export const machine: IsaSystem = {
   mmu: Mmu.X86,
+  hypercall: { number: 'eax', args: ['ebx', 'ecx', 'edx', 'esi'], result: 'eax' },
   reset,
   enterKernel(cpu, pc, registers) {
     reset(cpu);

@@ -1,0 +1,270 @@
+import { Hypercall, HypercallAbi, HypercallError } from '../../assembly/shared/hypercall.ts';
+import { CodeMode } from '../../assembly/shared/layout.ts';
+import { type InterruptLine, PhysicalMemoryFault, type Saved, type Stateful } from '../devices/device.ts';
+import type { HypercallRegisters, SystemVcpu } from '../isa/system.ts';
+import type { PhysicalMemory } from './physical-memory.ts';
+
+/**
+ * Types of a call's parameters. `text`, `bytes` and `buffer` take two registers each, address and length: a string and bytes that
+ * the guest gives, and memory of its own that the call may fill.
+ */
+export type ParameterType = 'u32' | 'i32' | 'text' | 'bytes' | 'buffer';
+
+export interface ArgumentTypes {
+  readonly u32: number;
+  readonly i32: number;
+  readonly text: string;
+  readonly bytes: Uint8Array;
+  readonly buffer: { readonly length: number; write(bytes: Uint8Array, offset?: number): void };
+}
+
+/** A call of the embedder's: number Hypercall.USER + `number`. While a promise is pending, the guest's processor waits. */
+export interface UserHypercall<P extends readonly ParameterType[] = readonly ParameterType[]> {
+  /** 0 … 255. */
+  readonly number: number;
+  readonly params: P;
+  readonly call: (...args: { [I in keyof P]: ArgumentTypes[P[I]] }) => number | Promise<number>;
+}
+
+/** Types a call by its parameters. */
+export const defineHypercall = <const P extends readonly ParameterType[]>(call: UserHypercall<P>): UserHypercall =>
+  call as unknown as UserHypercall;
+
+/** Memory that a guest has granted. Accesses outside of it, or after it was revoked, throw RangeError. */
+export interface Grant {
+  readonly handle: number;
+  readonly length: number;
+  readonly writable: boolean;
+  read(offset: number, length: number): Uint8Array;
+  write(offset: number, bytes: Uint8Array): void;
+}
+
+/** The host's end of a machine's para-virtual interface. */
+export interface Hypercalls extends Stateful {
+  /** Raises an event on a channel of the guest's. */
+  sendEvent(channel: number): void;
+  /** Called when the guest sends one. */
+  onEvent: (channel: number) => void;
+  /** What the guest has granted under a handle. */
+  grant(handle: number): Grant | undefined;
+}
+
+export interface HypercallWiring {
+  readonly registers: HypercallRegisters;
+  /** Offset of a register by name. */
+  readonly offset: (name: string) => number;
+  readonly bigEndian: boolean;
+  readonly memory: PhysicalMemory;
+  readonly user: readonly UserHypercall[];
+  readonly interrupt: InterruptLine;
+  readonly write: (bytes: Uint8Array) => void;
+  /** At most so many bytes of console input. */
+  readonly read: (most: number) => Uint8Array;
+  readonly turn: () => Promise<void>;
+}
+
+const MOST_GRANTS = 1024;
+/** Bytes of one argument. */
+const MOST_BYTES = 16 << 20;
+
+export interface Dispatcher extends Hypercalls {
+  /** Handles a call; a promise if the guest has to wait. */
+  dispatch(cpu: SystemVcpu): Promise<void> | undefined;
+}
+
+export function makeHypercalls(w: HypercallWiring): Dispatcher {
+  const { memory } = w;
+  const user = new Map<number, UserHypercall>();
+  for (const call of w.user) {
+    const number = Hypercall.USER + call.number;
+    if (!(call.number >= 0 && number < Hypercall.USER_END && Number.isInteger(call.number)) || user.has(number))
+      throw new RangeError(`hypercall ${call.number} is taken, or not one of 0 … 255`);
+    const registers = call.params.reduce((sum, type) => sum + (type === 'u32' || type === 'i32' ? 1 : 2), 0);
+    if (registers > 4) throw new RangeError(`hypercall ${call.number} takes ${registers} registers; there are four`);
+    user.set(number, call);
+  }
+  let pending = 0;
+  let enabled = 0;
+  let next = 1;
+  const grants = new Map<number, { readonly address: number; readonly length: number; readonly writable: boolean }>();
+  const settle = (): void => w.interrupt((pending & enabled) !== 0);
+
+  const bytesAt = (address: number, length: number): Uint8Array => {
+    if (length > MOST_BYTES) throw new PhysicalMemoryFault(address, length);
+    const bytes = new Uint8Array(length);
+    memory.read(address, bytes);
+    return bytes;
+  };
+  const check = (address: number, length: number): void => {
+    if (!memory.isMemory(address, length)) throw new PhysicalMemoryFault(address, length);
+  };
+
+  function callUser({ params, call }: UserHypercall, a: readonly number[]): number | Promise<number> {
+    let at = 0;
+    const args = params.map((type) => {
+      const first = a[at++];
+      if (type === 'u32') return first;
+      if (type === 'i32') return first | 0;
+      const length = a[at++];
+      if (type === 'bytes') return bytesAt(first, length);
+      if (type === 'text') return new TextDecoder().decode(bytesAt(first, length));
+      check(first, length);
+      return {
+        length,
+        write(bytes: Uint8Array, offset = 0) {
+          if (!(offset >= 0 && offset + bytes.length <= length))
+            throw new RangeError(`${bytes.length} bytes at ${offset} of a buffer of ${length}`);
+          memory.write(first + offset, bytes);
+        },
+      };
+    });
+    return (call as (...args: unknown[]) => number | Promise<number>)(...args);
+  }
+
+  function perform(number: number, a: readonly number[], inBatch: boolean): number | Promise<number> {
+    switch (number) {
+      case Hypercall.VERSION:
+        return HypercallAbi.VERSION;
+      case Hypercall.CONSOLE_WRITE:
+        w.write(bytesAt(a[0], a[1]));
+        return a[1];
+      case Hypercall.CONSOLE_READ: {
+        check(a[0], a[1]);
+        const bytes = w.read(Math.min(a[1], MOST_BYTES));
+        memory.write(a[0], bytes);
+        return bytes.length;
+      }
+      case Hypercall.YIELD:
+        return w.turn().then(() => 0);
+      case Hypercall.EVENT_SEND:
+        if (a[0] >= HypercallAbi.CHANNELS) return HypercallError.INVALID;
+        hypercalls.onEvent(a[0]);
+        return 0;
+      case Hypercall.EVENT_TAKE: {
+        const taken = pending;
+        pending = 0;
+        settle();
+        return taken;
+      }
+      case Hypercall.EVENT_ENABLE:
+        enabled = a[0];
+        settle();
+        return 0;
+      case Hypercall.GRANT: {
+        if (grants.size >= MOST_GRANTS) return HypercallError.NO_SPACE;
+        if (a[1] === 0) return HypercallError.INVALID;
+        check(a[0], a[1]);
+        grants.set(next, { address: a[0], length: a[1], writable: a[2] !== 0 });
+        return next++;
+      }
+      case Hypercall.REVOKE:
+        return grants.delete(a[0]) ? 0 : HypercallError.INVALID;
+      case Hypercall.BATCH:
+        if (inBatch || a[1] > HypercallAbi.BATCH_MOST) return HypercallError.INVALID;
+        check(a[0], a[1] * HypercallAbi.BATCH_ENTRY);
+        return batch(a[0], a[1]);
+      default: {
+        const call = user.get(number);
+        return call ? callUser(call, a) : HypercallError.UNKNOWN;
+      }
+    }
+  }
+
+  /** A call's result as 32 bits, whatever happens in it. */
+  function result(number: number, a: readonly number[], inBatch: boolean): number | Promise<number> {
+    const failed = (error: unknown): number => (error instanceof PhysicalMemoryFault ? HypercallError.FAULT : HypercallError.FAILED);
+    try {
+      const value = perform(number, a, inBatch);
+      return typeof value === 'number' ? value : value.catch(failed);
+    } catch (error) {
+      return failed(error);
+    }
+  }
+
+  function batch(address: number, count: number): number | Promise<number> {
+    const entry = (index: number): DataView =>
+      new DataView(bytesAt(address + index * HypercallAbi.BATCH_ENTRY, HypercallAbi.BATCH_ENTRY).buffer);
+    const store = (index: number, value: number): void => {
+      const bytes = new DataView(new ArrayBuffer(4));
+      bytes.setInt32(0, value, !w.bigEndian);
+      memory.write(address + index * HypercallAbi.BATCH_ENTRY + 20, new Uint8Array(bytes.buffer));
+    };
+    const one = (index: number): number | Promise<number> => {
+      const words = entry(index);
+      const word = (i: number): number => words.getUint32(4 * i, !w.bigEndian);
+      return result(word(0), [word(1), word(2), word(3), word(4)], true);
+    };
+    const from = async (start: number, waiting: Promise<number>): Promise<number> => {
+      store(start, await waiting);
+      for (let i = start + 1; i < count; i++) store(i, await one(i));
+      return count;
+    };
+    for (let i = 0; i < count; i++) {
+      const value = one(i);
+      if (typeof value !== 'number') return from(i, value);
+      store(i, value);
+    }
+    return count;
+  }
+
+  const hypercalls: Dispatcher = {
+    name: 'hypercalls',
+    onEvent: () => {},
+    sendEvent(channel) {
+      if (!(channel >= 0 && channel < HypercallAbi.CHANNELS)) throw new RangeError(`no event channel ${channel}`);
+      pending |= 1 << channel;
+      settle();
+    },
+    grant(handle) {
+      const known = grants.get(handle);
+      if (!known) return undefined;
+      const inside = (offset: number, length: number): void => {
+        if (grants.get(handle) !== known) throw new RangeError(`grant ${handle} was revoked`);
+        if (!(offset >= 0 && length >= 0 && offset + length <= known.length))
+          throw new RangeError(`${length} bytes at ${offset} of a grant of ${known.length}`);
+      };
+      return {
+        handle,
+        length: known.length,
+        writable: known.writable,
+        read(offset, length) {
+          inside(offset, length);
+          return bytesAt(known.address + offset, length);
+        },
+        write(offset, bytes) {
+          inside(offset, bytes.length);
+          if (!known.writable) throw new RangeError(`grant ${handle} is not writable`);
+          memory.write(known.address + offset, bytes);
+        },
+      };
+    },
+    dispatch(cpu) {
+      const get = (name: string): number => cpu.get32(w.offset(name)) >>> 0;
+      const done = (value: number): void => cpu.set32(w.offset(w.registers.result), value | 0);
+      if (cpu.mode & CodeMode.User) return void done(HypercallError.NOT_PERMITTED);
+      const value = result(get(w.registers.number), w.registers.args.map(get), false);
+      if (typeof value !== 'number') return value.then(done);
+      done(value);
+      return undefined;
+    },
+    reset() {
+      pending = enabled = 0;
+      grants.clear();
+      settle();
+    },
+    save: () => ({
+      pending,
+      enabled,
+      next,
+      grants: [...grants].map(([handle, { address, length, writable }]) => [handle, address, length, writable]),
+    }),
+    restore(saved: Saved) {
+      const state = saved as unknown as { pending: number; enabled: number; next: number; grants: [number, number, number, boolean][] };
+      ({ pending, enabled, next } = state);
+      grants.clear();
+      for (const [handle, address, length, writable] of state.grants) grants.set(handle, { address, length, writable });
+      settle();
+    },
+  };
+  return hypercalls;
+}

@@ -1,0 +1,261 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Hypercall, HypercallAbi, HypercallError } from '../../assembly/shared/hypercall.ts';
+import { Layout } from '../../assembly/shared/layout.ts';
+// @ts-expect-error a script without types
+import { HEADER, header } from '../../src/build/hypercall-header.mjs';
+import type { SystemVcpu } from '../../src/isa/system.ts';
+import { GuestMemory } from '../../src/vcpu/guest-memory.ts';
+import { defineHypercall, makeHypercalls, type UserHypercall } from '../../src/vmm/hypercalls.ts';
+import { createMachine } from '../../src/vmm/machine.ts';
+import { HYPERCALL_CONSOLE } from '../../src/vmm/options.ts';
+import { PhysicalMemory } from '../../src/vmm/physical-memory.ts';
+import { probe } from '../devices/support.ts';
+import { fuzz } from '../support/fuzz.ts';
+import { systemModule } from '../support/runtime.ts';
+
+/** Made when the module loads: compiling it takes longer than a test may. */
+const SYSTEM = systemModule();
+
+const RAM = 1 << 20;
+
+function made(user: readonly UserHypercall[] = [], mode = 0) {
+  const memory = new PhysicalMemory(new GuestMemory(Layout.FLOOR + RAM, 'little'));
+  memory.map(0, RAM, Layout.WINDOW, true);
+  const registers = new Int32Array(6);
+  const irq = probe();
+  let written = '';
+  const names = ['n', 'a', 'b', 'c', 'd', 'r'] as const;
+  const hypercalls = makeHypercalls({
+    registers: { number: 'n', args: ['a', 'b', 'c', 'd'], result: 'r' },
+    offset: (name) => names.indexOf(name as 'n') * 4,
+    bigEndian: false,
+    memory,
+    user,
+    interrupt: irq.line,
+    write: (bytes) => {
+      written += String.fromCharCode(...bytes);
+    },
+    read: (most) => new TextEncoder().encode('typed').subarray(0, most),
+    turn: async () => {},
+  });
+  const cpu = {
+    mode,
+    get32: (offset: number) => registers[offset / 4],
+    set32: (offset: number, value: number) => {
+      registers[offset / 4] = value;
+    },
+  } as unknown as SystemVcpu;
+  return {
+    memory,
+    irq,
+    hypercalls,
+    written: () => written,
+    async call(number: number, ...args: number[]): Promise<number> {
+      registers.fill(0);
+      registers[0] = number;
+      args.forEach((value, index) => {
+        registers[1 + index] = value;
+      });
+      await hypercalls.dispatch(cpu);
+      return registers[5];
+    },
+  };
+}
+
+describe('hypercalls', () => {
+  test('version, console, unknown ones; none from user mode', async () => {
+    const { call, memory, written } = made();
+    expect(await call(Hypercall.VERSION)).toBe(HypercallAbi.VERSION);
+    memory.write(0x1000, new TextEncoder().encode('hello'));
+    expect(await call(Hypercall.CONSOLE_WRITE, 0x1000, 5)).toBe(5);
+    expect(written()).toBe('hello');
+    expect(await call(Hypercall.CONSOLE_READ, 0x2000, 3)).toBe(3);
+    expect(memory.u8(0x2002)).toBe(0x70);
+    expect(await call(12345)).toBe(HypercallError.UNKNOWN);
+    expect(await call(Hypercall.YIELD)).toBe(0);
+    expect(await made([], 1).call(Hypercall.VERSION)).toBe(HypercallError.NOT_PERMITTED);
+  });
+
+  test('every guest pointer is checked', async () => {
+    const { call } = made();
+    for (const number of [Hypercall.CONSOLE_WRITE, Hypercall.CONSOLE_READ, Hypercall.GRANT]) {
+      expect(await call(number, RAM - 2, 3)).toBe(HypercallError.FAULT);
+      expect(await call(number, -1, 1)).toBe(HypercallError.FAULT);
+      expect(await call(number, 0, -1)).toBe(HypercallError.FAULT);
+    }
+    expect(await call(Hypercall.BATCH, RAM - 24, 2)).toBe(HypercallError.FAULT);
+  });
+
+  test('events both ways', async () => {
+    const { call, hypercalls, irq } = made();
+    const sent: number[] = [];
+    hypercalls.onEvent = (channel) => sent.push(channel);
+    expect(await call(Hypercall.EVENT_SEND, 3)).toBe(0);
+    expect(await call(Hypercall.EVENT_SEND, 32)).toBe(HypercallError.INVALID);
+    expect(sent).toEqual([3]);
+    hypercalls.sendEvent(1);
+    hypercalls.sendEvent(4);
+    expect(irq.level).toBe(false);
+    await call(Hypercall.EVENT_ENABLE, 0x10);
+    expect(irq.level).toBe(true);
+    expect(await call(Hypercall.EVENT_TAKE)).toBe(0x12);
+    expect(irq.level).toBe(false);
+  });
+
+  test('granted memory is the host’s until it is revoked', async () => {
+    const { call, hypercalls, memory } = made();
+    const handle = await call(Hypercall.GRANT, 0x3000, 16, 1);
+    const grant = hypercalls.grant(handle)!;
+    grant.write(4, Uint8Array.of(7));
+    expect(memory.u8(0x3004)).toBe(7);
+    expect([...grant.read(4, 2)]).toEqual([7, 0]);
+    expect(() => grant.read(10, 7)).toThrow(RangeError);
+    const readOnly = hypercalls.grant(await call(Hypercall.GRANT, 0x3000, 16, 0))!;
+    expect(() => readOnly.write(0, Uint8Array.of(1))).toThrow(RangeError);
+    expect(await call(Hypercall.REVOKE, handle)).toBe(0);
+    expect(() => grant.read(0, 1)).toThrow(/revoked/);
+    expect(hypercalls.grant(handle)).toBeUndefined();
+    expect(await call(Hypercall.REVOKE, handle)).toBe(HypercallError.INVALID);
+  });
+
+  test('typed calls of the embedder’s, asynchronous ones too, and batches of them', async () => {
+    const add = defineHypercall({ number: 0, params: ['u32', 'i32'], call: (a, b) => a + b });
+    const shout = defineHypercall({
+      number: 1,
+      params: ['text', 'buffer'],
+      async call(text, out) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        const bytes = new TextEncoder().encode(text.toUpperCase());
+        out.write(bytes);
+        return bytes.length;
+      },
+    });
+    const failing = defineHypercall({
+      number: 2,
+      params: [],
+      call: () => {
+        throw new Error('no');
+      },
+    });
+    const { call, memory } = made([add, shout, failing]);
+    expect(await call(Hypercall.USER, 5, -7)).toBe(-2);
+    memory.write(0x1000, new TextEncoder().encode('abc'));
+    expect(await call(Hypercall.USER + 1, 0x1000, 3, 0x2000, 3)).toBe(3);
+    expect(memory.u8(0x2000)).toBe(0x41);
+    expect(await call(Hypercall.USER + 1, 0x1000, 3, 0x2000, 2)).toBe(HypercallError.FAILED);
+    expect(await call(Hypercall.USER + 2)).toBe(HypercallError.FAILED);
+    const entries = [
+      [Hypercall.USER, 1, 2, 0, 0, 0],
+      [Hypercall.USER + 1, 0x1000, 3, 0x2000, 3, 0],
+      [Hypercall.BATCH, 0x4000, 1, 0, 0, 0],
+      [Hypercall.VERSION, 0, 0, 0, 0, 0],
+    ];
+    entries.flat().forEach((word, index) => {
+      memory.setU32(0x4000 + 4 * index, word);
+    });
+    expect(await call(Hypercall.BATCH, 0x4000, 4)).toBe(4);
+    expect(entries.map((_, index) => memory.u32(0x4000 + 24 * index + 20) | 0)).toEqual([3, 3, HypercallError.INVALID, 1]);
+    expect(() => made([add, add])).toThrow(RangeError);
+  });
+
+  test('any call with any arguments gives a number and nothing else', async () => {
+    const { call } = made();
+    const word = fc.oneof(fc.nat(0x2000), fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.oneof(fc.integer({ min: Hypercall.VERSION, max: Hypercall.BATCH + 2 }), word),
+        word,
+        word,
+        word,
+        word,
+        async (n, ...a) => {
+          expect(Number.isInteger(await call(n, ...a))).toBe(true);
+        },
+      ),
+      fuzz(300),
+    );
+  });
+
+  test('state is saved', async () => {
+    const one = made();
+    await one.call(Hypercall.EVENT_ENABLE, 2);
+    const handle = await one.call(Hypercall.GRANT, 0x3000, 16, 1);
+    one.hypercalls.sendEvent(1);
+    const two = made();
+    two.hypercalls.restore!(one.hypercalls.save!());
+    expect(two.irq.level).toBe(true);
+    expect(two.hypercalls.grant(handle)?.length).toBe(16);
+  });
+
+  test('the C header is up to date', () => {
+    expect(readFileSync(HEADER as string, 'utf8')).toBe((header as () => string)());
+  });
+});
+
+/** VMCALL from a real guest: CPUID, console, a call of ours, and its result as exit code. */
+test('a pc calls its host', async () => {
+  const code = [
+    // mov eax,0x40000100; cpuid; push ebx; mov eax, [esp]… the signature's first word goes to the console
+    ...[0xb8, 0x00, 0x01, 0x00, 0x40, 0x0f, 0xa2, 0x89, 0x1d, 0x00, 0x00, 0x30, 0x00],
+    ...[0xb8, 0x01, 0x00, 0x56, 0x57, 0xbb, 0x00, 0x00, 0x30, 0x00, 0xb9, 4, 0, 0, 0, 0x0f, 0x01, 0xc1],
+    ...[0xb8, 0x07, 0x01, 0x56, 0x57, 0xbb, 20, 0, 0, 0, 0xb9, 1, 0, 0, 0, 0x0f, 0x01, 0xc1],
+    ...[0x66, 0xba, 0xf4, 0, 0xee, 0xf4],
+  ];
+  const kernel = new Uint8Array(0x200);
+  const data = new DataView(kernel.buffer);
+  [0x1badb002, 0x10003, -(0x1badb002 + 0x10003) >>> 0, 0x200040, 0x200000, 0, 0x201000, 0x200060].forEach((word, i) => {
+    data.setUint32(0x40 + 4 * i, word, true);
+  });
+  kernel.set(code, 0x60);
+  const add = defineHypercall({
+    number: 7,
+    params: ['u32', 'u32'],
+    call: async (a, b) => {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      return a + b;
+    },
+  });
+  const machine = await createMachine({ machine: 'pc', runtime: SYSTEM, memory: 8 << 20, kernel, hypercalls: [add] });
+  let said = '';
+  machine.on('console', (bytes, port) => {
+    if (port === HYPERCALL_CONSOLE) said += String.fromCharCode(...bytes);
+  });
+  expect((await machine.run())?.code).toBe(43);
+  expect(said).toBe('wasm');
+});
+
+test('a malta calls its host', async () => {
+  const add = defineHypercall({ number: 0, params: ['u32', 'u32'], call: (a, b) => a + b });
+  const words = [
+    // lui v0,0x5756; ori v0,v0,0x100; li a0,40; li a1,2; hypcall
+    ...[0x3c025756, 0x34420100, 0x24040028, 0x24050002, 0x42000028],
+    // lui t0,0x8020; sw v0,0(t0); lui v0,0x5756; ori v0,1; lui a0,0x20; li a1,1; hypcall
+    ...[0x3c088020, 0xad020000, 0x3c025756, 0x34420001, 0x3c040020, 0x24050001, 0x42000028],
+    // lui t0,0xbf00; li t1,0x42; sw t1,0x500(t0); b .; nop
+    ...[0x3c08bf00, 0x24090042, 0xad090500, 0x1000ffff, 0],
+  ];
+  const bytes = new Uint8Array(84 + 4 * words.length);
+  const data = new DataView(bytes.buffer);
+  bytes.set([0x7f, 0x45, 0x4c, 0x46, 1, 1, 1]);
+  data.setUint16(16, 2, true);
+  data.setUint16(18, 8, true);
+  data.setUint32(24, 0x80100000, true);
+  data.setUint32(28, 52, true);
+  data.setUint16(42, 32, true);
+  data.setUint16(44, 1, true);
+  [1, 84, 0x80100000, 0x80100000, 4 * words.length, 4 * words.length, 7, 4].forEach((word, i) => {
+    data.setUint32(52 + 4 * i, word, true);
+  });
+  words.forEach((word, i) => {
+    data.setUint32(84 + 4 * i, word, true);
+  });
+  const machine = await createMachine({ machine: 'malta', runtime: SYSTEM, memory: 8 << 20, kernel: bytes, hypercalls: [add] });
+  let said = '';
+  machine.on('console', (b, port) => {
+    if (port === HYPERCALL_CONSOLE) said += String.fromCharCode(...b);
+  });
+  expect(await machine.run()).toEqual({ reason: 'reset', code: 3 });
+  expect(said).toBe('*');
+});
