@@ -7,6 +7,7 @@ import { disasmCommand } from './disasm.ts';
 import { CliError, ExitCode } from './errors.ts';
 import { inspectCommand } from './inspect.ts';
 import { listCommand } from './list.ts';
+import { profileCommand } from './profile.ts';
 import { runCommand } from './run.ts';
 import { version } from './version.ts';
 
@@ -41,6 +42,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     bootCommand(),
     disasmCommand(),
     inspectCommand(),
+    profileCommand(),
     benchCommand(),
     demoCommand(),
     listCommand(),

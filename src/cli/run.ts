@@ -4,11 +4,11 @@ import { setFlagsFromString } from 'node:v8';
 import { Command, InvalidArgumentError } from 'commander';
 import type { MountPoint } from '../linux/fs/tree.ts';
 import type { FileSystem } from '../linux/fs/vfs.ts';
-import type { ExitStatus, Program } from '../linux/program.ts';
+import type { ExitStatus, Program, ProgramOptions } from '../linux/program.ts';
 import { CliError, ExitCode } from './errors.ts';
 import { stackBytes } from './stack.ts';
 
-interface RunOptions {
+export interface RunOptions {
   readonly root?: string;
   readonly mount: readonly string[];
   readonly env: readonly string[];
@@ -40,8 +40,14 @@ function seconds(text: string): number {
 }
 
 export function runCommand(): Command {
-  return new Command('run')
+  return guestOptions(new Command('run'))
     .description('run a Linux program for MIPS or x86; exits as the program does (128 + signal if one killed it)')
+    .action((path: string, args: readonly string[], options: RunOptions) => run(path, args, options));
+}
+
+/** What says which program to run, and how. */
+export function guestOptions(command: Command): Command {
+  return command
     .usage('[options] [--] <elf> [args...]')
     .argument('<elf>', 'executable: a host path, or with --root a path in the guest')
     .argument('[args...]', 'the program’s arguments; options after <elf> are its own')
@@ -58,11 +64,17 @@ export function runCommand(): Command {
     .option('--timeout <seconds>', 'kill it after so long; the exit code is then 124', seconds)
     .option('--cache-dir <folder>', 'keep translations for the next run there (default: in the user’s cache folder)')
     .option('--no-cache', 'keep no translations')
-    .option('--stats', 'afterwards, tell on stderr what the engine did')
-    .action(run);
+    .option('--stats', 'afterwards, tell on stderr what the engine did');
 }
 
-async function run(path: string, args: readonly string[], options: RunOptions): Promise<void> {
+/** Runs the program and exits as it does. `after` has its turn before that. */
+export async function run(
+  path: string,
+  args: readonly string[],
+  options: RunOptions,
+  more: Pick<ProgramOptions, 'profileEvery'> = {},
+  after?: (program: Program) => Promise<void>,
+): Promise<void> {
   if (options.interpret && options.translate) throw new CliError('--interpret and --translate exclude each other', ExitCode.Usage);
   if (options.cwd !== undefined && !options.cwd.startsWith('/'))
     throw new CliError(`--cwd ${options.cwd}: not an absolute path`, ExitCode.Usage);
@@ -111,6 +123,7 @@ async function run(path: string, args: readonly string[], options: RunOptions): 
       ...(options.memory !== undefined && { memoryLimit: options.memory }),
       ...(options.timeout !== undefined && { timeout: options.timeout * 1000 }),
       ...(process.getuid && process.getgid && { uid: process.getuid(), gid: process.getgid() }),
+      ...more,
       onWarning: (text) => process.stderr.write(`wasmvisor: ${text}\n`),
     });
   } catch (error) {
@@ -135,6 +148,7 @@ async function run(path: string, args: readonly string[], options: RunOptions): 
     const { describeStats } = await import('./stats.ts');
     process.stderr.write(describeStats(program.stats));
   }
+  await after?.(program);
   // what may still be open (standard input) must not keep the process
   process.exit('code' in status ? status.code : status.reason === 'timeout' ? ExitCode.TimedOut : ExitCode.Signal + status.signal);
 }

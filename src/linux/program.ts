@@ -21,6 +21,7 @@ import { defaultLimits, STACK_LIMIT } from './limits.ts';
 import { guestMemoryFor, loadExecutable, mapStack } from './load.ts';
 import { MemoryMap } from './memory-map.ts';
 import type { Process } from './process.ts';
+import { type Profile, Profiler } from './profile.ts';
 import { type FaultReport, makeReport } from './report.ts';
 import { SiCode, type SignalName, Signals } from './signals.ts';
 import { At, buildStack } from './stack.ts';
@@ -86,6 +87,8 @@ export interface ProgramOptions {
   readonly loadCompiler?: () => Promise<Compiler>;
   /** Where translations are kept from run to run. What goes wrong with it is of no account. */
   readonly translations?: TranslationStore;
+  /** Looks about every so many guest instructions where the program is; see Program.profile. */
+  readonly profileEvery?: number;
 }
 
 /** How a program ended. */
@@ -127,6 +130,8 @@ export interface Program {
   /** Sends it a signal, as kill(1) does. */
   stop(signal?: SignalName): void;
   readonly stats: ProgramStats;
+  /** Where it has spent its instructions so far, with `profileEvery`. */
+  profile(): Profile | undefined;
   readonly process: Process;
 }
 
@@ -206,7 +211,10 @@ export async function loadProgram(elfBytes: Uint8Array, options: ProgramOptions)
   const stackPointer = buildProgramStack(p, stackSize, random, auxiliary);
   abi.startRegisters(p, loaded.entry, stackPointer, elf, loaded.interpreter?.elf);
   const images = loaded.interpreter ? [loaded.image, loaded.interpreter] : [loaded.image];
-  return makeProgram(p, vcpu, files, options, storeKey(elfBytes), (signal, reason, pc) => makeReport(p, images, signal, reason, pc));
+  const report: Reporter = (signal, reason, pc) => makeReport(p, images, signal, reason, pc);
+  const profiler = options.profileEvery === undefined ? undefined : new Profiler(p, vcpu, images);
+  if (profiler) vcpu.noteCalls();
+  return makeProgram(p, vcpu, files, options, { key: storeKey(elfBytes), report, profiler });
 }
 
 function makeVcpu(abi: Abi, memory: ReturnType<typeof guestMemoryFor>, runtime: Runtime, options: ProgramOptions): Vcpu {
@@ -335,7 +343,14 @@ function buildProgramStack(p: Process, stackSize: number, random: Uint8Array, au
 
 type Reporter = (signal: string, reason: string, pc: number) => FaultReport;
 
-function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptions, key: string, report: Reporter): Program {
+interface Extras {
+  /** In a store of translations. */
+  readonly key: string;
+  readonly report: Reporter;
+  readonly profiler: Profiler | undefined;
+}
+
+function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptions, { key, report, profiler }: Extras): Program {
   const { host } = p;
   const calls: Record<string, number> = {};
   let forced: 'timeout' | 'instructions' | undefined;
@@ -371,6 +386,12 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
     if (!abort.aborted) end('timeout');
   }
 
+  let samples = 0;
+  const nextSample = (): number => {
+    const every = options.profileEvery!;
+    return Math.max(1, every + ((samples++ * 7919) % (every / 2)) - every / 4) | 0;
+  };
+
   /** Guest code until the program ends. Returns nothing; `p.end` says how. */
   async function loop(): Promise<void> {
     let slice = 200_000;
@@ -394,9 +415,12 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
     while (!p.end) {
       const left = options.maxInstructions === undefined ? slice : Math.min(slice, options.maxInstructions - vcpu.retired);
       if (left <= 0) return end('instructions');
-      const exit = vcpu.run(left);
+      // not always as many, so that loops do not hide between
+      const exit = vcpu.run(profiler ? Math.min(left, nextSample()) : left);
       if ((exit.kind === 'syscall' || exit.kind === 'budget') && checkStack(p)) continue;
       if (exit.kind === 'budget') {
+        profiler?.sample();
+        if (profiler && Number(host.monotonic() - turn) < SLICE_MS * 1e6) continue;
         slice = nextSlice(slice, Number(host.monotonic() - turn) / 1e6);
         await takeTurn();
         continue;
@@ -459,6 +483,7 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
       return result;
     },
     stop,
+    profile: () => profiler?.result(),
     get stats() {
       const now = ended ?? host.monotonic();
       return {

@@ -343,6 +343,10 @@ export class RegionTier {
     return regions.length === 0 ? undefined : { number: this.nextModule++, regions, options: this.optionsFor(regions), instructions };
   }
 
+  isInside(pc: number): boolean {
+    return this.inRegions.has(pc);
+  }
+
   private mayWiden(region: Region, patience: number): void {
     const jumps = region.blocks.filter((block) => block.terminator.kind === 'jump');
     if (jumps.length > 0 || region.outside.size > 0) this.partial.set(region.entry, { region, jumps, misses: 0, patience });

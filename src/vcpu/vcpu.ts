@@ -113,6 +113,7 @@ export class Vcpu {
   private readonly expected = new WeakMap<Block, Uint8Array>();
   /** The block that a part of one was made from. */
   private readonly wholes = new WeakMap<Block, Block>();
+  private calls: Map<number, { readonly pc: number; readonly target: number | undefined }> | undefined;
   private checked: boolean;
   /** Memory model paged. */
   private readonly paged: PhysicalPlaces | undefined;
@@ -213,6 +214,25 @@ export class Vcpu {
       if (this.executor === 'tiered') this.setHeader(Layout.HOT_THRESHOLD, this.hotThreshold);
     });
     return this.loading;
+  }
+
+  /** Calls in what is lifted from now on are noted for callBefore. */
+  noteCalls(): void {
+    this.calls ??= new Map();
+  }
+  /** The call that comes back to this pc, if one was lifted: a pc in the calling function, and the function called if it is known. */
+  callBefore(next: number): { readonly pc: number; readonly target: number | undefined } | undefined {
+    return this.calls?.get(next);
+  }
+  /** The last target of a noted call that is not after this pc. */
+  calledBefore(pc: number): number | undefined {
+    let best: number | undefined;
+    for (const { target } of this.calls?.values() ?? []) if (target !== undefined && target <= pc && target >= (best ?? 0)) best = target;
+    return best;
+  }
+  /** Whether the pc begins a block of a region. */
+  isTranslated(pc: number): boolean {
+    return this.cache.region(pc) !== undefined || this.tier.isInside(pc);
   }
 
   /** Begins with translations of an earlier run, and has those of this one kept for `translations`. */
@@ -508,6 +528,9 @@ export class Vcpu {
       if (!block) return undefined;
       cached = { block, address: 0 };
       this.cache.addBlock(cached);
+      const { terminator } = block;
+      if (this.calls && (terminator.kind === 'call' || terminator.kind === 'call-indirect'))
+        this.calls.set(terminator.next, { pc, target: terminator.kind === 'call' ? terminator.target : undefined });
       this.stats.blocks++;
       this.stats.liftTime += now() - start;
     }
