@@ -23,6 +23,8 @@ class Counter {
   started: number | undefined;
   /** A count was loaded, or has been since the control word. */
   loaded = false;
+  /** Modes 4 and 5: the strobe of this count is still to come. */
+  private strobes = false;
   private frozen = 0;
   private writeLow: number | undefined;
   private readHigh = false;
@@ -36,7 +38,7 @@ class Counter {
   ) {}
 
   save(): Saved {
-    const { mode, bcd, access, reload, gate, started, loaded, frozen, writeLow, readHigh, latched, latchedStatus } = this;
+    const { mode, bcd, access, reload, gate, started, loaded, frozen, writeLow, readHigh, latched, latchedStatus, strobes } = this;
     return [
       mode,
       bcd,
@@ -50,6 +52,7 @@ class Counter {
       readHigh,
       latched ?? null,
       latchedStatus ?? null,
+      strobes,
     ];
   }
   restore(saved: Saved): void {
@@ -68,6 +71,7 @@ class Counter {
     this.readHigh = Boolean(v[9]);
     this.latched = maybe(10);
     this.latchedStatus = maybe(11);
+    this.strobes = Boolean(v[12]);
     this.settle();
   }
 
@@ -93,8 +97,8 @@ class Counter {
       case 3:
         return !running || t % n < Math.ceil(n / 2);
       default:
-        // 4 and 5: low for the one clock at the end
-        return !running || t !== n;
+        // 4 and 5: low for the one clock at the end, see `fired`
+        return true;
     }
   }
 
@@ -177,6 +181,7 @@ class Counter {
     this.reload = count;
     this.loaded = true;
     this.frozen = count;
+    this.strobes = this.mode === 4 || this.mode === 5;
     const triggered = this.mode === 1 || this.mode === 5;
     if (!triggered) this.started = this.gate ? now : undefined;
     this.settle();
@@ -210,13 +215,15 @@ class Counter {
     const n = this.reload;
     const at = (tick: number): number => Math.ceil(this.started! + tick / TICKS_PER_NS);
     if (this.periodic) return at((Math.floor(t / n) + 1) * n);
-    if (t < n) return at(n);
-    return (this.mode === 4 || this.mode === 5) && t < n + 1 ? at(n + 1) : undefined;
+    // what is overdue, since the host was busy, is due at once
+    return t < n || this.strobes ? at(n) : undefined;
   }
 
-  /** The timer was due. Periodic modes: the edge of a new period, whatever the level now. */
+  /** The timer was due. What it shows for one clock only would be missed by who looks later: a new period, the strobe of modes 4 and 5. */
   fired(): void {
-    if (this.periodic && this.started !== undefined) {
+    const strobe = this.strobes;
+    this.strobes = false;
+    if ((this.periodic || strobe) && this.started !== undefined) {
       this.output?.(false);
       this.output?.(true);
     }

@@ -39,7 +39,6 @@ export const enum SiCode {
   Queue = -1,
   Tkill = -6,
   IllegalOpcode = 1,
-  IllegalOperand = 2,
   IntegerDivide = 1,
   IntegerOverflow = 2,
   FloatDivide = 3,

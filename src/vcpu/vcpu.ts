@@ -27,12 +27,10 @@ export interface VcpuOptions {
   readonly loadCompiler: () => Promise<Compiler>;
   /** Starts the Wasm back end on another thread, for `tiered`; then `loadCompiler` is not called. */
   readonly startCompiler?: () => BackgroundCompiler;
-  /** With `translate`: blocks that are reached before this pc are interpreted. */
-  readonly translateFrom?: number;
   readonly memoryModel?: MemoryModel;
   /** Stop after exactly the budget (in every executor alike), or at the next convenient place before. */
   readonly exactBudget?: boolean;
-  /** Arrivals at a loop header or function after which it is translated (tiered). Default: 3000. */
+  /** Arrivals at a loop header or function after which it is translated (tiered). */
   readonly hotThreshold?: number;
   /** Guest instructions to complete before the Wasm back end is loaded (tiered). Default: 0. */
   readonly compilerAfter?: number;
@@ -117,8 +115,6 @@ export class Vcpu {
   private checked: boolean;
   /** Memory model paged. */
   private readonly paged: PhysicalPlaces | undefined;
-  /** Whether `translateFrom` is behind us. */
-  private translating: boolean;
 
   constructor(private readonly options: VcpuOptions) {
     this.isa = options.isa;
@@ -131,7 +127,6 @@ export class Vcpu {
     this.code = new Code(this.paged?.page ?? this.memory.codePage);
     this.header = new Int32Array(this.memory.memory.buffer, 0, Layout.RUNTIME_DATA / 4);
     this.checked = options.memoryModel === 'checked';
-    this.translating = this.executor === 'translate' && options.translateFrom === undefined;
     this.tier = new RegionTier({
       isa: this.isa,
       memory: this.memory,
@@ -171,7 +166,7 @@ export class Vcpu {
   }
 
   private get hotThreshold(): number {
-    return this.options.hotThreshold ?? 3000;
+    return this.options.hotThreshold ?? (this.paged ? HOT_IN_MACHINE : HOT);
   }
   private setHeader(address: number, value: number): void {
     this.header[address >>> 2] = value;
@@ -455,8 +450,7 @@ export class Vcpu {
   private translate(pc: number): Exit | undefined {
     if (this.paged && this.paged.key(pc) < 0) return this.fetchFault(pc);
     if (this.tier.republish(pc) || this.tier.restore(pc)) return undefined;
-    this.translating ||= this.executor === 'translate' && pc === this.options.translateFrom;
-    if (this.translating && this.tier.compile(pc)) return undefined;
+    if (this.executor === 'translate' && this.tier.compile(pc)) return undefined;
     return this.interpretable(pc) ? undefined : this.fetchFault(pc);
   }
 
@@ -636,6 +630,10 @@ export class Vcpu {
     }
   }
 }
+
+/** Arrivals after which code is translated. A kernel that boots has much code that runs some hundred times: Debian's took half the time. */
+const HOT = 60;
+const HOT_IN_MACHINE = 1500;
 
 /** Arrivals at a hot block after which it asks again, if the compiler was busy. */
 const BUSY_ARRIVALS = 1000;

@@ -112,6 +112,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     loadCompiler: options.loadCompiler ?? (() => import('../backend/wasm/compile.ts')),
     exactBudget: options.clock === 'virtual',
     ...(options.stackBytes !== undefined && { stackBytes: options.stackBytes }),
+    ...(options.hotThreshold !== undefined && { hotThreshold: options.hotThreshold }),
   });
 
   physical.listener = {

@@ -48,6 +48,8 @@ export interface MachineOptions {
   readonly host?: Host;
   readonly loadCompiler?: () => Promise<Compiler>;
   readonly stackBytes?: number;
+  /** See VcpuOptions. */
+  readonly hotThreshold?: number;
 }
 
 export interface DriveOptions {

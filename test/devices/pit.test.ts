@@ -41,6 +41,23 @@ describe('8254', () => {
     expect(irq.rises).toBe(1);
   });
 
+  test('mode 4 interrupts once for each count, however late somebody looks', () => {
+    const { clock, irq, pit } = made();
+    pit.write(3, 1, 0x38);
+    const before = irq.rises;
+    for (let n = 1; n <= 3; n++) {
+      pit.write(0, 1, 1000 & 0xff);
+      pit.write(0, 1, 1000 >> 8);
+      expect(irq.rises - before).toBe(n - 1);
+      // the machine was busy: the timer fires long after the one clock of the strobe
+      clock.skip(clock.now() + TICK * 5000);
+      clock.fireDue();
+      expect(irq.rises - before).toBe(n);
+    }
+    clock.pass(1e9);
+    expect(irq.rises - before).toBe(3);
+  });
+
   test('counts down in each mode’s way; latched values stand still', () => {
     const { clock, pit } = made();
     pit.write(3, 1, 0x34);

@@ -6,8 +6,8 @@ import { build } from 'esbuild';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 
-/** Bundles a file, given relative to the project's root; the caller removes the file. */
-export async function bundle(entry) {
+/** `entry` is relative to the project's root. */
+export async function bundled(entry) {
   const outfile = join(root, `build/${basename(entry, '.ts')}.${process.pid}.mjs`);
   await build({
     entryPoints: [resolve(root, entry)],
@@ -33,12 +33,6 @@ export async function bundle(entry) {
       },
     ],
   });
-  return outfile;
-}
-
-/** What a file exports. */
-export async function bundled(entry) {
-  const outfile = await bundle(entry);
   try {
     return await import(pathToFileURL(outfile).href);
   } finally {
