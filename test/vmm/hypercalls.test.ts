@@ -14,6 +14,7 @@ import { PhysicalMemory } from '../../src/vmm/physical-memory.ts';
 import { probe } from '../devices/support.ts';
 import { fuzz } from '../support/fuzz.ts';
 import { systemModule } from '../support/runtime.ts';
+import { kernel } from './kernel.ts';
 
 /** Made when the module loads: compiling it takes longer than a test may. */
 const SYSTEM = systemModule();
@@ -196,19 +197,13 @@ describe('hypercalls', () => {
 
 /** VMCALL from a real guest: CPUID, console, a call of ours, and its result as exit code. */
 test('a pc calls its host', async () => {
-  const code = [
-    // mov eax,0x40000100; cpuid; push ebx; mov eax, [esp]… the signature's first word goes to the console
+  const image = kernel(
+    // mov eax,0x40000100; cpuid; mov [0x300000],ebx: the signature’s first word, which goes to the console
     ...[0xb8, 0x00, 0x01, 0x00, 0x40, 0x0f, 0xa2, 0x89, 0x1d, 0x00, 0x00, 0x30, 0x00],
     ...[0xb8, 0x01, 0x00, 0x56, 0x57, 0xbb, 0x00, 0x00, 0x30, 0x00, 0xb9, 4, 0, 0, 0, 0x0f, 0x01, 0xc1],
     ...[0xb8, 0x07, 0x01, 0x56, 0x57, 0xbb, 20, 0, 0, 0, 0xb9, 1, 0, 0, 0, 0x0f, 0x01, 0xc1],
     ...[0x66, 0xba, 0xf4, 0, 0xee, 0xf4],
-  ];
-  const kernel = new Uint8Array(0x200);
-  const data = new DataView(kernel.buffer);
-  [0x1badb002, 0x10003, -(0x1badb002 + 0x10003) >>> 0, 0x200040, 0x200000, 0, 0x201000, 0x200060].forEach((word, i) => {
-    data.setUint32(0x40 + 4 * i, word, true);
-  });
-  kernel.set(code, 0x60);
+  );
   const add = defineHypercall({
     number: 7,
     params: ['u32', 'u32'],
@@ -217,7 +212,7 @@ test('a pc calls its host', async () => {
       return a + b;
     },
   });
-  const machine = await createMachine({ machine: 'pc', runtime: SYSTEM, memory: 8 << 20, kernel, hypercalls: [add] });
+  const machine = await createMachine({ machine: 'pc', runtime: SYSTEM, memory: 8 << 20, kernel: image, hypercalls: [add] });
   let said = '';
   machine.on('console', (bytes, port) => {
     if (port === HYPERCALL_CONSOLE) said += String.fromCharCode(...bytes);

@@ -5,29 +5,10 @@ import { createMachine, type Machine } from '../../src/vmm/machine.ts';
 import type { MachineOptions } from '../../src/vmm/options.ts';
 import { SnapshotError } from '../../src/vmm/snapshot.ts';
 import { systemModule } from '../support/runtime.ts';
+import { ALPHABET, kernel, out } from './kernel.ts';
 
 /** Made when the module loads: compiling it takes longer than a test may. */
 const SYSTEM = systemModule();
-
-/** A multiboot kernel at 2 MiB whose code starts at 0x60. */
-function kernel(...code: number[]): Uint8Array {
-  const bytes = new Uint8Array(0x200);
-  const data = new DataView(bytes.buffer);
-  const flags = 0x10003;
-  [0x1badb002, flags, -(0x1badb002 + flags) >>> 0, 0x200040, 0x200000, 0, 0x201000, 0x200060].forEach((word, i) => {
-    data.setUint32(0x40 + 4 * i, word, true);
-  });
-  bytes.set(code, 0x60);
-  return bytes;
-}
-/** mov dx, port; mov al, value; out dx, al */
-const out = (port: number, value: number): number[] => [0x66, 0xba, port & 0xff, port >>> 8, 0xb0, value, 0xee];
-/** Sends A…Z over and over, with a delay. */
-const ALPHABET = kernel(
-  ...[0x66, 0xba, 0xf8, 0x03, 0xb0, 0x41],
-  ...[0xee, 0xfe, 0xc0, 0x3c, 0x5b, 0x75, 0x02, 0xb0, 0x41],
-  ...[0xb9, 0x10, 0x27, 0, 0, 0x49, 0x75, 0xfd, 0xeb, 0xed],
-);
 
 const make = (options: Partial<MachineOptions>): Promise<Machine> =>
   createMachine({ machine: 'pc', runtime: SYSTEM, memory: 8 << 20, ...options });
@@ -147,6 +128,20 @@ describe('a machine', () => {
     });
     expect((await machine.run())?.code).toBe(19);
     expect(written).toEqual([7]);
+  });
+
+  test('an idle guest uses no host CPU, and input wakes it', async () => {
+    // IER: received data; the 8259s: vectors from 0x20 on, all masked; with interrupts off, a halt lasts until the end
+    const machine = await make({ kernel: kernel(...out(0x3f9, 1), 0xf4, 0xeb, 0xfd) });
+    const running = machine.run();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const before = process.cpuUsage();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const { user, system } = process.cpuUsage(before);
+    machine.stop();
+    expect((await running)?.reason).toBe('stopped');
+    expect(machine.stats.exits.halt).toBe(1);
+    expect((user + system) / 1000).toBeLessThan(250);
   });
 
   test('two guests run side by side without seeing each other', async () => {

@@ -1,0 +1,81 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { ALPHABET, kernel, out } from '../vmm/kernel.ts';
+import { makeFolder, start, wasmvisor } from './support.ts';
+
+const { folder, put } = makeFolder();
+const TIMEOUT = 60_000;
+const boot = (image: string, ...options: string[]) => wasmvisor('boot', '--memory', '8M', '--kernel', image, ...options);
+
+describe('boot', () => {
+  test(
+    'the first serial port is standard output; the exit code is the guest’s',
+    async () => {
+      const image = put('hi', kernel(...out(0x3f8, 0x48), ...out(0x3f8, 0x69), ...out(0xf4, 3), 0xf4));
+      expect(await boot(image)).toEqual({ code: 7, stdout: 'Hi', stderr: '' });
+    },
+    TIMEOUT,
+  );
+
+  test(
+    'a reset, a triple fault and a timeout are told',
+    async () => {
+      expect(await boot(put('reset', kernel(...out(0x64, 0xfe), 0xeb, 0xfe)))).toMatchObject({
+        code: 3,
+        stderr: expect.stringMatching(/reset/),
+      });
+      expect(await boot(put('fault', kernel(0x0f, 0x01, 0x1d, 0, 0, 0x10, 0, 0xcc)))).toMatchObject({
+        code: 4,
+        stderr: expect.stringMatching(/triple fault/),
+      });
+      expect(await boot(put('halt', kernel(0xf4)), '--timeout', '0.3')).toMatchObject({
+        code: 124,
+        stderr: expect.stringMatching(/0\.3 seconds/),
+      });
+    },
+    TIMEOUT,
+  );
+
+  test.each([
+    [['--kernel', '/nowhere'], 2, /--kernel \/nowhere: no such file/],
+    [[], 126, /neither a kernel nor firmware/],
+    [['--kernel', import.meta.filename], 126, /neither a bzImage nor a multiboot kernel/],
+    [['--machine', 'vax'], 2, /vax/],
+    [['--memory', 'much'], 2, /number of bytes/],
+    [['--kernel', put('k', ALPHABET), '--memory', '1M'], 126, /4 to \d+ MiB/],
+    [['--kernel', put('k2', ALPHABET), '--drive', '/nowhere.img'], 2, /--drive \/nowhere.img: no such file/],
+    [['--kernel', put('k3', ALPHABET), '--drive', put('odd', new Uint8Array(100))], 2, /not a multiple of 512/],
+    [['--kernel', put('k4', ALPHABET), '--share', '/nowhere'], 2, /--share \/nowhere/],
+    [['--restore', put('bad', new Uint8Array(100))], 126, /not a snapshot/],
+  ] as const)(
+    'clear errors: %j',
+    async (args, code, message) =>
+      expect(await wasmvisor('boot', ...args)).toMatchObject({ code, stdout: '', stderr: expect.stringMatching(message) }),
+    TIMEOUT,
+  );
+
+  test(
+    'saved on SIGUSR2, and restored by another process',
+    async () => {
+      const file = join(folder, 'state');
+      const { child, done } = start('boot', '--memory', '8M', '--kernel', put('alphabet', ALPHABET), '--save', file);
+      await new Promise<void>((resolve) => child.stdout?.once('data', () => resolve()));
+      child.kill('SIGUSR2');
+      const first = await done;
+      expect(existsSync(file)).toBe(true);
+      const second = await wasmvisor('boot', '--memory', '8M', '--restore', file, '--timeout', '0.5');
+      expect(second.code).toBe(124);
+      const next = first.stdout.charCodeAt(first.stdout.length - 1) + 1;
+      expect(second.stdout.charCodeAt(0)).toBe(next > 0x5a ? 0x41 : next);
+      const bytes = readFileSync(file);
+      bytes[100] ^= 1;
+      writeFileSync(file, bytes);
+      expect(await wasmvisor('boot', '--memory', '8M', '--restore', file)).toMatchObject({
+        code: 126,
+        stderr: expect.stringMatching(/damaged/),
+      });
+    },
+    TIMEOUT,
+  );
+});
