@@ -1,0 +1,36 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Arch, guestRoot, ROOT } from './guests.ts';
+
+/** Debian's kernel packages that machines boot. */
+const FLAVOURS: Readonly<Record<string, Arch>> = { '4kc-malta': 'mipsel', '686': 'i386', '686-pae': 'i386' };
+
+/** A kernel image of Debian 12, or why there is none. Downloaded once and kept in .guests/. */
+export function debianKernel(flavour: keyof typeof FLAVOURS): { readonly kernel: Uint8Array } | { readonly missing: string } {
+  const arch = FLAVOURS[flavour];
+  const folder = join(ROOT, '.guests/kernels');
+  const path = join(folder, `vmlinuz-${flavour}`);
+  if (!existsSync(path)) {
+    // it makes the architecture known to apt
+    const guest = guestRoot(arch);
+    if ('missing' in guest) return guest;
+    const work = join(folder, `work-${flavour}-${process.pid}`);
+    try {
+      mkdirSync(work, { recursive: true });
+      const depends = execFileSync('apt-cache', ['depends', `linux-image-${flavour}:${arch}`], { encoding: 'utf8' });
+      const name = new RegExp(`linux-image-[0-9.]+-[0-9]+-${flavour}\\b`).exec(depends)?.[0];
+      if (!name) throw new Error(`linux-image-${flavour} depends on no kernel`);
+      execFileSync('apt-get', ['download', `${name}:${arch}`], { cwd: work, stdio: 'pipe' });
+      for (const deb of readdirSync(work)) execFileSync('dpkg', ['-x', join(work, deb), join(work, 'root')]);
+      const image = readdirSync(join(work, 'root/boot')).find((file) => file.startsWith('vmlinuz'));
+      if (!image) throw new Error(`${name} has no kernel image`);
+      renameSync(join(work, 'root/boot', image), path);
+    } catch (error) {
+      return { missing: `Debian's kernel ${flavour} cannot be had: ${(error as Error).message.split('\n').slice(0, 3).join(' ')}` };
+    } finally {
+      rmSync(work, { recursive: true, force: true });
+    }
+  }
+  return { kernel: new Uint8Array(readFileSync(path)) };
+}
