@@ -56,8 +56,6 @@ export interface Machine {
 }
 
 const MIB = 1 << 20;
-/** Most of a kernel runs a few times only: Debian's for Malta took 20 s of processor time to its first program; 37 s with 60. */
-const HOT_THRESHOLD = 2000;
 const RESET_CODE = 3;
 const SHUTDOWN_CODE = 4;
 
@@ -111,7 +109,6 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     runtime,
     executor: options.executor ?? 'tiered',
     memoryModel: 'paged',
-    hotThreshold: HOT_THRESHOLD,
     loadCompiler: options.loadCompiler ?? (() => import('../backend/wasm/compile.ts')),
     exactBudget: options.clock === 'virtual',
     ...(options.stackBytes !== undefined && { stackBytes: options.stackBytes }),
