@@ -1,12 +1,12 @@
 import { ExcCode } from '../../translators/mips/abi.ts';
 import { mips } from '../../translators/mips/index.ts';
-import { Mips } from '../../translators/mips/state.ts';
+import { Mips, Mode } from '../../translators/mips/state.ts';
 import type { Exit } from '../vcpu/exit.ts';
 import type { Field, Subject } from './subject.ts';
 import { type End, EndKind } from './vectors.ts';
 
 /**
- * $0 … $31, HI, LO, FCSR, `Mode` bits (FR, NAN2008), UserLocal, 32 FPU registers of two words, the low one first. With FR = 0, only the
+ * $0 … $31, HI, LO, FCSR, `MipsImageMode` bits, UserLocal, 32 FPU registers of two words, the low one first. With FR = 0, only the
  * even ones are there, and an odd register is the high word of the one before it.
  */
 export const enum MipsImage {
@@ -18,6 +18,12 @@ export const enum MipsImage {
   USER_LOCAL = 144,
   FPR = 148,
   BYTES = 404,
+}
+
+/** Status.FR, and FCSR.NAN2008 with ABS2008. */
+export const enum MipsImageMode {
+  FR = 1,
+  NAN2008 = 2,
 }
 
 /** Linux's numbers; MIPS has its own from 10 (SIGBUS) on. */
@@ -89,7 +95,8 @@ export const mipsSubject: Subject = {
     ...Array.from({ length: 32 }, (_, r): Field => ({ name: `$f${r}`, offset: MipsImage.FPR + 8 * r, bytes: 8, float: 'double' })),
   ],
   prepare(vcpu, image) {
-    vcpu.mode = new DataView(image.buffer, image.byteOffset, image.length).getUint32(MipsImage.MODE, true);
+    const mode = new DataView(image.buffer, image.byteOffset, image.length).getUint32(MipsImage.MODE, true);
+    vcpu.mode = (mode & MipsImageMode.FR ? Mode.FR : 0) | (mode & MipsImageMode.NAN2008 ? Mode.NAN2008 : 0);
   },
   write(vcpu, image) {
     const { state, mode } = vcpu;
@@ -107,7 +114,8 @@ export const mipsSubject: Subject = {
     const view = new DataView(image.buffer);
     for (const [to, from, words] of PLACES)
       for (let i = 0; i < 4 * words; i += 4) view.setUint32(to + i, state.getUint32(from + i, true), true);
-    view.setUint32(MipsImage.MODE, vcpu.mode, true);
+    const { mode } = vcpu;
+    view.setUint32(MipsImage.MODE, (mode & Mode.FR ? MipsImageMode.FR : 0) | (mode & Mode.NAN2008 ? MipsImageMode.NAN2008 : 0), true);
     view.setUint32(MipsImage.FCSR, vcpu.callHelper('mips_cfc1', FCSR), true);
     return image;
   },

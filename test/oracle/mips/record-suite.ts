@@ -1,8 +1,7 @@
-import { MIPS_END, MipsImage } from '../../../src/conformance/mips.ts';
+import { MIPS_END, MipsImage, MipsImageMode } from '../../../src/conformance/mips.ts';
 import { EndKind, PAGE, type RecordedSuite, type RecordedVector } from '../../../src/conformance/vectors.ts';
 import type { MipsRow } from '../../../translators/mips/row.ts';
 import { ROWS } from '../../../translators/mips/rows.ts';
-import { Mode } from '../../../translators/mips/state.ts';
 import { generateFloat, isFloatRow } from './float.ts';
 import { generate } from './generate.ts';
 import { type Departure, departure, plainly, undefinedText } from './manual.ts';
@@ -35,7 +34,7 @@ function bytesOf(words: ArrayLike<number>, little: boolean): Uint8Array {
   return new Uint8Array(view.buffer);
 }
 
-const modeOf = (fpu: Fpu): number => (fpu.wide ? Mode.FR : 0) | (fpu.nan2008 ? Mode.NAN2008 : 0);
+const modeOf = (fpu: Fpu): number => (fpu.wide ? MipsImageMode.FR : 0) | (fpu.nan2008 ? MipsImageMode.NAN2008 : 0);
 
 function imageOf(record: Record, fpu: Fpu): Uint8Array {
   const { gpr, hi, lo, fcsr, fpr } = record;
