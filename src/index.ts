@@ -2,7 +2,7 @@
  * wasmvisor's public API; nothing else is public. It runs wherever JavaScript and WebAssembly do; `wasmvisor/node` adds
  * host files, standard streams and the runtime for Node.
  */
-import { type InstructionRow, instructionRows } from './isas.ts';
+import { type InstructionRow, instructionRows, type MissingInstruction, missingInstructions } from './isas.ts';
 import type { AbiName } from './linux/abi.ts';
 import { ABIS, type ListedSyscall, listSyscalls as listOf } from './linux/abis.ts';
 import type { TranslateOptions, Translation } from './translate.ts';
@@ -24,7 +24,7 @@ export type { Chain, Queue } from './devices/virtio/queue.ts';
 export { type CodeOptions, disassemble, type PlacedDisassembly } from './disassemble.ts';
 export type { Block } from './ir/block.ts';
 export type { Disassembly } from './isa/isa.ts';
-export type { InstructionRow, IsaName } from './isas.ts';
+export type { InstructionRow, IsaName, MissingInstruction } from './isas.ts';
 export type { AbiName } from './linux/abi.ts';
 export { ElfError } from './linux/elf.ts';
 export { MemoryFileSystem } from './linux/fs/memory-fs.ts';
@@ -79,6 +79,14 @@ export async function translate(bytes: Uint8Array, options: TranslateOptions): P
 /** Instructions that are implemented: group, encoding and assembly text of each row. Both byte orders of MIPS share their rows. */
 export function listInstructions(): readonly InstructionRow[] {
   return instructionRows();
+}
+
+/**
+ * Instructions that are not: those of MIPS32 release 2 and of the x86 processors up to SSE2, with the reason. What came later (AVX,
+ * release 6, 64-bit forms, DSP, MSA) is neither here nor there.
+ */
+export function listMissingInstructions(): readonly MissingInstruction[] {
+  return missingInstructions();
 }
 
 /** System calls that are implemented, by ABI; `note` says what a partial one lacks. */

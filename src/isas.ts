@@ -1,6 +1,8 @@
 import { mips, mipsel } from '../translators/mips/index.ts';
+import { missing as mipsMissing } from '../translators/mips/missing.ts';
 import { ROWS as mipsRows } from '../translators/mips/rows.ts';
 import { x86, rows as x86Rows } from '../translators/x86/index.ts';
+import { missing as x86Missing } from '../translators/x86/missing.ts';
 import type { Isa } from './isa/isa.ts';
 
 /** The guest instruction sets, by name. The only place in src/ that knows the translators. */
@@ -26,4 +28,15 @@ export function instructionRows(): InstructionRow[] {
     ...mipsRows.map(({ pattern, text, group }) => ({ isa: 'mips' as const, group, encoding: pattern, text })),
     ...x86Rows.map(({ encoding, text, group, note }) => ({ isa: 'x86' as const, group, encoding, text, ...(note && { note }) })),
   ];
+}
+
+/** An instruction form of the manual that is not implemented. */
+export interface MissingInstruction extends Pick<InstructionRow, 'isa' | 'encoding' | 'text'> {
+  readonly reason: string;
+}
+
+export function missingInstructions(): MissingInstruction[] {
+  const of = (isa: InstructionRow['isa'], list: typeof x86Missing): MissingInstruction[] =>
+    list.map(([encoding, text, reason]) => ({ isa, encoding, text, reason }));
+  return [...of('mips', mipsMissing), ...of('x86', x86Missing)];
 }

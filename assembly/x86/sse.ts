@@ -30,8 +30,8 @@ function setElement(n: u32, wide: bool, bits: u64): void {
   else store<u32>(RESULT + (n << 2), u32(bits));
 }
 
-/** One element of the result, from both operands' elements. */
-function elementOf(code: u32, a: u64, b: u64, wide: bool): u64 {
+/** Element `n` of the result, from both operands' elements. */
+function elementOf(code: u32, n: u32, a: u64, b: u64, wide: bool): u64 {
   const operation = code & SseCode.OPERATION;
   switch (operation) {
     case SseCode.MIN:
@@ -39,6 +39,8 @@ function elementOf(code: u32, a: u64, b: u64, wide: bool): u64 {
       return extreme(operation, a, b, wide);
     case SseCode.COMPARE:
       return compare((code >> SseCode.PREDICATE_SHIFT) & 7, a, b, wide) ? ~(<u64>0) : 0;
+    case SseCode.ADD_SUB:
+      return compute((n & 1) != 0 ? SseCode.ADD : SseCode.SUB, a, b, wide);
     case SseCode.CONVERT:
       return convert(b, wide);
     case SseCode.TO_INT32:
@@ -68,7 +70,7 @@ export function sse_compute(code: u32): u32 {
   } else {
     const count = (code >> SseCode.COUNT_SHIFT) & 7;
     for (let n: u32 = 0; n < count; n++)
-      setElement(n, wideResult, elementOf(code, element(Layout.VECTOR_A, n, wide), element(Layout.VECTOR_B, n, wide), wide));
+      setElement(n, wideResult, elementOf(code, n, element(Layout.VECTOR_A, n, wide), element(Layout.VECTOR_B, n, wide), wide));
   }
   return u32(end());
 }

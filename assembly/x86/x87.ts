@@ -324,25 +324,29 @@ export function x87_store_f32(address: u32): u32 {
   else bits = toF32(sigOf(top), seOf(top));
   return unmasked(NO_STORE) ? keep<u32>(address) : bits;
 }
-/** FIST and FISTP with `size` 2 or 4. */
-export function x87_store_i32(address: u32, size: u32): i32 {
+/** As the control word says, or towards zero. */
+function roundingOf(truncate: u32): u32 {
+  return truncate != 0 ? Rounding.ZERO : controlWord() & Fcw.ROUNDING;
+}
+/** FIST, FISTP and (`truncate`) FISTTP with `size` 2 or 4. */
+export function x87_store_i32(address: u32, size: u32, truncate: u32): i32 {
   clearFlags();
   kept = false;
   const top = physical(0);
   const bits: i32 = size == 2 ? 16 : 32;
   let value: i32 = size == 2 ? -0x8000 : i32.MIN_VALUE;
   if (isEmpty(top)) underflow();
-  else value = i32(toInteger(sigOf(top), seOf(top), bits, controlWord() & Fcw.ROUNDING));
+  else value = i32(toInteger(sigOf(top), seOf(top), bits, roundingOf(truncate)));
   if (!unmasked(NO_STORE)) return value;
   return size == 4 ? keep<i32>(address) : keep<i16>(address);
 }
-export function x87_store_i64(address: u32): i64 {
+export function x87_store_i64(address: u32, truncate: u32): i64 {
   clearFlags();
   kept = false;
   const top = physical(0);
   let value: i64 = i64.MIN_VALUE;
   if (isEmpty(top)) underflow();
-  else value = toInteger(sigOf(top), seOf(top), 64, controlWord() & Fcw.ROUNDING);
+  else value = toInteger(sigOf(top), seOf(top), 64, roundingOf(truncate));
   return unmasked(NO_STORE) ? keep<u64>(address) : value;
 }
 export function x87_stored(pops: u32): void {

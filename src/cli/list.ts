@@ -9,7 +9,7 @@ export function listCommand(): Command {
   const list = new Command('list').description('print what is implemented');
   list
     .command('instructions')
-    .description('instructions: encoding and assembly text, as the tables that implement them say')
+    .description('instructions: encoding and assembly text, as the tables that implement them say; then those that are not implemented')
     .addOption(new Option('--isa <isa>', 'only of this ISA').choices(['mips', 'x86']))
     .option('--json', 'as JSON')
     .action(instructions);
@@ -23,9 +23,21 @@ export function listCommand(): Command {
 }
 
 async function instructions(options: ListOptions): Promise<void> {
-  const { listInstructions } = await import('../index.ts');
-  const rows = listInstructions().filter((row) => !options.isa || row.isa === options.isa);
+  const { listInstructions, listMissingInstructions } = await import('../index.ts');
+  const wanted = (row: { readonly isa: string }): boolean => !options.isa || row.isa === options.isa;
+  const rows = listInstructions().filter(wanted);
+  const missing = listMissingInstructions().filter(wanted);
+  if (options.json) {
+    print(
+      [...rows.map((row) => ({ ...row, implemented: true })), ...missing.map((row) => ({ ...row, implemented: false }))],
+      options,
+      () => '',
+    );
+    return;
+  }
   print(rows, options, (r) => `${r.isa.padEnd(5)} ${r.encoding.padEnd(40)} ${r.text}${r.note ? `   partial: ${r.note}` : ''}`);
+  process.stdout.write('\nnot implemented:\n');
+  print(missing, options, (r) => `${r.isa.padEnd(5)} ${r.encoding.padEnd(40)} ${r.text.padEnd(20)} ${r.reason}`);
 }
 
 async function syscalls(options: ListOptions): Promise<void> {

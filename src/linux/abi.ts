@@ -134,6 +134,8 @@ export interface Abi extends FileAbi {
   exceptionSignal(p: Process, number: number, code: number): FaultSignal;
   /** The same of a breakpoint instruction. */
   breakpointSignal(p: Process, code: number): FaultSignal;
+  /** What SIGILL tells of an instruction that does not exist. */
+  readonly illegal: Pick<SignalInfo, 'code' | 'trap'>;
   /** What a privileged instruction raises. */
   readonly privilegedSignal: { readonly signal: SignalName; readonly code: number };
   /** Registers as text, a few a line, for a report. */

@@ -34,9 +34,12 @@ function memoryFault(p: Process, exit: Extract<Exit, { kind: 'memory-fault' }>):
   fault(p, kind === 'beyond-file' ? 'SIGBUS' : 'SIGSEGV', info, pc, text);
 }
 
+/** si_addr: a signal that the kernel sends as such (SI_KERNEL) has none. */
+const addressOf = (code: number, address: number): number => (code === SiCode.Kernel ? 0 : address);
+
 function exception(p: Process, { signal, code, text, trap }: FaultSignal, pc: number, of: NonNullable<SignalInfo['trap']>): void {
   const at = trap ? pc + p.abi.isa.disassemble(new Code(p.memory.codePage), pc).length : pc;
-  fault(p, signal, { code, address: at, trap: of }, pc, text, at);
+  fault(p, signal, { code, address: addressOf(code, at), trap: of }, pc, text, at);
 }
 
 /** What Linux does about each way that guest code stops, budget and system calls aside. */
@@ -50,7 +53,7 @@ export function handleFault(p: Process, exit: Exclude<Exit, { kind: 'budget' | '
       p.vcpu.invalidate(exit.address, exit.bytes);
       return;
     case 'illegal':
-      fault(p, 'SIGILL', { code: SiCode.IllegalOpcode, address: pc }, pc, 'illegal or not implemented instruction');
+      fault(p, 'SIGILL', { ...p.abi.illegal, address: pc }, pc, 'illegal or not implemented instruction');
       return;
     case 'exception':
       exception(p, p.abi.exceptionSignal(p, exit.number, exit.code), pc, { number: exit.number, error: exit.code });
@@ -64,7 +67,13 @@ export function handleFault(p: Process, exit: Exclude<Exit, { kind: 'budget' | '
     case 'port-io':
     case 'memory-io': {
       const { signal, code } = p.abi.privilegedSignal;
-      fault(p, signal, { code, address: pc, trap: { number: 13, error: 0 } }, pc, 'instruction that user mode may not execute');
+      fault(
+        p,
+        signal,
+        { code, address: addressOf(code, pc), trap: { number: 13, error: 0 } },
+        pc,
+        'instruction that user mode may not execute',
+      );
       return;
     }
   }

@@ -59,9 +59,11 @@ export interface ProgramOptions {
   readonly maxInstructions?: number;
   /** Default: tiered. */
   readonly executor?: Executor;
+  /** With `translate`: interpreted until it first reaches this address, as that of `main` behind a C library's start-up code. */
+  readonly translateFrom?: number;
   /** Default: direct, until the program handles SIGSEGV or SIGBUS. */
   readonly memoryModel?: MemoryModel;
-  /** Arrivals at a loop header or function after which it is translated. */
+  /** Arrivals at a loop header or function after which it is translated. Default: 3000. */
   readonly hotThreshold?: number;
   /** Bytes of the host's stack that nested guest calls may take. */
   readonly stackBytes?: number;
@@ -223,6 +225,7 @@ function makeVcpu(abi: Abi, memory: ReturnType<typeof guestMemoryFor>, runtime: 
     executor: options.executor ?? 'tiered',
     loadCompiler: options.loadCompiler ?? (() => import('../backend/wasm/compile.ts')),
     ...(options.startCompiler && { startCompiler: options.startCompiler }),
+    ...(options.translateFrom !== undefined && { translateFrom: options.translateFrom }),
     ...(options.memoryModel && { memoryModel: options.memoryModel }),
     ...(options.hotThreshold === undefined ? { compilerAfter: COMPILER_AFTER } : { hotThreshold: options.hotThreshold }),
     ...(options.stackBytes !== undefined && { stackBytes: options.stackBytes }),

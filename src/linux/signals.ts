@@ -39,6 +39,7 @@ export const enum SiCode {
   Queue = -1,
   Tkill = -6,
   IllegalOpcode = 1,
+  IllegalOperand = 2,
   IntegerDivide = 1,
   IntegerOverflow = 2,
   FloatDivide = 3,

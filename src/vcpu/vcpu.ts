@@ -27,10 +27,12 @@ export interface VcpuOptions {
   readonly loadCompiler: () => Promise<Compiler>;
   /** Starts the Wasm back end on another thread, for `tiered`; then `loadCompiler` is not called. */
   readonly startCompiler?: () => BackgroundCompiler;
+  /** With `translate`: blocks that are reached before this pc are interpreted. */
+  readonly translateFrom?: number;
   readonly memoryModel?: MemoryModel;
   /** Stop after exactly the budget (in every executor alike), or at the next convenient place before. */
   readonly exactBudget?: boolean;
-  /** Arrivals at a loop header or function after which it is translated (tiered). */
+  /** Arrivals at a loop header or function after which it is translated (tiered). Default: 3000, in machines 1500. */
   readonly hotThreshold?: number;
   /** Guest instructions to complete before the Wasm back end is loaded (tiered). Default: 0. */
   readonly compilerAfter?: number;
@@ -115,6 +117,8 @@ export class Vcpu {
   private checked: boolean;
   /** Memory model paged. */
   private readonly paged: PhysicalPlaces | undefined;
+  /** Whether `translateFrom` is behind us. */
+  private translating: boolean;
 
   constructor(private readonly options: VcpuOptions) {
     this.isa = options.isa;
@@ -127,6 +131,7 @@ export class Vcpu {
     this.code = new Code(this.paged?.page ?? this.memory.codePage);
     this.header = new Int32Array(this.memory.memory.buffer, 0, Layout.RUNTIME_DATA / 4);
     this.checked = options.memoryModel === 'checked';
+    this.translating = this.executor === 'translate' && options.translateFrom === undefined;
     this.tier = new RegionTier({
       isa: this.isa,
       memory: this.memory,
@@ -450,7 +455,8 @@ export class Vcpu {
   private translate(pc: number): Exit | undefined {
     if (this.paged && this.paged.key(pc) < 0) return this.fetchFault(pc);
     if (this.tier.republish(pc) || this.tier.restore(pc)) return undefined;
-    if (this.executor === 'translate' && this.tier.compile(pc)) return undefined;
+    this.translating ||= this.executor === 'translate' && pc === this.options.translateFrom;
+    if (this.translating && this.tier.compile(pc)) return undefined;
     return this.interpretable(pc) ? undefined : this.fetchFault(pc);
   }
 
@@ -631,15 +637,15 @@ export class Vcpu {
   }
 }
 
-/** Arrivals after which code is translated. A kernel that boots has much code that runs some hundred times: Debian's took half the time. */
-const HOT = 60;
-const HOT_IN_MACHINE = 1500;
-
 /** Arrivals at a hot block after which it asks again, if the compiler was busy. */
 const BUSY_ARRIVALS = 1000;
 
 /** A callee is compiled with its caller if it has this part of the heat already. */
 const WARM = 8;
+
+/** Arrivals after which code is translated. A kernel that boots has much code that runs some hundred times. */
+const HOT = 3000;
+const HOT_IN_MACHINE = 1500;
 
 /** More than any block's µops take. */
 const UOP_RESERVE = 1 << 20;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { ElfError } from '../../src/linux/elf.ts';
+import { ElfError, parseElf } from '../../src/linux/elf.ts';
 import type { Output } from '../../src/linux/fs/stdio.ts';
 import { type ExitStatus, exitCode, loadProgram, type Program, type ProgramOptions } from '../../src/linux/program.ts';
 import { runtimeModule } from '../support/runtime.ts';
@@ -53,6 +53,22 @@ const EXIT_EAX = [0x89, 0xc3, 0xb8, 1, 0, 0, 0, 0xcd, 0x80];
 const li = (register: number, value: number): number => 0x24000000 | (register << 16) | (value & 0xffff);
 const SYSCALL = 0x0000000c;
 const [V0, A0] = [2, 4];
+
+describe('translateFrom', () => {
+  it('interprets up to an address and translates from there', async () => {
+    // 0: jmp 2; 2: exit(7)
+    const elf = i386Program(0xeb, 0x00, ...call(1, 7));
+    const regions = async (from?: number): Promise<number> => {
+      const { status, program } = await run(elf, { executor: 'translate', ...(from !== undefined && { translateFrom: from }) });
+      expect(status).toEqual({ code: 7 });
+      return program.stats.regions;
+    };
+    const { entry } = parseElf(elf);
+    expect(await regions()).toBeGreaterThan(0);
+    expect(await regions(entry + 2)).toBeGreaterThan(0);
+    expect(await regions(entry + 1)).toBe(0);
+  }, 30_000);
+});
 
 describe('the end of a program', () => {
   it('is its exit code', async () => {

@@ -6,8 +6,8 @@ import { build } from 'esbuild';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 
-/** `entry` is relative to the project's root. */
-export async function bundled(entry) {
+/** Bundles a file, given relative to the project's root; the caller removes the file. */
+export async function bundle(entry) {
   const outfile = join(root, `build/${basename(entry, '.ts')}.${process.pid}.mjs`);
   await build({
     entryPoints: [resolve(root, entry)],
@@ -33,6 +33,12 @@ export async function bundled(entry) {
       },
     ],
   });
+  return outfile;
+}
+
+/** What a file exports. */
+export async function bundled(entry) {
+  const outfile = await bundle(entry);
   try {
     return await import(pathToFileURL(outfile).href);
   } finally {

@@ -6,12 +6,12 @@ const { WASMVISOR_FUZZ_SEED, WASMVISOR_FUZZ_RUNS } = process.env;
 const seed = Number(WASMVISOR_FUZZ_SEED ?? 20261);
 const count = Math.ceil(30_000 * Number(WASMVISOR_FUZZ_RUNS ?? 1));
 
-describe(`random encodings, seed ${seed}`, () => {
-  it.for(Object.keys(SWEEPS))('%s: agree, or differ for a known cause', { timeout: 120_000 }, (name, { skip }) => {
+describe(`encodings, random ones from seed ${seed}, and LLVM's`, () => {
+  it.for(Object.keys(SWEEPS))('%s: agree, or differ for a known cause', { timeout: 240_000 }, (name, { skip }) => {
     const result = SWEEPS[name](count, seed);
     if ('missing' in result) return skip(result.missing);
     expect(result.failures).toEqual([]);
     expect(result.failed).toBe(0);
-    expect(result.passed).toBeGreaterThan(0.85 * result.cases);
+    expect(result.passed).toBeGreaterThan(0.8 * result.cases);
   });
 });

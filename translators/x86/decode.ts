@@ -201,12 +201,15 @@ export function decode(table: OpcodeTable, i: Insn, code: Code, pc: number, size
   const modrm = number < 0 || table.rows[number].modrm;
   if (modrm) {
     if (at >= limit) return Decoded.TooLong;
-    const m = code.u8(at++) | (index >>> 4 === REGISTERS_ONLY ? 0xc0 : 0);
+    let m = code.u8(at++);
+    if (number < 0) {
+      if (index >>> 4 === REGISTERS_ONLY) m |= 0xc0;
+      number = table.sub[modrmIndex(m) - number];
+    }
     i.modrm = m;
     i.mod = m >>> 6;
     i.reg = (m >>> 3) & 7;
     i.rm = m & 7;
-    if (number < 0) number = table.sub[modrmIndex(m) - number];
     if (number === 0) {
       i.next = at >>> 0;
       return Decoded.Illegal;

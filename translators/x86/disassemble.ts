@@ -62,6 +62,7 @@ function memory(i: Insn): string {
 
 /** Bytes that a memory operand's size name tells: 0 for none. */
 function memorySize(i: Insn, operand: Operand): number {
+  if (i.row.mnemonic32 === 'lddqu') return 0;
   if (operand.size >= 0) return operand.size || i.operandSize;
   const code = operand.text.slice(1);
   if (code === 'p') return i.operandSize + 2;

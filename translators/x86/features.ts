@@ -19,9 +19,15 @@ export const enum Feature {
   SSE2 = 1 << 26,
 }
 
+/** Of CPUID.01H:ECX. */
+export const enum FeatureC {
+  SSE3 = 1 << 0,
+  SSSE3 = 1 << 9,
+}
+
 export const enum Cpuid {
   EDX = Feature.FPU | Feature.TSC | Feature.CX8 | Feature.CMOV | Feature.CLFSH | Feature.MMX | Feature.FXSR | Feature.SSE | Feature.SSE2,
-  ECX = 0,
+  ECX = FeatureC.SSE3 | FeatureC.SSSE3,
   /** CLFLUSH's line of 64 bytes, in units of eight, in bits 15…8. */
   EBX = 8 << 8,
   /** Family 6, model 1, stepping 1. */

@@ -16,6 +16,8 @@ import { move } from './rows/move.ts';
 import { shift } from './rows/shift.ts';
 import { sse, sseHelpers } from './rows/sse.ts';
 import { sse2 } from './rows/sse2.ts';
+import { sse3 } from './rows/sse3.ts';
+import { ssse3 } from './rows/ssse3.ts';
 import { stack } from './rows/stack.ts';
 import { string, stringHelpers } from './rows/string.ts';
 import { system, systemHelpers } from './rows/system.ts';
@@ -46,6 +48,8 @@ export const rows: readonly Row[] = [
   ...mmxRows,
   ...sse,
   ...sse2,
+  ...sse3,
+  ...ssse3,
 ];
 
 export const table = makeTable(rows);

@@ -106,7 +106,7 @@ export interface Row {
   /** Set by `group`. */
   readonly group: string;
   /** What the published list says is missing; set by `limited`. */
-  readonly note?: string;
+  readonly note?: string | undefined;
 
   readonly mandatory: Mandatory;
   /** 0: one byte, 1: 0F, 2: 0F 38, 3: 0F 3A */
@@ -126,8 +126,8 @@ export interface Row {
   /** LOCK is allowed if the destination is in memory. */
   readonly lockable: boolean;
   /** What it does in system mode, if that is something else; set by `sensitive`. */
-  readonly system?: Meaning;
-  readonly sensitivity?: Sensitivity;
+  readonly system?: Meaning | undefined;
+  readonly sensitivity?: Sensitivity | undefined;
 }
 
 /**
@@ -317,6 +317,10 @@ export function row(encoding: string, text: string, meaning: Meaning): Row {
     operands,
     mnemonic16: name16,
     mnemonic32: name32,
+    // all rows have the same shape: what decodes depends on it for its speed
+    note: undefined,
+    system: undefined,
+    sensitivity: undefined,
     lockable: LOCKABLE.has(mnemonic) && (operands[0]?.kind === Kind.E || operands[0]?.kind === Kind.M),
   };
 }
@@ -346,10 +350,10 @@ export function group(name: string, rows: readonly Row[]): readonly Row[] {
 
 /** A row whose meaning in system mode is `system`. */
 export function sensitive(sensitivity: Sensitivity, system: Meaning, r: Row): Row {
-  return { ...r, system, sensitivity };
+  return Object.assign(r, { system, sensitivity });
 }
 
 /** Says of rows what they do not do. */
 export function limited(note: string, rows: readonly Row[]): readonly Row[] {
-  return rows.map((r) => ({ ...r, note }));
+  return rows.map((r) => Object.assign(r, { note }));
 }

@@ -23,6 +23,8 @@ export const enum SseCode {
   FROM_INT32 = 0x14,
   RECIPROCAL = 0x15,
   RECIPROCAL_ROOT = 0x16,
+  /** The difference of elements of even number, the sum of the others. */
+  ADD_SUB = 0x17,
   OPERATION = 0xff,
 
   /** The source's elements are double precision. */

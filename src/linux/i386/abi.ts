@@ -1,4 +1,4 @@
-import { ABI, getEflags } from '../../../translators/x86/abi.ts';
+import { ABI, getEflags, Vector } from '../../../translators/x86/abi.ts';
 import { x86 } from '../../../translators/x86/index.ts';
 import { X86 } from '../../../translators/x86/state.ts';
 import type { Abi } from '../abi.ts';
@@ -151,6 +151,7 @@ export const i386: Abi = {
   writeSignalInfo,
   exceptionSignal,
   // #GP
+  illegal: { code: SiCode.IllegalOperand, trap: { number: Vector.UD, error: 0 } },
   privilegedSignal: { signal: 'SIGSEGV', code: SiCode.Kernel },
   breakpointSignal: (p) => exceptionSignal(p, 3),
   printRegisters: (p) =>

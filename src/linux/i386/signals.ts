@@ -262,7 +262,7 @@ export function exceptionSignal(p: Process, number: number): FaultSignal {
     case Vector.BR:
       return { signal: 'SIGSEGV', code: SiCode.Kernel, text: 'bounds exceeded (BOUND)' };
     case Vector.UD:
-      return { signal: 'SIGILL', code: 2, text: 'illegal instruction' };
+      return { signal: 'SIGILL', code: SiCode.IllegalOperand, text: 'illegal instruction' };
     case Vector.MF:
       return { signal: 'SIGFPE', code: floatCode(get(p, X86.FSW) & ~get(p, X86.FCW)), text: 'x87 floating-point exception' };
     case Vector.XM:

@@ -168,6 +168,7 @@ function makeMips(endian: 'little' | 'big'): Abi {
     exceptionSignal: (p, number, code) =>
       number === ExcCode.Tr ? trapSignal(trapCode(wordAt(p, (p.vcpu.pc & ~3) >>> 0)), 'trap') : exceptionSignal(p, number, code),
     // coprocessor 0 unusable
+    illegal: { code: SiCode.IllegalOpcode },
     privilegedSignal: { signal: 'SIGILL', code: SiCode.IllegalOpcode },
     breakpointSignal: (_p, code) => trapSignal(breakCode(code), 'break'),
     printRegisters: (p) =>

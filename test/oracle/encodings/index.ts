@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { nativeExecutor } from '../x86/native.ts';
 import { type SuiteResult, sweep } from './compare.ts';
@@ -5,7 +6,7 @@ import { mipsSweep } from './mips.ts';
 import { processorSweep } from './processor.ts';
 import { x86Sweep } from './x86.ts';
 
-/** The sweeps by name. Each gives its result, or says why it cannot run. */
+/** By name, random encodings and LLVM's. Each gives its result, or says why it cannot run. */
 export const SWEEPS: Readonly<Record<string, (count: number, seed: number) => SuiteResult | { readonly missing: string }>> = {
   x86: (count, seed) => run(x86Sweep(seed), count),
   mips: (count, seed) => run(mipsSweep('mips', seed), count),
@@ -26,11 +27,12 @@ function run(s: ReturnType<typeof x86Sweep>, count: number): SuiteResult | { rea
 export function main(args: readonly string[]): number {
   const { values } = parseArgs({
     args: [...args],
-    options: { isa: { type: 'string' }, count: { type: 'string' }, seed: { type: 'string' }, json: { type: 'boolean' } },
+    options: { isa: { type: 'string' }, count: { type: 'string' }, seed: { type: 'string' }, json: { type: 'string' } },
   });
   const names = values.isa?.split(',') ?? Object.keys(SWEEPS);
   const count = Number(values.count ?? 1_000_000);
   const seed = Number(values.seed ?? Date.now() % 1_000_000);
+  const results: SuiteResult[] = [];
   let failed = 0;
   for (const name of names) {
     const result = SWEEPS[name]?.(count, seed) ?? { missing: `there is no sweep ${name}: choose from ${Object.keys(SWEEPS).join(', ')}` };
@@ -40,12 +42,14 @@ export function main(args: readonly string[]): number {
       continue;
     }
     failed += result.failed;
-    if (values.json) console.log(JSON.stringify(result));
-    else {
-      console.log(`${name}, seed ${seed}, against ${result.tool}: ${result.passed} of ${result.cases} agree, ${result.failed} differ`);
-      for (const { reason, count: n } of result.skipped) console.log(`  ${String(n).padStart(7)} explained: ${reason}`);
-      for (const failure of result.failures) console.log(`  ${failure}`);
-    }
+    results.push(result);
+    const seeded = /^llvm/.test(name) ? '' : `, seed ${seed}`;
+    console.log(`${name}${seeded}, against ${result.tool}: ${result.passed} of ${result.cases} agree, ${result.failed} differ`);
+    for (const { reason, count: n } of result.skipped) console.log(`  ${String(n).padStart(7)} explained: ${reason}`);
+    for (const failure of result.failures) console.log(`  ${failure}`);
   }
+  // as `wasmvisor conformance --suites` reads it
+  const suites = results.map((result) => ({ ...result, executor: 'decoded' }));
+  if (values.json) writeFileSync(values.json, `${JSON.stringify({ suites }, null, 2)}\n`);
   return failed ? 1 : 0;
 }

@@ -49,11 +49,18 @@ const PREFIX_WORDS = /^((data16|addr16|[cdefgs]s|lock|repn?z|rep|bnd|notrack|xac
 const bare = (text: string): string => text.replace(PREFIX_WORDS, '');
 const mnemonic = (text: string): string => bare(text).split(' ')[0];
 
-/** An instruction that is not implemented here, by its mnemonic in objdump. */
-const beyond = (reason: string, names: RegExp, operands = /^/): Cause => ({
+interface Later {
+  readonly reason: string;
+  readonly names: RegExp;
+  readonly text?: RegExp;
+}
+const beyond = ({ reason, names, text }: Later): Cause => ({
   reason,
-  explains: ({ here, there }) => here.text === BAD && names.test(mnemonic(there.text)) && operands.test(bare(there.text)),
+  explains: ({ here, there }) => here.text === BAD && names.test(mnemonic(there.text)) && (text?.test(bare(there.text)) ?? true),
 });
+/** Whether an instruction of that name (its size may be a letter at the end) and text is one that is not implemented. */
+export const isLater = (name: string, whole: string): boolean =>
+  LATER.some(({ names, text }) => (names.test(name) || names.test(name.replace(/[bwlq]$/, ''))) && (text?.test(whole) ?? true));
 
 /** The same length, and the other's text becomes ours by this. */
 const rewritten = (reason: string, rewrite: (text: string, c: Compared) => string): Cause => ({
@@ -82,6 +89,39 @@ const to16 = (text: string): string =>
 const plainAddress = (text: string): string => bare(text).replace(/(?<=PTR )..:/, '');
 
 const HINT = /^(bnd[a-z]+|cldemote|rdssp[dq]|nop|prefetch[a-z0-9]*|nopw) ?/;
+
+/** Instructions that are not implemented, by their names in objdump, and by more of their text. */
+const LATER: readonly Later[] = [
+  { reason: 'test registers, which only the 386 and 486 had', names: /^mov$/, text: /\btr[0-7]\b/ },
+  { reason: 'control registers that do not exist', names: /^mov$/, text: /\bcr([15-9]|1[0-5])\b/ },
+  { reason: 'MOV to CS is #UD', names: /^mov$/, text: /^mov cs,/ },
+  { reason: 'instructions of the 287 that later coprocessors do not have', names: /^frstpm/ },
+  { reason: 'later: PREFETCH of AMD with ModRM.reg 2…7, PREFETCHWT1', names: /^prefetch/ },
+  {
+    reason: 'later: SSE3, SSSE3, SSE4',
+    names:
+      /^(fisttp|h(add|sub)p[sd]|addsubp[sd]|mov(shdup|sldup|ddup|ntss|ntsd|ntdqa)|lddqu|extrq|insertq|monitorx?|mwaitx?|popcnt|crc32|p(abs|sign)[bwd]|ph(add|sub)(d|s?w)|pmaddubsw|pmulhrsw|pshufb|palignr|blendv?p[sd]|pblend(vb|w)|dpp[sd]|extractps|insertps|mpsadbw|packusdw|p(ext|ins)r[bwdq]|phminposuw|p(max|min)(sb|sd|ud|uw)|pmov[sz]x[bwd][wdq]|pmul(dq|ld)|ptest|round[ps][sd]|pcmp(eqq|gtq|[ei]str[im]))$/,
+  },
+  {
+    reason: 'later: 3DNow!, AVX and whatever has VEX, EVEX or XOP',
+    names:
+      /^(femms|pf[a-z0-9]+|pi2f[dw]|pavgusb|pmulhrw|pswapd|v[a-z0-9_]+|k[a-z]+[bwdq]{1,2}|bextr|bl[cs][a-z]+|bzhi|pdep|pext|rorx|[rs][ahl][lr]x|mulx|andn|tz[a-z]+|t1mskc|llwpcb|slwpcb|lwp(ins|val)|tdp[a-z0-9]+|(ld|st)tilecfg)$/,
+  },
+  {
+    reason: 'later: AES, SHA, GFNI, carry-less multiplication, Key Locker',
+    names: /^(aes[a-z0-9]+|sha[a-z0-9]+|gf2p8[a-z0-9]+|pclmul[a-z0-9]*|encodekey(128|256)|loadiwkey)$/,
+  },
+  {
+    reason: 'later: MOVBE, ADX, RDRAND, CLWB and the like, TSX, direct stores',
+    names:
+      /^(movbe|a(dc|do)x|rd(rand|seed|pid)|clwb|clflushopt|clzero|xbeginw?|xabort|xend|xtest|xs?usldtrk|xresldtrk|movdiri|movdir64b|enqcmds?|ptwrite|aadd|aand|aor|axor|u(mwait|monitor)|tpause|serialize|hreset|wbnoinvd|pcommit|stac|clac|senduipi|cldemote|lzcnt|tzcnt)$/,
+  },
+  {
+    reason: 'later: SYSENTER, SYSCALL, VMX, SVM, SMX, SMM, XSAVE, PadLock, CET, FSGSBASE',
+    names:
+      /^(sys(enter|exit|call|ret)[a-z]*|vm[a-z0-9]+|inv(ept|vpid|pcid|lpg[ab])|tlbsync|getsec|rsm|skinit|stgi|clgi|xs(ave|ha)[a-z0-9]*|x(rstor|store|crypt|getbv|setbv)[a-z0-9-]*|ccs_(hash|encrypt)|montmul|(set|clr|save|rst)[a-z]*ssp?[a-z]*|incssp[dq]|rdssp[dq]|wru?ss[dq]|(rd|wr)[fg]sbase|rdtscp|rdpru|(rd|wr)pkru|swapgs|encls|enclu|enclv|pconfig|p(validate|smash)|rmp(adjust|update)|ssp|endbr64|mcommit|enqcmd|rd(msrlist)|wrmsr(ns|list)|seam[a-z]+|td(call)|[su]ti|clui|stui|testui|uiret)$/,
+  },
+];
 
 const CAUSES: readonly Cause[] = [
   { reason: 'LOCK where it is not allowed is #UD (SDM volume 2, LOCK); objdump does not ask', explains: withoutLock },
@@ -113,9 +153,11 @@ const CAUSES: readonly Cause[] = [
       here.length === there.length && /^mov(dq2q|q2dq)/.test(bare(here.text)) && mnemonic(there.text) === mnemonic(here.text),
   },
   {
-    reason: 'F3 before BSF, BSR and WBINVD has no meaning before TZCNT, LZCNT and WBNOINVD, and objdump shows none before ignored prefixes',
+    reason:
+      'F3 before BSF, BSR, WBINVD and VMMCALL has no meaning before TZCNT, LZCNT, WBNOINVD and VMGEXIT, and objdump shows none before ignored prefixes',
     explains: ({ here, there }) =>
-      /^(bsf|bsr|wbinvd)\b/.test(bare(here.text)) && (/^(tzcnt|lzcnt|wbnoinvd)\b/.test(bare(there.text)) || isBad(there.text)),
+      /^(bsf|bsr|wbinvd|vmmcall)\b/.test(bare(here.text)) &&
+      (/^(tzcnt|lzcnt|wbnoinvd|vmgexit)\b/.test(bare(there.text)) || isBad(there.text)),
   },
   {
     reason: 'not in objdump, but in processors: SALC, aliases of x87 instructions (DC D0, DD C8, …), any ModRM.rm of the fences',
@@ -128,31 +170,7 @@ const CAUSES: readonly Cause[] = [
       PREFIX_WORDS.test(there.text) &&
       /^(fx(save|rstor)|(ld|st)mxcsr|pmovmskb|maskmovq|movnti|[lms]fence|clflush)\b/.test(bare(there.text)),
   },
-  beyond('test registers, which only the 386 and 486 had', /^mov$/, /\btr[0-7]\b/),
-  beyond('control registers that do not exist', /^mov$/, /\bcr([15-9]|1[0-5])\b/),
-  beyond('MOV to CS is #UD', /^mov$/, /^mov cs,/),
-  beyond('instructions of the 287 that later coprocessors do not have', /^frstpm/),
-  beyond('later: PREFETCH of AMD with ModRM.reg 2…7, PREFETCHWT1', /^prefetch/),
-  beyond(
-    'later: SSE3, SSSE3, SSE4',
-    /^(fisttp|h(add|sub)p[sd]|addsubp[sd]|mov(shdup|sldup|ddup|ntss|ntsd|ntdqa)|lddqu|extrq|insertq|monitorx?|mwaitx?|popcnt|crc32|p(abs|sign)[bwd]|ph(add|sub)(d|s?w)|pmaddubsw|pmulhrsw|pshufb|palignr|blendv?p[sd]|pblend(vb|w)|dpp[sd]|extractps|insertps|mpsadbw|packusdw|p(ext|ins)r[bwdq]|phminposuw|p(max|min)(sb|sd|ud|uw)|pmov[sz]x[bwd][wdq]|pmul(dq|ld)|ptest|round[ps][sd]|pcmp(eqq|gtq|[ei]str[im]))$/,
-  ),
-  beyond(
-    'later: 3DNow!, AVX and whatever has VEX, EVEX or XOP',
-    /^(femms|pf[a-z0-9]+|pi2f[dw]|pavgusb|pmulhrw|pswapd|v[a-z0-9_]+|k[a-z]+[bwdq]{1,2}|bextr|bl[cs][a-z]+|bzhi|pdep|pext|rorx|[rs][ahl][lr]x|mulx|andn|tz[a-z]+|t1mskc|llwpcb|slwpcb|lwp(ins|val)|tdp[a-z0-9]+|(ld|st)tilecfg)$/,
-  ),
-  beyond(
-    'later: AES, SHA, GFNI, carry-less multiplication, Key Locker',
-    /^(aes[a-z0-9]+|sha[a-z0-9]+|gf2p8[a-z0-9]+|pclmul[a-z0-9]*|encodekey(128|256)|loadiwkey)$/,
-  ),
-  beyond(
-    'later: MOVBE, ADX, RDRAND, CLWB and the like, TSX, direct stores',
-    /^(movbe|a(dc|do)x|rd(rand|seed|pid)|clwb|clflushopt|clzero|xbeginw?|xabort|xend|xtest|xs?usldtrk|xresldtrk|movdiri|movdir64b|enqcmds?|ptwrite|aadd|aand|aor|axor|u(mwait|monitor)|tpause|serialize|hreset|wbnoinvd|pcommit|stac|clac|senduipi|cldemote|lzcnt|tzcnt)$/,
-  ),
-  beyond(
-    'later: SYSENTER, SYSCALL, VMX, SVM, SMX, SMM, XSAVE, PadLock, CET, FSGSBASE',
-    /^(sys(enter|exit|call|ret)[a-z]*|vm[a-z0-9]+|inv(ept|vpid|pcid|lpg[ab])|tlbsync|getsec|rsm|skinit|stgi|clgi|xs(ave|ha)[a-z0-9]*|x(rstor|store|crypt|getbv|setbv)[a-z0-9-]*|ccs_(hash|encrypt)|montmul|(set|clr|save|rst)[a-z]*ssp?[a-z]*|incssp[dq]|rdssp[dq]|wru?ss[dq]|(rd|wr)[fg]sbase|rdtscp|rdpru|(rd|wr)pkru|swapgs|encls|enclu|enclv|pconfig|p(validate|smash)|rmp(adjust|update)|ssp|endbr64|mcommit|enqcmd|rd(msrlist)|wrmsr(ns|list)|seam[a-z]+|td(call)|[su]ti|clui|stui|testui|uiret)$/,
-  ),
+  ...LATER.map(beyond),
 ];
 
 /** Our words for hints. */

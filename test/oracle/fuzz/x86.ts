@@ -17,6 +17,7 @@ import { type FuzzCase, fromEncoding, generateSequence } from './x86-sequence.ts
 
 const GROUPS = 'move arithmetic logic shift bit control stack string bcd misc system x87 mmx sse sse2'.split(' ');
 const ROWS = comparableRows(undefined, new Set(GROUPS));
+const SETS_FLAGS = new Set(['arithmetic', 'logic', 'shift', 'bit', 'bcd', 'string']);
 const CASES = 4000;
 /** A translated case is a module of its own: some of the cases. */
 const TRANSLATED = 150;
@@ -29,7 +30,7 @@ function one(rnd: Random, number: number): FuzzCase | undefined {
   const row = rnd.pick(ROWS);
   if (row.group === 'x87') return generateFpu(rnd, row);
   if (/^(sse|mmx)/.test(row.group)) return generateSse(rnd, row);
-  return kind === 7 ? generateFlags(rnd, row) : generate(rnd, row);
+  return kind === 7 && SETS_FLAGS.has(row.group) ? generateFlags(rnd, row) : generate(rnd, row);
 }
 
 function casesOf(rnd: Random): FuzzCase[] {

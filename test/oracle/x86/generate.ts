@@ -246,7 +246,8 @@ export function generate(rnd: Random, r: Row, base = randomBase(rnd)): Generated
           DATA + 0xffc,
           DATA + 0xff9,
           DATA + 0x1000,
-          READ_ONLY + 64,
+          // the processor does not write where nothing changes, and we do
+          name === 'ARPL' ? DATA : READ_ONLY + 64,
           0,
           0xffff,
         ]);

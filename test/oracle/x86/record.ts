@@ -30,6 +30,7 @@ export const SUITES: Readonly<Record<string, readonly string[]>> = {
   mmx: ['mmx'],
   sse: ['sse'],
   sse2: ['sse2'],
+  sse3: ['sse3', 'ssse3'],
 };
 
 type Kind = 'integer' | 'x87' | 'single' | 'double' | 'bits';
@@ -38,7 +39,7 @@ const TEMPLATES = 200;
 const STATES = 8;
 /** Rows whose cases arrange registers, memory or control words for their instruction. */
 const ARRANGED = /^(XLAT|BT|L[EDSFG]S|LDMXCSR|FX|MASKMOV|PS[LR]|I?DIV|FLDENV|FRSTOR|FNSTENV|FNSAVE|FLDCW|MOV Sw|ENTER|LEAVE)/;
-const SHARED_GROUPS = new Set(['move', 'arithmetic', 'logic', 'shift', 'bit', 'bcd', 'misc', 'x87', 'mmx', 'sse', 'sse2']);
+const SHARED_GROUPS = new Set(['move', 'arithmetic', 'logic', 'shift', 'bit', 'bcd', 'misc', 'x87', 'mmx', 'sse', 'sse2', 'sse3', 'ssse3']);
 
 const INITIAL_FXSAVE = new Uint8Array(512);
 INITIAL_FXSAVE.set([0x7f, 0x03], 0);

@@ -2,8 +2,8 @@ import { describe, it } from 'vitest';
 import { agree, casesOf, executorOf, missing, rowsOf, seed } from '../../oracle/x86/harness.ts';
 import { generateSse } from '../../oracle/x86/sse.ts';
 
-describe.skipIf(missing !== '')(`MMX, SSE and SSE2 on the processor itself, seed ${seed}${missing && `: ${missing}`}`, () => {
-  for (const name of ['mmx', 'sse', 'sse2']) {
+describe.skipIf(missing !== '')(`MMX and SSE to SSSE3 on the processor itself, seed ${seed}${missing && `: ${missing}`}`, () => {
+  for (const name of ['mmx', 'sse', 'sse2', 'sse3', 'ssse3']) {
     const rows = rowsOf(name);
     it.skipIf(rows.length === 0)(
       `${name} interpreted: ${rows.length} rows`,

@@ -37,6 +37,53 @@ const mxcsrAfter = (mxcsr: number, code: string, registers: Readonly<Record<stri
   return m.word(X86.MXCSR);
 };
 
+describe('SSE3 and SSSE3', () => {
+  const at = (code: string, x: Uint8Array, y: Uint8Array): unknown => result(code, { xmm0: x, xmm1: y }, 'xmm0');
+  it('HADDPS, HSUBPS and ADDSUBPS', () => {
+    expect(at('f2 0f 7c c1', singles(1, 2, 3, 4), singles(10, 20, 30, 40))).toEqual(singles(3, 7, 30, 70));
+    expect(at('f2 0f 7d c1', singles(1, 3, 3, 4), singles(10, 20, 30, 50))).toEqual(singles(-2, -1, -10, -20));
+    expect(at('f2 0f d0 c1', singles(1, 2, 3, 4), singles(10, 20, 30, 40))).toEqual(singles(-9, 22, -27, 44));
+    expect(at('66 0f d0 c1', doubles(1, 2), doubles(10, 20))).toEqual(doubles(-9, 22));
+  });
+  it('ADDSUBPS rounds each element as MXCSR says', () => {
+    // up
+    const m = run(`${loadMxcsr} f2 0f d0 c1`, {
+      xmm0: singles(1, 1, 0, 0),
+      xmm1: singles(2 ** -30, 2 ** -30, 0, 0),
+      ecx: DATA,
+      [DATA]: 0x5f80,
+    });
+    expect(m.run().kind).toBe('breakpoint');
+    expect(m.get('xmm0')).toEqual(singles(1, 1 + 2 ** -23, 0, 0));
+    expect(m.word(X86.MXCSR) & FLAGS).toBe(PE);
+  });
+  it('MOVDDUP reads eight bytes wherever they lie', () => {
+    expect(result('f2 0f 12 01', { ecx: DATA + 4, [DATA + 4]: lanes(1, 2, 3, 4) }, 'xmm0')).toEqual(lanes(1, 2, 1, 2));
+  });
+  it('PSHUFB clears where the top bit is set', () => {
+    expect(at('66 0f 38 00 c1', lanes(0x03020100, 0x07060504, 0x0b0a0908, 0x0f0e0d0c), lanes(0x80ff_1f7f, 0, 0x0c0d0e0f, 0x100))).toEqual(
+      lanes(0x0000_0f0f, 0, 0x0c0d0e0f, 0x00000100),
+    );
+  });
+  it('PMULHRSW wraps at -1 times -1', () => {
+    expect(at('66 0f 38 0b c1', lanes(0x8000_8000, 0x4000_7fff, 0, 0), lanes(0x8000_7fff, 0x4000_7fff, 0, 0))).toEqual(
+      lanes(0x8000_8001, 0x2000_7ffe, 0, 0),
+    );
+  });
+  it('PALIGNR by more than sixteen takes zeros from above', () => {
+    const [x, y] = [lanes(5, 6, 7, 8), lanes(1, 2, 3, 4)];
+    expect(at('66 0f 3a 0f c1 04', x, y)).toEqual(lanes(2, 3, 4, 5));
+    expect(at('66 0f 3a 0f c1 14', x, y)).toEqual(lanes(6, 7, 8, 0));
+    expect(at('66 0f 3a 0f c1 20', x, y)).toEqual(lanes(0, 0, 0, 0));
+  });
+  it('PSIGNW and PABSD', () => {
+    expect(at('66 0f 38 09 c1', lanes(0x8000_0005, 0x0007_0007, 0, 0), lanes(0xffff_0000, 0x0001_8000, 0, 0))).toEqual(
+      lanes(0x8000_0000, 0x0007_fff9, 0, 0),
+    );
+    expect(at('66 0f 38 1e c1', lanes(0, 0, 0, 0), lanes(0x8000_0000, 0xffff_ffff, 5, 0))).toEqual(lanes(0x8000_0000, 1, 5, 0));
+  });
+});
+
 describe('packed integers', () => {
   it('PADDUSB saturates, PADDB wraps', () => {
     const before = { xmm0: lanes(0xff80_01fe, 0, 0, 0), xmm1: lanes(0x0180_0103, 0, 0, 0) };

@@ -42,11 +42,12 @@ describe('CPUID', () => {
     expect(text(m.get('ebx'), m.get('edx'), m.get('ecx'))).toBe('WasmVisorCPU');
     expect(m.get('eax')).toBe(1);
   });
-  it('announces a family-6 processor with FPU, TSC, CMPXCHG8B, CMOV, CLFLUSH, MMX, FXSR, SSE and SSE2', () => {
+  it('announces a family-6 processor with FPU, TSC, CMPXCHG8B, CMOV, CLFLUSH, MMX, FXSR and SSE to SSSE3', () => {
     const m = cpuid(1);
     expect((Number(m.get('eax')) >>> 8) & 15).toBe(6);
     const bits = [0, 4, 8, 15, 19, 23, 24, 25, 26];
     expect(Number(m.get('edx')) >>> 0).toBe(bits.reduce((word, bit) => word | (1 << bit), 0));
+    expect(Number(m.get('ecx')) >>> 0).toBe((1 << 0) | (1 << 9));
     // CLFLUSH lines of 64 bytes
     expect(Number(m.get('ebx')) >>> 8).toBe(8);
   });

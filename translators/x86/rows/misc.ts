@@ -1,7 +1,7 @@
 import { ExitKind } from '../../../assembly/shared/exit.ts';
 import { carryFlag, lowFlags, setCarry, setLowFlags, setZero } from '../flags.ts';
 import { read, register, setRegister, write } from '../operands.ts';
-import { group, type Meaning, type Row, row, sensitive } from '../row.ts';
+import { group, limited, type Meaning, type Row, row, sensitive } from '../row.ts';
 import { X86 } from '../state.ts';
 import { in_, out } from '../system/io.ts';
 import { protectedOnly } from '../system/privilege.ts';
@@ -55,7 +55,9 @@ export const misc: readonly Row[] = group('misc', [
   row('9E', 'SAHF', (b) => setLowFlags(b, register(b, AH, 1))),
   // not in the SDM: AL becomes CF, all bits
   row('D6', 'SALC', (b) => setRegister(b, AL, 1, b.neg(carryFlag(b)))),
-  sensitive('behaviour-sensitive', protectedOnly(arpl), row('63 /r', 'ARPL Ew, Gw', arpl)),
+  ...limited('writes its destination even if nothing changes, so that memory that cannot be written always faults', [
+    sensitive('behaviour-sensitive', protectedOnly(arpl), row('63 /r', 'ARPL Ew, Gw', arpl)),
+  ]),
   sensitive('privileged', hlt, row('F4', 'HLT', privileged)),
   sensitive('privileged', cli, row('FA', 'CLI', privileged)),
   sensitive('privileged', sti, row('FB', 'STI', privileged)),

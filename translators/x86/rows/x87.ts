@@ -37,8 +37,8 @@ export const x87Helpers: readonly Helper[] = [
   helper('push_st', I, I),
   helper('store_f64', L, I),
   helper('store_f32', I, I),
-  helper('store_i32', I, I, I),
-  helper('store_i64', L, I),
+  helper('store_i32', I, I, I, I),
+  helper('store_i64', L, I, I),
   helper('stored', Type.None, I),
   helper('copy', I, I, I),
   helper('exchange', I, I),
@@ -141,9 +141,14 @@ function storing(bytes: 2 | 4 | 8, value: (b: Builder, at: Value) => Value, pops
 }
 const storeF32 = (pops: number) => storing(4, (b, at) => b.helper('x87_store_f32', at), pops);
 const storeF64 = (pops: number) => storing(8, (b, at) => b.helper('x87_store_f64', at), pops);
-const storeI16 = (pops: number) => storing(2, (b, at) => b.helper('x87_store_i32', at, b.i32(2)), pops);
-const storeI32 = (pops: number) => storing(4, (b, at) => b.helper('x87_store_i32', at, b.i32(4)), pops);
-const storeI64 = storing(8, (b, at) => b.helper('x87_store_i64', at), 1);
+const storeInteger = (size: 2 | 4, pops: number, truncate: number) =>
+  storing(size, (b, at) => b.helper('x87_store_i32', at, b.i32(size), b.i32(truncate)), pops);
+const storeInteger64 = (truncate: number) => storing(8, (b, at) => b.helper('x87_store_i64', at, b.i32(truncate)), 1);
+const storeI16 = (pops: number) => storeInteger(2, pops, 0);
+const storeI32 = (pops: number) => storeInteger(4, pops, 0);
+const storeI64 = storeInteger64(0);
+/** FISTTP, which came with SSE3. */
+const storeTruncated = (size: 2 | 4 | 8): Meaning => (size === 8 ? storeInteger64(1) : storeInteger(size, 1, 1));
 
 /** FCOMI and its family: ZF, PF and CF from the comparison, the other status flags cleared. */
 const compareFlags =
@@ -282,6 +287,9 @@ export const x87: readonly Row[] = group('x87', [
   row('DB /2 m', 'FIST Md', storeI32(0)),
   row('DB /3 m', 'FISTP Md', storeI32(1)),
   row('DF /7 m', 'FISTP Mq', storeI64),
+  row('DF /1 m', 'FISTTP Mw', storeTruncated(2)),
+  row('DB /1 m', 'FISTTP Md', storeTruncated(4)),
+  row('DD /1 m', 'FISTTP Mq', storeTruncated(8)),
   row('DF /6 m', 'FBSTP Mt', callMemory('store_bcd')),
 
   row(`D9 ${st(0xc8)}`, 'FXCH STi', callSt('exchange')),
