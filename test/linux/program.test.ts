@@ -67,7 +67,7 @@ describe('translateFrom', () => {
     expect(await regions()).toBeGreaterThan(0);
     expect(await regions(entry + 2)).toBeGreaterThan(0);
     expect(await regions(entry + 1)).toBe(0);
-  }, 30_000);
+  }, 120_000);
 });
 
 describe('the end of a program', () => {

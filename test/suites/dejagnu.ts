@@ -87,7 +87,7 @@ function selects(selector: Tcl, arch: Arch, options: string): boolean {
     if (selector === 'any-opts') return true;
     return effective(arch, selector);
   }
-  const items = selector[0] === 'target' || selector[0] === 'xfail' ? selector.slice(1) : selector;
+  const items = selector[0] === 'target' ? selector.slice(1) : selector;
   const operator = items.indexOf('||');
   if (operator > 0) return selects(items.slice(0, operator), arch, options) || selects(items.slice(operator + 1), arch, options);
   const and = items.indexOf('&&');
@@ -105,6 +105,15 @@ export interface Directives {
   /** Effective targets that were asked for. */
   readonly required: readonly string[];
 }
+
+const EXPECTED = 'expected to fail by its authors';
+const isFailure = (item: Tcl): item is readonly Tcl[] => typeof item !== 'string' && item[0] === 'xfail';
+const fails = (item: Tcl, arch: Arch): boolean => isFailure(item) && selects(item.slice(1), arch, '');
+
+/** Effective targets that stand for instruction sets which came after SSSE3. */
+const LATER = /^(avx|sse4|fma|xop|f16c|aes|vaes|v?pclmul|vpclmulqdq|sha|gfni|adx|rtm|amx|bmi|lzcnt|popcnt|3dnow|movdir|vbmi|cet)/;
+export const BEYOND = 'beyond the tier: instruction sets later than SSSE3, or 3DNow!';
+const laterSet = (targets: readonly string[]): string | undefined => (targets.some((t) => LATER.test(t)) ? BEYOND : undefined);
 
 const words = (item: Tcl | undefined): string[] =>
   typeof item === 'string' ? item.split(/\s+/).filter(Boolean) : (item ?? []).flatMap((inner) => words(inner));
@@ -127,7 +136,9 @@ export function directives(source: string, arch: Arch, base: readonly string[]):
     switch (name) {
       case 'dg-do':
         runs = args[0] === 'run';
-        if (runs && !selected(args[1])) skip = `for other targets: ${text.trim()}`;
+        if (!runs || args[1] === undefined) break;
+        if (fails(args[1], arch)) skip = EXPECTED;
+        else if (!isFailure(args[1]) && !selected(args[1])) skip = laterSet(words(args[1])) ?? 'for other targets';
         break;
       case 'dg-options':
         if (selected(args[1])) flags = words(args[0]);
@@ -141,7 +152,7 @@ export function directives(source: string, arch: Arch, base: readonly string[]):
       case 'dg-require-effective-target':
         required.push(...words(args[0]));
         if (selected(args[1]) && !words(args[0]).every((target) => effective(arch, target)))
-          skip ??= `needs ${words(args[0]).join(' ')}, which this target lacks`;
+          skip ??= laterSet(words(args[0])) ?? `needs ${words(args[0]).join(' ')}, which this target lacks`;
         break;
       case 'dg-skip-if': {
         const include = args[2] === undefined || matchesOptions(args[2], [...base, ...flags]);
@@ -150,6 +161,9 @@ export function directives(source: string, arch: Arch, base: readonly string[]):
           skip ??= `skipped by its authors: ${words(args[0]).join(' ') || 'for this target'}`;
         break;
       }
+      case 'dg-xfail-run-if':
+        if (args[1] !== undefined && selects(args[1], arch, '')) skip ??= EXPECTED;
+        break;
       case 'dg-require-ifunc':
       case 'dg-require-weak':
       case 'dg-require-alias':

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { directives } from './dejagnu.ts';
+import { BEYOND, directives } from './dejagnu.ts';
 import { type Arch, type Case, exitsWithZero, type Suite } from './suite.ts';
 
 const LANGUAGE = ['-w', '-fno-diagnostics-show-caret'];
@@ -26,15 +26,23 @@ export const torture = (arch: Arch, level: '-O0' | '-O2'): Suite => ({
         ...(skip !== undefined && { skip }),
         folder: join(folder, sub),
         sources: sources.map((source) => join(folder, sub, source)),
-        flags: [...LANGUAGE, level, ...extra, ...flags],
+        flags: [...LANGUAGE, level, ...ofX(join(folder, sub), file, extra), ...flags],
         check: exitsWithZero(name),
       };
     };
     const ieee = ['-fno-inline', ...(arch === 'i386' ? ['-ffloat-store'] : [])];
-    const builtins = ['-fno-tree-dse', '-fno-tree-loop-distribute-patterns', '-fno-tracer', '-fno-ipa-ra', '-fno-inline-functions'];
+    // they bring functions of the C library of their own
+    const builtins = [
+      '-Wl,--allow-multiple-definition',
+      '-fno-tree-dse',
+      '-fno-tree-loop-distribute-patterns',
+      '-fno-tracer',
+      '-fno-ipa-ra',
+      '-fno-inline-functions',
+    ];
     return [
       ...cFiles(folder).map((file) => make('', file, [file], [])),
-      ...cFiles(join(folder, 'ieee')).map((file) => make('ieee/', file, [file], [...ieee, ...ofX(join(folder, 'ieee'), file)])),
+      ...cFiles(join(folder, 'ieee')).map((file) => make('ieee/', file, [file], ieee)),
       ...cFiles(join(folder, 'builtins'))
         .filter((file) => !file.endsWith('-lib.c'))
         .map((file) => make('builtins/', file, [file, `${file.slice(0, -2)}-lib.c`, 'lib/main.c'], builtins)),
@@ -42,10 +50,13 @@ export const torture = (arch: Arch, level: '-O0' | '-O2'): Suite => ({
   },
 });
 
-/** A .x file beside a test may add an option. */
-function ofX(folder: string, file: string): string[] {
+/** A .x file beside a test may add to the options or replace them. */
+function ofX(folder: string, file: string, options: readonly string[]): readonly string[] {
   const x = join(folder, `${file.slice(0, -2)}.x`);
-  return existsSync(x) && /^lappend additional_flags "-fno-trapping-math"/m.test(readFileSync(x, 'latin1')) ? ['-fno-trapping-math'] : [];
+  const found = existsSync(x) && /^(set|lappend) additional_flags "?([^"\n]+)"?$/m.exec(readFileSync(x, 'latin1'));
+  if (!found) return options;
+  const more = found[2].split(' ');
+  return found[1] === 'set' ? [...options.filter((option) => option.startsWith('-Wl')), ...more] : [...options, ...more];
 }
 
 /** Options and effective targets of instruction sets up to SSSE3, which CPUID announces. */
@@ -67,7 +78,7 @@ export const gccI386: Suite = {
       if (!runs) return [];
       const name = file.slice(0, -2);
       const beyond = flags.find((flag) => OTHER_SETS.test(flag) && !TIER.test(flag));
-      const why = skip ?? (beyond !== undefined ? `beyond the tier: ${beyond}` : undefined);
+      const why = skip ?? (beyond !== undefined ? BEYOND : undefined);
       return [
         {
           name,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { Lane, lookAround } from './execute.ts';
-import { type CaseResult, reportOf, type SuiteReport, save, table, unexplained } from './results.ts';
+import { type CaseResult, reportOf, type SuiteReport, save, TIMEOUT, table, unexplained } from './results.ts';
 import { source } from './source.ts';
 import { type Case, PLACES, type Suite, type Where } from './suite.ts';
 import { SUITES } from './suites.ts';
@@ -13,7 +13,7 @@ node test/suites/run.mjs [options] [suite…]
   --on <list>        of processor, qemu, interpret, translate (default: all)
   --filter <text>    only cases whose name contains this
   --shard <i/n>      the i-th of n parts of each suite
-  --budget <s>       starts nothing new after so many seconds; the suites take turns
+  --budget <s>       starts nothing new after so many seconds, and nothing that takes minutes; the suites take turns
   --jobs <n>         cases side by side (default: 2)
   --json <file>      writes the counts there; suites that are not run keep theirs
   --verbose          says what failed, and why, as it happens
@@ -75,10 +75,14 @@ export async function main(args: readonly string[], guestModule: string): Promis
     chosen.push({ suite, version: from.version, whole: all.length, cases });
   }
 
-  const queue = byTurns(chosen);
+  const queue = byTurns(chosen, Number.isFinite(budget));
   const results: CaseResult[] = [];
   const start = performance.now();
-  const inTime = (): boolean => performance.now() - start < budget * 1000;
+  let stopped = false;
+  process.once('SIGINT', () => {
+    stopped = true;
+  });
+  const inTime = (): boolean => !stopped && performance.now() - start < budget * 1000;
   let next = 0;
   const work = async (): Promise<void> => {
     const lane = new Lane(guestModule);
@@ -100,7 +104,8 @@ export async function main(args: readonly string[], guestModule: string): Promis
 }
 
 /** First the first case of each suite, then the second of each, and so on. */
-function byTurns(chosen: readonly Chosen[]): { readonly suite: Suite; readonly item: Case }[] {
+function byTurns(all: readonly Chosen[], quick: boolean): { readonly suite: Suite; readonly item: Case }[] {
+  const chosen = quick ? all.map((c) => ({ ...c, cases: c.cases.filter(({ slow }) => !slow) })) : all;
   const longest = Math.max(0, ...chosen.map(({ cases }) => cases.length));
   return Array.from({ length: longest }, (_, turn) =>
     chosen.flatMap(({ suite, cases }) => (turn < cases.length ? [{ suite, item: cases[turn] }] : [])),
@@ -109,12 +114,13 @@ function byTurns(chosen: readonly Chosen[]): { readonly suite: Suite; readonly i
 
 async function runCase(lane: Lane, suite: Suite, item: Case, usable: readonly Where[]): Promise<CaseResult> {
   const { name, needsProcessor, args = [] } = item;
-  const skip = (why: string): CaseResult => ({ suite, name, skipped: why, checks: new Map(), notes: [] });
+  const skip = (why: string): CaseResult => ({ suite, name, skipped: why, checks: new Map(), timeouts: [], notes: [] });
   if (item.skip !== undefined) return skip(item.skip);
   const built = await lane.build(suite.arch, item);
   if ('failed' in built) return { ...skip('does not compile here'), notes: [`does not compile here: ${built.failed}`] };
   const checks = new Map<string, Partial<Record<Where, boolean>>>();
   const notes: string[] = [];
+  const timeouts: Where[] = [];
   try {
     const native = suite.arch === 'i386' && (usable.includes('processor') || needsProcessor);
     const processor = native ? await lane.run('processor', suite.arch, built.file, args) : undefined;
@@ -122,19 +128,23 @@ async function runCase(lane: Lane, suite: Suite, item: Case, usable: readonly Wh
     for (const place of usable) {
       if (place === 'processor' && !processor) continue;
       const outcome = place === 'processor' ? processor! : await lane.run(place, suite.arch, built.file, args);
+      if (outcome.timeout) {
+        timeouts.push(place);
+        notes.push(`${place}: ${TIMEOUT}`);
+        continue;
+      }
       const failed: string[] = [];
       for (const [check, holds] of item.check(outcome, processor)) {
         checks.set(check, { ...checks.get(check), [place]: holds });
         if (!holds) failed.push(check);
       }
-      const end = outcome.timeout ? 'timeout' : `status ${outcome.status}`;
       const warnings = 'warnings' in outcome && outcome.warnings ? outcome.warnings : [];
-      if (failed.length > 0) notes.push([`${place}: ${end}`, failed.join(' ').slice(0, 400), ...warnings].join('; '));
+      if (failed.length > 0) notes.push([`${place}: status ${outcome.status}`, failed.join(' ').slice(0, 400), ...warnings].join('; '));
     }
   } finally {
     lane.remove(built.file);
   }
-  return { suite, name, checks, notes };
+  return { suite, name, checks, timeouts, notes };
 }
 
 function conclude(chosen: readonly Chosen[], results: readonly CaseResult[], json: string | undefined): number {

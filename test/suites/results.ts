@@ -12,6 +12,8 @@ export interface CaseResult {
   readonly skipped?: string;
   /** Holds, for each check and place. */
   readonly checks: ReadonlyMap<string, Readonly<Partial<Record<Where, boolean>>>>;
+  /** Where it took longer than it was given: no check of it counts there. */
+  readonly timeouts: readonly Where[];
   readonly notes: readonly string[];
 }
 
@@ -43,6 +45,8 @@ export interface SuitesFile {
   readonly suites: readonly SuiteReport[];
 }
 
+export const TIMEOUT = 'took longer than it was given';
+
 const OURS: readonly Where[] = ['interpret', 'translate'];
 
 export function reportOf(suite: Suite, version: string, results: readonly CaseResult[], left: number): SuiteReport {
@@ -60,6 +64,8 @@ export function reportOf(suite: Suite, version: string, results: readonly CaseRe
     return failing.length > 0 ? [{ check, places: failing, ...(cause !== undefined && { cause }) }] : [];
   });
   const { id, title, arch } = suite;
+  for (const { name, timeouts: failing } of results)
+    if (failing.length > 0) failures.push({ check: name, places: [...failing], cause: TIMEOUT });
   const order = <T>(a: [string, T], b: [string, T]): number => (a[0] < b[0] ? -1 : 1);
   return {
     id,
@@ -75,7 +81,9 @@ export function reportOf(suite: Suite, version: string, results: readonly CaseRe
 
 /** Failures of ours that `known.ts` does not explain. */
 export const unexplained = (report: SuiteReport): readonly string[] =>
-  report.failures.filter((f) => f.places.some((place) => OURS.includes(place)) && f.cause === undefined).map((f) => f.check);
+  report.failures
+    .filter((f) => f.places.some((place) => OURS.includes(place)) && (f.cause === undefined || f.cause === TIMEOUT))
+    .map((f) => f.check);
 
 export function table(reports: readonly SuiteReport[]): string {
   const lines = [['suite', ...PLACES, 'skipped', 'left out']];

@@ -35,6 +35,8 @@ export interface Case {
   check(outcome: Outcome, processor: Outcome | undefined): Checks;
   /** The processor’s output is the reference: nothing can be said without it. */
   readonly needsProcessor?: boolean;
+  /** It takes minutes; a run with a time limit leaves it out. */
+  readonly slow?: boolean;
 }
 
 export interface Suite {

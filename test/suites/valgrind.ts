@@ -20,6 +20,9 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   yield: 'disabled by its authors',
 };
 
+/** One function of thousands of instructions, or a loop of a million. */
+const SLOW = new Set(['insn_basic', 'insn_cmov', 'insn_fpu', 'insn_sse2', 'x86locked']);
+
 const folderOf = (root: string): string => join(root, 'none/tests/x86');
 const flagsFor = (root: string, name: string): string[] => [...FLAGS, ...(FLAGS_OF[name] ?? []), '-I', root, '-I', join(root, 'include')];
 
@@ -46,7 +49,7 @@ export const valgrindInstructions: Suite = {
           const printed = new Set(stdout.split('\n'));
           return new Map(lines.map((line) => [`${name}/${line.replace(/ \.\.\. .*/, '')}`, printed.has(line)]));
         };
-        return { name, folder, sources: [join(folder, file)], flags: flagsFor(root, name), check };
+        return { name, folder, sources: [join(folder, file)], flags: flagsFor(root, name), check, slow: SLOW.has(name) };
       });
   },
 };
@@ -72,6 +75,7 @@ export const valgrindPrograms: Suite = {
         sources: sources.map((file) => join(folder, file)),
         flags: flagsFor(root, name),
         check,
+        slow: SLOW.has(name),
       };
     });
   },
