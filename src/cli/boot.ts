@@ -181,7 +181,7 @@ async function boot(options: BootOptions): Promise<void> {
   }
   if (options.stats) {
     const { describeStats } = await import('./stats.ts');
-    process.stderr.write(describeStats({ ...machine.stats, syscalls: {}, waiting: machine.stats.idle, memory: 0, peakMemory: 0 }));
+    process.stderr.write(describeStats({ ...machine.stats, waiting: machine.stats.idle }));
   }
   process.exit(code);
 }

@@ -1,14 +1,18 @@
 import type { ProgramStats } from '../linux/program.ts';
+import type { VcpuStats } from '../vcpu/vcpu.ts';
 
-/** The lines that `run --stats` prints. */
-export function describeStats(stats: ProgramStats): string {
+/** Those of a program, or of a machine, which has no system calls. */
+type Stats = VcpuStats & Pick<ProgramStats, 'time' | 'waiting'> & Partial<Pick<ProgramStats, 'syscalls' | 'memory' | 'peakMemory'>>;
+
+/** The lines that --stats prints. */
+export function describeStats(stats: Stats): string {
   const running = stats.time - stats.waiting;
   const list = (counts: Readonly<Record<string, number | undefined>>): string =>
     Object.entries(counts)
       .sort(([, a], [, b]) => (b ?? 0) - (a ?? 0))
       .map(([name, count]) => `${name} ${count}`)
       .join(', ') || 'none';
-  const rows: readonly (readonly [string, string])[] = [
+  const rows: (readonly [string, string])[] = [
     ['time', `${stats.time.toFixed(1)} ms, ${stats.waiting.toFixed(1)} ms of it waiting`],
     [
       'guest instructions',
@@ -25,8 +29,9 @@ export function describeStats(stats: ProgramStats): string {
       `${stats.hot} times hot, ${stats.misses} misses of the cache, ${stats.stale} stale blocks, ${stats.invalidations} invalidations`,
     ],
     ['exits', list(stats.exits)],
-    ['system calls', list(stats.syscalls)],
-    ['memory', `${(stats.memory / 1024).toFixed(0)} KiB mapped, ${(stats.peakMemory / 1024).toFixed(0)} KiB at most`],
   ];
+  if (stats.syscalls) rows.push(['system calls', list(stats.syscalls)]);
+  if (stats.memory !== undefined && stats.peakMemory !== undefined)
+    rows.push(['memory', `${(stats.memory / 1024).toFixed(0)} KiB mapped, ${(stats.peakMemory / 1024).toFixed(0)} KiB at most`]);
   return rows.map(([name, text]) => `${name.padEnd(19)} ${text}\n`).join('');
 }
