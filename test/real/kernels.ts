@@ -6,12 +6,15 @@ import { type Arch, guestRoot, ROOT } from './guests.ts';
 /** Debian's kernel packages that machines boot. */
 const FLAVOURS: Readonly<Record<string, Arch>> = { '4kc-malta': 'mipsel', '686': 'i386', '686-pae': 'i386' };
 
-/** A kernel image of Debian 12, or why there is none. Downloaded once and kept in .guests/. */
-export function debianKernel(flavour: keyof typeof FLAVOURS): { readonly kernel: Uint8Array } | { readonly missing: string } {
+/** A kernel image of Debian 12 and the folder of its modules, or why there is none. Downloaded once and kept in .guests/. */
+export function debianKernel(
+  flavour: keyof typeof FLAVOURS,
+): { readonly kernel: Uint8Array; readonly modules: string } | { readonly missing: string } {
   const arch = FLAVOURS[flavour];
   const folder = join(ROOT, '.guests/kernels');
   const path = join(folder, `vmlinuz-${flavour}`);
-  if (!existsSync(path)) {
+  const modules = join(folder, `modules-${flavour}`);
+  if (!existsSync(path) || !existsSync(modules)) {
     // it makes the architecture known to apt
     const guest = guestRoot(arch);
     if ('missing' in guest) return guest;
@@ -25,6 +28,8 @@ export function debianKernel(flavour: keyof typeof FLAVOURS): { readonly kernel:
       for (const deb of readdirSync(work)) execFileSync('dpkg', ['-x', join(work, deb), join(work, 'root')]);
       const image = readdirSync(join(work, 'root/boot')).find((file) => file.startsWith('vmlinuz'));
       if (!image) throw new Error(`${name} has no kernel image`);
+      rmSync(modules, { recursive: true, force: true });
+      renameSync(join(work, 'root/lib/modules'), modules);
       renameSync(join(work, 'root/boot', image), path);
     } catch (error) {
       return { missing: `Debian's kernel ${flavour} cannot be had: ${(error as Error).message.split('\n').slice(0, 3).join(' ')}` };
@@ -32,5 +37,5 @@ export function debianKernel(flavour: keyof typeof FLAVOURS): { readonly kernel:
       rmSync(work, { recursive: true, force: true });
     }
   }
-  return { kernel: new Uint8Array(readFileSync(path)) };
+  return { kernel: new Uint8Array(readFileSync(path)), modules };
 }
