@@ -50,6 +50,8 @@ export interface IsaSystem {
   /** Who translates addresses and delivers exceptions in the runtime (assembly/system.ts). */
   readonly mmu: Mmu;
   readonly sensitive?: readonly SensitiveInstruction[];
+  /** How often each of `sensitive` was executed since the reset. */
+  counts?(cpu: SystemVcpu): readonly number[];
   readonly hypercall?: HypercallRegisters;
   /** Where the instruction at an exit's pc is executed anew, if not there (MIPS: a delay slot's branch). */
   restart?(pc: number): number;

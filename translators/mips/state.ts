@@ -72,7 +72,9 @@ export const enum Mips {
   CP0_END = 624,
   /** TLB_ENTRIES entries, see TlbEntry. */
   TLB = 624,
-  SIZE = 1648,
+  /** How often each sensitive instruction was executed, by its number; sixteen words. */
+  SENSITIVE_COUNTS = 1648,
+  SIZE = 1712,
 }
 
 export const enum Tlb {

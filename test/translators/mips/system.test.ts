@@ -2,6 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Executor } from '../../../src/vcpu/vcpu.ts';
 import { ExcCode } from '../../../translators/mips/exception-code.ts';
+import { mipsel } from '../../../translators/mips/index.ts';
+import { ROWS } from '../../../translators/mips/rows.ts';
 import { Cause, Status } from '../../../translators/mips/state.ts';
 import { BUS, KERNEL, type MipsSystem, mipsSystem } from '../../support/mips-system.ts';
 
@@ -406,6 +408,13 @@ describe.each<Executor>(['interpret', 'translate'])('%s', (executor) => {
     });
   });
 
+  test('sensitive instructions are counted', async () => {
+    const system = await run('mfc0 v0,c0_status\nmfc0 v0,c0_cause\nei\ndi\nrdhwr v0,hwr_cpunum');
+    const { sensitive, counts } = system.vcpu.isa.system!;
+    const executed = Object.fromEntries(counts!(system.vcpu).flatMap((n, i) => (n > 0 ? [[sensitive![i].text, n]] : [])));
+    expect(executed).toEqual({ mfc0: 2, ei: 1, di: 1, rdhwr: 1, wait: 1 });
+  });
+
   describe('code', () => {
     test('a store to code takes effect, from its own page and through another address', async () => {
       // the word at 0x80010000 becomes `addiu v0,v0,16`
@@ -442,4 +451,9 @@ describe.each<Executor>(['interpret', 'translate'])('%s', (executor) => {
       expect(system.get('v0')).toBe(0x11);
     });
   });
+});
+
+test('the list of sensitive instructions has all privileged rows', () => {
+  const listed = new Set(mipsel.system!.sensitive!.map(({ text }) => text));
+  for (const row of ROWS) if (row.group === 'privileged') expect(listed).toContain(row.text.split(' ')[0]);
 });

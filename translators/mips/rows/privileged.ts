@@ -7,16 +7,20 @@ import { gpr, group, type Meaning, type Site, setGpr } from '../row.ts';
 import { Cp0, Mips } from '../state.ts';
 import { CONSTANT, MASKED, PLAIN } from '../system/coprocessor0.ts';
 import { readCount } from '../system/count.ts';
+import { countSensitive } from '../system/sensitive.ts';
 import { usesCoprocessor0 } from '../system/usable.ts';
 
 /** MIPS32 volume II, privileged instructions. In user mode of Linux they leave; in system mode they need coprocessor 0. */
 export const PRIVILEGED = 'privileged';
 
 const system =
-  <P extends string>(meaning: Meaning<P>): Meaning<P> =>
+  <P extends string>(name: string, meaning: Meaning<P>): Meaning<P> =>
   (fields, b, site) => {
     if (!site.system) privileged(b, site);
-    else if (usesCoprocessor0(b, site)) meaning(fields, b, site);
+    else if (usesCoprocessor0(b, site)) {
+      countSensitive(b, name);
+      meaning(fields, b, site);
+    }
   };
 
 /** Code that runs must be left if the helper says so: another mode, another mapping, or an interrupt. */
@@ -65,50 +69,50 @@ export const kernel = group(PRIVILEGED, (row) => [
   row(
     '010000 00000 ttttt zzzzz 00000000 eee',
     'mfc0 $t,$z$e',
-    system(({ t, z, e }, b, site) => mfc0(b, site, t, z * 8 + e)),
+    system('mfc0', ({ t, z, e }, b, site) => mfc0(b, site, t, z * 8 + e)),
   ),
   row(
     '010000 00100 ttttt zzzzz 00000000 eee',
     'mtc0 $t,$z$e',
-    system(({ t, z, e }, b, site) => mtc0(b, site, t, z * 8 + e)),
+    system('mtc0', ({ t, z, e }, b, site) => mtc0(b, site, t, z * 8 + e)),
   ),
   // SRSCtl.HSS = 0: the previous set is this one
   row(
     '010000 01010 ttttt ddddd 00000 000000',
     'rdpgpr $d,$t',
-    system(({ t, d }, b) => setGpr(b, d, gpr(b, t))),
+    system('rdpgpr', ({ t, d }, b) => setGpr(b, d, gpr(b, t))),
   ),
   row(
     '010000 01110 ttttt ddddd 00000 000000',
     'wrpgpr $d,$t',
-    system(({ t, d }, b) => setGpr(b, d, gpr(b, t))),
+    system('wrpgpr', ({ t, d }, b) => setGpr(b, d, gpr(b, t))),
   ),
   row(
     '010000 01011 ttttt 01100 00000 0 00 000',
     'di $t',
-    system(({ t }, b, site) => enable(b, site, t, 0)),
+    system('di', ({ t }, b, site) => enable(b, site, t, 0)),
   ),
   row(
     '010000 01011 00000 01100 00000 0 00 000',
     'di',
-    system((_, b, site) => enable(b, site, 0, 0)),
+    system('di', (_, b, site) => enable(b, site, 0, 0)),
     { special: true },
   ),
   row(
     '010000 01011 ttttt 01100 00000 1 00 000',
     'ei $t',
-    system(({ t }, b, site) => enable(b, site, t, 1)),
+    system('ei', ({ t }, b, site) => enable(b, site, t, 1)),
   ),
   row(
     '010000 01011 00000 01100 00000 1 00 000',
     'ei',
-    system((_, b, site) => enable(b, site, 0, 1)),
+    system('ei', (_, b, site) => enable(b, site, 0, 1)),
     { special: true },
   ),
   row(
     '010000 1 0000000000000000000 000001',
     'tlbr',
-    system((_, b, site) => {
+    system('tlbr', (_, b, site) => {
       // it changes EntryHi.ASID
       leaveIf(b, b.helper('mips_tlbr', b.i32(site.next)));
     }),
@@ -116,22 +120,22 @@ export const kernel = group(PRIVILEGED, (row) => [
   row(
     '010000 1 0000000000000000000 000010',
     'tlbwi',
-    system((_, b, site) => leaveIf(b, b.helper('mips_tlbwi', b.i32(site.next)))),
+    system('tlbwi', (_, b, site) => leaveIf(b, b.helper('mips_tlbwi', b.i32(site.next)))),
   ),
   row(
     '010000 1 0000000000000000000 000110',
     'tlbwr',
-    system((_, b, site) => leaveIf(b, b.helper('mips_tlbwr', b.i32(site.next)))),
+    system('tlbwr', (_, b, site) => leaveIf(b, b.helper('mips_tlbwr', b.i32(site.next)))),
   ),
   row(
     '010000 1 0000000000000000000 001000',
     'tlbp',
-    system((_, b) => void b.helper('mips_tlbp')),
+    system('tlbp', (_, b) => void b.helper('mips_tlbp')),
   ),
   row(
     '010000 1 0000000000000000000 011000',
     'eret',
-    system((_, b, site) => {
+    system('eret', (_, b, site) => {
       b.helper('mips_eret');
       b.exit(ExitKind.Resume, site.pc);
     }),
@@ -140,23 +144,23 @@ export const kernel = group(PRIVILEGED, (row) => [
   row(
     '010000 1 0000000000000000000 011111',
     'deret',
-    system((_, b, site) => reserved(b, site)),
+    system('deret', (_, b, site) => reserved(b, site)),
   ),
   row(
     '010000 1 kkkkkkkkkkkkkkkkkkk 100000',
     'wait $k',
-    system((_, b, site) => b.exit(ExitKind.Halt, site.next)),
+    system('wait', (_, b, site) => b.exit(ExitKind.Halt, site.next)),
   ),
   // MIPS virtualization module, MD00846
   row(
     '010000 1 kkkkkkkkkk 000000000 101000',
     'hypcall $k',
-    system((_, b, site) => b.exit(ExitKind.Hypercall, site.next)),
+    system('hypcall', (_, b, site) => b.exit(ExitKind.Hypercall, site.next)),
   ),
   // caches are coherent and cannot be seen
   row(
     '101111 sssss hhhhh iiiiiiiiiiiiiiii',
     'cache $h,$i($s)',
-    system(() => {}),
+    system('cache', () => {}),
   ),
 ]);

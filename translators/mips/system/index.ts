@@ -4,6 +4,7 @@ import type { Helper, Register } from '../../../src/isa/isa.ts';
 import type { IsaSystem } from '../../../src/isa/system.ts';
 import { Mips, Mode, Status } from '../state.ts';
 import { CONFIG, CONFIG_BE } from './coprocessor0.ts';
+import { SENSITIVE } from './sensitive.ts';
 
 const RESET_PC = 0xbfc00000;
 const EBASE = 0x80000000;
@@ -77,6 +78,8 @@ export const systemRegisters: readonly Register[] = WORDS.map(([name, offset]) =
 /** `all`: the registers that a boot protocol may set. */
 export const makeSystem = (bigEndian: boolean, all: readonly Register[]): IsaSystem => ({
   mmu: Mmu.Mips,
+  sensitive: SENSITIVE,
+  counts: (cpu) => SENSITIVE.map(({ number }) => cpu.get32(Mips.SENSITIVE_COUNTS + 4 * number) >>> 0),
   hypercall: { number: 'v0', args: ['a0', 'a1', 'a2', 'a3'], result: 'v0' },
   reset(cpu) {
     for (let offset = Mips.CP0; offset < Mips.SIZE; offset += 4) cpu.set32(offset, 0);
