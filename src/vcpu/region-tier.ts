@@ -120,6 +120,9 @@ const SLOW_RELAXATIONS = 3;
 const SLOW_USUAL = 64;
 const SLOW_PERIOD = 1_000_000;
 
+/** Local registers up to which loop headers write all of them back: what that saves otherwise is machine registers. */
+const FEW_REGISTERS = 32;
+
 /** Entries that the function table grows by. */
 const TABLE_STEP = 512;
 
@@ -391,7 +394,7 @@ export class RegionTier {
         ...(isa.alignedAccess && { alignedAccess: true }),
       },
       checked: checked(),
-      exactState: this.context.exact,
+      exactState: this.context.exact || isa.registers.filter(({ local, transient }) => local && !transient).length <= FEW_REGISTERS,
       memoryPages: memory.memory.buffer.byteLength / 65536,
       compileMissing: translatesAll,
       relocatable: this.persistent,
