@@ -5,6 +5,8 @@
 import { type InstructionRow, instructionRows, type MissingInstruction, missingInstructions } from './isas.ts';
 import type { AbiName } from './linux/abi.ts';
 import { ABIS, type ListedSyscall, listSyscalls as listOf } from './linux/abis.ts';
+import type { ProgramOptions } from './linux/program.ts';
+import type { CheckedProgram, CheckOptions } from './lockstep/index.ts';
 import type { TranslateOptions, Translation } from './translate.ts';
 
 export type {
@@ -40,6 +42,7 @@ export {
   type ProgramOptions,
   type ProgramStats,
 } from './linux/program.ts';
+export type { CheckedProgram, CheckOptions, Divergence } from './lockstep/index.ts';
 export type { TranslateOptions, Translation } from './translate.ts';
 export type { Executor, MemoryModel } from './vcpu/vcpu.ts';
 export { BootError } from './vmm/boot/error.ts';
@@ -74,6 +77,14 @@ export { SnapshotError } from './vmm/snapshot.ts';
  */
 export async function translate(bytes: Uint8Array, options: TranslateOptions): Promise<Translation> {
   return (await import('./translate.ts')).translate(bytes, options);
+}
+
+/**
+ * Loads a program as `loadProgram` does, and runs its guest code twice: as `executor` says (default: translate) and in the
+ * interpreter, all of it or a sample. Where they differ, `run` rejects with a Divergence, whose `explain` tells where and how.
+ */
+export async function loadChecked(elf: Uint8Array, options: ProgramOptions & CheckOptions): Promise<CheckedProgram> {
+  return (await import('./lockstep/index.ts')).loadChecked(elf, options);
 }
 
 /** Instructions that are implemented: group, encoding and assembly text of each row. Both byte orders of MIPS share their rows. */

@@ -17,6 +17,7 @@ const RANKS = {
   'src/conformance': 6,
   'src/devices': 6,
   'src/vmm': 7,
+  'src/lockstep': 7,
   'src/index.ts': 8,
   'src/host': 9,
   'src/cli': 10,

@@ -7,6 +7,7 @@ import { disasmCommand } from './disasm.ts';
 import { CliError, ExitCode } from './errors.ts';
 import { inspectCommand } from './inspect.ts';
 import { listCommand } from './list.ts';
+import { lockstepCommand } from './lockstep.ts';
 import { profileCommand } from './profile.ts';
 import { runCommand } from './run.ts';
 import { version } from './version.ts';
@@ -47,6 +48,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     demoCommand(),
     listCommand(),
     conformanceCommand(),
+    lockstepCommand(),
   ]) {
     program.addCommand(command.copyInheritedSettings(program));
   }

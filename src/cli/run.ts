@@ -42,7 +42,20 @@ function seconds(text: string): number {
 export function runCommand(): Command {
   return guestOptions(new Command('run'))
     .description('run a Linux program for MIPS or x86; exits as the program does (128 + signal if one killed it)')
-    .action((path: string, args: readonly string[], options: RunOptions) => run(path, args, options));
+    .option('--check-sample <1/n>', 'interpret one of n stays in guest code as well, and stop if the results differ', sample)
+    .action(async (path: string, args: readonly string[], options: RunOptions & { readonly checkSample?: number }) => {
+      const { checkSample } = options;
+      if (checkSample === undefined) return run(path, args, options);
+      const { runChecked } = await import('./lockstep.ts');
+      return runChecked(path, args, options, { sample: checkSample });
+    });
+}
+
+/** The n of 1/n. */
+function sample(text: string): number {
+  const [, n] = /^1\/(\d+)$/.exec(text) ?? [];
+  if (!(Number(n) >= 1 && Number(n) <= 1e9)) throw new InvalidArgumentError('One of so many, as in 1/1000.');
+  return Number(n);
 }
 
 /** What says which program to run, and how. */
@@ -74,6 +87,7 @@ export async function run(
   options: RunOptions,
   more: Pick<ProgramOptions, 'profileEvery'> = {},
   after?: (program: Program) => Promise<void>,
+  load?: (elf: Uint8Array, given: ProgramOptions) => Promise<Program>,
 ): Promise<void> {
   if (options.interpret && options.translate) throw new CliError('--interpret and --translate exclude each other', ExitCode.Usage);
   if (options.cwd !== undefined && !options.cwd.startsWith('/'))
@@ -104,7 +118,7 @@ export async function run(
   const folder = options.cache ? (options.cacheDir ?? cacheFolder()) : undefined;
   let program: Program;
   try {
-    program = await loadProgram(elf, {
+    program = await (load ?? loadProgram)(elf, {
       runtime: node.nodeRuntime(),
       host: node.nodeHost,
       path: guestPath,

@@ -23,6 +23,8 @@ export interface Subject {
   read(vcpu: Vcpu): Uint8Array;
   /** The end and its pc in the oracle's terms; throws on an exit that no vector may have. */
   endOf(exit: Exit): End & { readonly pc: number };
+  /** Bits of a word that translated code may leave stale where a budget ends, since nobody reads them before they are written. */
+  readonly transient?: { readonly offset: number; readonly bits: number };
   /** What two ends that differ have to have in common to count as the same all the same. */
   sameEnd?(expected: End, actual: End): boolean;
 }

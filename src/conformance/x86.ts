@@ -1,4 +1,4 @@
-import { getEflags, setEflags, Vector } from '../../translators/x86/abi.ts';
+import { Eflags, getEflags, setEflags, Vector } from '../../translators/x86/abi.ts';
 import { x86 } from '../../translators/x86/index.ts';
 import { UserSegment } from '../../translators/x86/segments.ts';
 import { X86 } from '../../translators/x86/state.ts';
@@ -90,6 +90,7 @@ export const x86Subject: Subject = {
     return image;
   },
   endOf,
+  transient: { offset: X86Image.EFLAGS, bits: Eflags.CF | Eflags.PF | Eflags.AF | Eflags.ZF | Eflags.SF | Eflags.OF },
   // An access that runs over the end of the address space violates the segment's limit (#SS, #GP). Flat segments have no
   // limits here, and it ends in a page fault; either is SIGSEGV.
   sameEnd: (expected, actual) =>

@@ -2,7 +2,7 @@ import { createRuntime, type Runtime } from '../backend/runtime.ts';
 import { storeKey, type TranslationStore } from '../cache/persistence.ts';
 import type { Exit } from '../vcpu/exit.ts';
 import type { BackgroundCompiler, Compiler } from '../vcpu/region-tier.ts';
-import { type Executor, type MemoryModel, Vcpu, type VcpuStats } from '../vcpu/vcpu.ts';
+import { type Executor, type MemoryModel, Vcpu, type VcpuOptions, type VcpuStats } from '../vcpu/vcpu.ts';
 import type { Abi, AbiName } from './abi.ts';
 import { RELEASE, VERSION } from './calls/misc.ts';
 import { stopTimers } from './calls/time.ts';
@@ -89,6 +89,8 @@ export interface ProgramOptions {
   readonly translations?: TranslationStore;
   /** Looks about every so many guest instructions where the program is; see Program.profile. */
   readonly profileEvery?: number;
+  /** Makes the virtual processor, for one that checks itself. Default: a Vcpu. */
+  readonly makeVcpu?: (options: VcpuOptions) => Vcpu;
 }
 
 /** How a program ended. */
@@ -218,7 +220,8 @@ export async function loadProgram(elfBytes: Uint8Array, options: ProgramOptions)
 }
 
 function makeVcpu(abi: Abi, memory: ReturnType<typeof guestMemoryFor>, runtime: Runtime, options: ProgramOptions): Vcpu {
-  return new Vcpu({
+  const make = options.makeVcpu ?? ((given) => new Vcpu(given));
+  return make({
     isa: abi.isa,
     memory,
     runtime,

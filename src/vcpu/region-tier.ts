@@ -1,7 +1,7 @@
 import { JumpSite } from '../../assembly/shared/layout.ts';
 import type { Runtime } from '../backend/runtime.ts';
 import { type Access, accessIn, type CompileOptions, type SlowPaths } from '../backend/wasm/options.ts';
-import { formFragment, formRegion, type Region } from '../backend/wasm/region.ts';
+import { formFragment, formRegion, type Region, type RegionLimits } from '../backend/wasm/region.ts';
 import type { CachedRegion, CodeCache, CompiledModule } from '../cache/code-cache.ts';
 import { decodeModules, encodeModules, type SavedModule, TRANSLATOR } from '../cache/persistence.ts';
 import type { Block } from '../ir/block.ts';
@@ -63,6 +63,7 @@ interface TierContext {
   /** Whether the block at a pc has run often enough to be compiled with what calls it. */
   readonly isWarm: (pc: number) => boolean;
   readonly slowPaths: SlowPaths | 'adapt';
+  readonly limits: RegionLimits;
 }
 
 interface SlowHistory {
@@ -287,14 +288,14 @@ export class RegionTier {
    * what is compiled.
    */
   private form(entry: number): { region: Region | undefined; whole: boolean } {
-    const { lift, seenTargets, translatesAll } = this.context;
+    const { lift, seenTargets, translatesAll, limits } = this.context;
     const known = (pc: number, end?: number): Block | undefined =>
       translatesAll || pc === entry || this.cache.block(pc)?.address || this.restoredBlocks.has(pc) ? lift(pc, end) : undefined;
     const whole = !this.inRegions.has(entry) || this.loopHeaders.has(entry);
     const ends = (pc: number): boolean => this.loopHeaders.has(pc) || this.cache.region(pc) !== undefined;
     return {
       whole,
-      region: whole ? formRegion(entry, known, seenTargets) : formFragment(entry, known, seenTargets, ends),
+      region: whole ? formRegion(entry, known, seenTargets, limits) : formFragment(entry, known, seenTargets, ends),
     };
   }
 

@@ -3,6 +3,7 @@ import { JumpSite, Layout } from '../../assembly/shared/layout.ts';
 import { lowerBlock } from '../backend/interpret/lower.ts';
 import type { Runtime } from '../backend/runtime.ts';
 import type { SlowPaths } from '../backend/wasm/options.ts';
+import { REGION_LIMITS } from '../backend/wasm/region.ts';
 import { type CachedBlock, CodeCache } from '../cache/code-cache.ts';
 import type { Block } from '../ir/block.ts';
 import { Builder } from '../ir/builder.ts';
@@ -40,6 +41,8 @@ export interface VcpuOptions {
   readonly slowPaths?: SlowPaths | 'adapt';
   /** Bytes of machine stack that nested guest calls may take. */
   readonly stackBytes?: number;
+  /** Guest instructions of a block and blocks of a region at most; to find out in which a fault lies. */
+  readonly limits?: { readonly instructions?: number; readonly blocks?: number };
 }
 
 /**
@@ -150,6 +153,7 @@ export class Vcpu {
       translatesAll: this.executor === 'translate',
       isWarm: (pc) => this.isWarm(pc),
       slowPaths: options.slowPaths ?? 'adapt',
+      limits: { ...REGION_LIMITS, ...(options.limits?.blocks !== undefined && { blocks: options.limits.blocks }) },
     });
     this.cache = new CodeCache(this.memory, this.paged ?? virtualPlaces(this.memory), {
       staleBlock: (address) => this.runtime.markStale(address),
@@ -490,7 +494,9 @@ export class Vcpu {
     // the block may reach into the next page
     const permissions = this.memory.permission(pc) | this.memory.permission((pc + PAGE_SIZE) >>> 0);
     const writable = !this.paged && this.isa.coherentCode && (permissions & PagePermission.Write) !== 0;
+    const limit = this.options.limits?.instructions;
     const lifted = liftBlock(this.isa, this.builder, this.code, pc, {
+      ...(limit !== undefined && { limit }),
       ...options,
       endAfterStore: writable,
       precise: this.checked || this.paged !== undefined,
