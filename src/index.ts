@@ -2,7 +2,14 @@
  * wasmvisor's public API; nothing else is public. It runs wherever JavaScript and WebAssembly do; `wasmvisor/node` adds
  * host files, standard streams and the runtime for Node.
  */
-import { type InstructionRow, instructionRows, type MissingInstruction, missingInstructions } from './isas.ts';
+import {
+  type InstructionRow,
+  instructionRows,
+  type MissingInstruction,
+  missingInstructions,
+  type SensitiveRow,
+  sensitiveRows,
+} from './isas.ts';
 import type { AbiName } from './linux/abi.ts';
 import { ABIS, type ListedSyscall, listSyscalls as listOf } from './linux/abis.ts';
 import type { ProgramOptions } from './linux/program.ts';
@@ -26,7 +33,7 @@ export type { Chain, Queue } from './devices/virtio/queue.ts';
 export { type CodeOptions, disassemble, type PlacedDisassembly } from './disassemble.ts';
 export type { Block } from './ir/block.ts';
 export type { Disassembly } from './isa/isa.ts';
-export type { InstructionRow, IsaName, MissingInstruction } from './isas.ts';
+export type { InstructionRow, IsaName, MissingInstruction, SensitiveRow } from './isas.ts';
 export type { AbiName } from './linux/abi.ts';
 export { ElfError } from './linux/elf.ts';
 export { MemoryFileSystem } from './linux/fs/memory-fs.ts';
@@ -98,6 +105,11 @@ export function listInstructions(): readonly InstructionRow[] {
  */
 export function listMissingInstructions(): readonly MissingInstruction[] {
   return missingInstructions();
+}
+
+/** Privileged and sensitive instructions of whole machines. */
+export function listSensitive(): readonly SensitiveRow[] {
+  return sensitiveRows();
 }
 
 /** System calls that are implemented, by ABI; `note` says what a partial one lacks. */

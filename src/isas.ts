@@ -4,6 +4,7 @@ import { ROWS as mipsRows } from '../translators/mips/rows.ts';
 import { x86, rows as x86Rows } from '../translators/x86/index.ts';
 import { missing as x86Missing } from '../translators/x86/missing.ts';
 import type { Isa } from './isa/isa.ts';
+import type { SensitiveInstruction } from './isa/system.ts';
 
 /** The guest instruction sets, by name. The only place in src/ that knows the translators. */
 export const ISAS: Readonly<Record<IsaName, Isa>> = { mips, mipsel, x86 };
@@ -39,4 +40,14 @@ export function missingInstructions(): MissingInstruction[] {
   const of = (isa: InstructionRow['isa'], list: typeof x86Missing): MissingInstruction[] =>
     list.map(([encoding, text, reason]) => ({ isa, encoding, text, reason }));
   return [...of('mips', mipsMissing), ...of('x86', x86Missing)];
+}
+
+/** An instruction that a machine monitor must look after. */
+export interface SensitiveRow extends SensitiveInstruction {
+  readonly isa: 'mips' | 'x86';
+}
+
+export function sensitiveRows(): SensitiveRow[] {
+  const of = (isa: 'mips' | 'x86'): SensitiveRow[] => (ISAS[isa].system?.sensitive ?? []).map((row) => ({ isa, ...row }));
+  return [...of('mips'), ...of('x86')];
 }

@@ -19,7 +19,17 @@ export function listCommand(): Command {
     .addOption(new Option('--isa <isa>', 'only of this ISA').choices(['mips', 'x86']))
     .option('--json', 'as JSON')
     .action(syscalls);
+  list
+    .command('sensitive')
+    .description('privileged and sensitive instructions of whole machines: class, and how each is handled')
+    .option('--json', 'as JSON')
+    .action(sensitive);
   return list;
+}
+
+async function sensitive(options: ListOptions): Promise<void> {
+  const { listSensitive } = await import('../index.ts');
+  print(listSensitive(), options, (r) => `${r.isa.padEnd(5)} ${r.text.padEnd(20)} ${r.class.padEnd(20)} ${r.handling}`);
 }
 
 async function instructions(options: ListOptions): Promise<void> {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { createMachine } from '../../src/vmm/machine.ts';
+import { x86 } from '../../translators/x86/index.ts';
 import { systemModule } from '../support/runtime.ts';
 
 const kernel = readFileSync(new URL('../../corpus/kernels/x86-rules', import.meta.url));
@@ -24,6 +25,12 @@ describe('rules of the privileged x86 architecture', () => {
       expect(lines.length).toBeGreaterThan(220);
       // isa-debug-exit: twice the number of failures, plus one
       expect(end).toEqual({ reason: 'power-off', code: 1 });
+      const { sensitive = [], counts } = x86.system!;
+      const counted = counts!(machine.vcpu);
+      const ran = sensitive.filter(({ number }) => counted[number] > 0).map(({ text }) => text);
+      expect(ran).toEqual(
+        expect.arrayContaining(['SYSENTER', 'SYSEXIT', 'IRETW/IRET', 'LTR Ew', 'POPFW/POPF', 'INVLPG Mb', 'MOV Dd, Rd', 'LSL Gv, Ew']),
+      );
     }, 90_000);
   }
 });

@@ -28,6 +28,7 @@ import { ioHelpers } from './system/io.ts';
 import { debugHelpers, liftSystem } from './system/lift.ts';
 import { machine, machineHelpers } from './system/machine.ts';
 import { registerHelpers } from './system/registers.ts';
+import { counterOf, numberSensitive, sensitiveList } from './system/sensitive.ts';
 import { System } from './system/state.ts';
 import { transferHelpers } from './system/transfer.ts';
 
@@ -85,6 +86,9 @@ const registers: readonly Register[] = [
   ...Array.from({ length: 8 }, (_, n) => ({ name: `xmm${n}`, offset: X86.XMM + n * 16, type: Type.V128, local: true, visible: true })),
 ];
 
+const sensitiveInstructions = sensitiveList(rows);
+numberSensitive(sensitiveInstructions);
+
 const insn = newInsn(table.rows[0]);
 
 /** x86: in user mode 32-bit protected mode with flat segments, what a Linux i386 program sees; in system mode all modes of 32 bits. */
@@ -117,5 +121,9 @@ export const x86: Isa = {
     state.setUint32(X86.FTW, 0xffff, true);
     state.setUint32(X86.MXCSR, MXCSR_RESET, true);
   },
-  system: machine,
+  system: {
+    ...machine,
+    sensitive: sensitiveInstructions,
+    counts: (cpu) => sensitiveInstructions.map(({ number }) => cpu.get32(counterOf(number)) >>> 0),
+  },
 };

@@ -1,5 +1,5 @@
 import { makeAcpiPm } from '../../devices/acpi-pm.ts';
-import { makeDebugExit, makeLatch } from '../../devices/debug-exit.ts';
+import { makeDebugConsole, makeDebugExit, makeLatch } from '../../devices/debug-exit.ts';
 import { makeI440fx, type Shadow } from '../../devices/i440fx.ts';
 import { makeI8042 } from '../../devices/i8042.ts';
 import { makeConfigMechanism, makePciBus } from '../../devices/pci.ts';
@@ -87,6 +87,8 @@ export function makePc(w: Wiring): Board {
     { at: 0x02f8, size: 8, device: uarts[1] },
     { at: 0x03f8, size: 8, device: uarts[0] },
     { at: 0x04d0, size: 2, device: pic.elcr },
+    // the firmware's log goes where the console is; without graphics it shows nothing else
+    ...(w.rom ? [{ at: 0x0402, size: 1, device: makeDebugConsole((byte) => w.transmit(0, byte)) }] : []),
     { at: 0x0cf8, size: 8, device: config },
     { at: 0x0cf9, size: 1, device: makeResetControl(w.reset) },
   ];

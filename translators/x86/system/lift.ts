@@ -12,6 +12,7 @@ import type { Row } from '../row.ts';
 import { checkFetch } from '../segmentation.ts';
 import { exitIfRaised, takeInterrupt } from './privilege.ts';
 import { sti } from './registers.ts';
+import { countSensitive } from './sensitive.ts';
 import { Mode, Raised } from './state.ts';
 
 const I32 = Type.I32;
@@ -70,6 +71,7 @@ function build(b: Builder, i: Insn): void {
     return;
   }
   const next = i.next;
+  countSensitive(b, row);
   (row.system ?? row.meaning)(b, i);
   if (mode & Mode.STEP && !b.ended) b.goto(next);
 }

@@ -56,8 +56,8 @@ export const enum System {
 
   /** How often each sensitive instruction ran, one word each in the order of `sensitive`. */
   COUNTERS = 800,
-  COUNTERS_END = 1056,
-  SIZE = 1056,
+  COUNTERS_END = 1184,
+  SIZE = 1184,
 }
 
 /** What code is lifted for (Layout.MODE): sixteen bits. 0 is user mode, where none of the others is looked at. */
