@@ -58,6 +58,7 @@ export const exitsWithZero =
 /** Glob patterns of what the suites need of the package. */
 export const SOURCES: Readonly<Record<string, readonly string[]>> = {
   valgrind: ['*/none/tests/x86/*', '*/tests/*.h', '*/include/*.h', '*/VEX/pub/*.h'],
+  'llvm-toolchain-14': ['*/llvm/test/MC/X86/*.s', '*/llvm/test/MC/Disassembler/Mips/*'],
   qemu: ['*/tests/tcg/i386/*', '*/tests/tcg/multiarch/*', '*/tests/tcg/mips/*'],
   'gcc-12': ['*/gcc/testsuite/gcc.c-torture/execute/*', '*/gcc/testsuite/gcc.target/i386/*', '*/gcc/testsuite/gcc.dg/*.[ch]'],
 };

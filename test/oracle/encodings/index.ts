@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { llvmSuite } from '../../suites/llvm.ts';
 import { nativeExecutor } from '../x86/native.ts';
 import { type SuiteResult, sweep } from './compare.ts';
 import { mipsSweep } from './mips.ts';
@@ -11,6 +12,9 @@ export const SWEEPS: Readonly<Record<string, (count: number, seed: number) => Su
   x86: (count, seed) => run(x86Sweep(seed), count),
   mips: (count, seed) => run(mipsSweep('mips', seed), count),
   mipsel: (count, seed) => run(mipsSweep('mipsel', seed), count),
+  'llvm-x86': () => llvmSuite('x86'),
+  'llvm-mips': () => llvmSuite('mips'),
+  'llvm-mipsel': () => llvmSuite('mipsel'),
   /** Of all encodings, about `count`. */
   processor: (count, seed) => {
     const processor = nativeExecutor();

@@ -52,8 +52,8 @@ const CAUSES: readonly Cause[] = [
   beyond('MIPS16: JALX', /^jalx /),
   beyond('user-defined instructions (CorExtend)', /^udi\d/),
   beyond(
-    'EJTAG and later releases: SDBBP, EVA, XPA, virtualization, TLBINV',
-    /^(sdbbp|[ls][bhw][lr]?u?e|ll[e]|sce|cachee|prefe|m[ft]hc0|m[ft]h?gc0|hypcall|tlb(inv|g)[a-z]*|eretnc|cfcmsa)\b/,
+    'EJTAG, modules and later releases: SDBBP, EVA, XPA, virtualization, TLBINV, MCU',
+    /^(sdbbp|[ls][bhw][lr]?u?e|ll[e]|sce|cachee|prefe|m[ft]hc0|m[ft]h?gc0|hypcall|tlb(inv|g)[a-z]*|eretnc|iret)\b/,
   ),
   beyond('multithreading (MT)', /^(fork|yield|d?e?vpe|[de]mt|m[ft]t[a-z0-9]+|cft[a-z0-9]+|ctt[a-z0-9]+)\b/),
   beyond('SIMD (MSA)', MSA),
