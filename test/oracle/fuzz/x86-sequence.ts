@@ -23,7 +23,7 @@ const LEFT_OUT =
   /^(POPF|PUSHA|POPA|IRET|INT|INTO|HLT|CLI|STI|IN|OUT|INS|OUTS|RDTSC|CPUID|ENDBR|CLFLUSH|F2XM1|FYL2X|FPTAN|FPATAN|FSIN|FCOS|RSQRT|RCP|FNSTENV|FNSAVE|FRSTOR|FLDENV|FX|LDMXCSR|STMXCSR|MASKMOV|BOUND|LOOP|J|CALL|RET|ENTER|FU?COMIP?\b|FBSTP|FBLD|FSTP Mt|FLD Mt)/;
 const ROWS = rows.filter((r) => r.group !== 'system' && !LEFT_OUT.test(r.text) && r.encoding !== 'D9 D8+i');
 const BY_GROUP = [...new Set(ROWS.map((r) => r.group))].map((group) => ROWS.filter((r) => r.group === group));
-const INTEGER = BY_GROUP.filter(([r]) => !/^(x87|mmx|sse2?|bcd)$/.test(r.group));
+const INTEGER = BY_GROUP.filter(([r]) => !/^(x87|mmx|s*sse\d?|bcd)$/.test(r.group));
 
 const dword = (n: number): number[] => [n & 0xff, (n >>> 8) & 0xff, (n >>> 16) & 0xff, (n >>> 24) & 0xff];
 
@@ -57,6 +57,7 @@ function instruction(rnd: Random, r: Row): number[] | undefined {
   const repeated = r.group === 'string' && rnd.chance(0.6);
   if (repeated) bytes.push(rnd.pick([0xf2, 0xf3]));
   if (r.map > 0) bytes.push(0x0f);
+  if (r.map > 1) bytes.push(r.map === 2 ? 0x38 : 0x3a);
   bytes.push(r.opcode + rnd.below(r.opcodes));
   if (r.modrm) bytes.push(...(index < 8 ? memory(rnd, index) : [0xc0 | (index - 8)]));
   bytes.push(...immediate(rnd, r.immediate, short ? 2 : 4), ...immediate(rnd, r.immediate2, 4));
