@@ -17,6 +17,8 @@ if ('missing' in kernel) console.warn(`Debian's kernel for Malta is not booted: 
 const DATA = Uint8Array.from({ length: 1_000_000 }, (_, i) => (i * 2654435761) >>> 24);
 const INIT = '#!/bin/sh\nmount -t proc proc /proc\nmount -t sysfs sys /sys\nPS1="ready> " exec sh\n';
 const PROMPT = 'ready> ';
+/** What the shell's line editing tells the terminal, such as to give the cursor's place. */
+const CONTROL = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*[A-Za-z]`, 'g');
 
 function initramfs(busybox: Uint8Array): Uint8Array {
   const directories = ['bin', 'dev', 'proc', 'sys'].map((name) => ({ name, mode: 0o40755 }));
@@ -54,8 +56,9 @@ async function session(executor: Executor, commands: readonly string[]) {
     const text = Buffer.from(bytes).toString('latin1');
     log += text;
     printed += text;
-    if (!printed.endsWith(PROMPT)) return;
-    if (next > 0) results.push(printed.slice(0, -PROMPT.length).replaceAll('\r', ''));
+    const shown = printed.replaceAll(CONTROL, '');
+    if (!shown.endsWith(PROMPT)) return;
+    if (next > 0) results.push(shown.slice(0, -PROMPT.length).replaceAll('\r', ''));
     printed = '';
     if (next < commands.length) machine.input(new TextEncoder().encode(`${commands[next++]}\n`));
   });
