@@ -30,7 +30,7 @@ export async function buildRuntime(): Promise<Runtime> {
     const { error, stderr } = await asc.main([
       'assembly/x86/x87.ts',
       ...['--config', relative('.', config), '--outFile', relative('.', out), '--runtime', 'stub', '-O3', '--noAssert'],
-      ...['--importMemory', '--initialMemory', '4098', '--memoryBase', String(Layout.RUNTIME_DATA)],
+      ...['--use', 'PAGED=0', '--importMemory', '--initialMemory', '4098', '--memoryBase', String(Layout.RUNTIME_DATA)],
     ]);
     if (error) throw new Error(`asc: ${error.message}\n${stderr}`);
     const memory = new WebAssembly.Memory({ initial: 4098 });

@@ -50,7 +50,7 @@ describe('conformance', () => {
     ['--jobs', '0', 'wasmvisor: --jobs 0: not a positive number\n'],
     ['--suites', 'nowhere', 'wasmvisor: --suites nowhere: no such file or folder\n'],
     ['--isa', 'arm', 'wasmvisor: --isa arm: choose from x86, mips, mipsel\n'],
-    ['--suite', 'x86-avx', /^wasmvisor: --suite x86-avx: choose from mips-integer, /],
+    ['--suite', 'x86-avx', /^wasmvisor: --suite x86-avx: choose from mips-fpu, mips-integer, /],
     ['--executor', 'guess', 'wasmvisor: --executor guess: choose from interpret, translate, retranslate\n'],
     ['--shard', '3/2', 'wasmvisor: --shard 3/2: not of the form i/n with 1 ≤ i ≤ n\n'],
     ['--seed', 'x', 'wasmvisor: --seed x: not a number\n'],

@@ -50,7 +50,8 @@ export function compile(target: Target, name: string, hosted = false): string {
 export function placeIn(target: Target, file: string, pc: number): { readonly symbol: string; readonly mnemonic: string } | undefined {
   if (target.name !== 'i386' && pc % 4 !== 0) return undefined;
   const objdump = target.compiler.replace('gcc', 'objdump');
-  const options = ['-d', '-M', target.name === 'i386' ? 'intel' : 'no-aliases', `--start-address=${pc}`, `--stop-address=${pc + 15}`, file];
+  const syntax = target.name === 'i386' ? ['-M', 'intel'] : [];
+  const options = ['-d', ...syntax, `--start-address=${pc}`, `--stop-address=${pc + 15}`, file];
   const text = execFileSync(objdump, options, { encoding: 'latin1' });
   const symbol = /^[0-9a-f]+ <([^>+]+)(?:\+0x[0-9a-f]+)?>:$/m.exec(text)?.[1];
   const mnemonic = new RegExp(`^ *${pc.toString(16)}:\\t[0-9a-f ]+\\t(\\S+)`, 'm').exec(text)?.[1];
