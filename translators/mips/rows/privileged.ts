@@ -153,7 +153,7 @@ export const kernel = group(PRIVILEGED, (row) => [
   ),
   // MIPS virtualization module, MD00846
   row(
-    '010000 1 kkkkkkkkkk 000000000 101000',
+    '010000 1 0000 kkkkkkkkkk 00000 101000',
     'hypcall $k',
     system('hypcall', (_, b, site) => b.exit(ExitKind.Hypercall, site.next)),
   ),
