@@ -1,11 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { overlayDisk } from '../devices/virtio/block.ts';
 import type { Stdin } from '../linux/fs/stdio.ts';
 import type { Machine } from '../vmm/machine.ts';
 import type { MachineName } from '../vmm/machines/index.ts';
 import type { DriveOptions, ShareOptions } from '../vmm/options.ts';
 import { CliError, ExitCode } from './errors.ts';
+import { bytes, collect, opened, seconds } from './options.ts';
 import { stackBytes } from './stack.ts';
 
 interface BootOptions {
@@ -27,21 +28,6 @@ interface BootOptions {
   readonly stats?: boolean;
 }
 
-const collect = (value: string, list: readonly string[]): readonly string[] => [...list, value];
-
-function memorySize(text: string): number {
-  const match = /^(\d+)([kmg]?)$/i.exec(text);
-  const size = match ? Number(match[1]) * { '': 1, k: 1 << 10, m: 1 << 20, g: 1 << 30 }[match[2].toLowerCase() as '' | 'k' | 'm' | 'g'] : 0;
-  if (size < 1) throw new InvalidArgumentError('A number of bytes, with k, m or g.');
-  return size;
-}
-
-function seconds(text: string): number {
-  const value = Number(text);
-  if (!(value > 0) || value > 1e9) throw new InvalidArgumentError('A positive number of seconds.');
-  return value;
-}
-
 export function bootCommand(): Command {
   return new Command('boot')
     .description('boot a machine with an operating system’s kernel; exits with 0 after a power-off')
@@ -52,7 +38,7 @@ export function bootCommand(): Command {
     .option('--firmware <file>', 'a BIOS image to start instead of a kernel (pc)')
     .option('--drive <file[:ro|:snapshot]>', 'a raw disk image; with :snapshot, writes are kept in memory (repeatable)', collect, [])
     .option('--share <folder[:tag[:ro]]>', 'a folder, mounted by its tag (share) over virtio with 9p (repeatable)', collect, [])
-    .option('--memory <bytes>', 'RAM, e.g. 256M (default: 128M)', memorySize)
+    .option('--memory <bytes>', 'RAM, e.g. 256M (default: 128M)', (text) => bytes(text))
     .option('--save <file>', 'where Ctrl-A s, or SIGUSR2, writes the machine’s state; it then ends')
     .option('--restore <file>', 'go on from such a file')
     .option('--interpret', 'never translate')
@@ -72,16 +58,6 @@ function read(path: string | undefined, flag: string): Uint8Array | undefined {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new CliError(`${flag} ${path}: ${code === 'ENOENT' ? 'no such file' : message}`, ExitCode.Usage);
-  }
-}
-
-/** Errors of opening become one line. */
-function opened<T>(flag: string, text: string, open: () => T): T {
-  try {
-    return open();
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new CliError(`${flag} ${text}: ${code === 'ENOENT' ? 'no such file or folder' : message}`, ExitCode.Usage);
   }
 }
 

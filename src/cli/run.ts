@@ -6,6 +6,7 @@ import type { MountPoint } from '../linux/fs/tree.ts';
 import type { FileSystem } from '../linux/fs/vfs.ts';
 import type { ExitStatus, Program, ProgramOptions } from '../linux/program.ts';
 import { CliError, ExitCode } from './errors.ts';
+import { bytes, collect, opened, seconds } from './options.ts';
 import { stackBytes } from './stack.ts';
 
 export interface RunOptions {
@@ -22,21 +23,6 @@ export interface RunOptions {
   readonly stats?: boolean;
   readonly cache: boolean;
   readonly cacheDir?: string;
-}
-
-const collect = (value: string, list: readonly string[]): readonly string[] => [...list, value];
-
-function bytes(text: string): number {
-  const match = /^(\d+)([kmg]?)$/i.exec(text);
-  const size = match ? Number(match[1]) * { '': 1, k: 1 << 10, m: 1 << 20, g: 1 << 30 }[match[2].toLowerCase() as '' | 'k' | 'm' | 'g'] : 0;
-  if (size < 1 || size > 2 ** 32) throw new InvalidArgumentError('A number of bytes up to 4G, with k, m or g.');
-  return size;
-}
-
-function seconds(text: string): number {
-  const value = Number(text);
-  if (!(value > 0) || value > 1e9) throw new InvalidArgumentError('A positive number of seconds.');
-  return value;
 }
 
 export function runCommand(): Command {
@@ -73,7 +59,7 @@ export function guestOptions(command: Command): Command {
     .option('--interpret', 'never translate')
     .option('--translate', 'always translate')
     .option('--strict', 'check page permissions at each access, from the start')
-    .option('--memory <bytes>', 'what the guest may map, e.g. 256m (default: 1g)', bytes)
+    .option('--memory <bytes>', 'what the guest may map, e.g. 256m (default: 1g)', (text) => bytes(text, 2 ** 32, ' up to 4G'))
     .option('--timeout <seconds>', 'kill it after so long; the exit code is then 124', seconds)
     .option('--cache-dir <folder>', 'keep translations for the next run there (default: in the user’s cache folder)')
     .option('--no-cache', 'keep no translations')
@@ -99,14 +85,8 @@ export async function run(
     import('../host/node.ts'),
     import('./guest-file.ts'),
   ]);
-  const open = (folder: string, flag: string, readOnly = false): FileSystem => {
-    try {
-      return node.nodeFileSystem(folder, { readOnly });
-    } catch (error) {
-      const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file or folder' : (error as Error).message;
-      throw new CliError(`${flag} ${folder}: ${why}`, ExitCode.Usage);
-    }
-  };
+  const open = (folder: string, flag: string, readOnly = false): FileSystem =>
+    opened(flag, folder, () => node.nodeFileSystem(folder, { readOnly }));
   const root = options.root === undefined ? undefined : open(options.root, '--root');
   const mounts = options.mount.map((text): MountPoint => {
     const match = /^(.+?):(\/[^:]*)(:ro)?$/.exec(text);

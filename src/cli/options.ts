@@ -1,0 +1,29 @@
+import { InvalidArgumentError } from 'commander';
+import { CliError, ExitCode } from './errors.ts';
+
+/** Of an option that may be given several times. */
+export const collect = (value: string, list: readonly string[]): readonly string[] => [...list, value];
+
+/** A number of bytes with k, m or g, up to `most`, which `bound` says. */
+export function bytes(text: string, most = Number.POSITIVE_INFINITY, bound = ''): number {
+  const match = /^(\d+)([kmg]?)$/i.exec(text);
+  const size = match ? Number(match[1]) * { '': 1, k: 1 << 10, m: 1 << 20, g: 1 << 30 }[match[2].toLowerCase() as '' | 'k' | 'm' | 'g'] : 0;
+  if (size < 1 || size > most) throw new InvalidArgumentError(`A number of bytes${bound}, with k, m or g.`);
+  return size;
+}
+
+export function seconds(text: string): number {
+  const value = Number(text);
+  if (!(value > 0) || value > 1e9) throw new InvalidArgumentError('A positive number of seconds.');
+  return value;
+}
+
+/** What `open` gives; its errors become one line. */
+export function opened<T>(flag: string, text: string, open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new CliError(`${flag} ${text}: ${code === 'ENOENT' ? 'no such file or folder' : message}`, ExitCode.Usage);
+  }
+}
