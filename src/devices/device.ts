@@ -66,15 +66,3 @@ export class PhysicalMemoryFault extends Error {
     super(`${length} bytes at physical address 0x${address.toString(16)} are not all RAM`);
   }
 }
-
-/** A field of saved state, checked for its type. */
-export function savedNumbers(saved: Saved, names: readonly string[]): Record<string, number> {
-  const result: Record<string, number> = {};
-  const object = saved as Record<string, Saved>;
-  for (const name of names) {
-    const value = object?.[name];
-    if (typeof value !== 'number') throw new TypeError(`saved state lacks the number ${name}`);
-    result[name] = value;
-  }
-  return result;
-}

@@ -1,5 +1,6 @@
 // Intel 82371 (PIIX3, PIIX4): PCI-to-ISA bridge with interrupt routing, and the power management function.
 import type { Device, InterruptLine } from './device.ts';
+import { joinLines } from './lines.ts';
 import { PciFunction } from './pci.ts';
 
 /** PIRQRC[A:D]: bit 7 off, bits 3…0 the interrupt. */
@@ -20,14 +21,13 @@ export interface PiixOptions {
 }
 
 export function makePiixBridge(options: PiixOptions): PiixBridge {
-  /** How many lines hold each PIRQ. */
-  const held = [0, 0, 0, 0];
+  const held = [false, false, false, false];
   const inputs = Array.from({ length: 16 }, (_, input) => options.line(input));
   const settle = (): void => {
     let high = 0;
-    held.forEach((count, index) => {
+    held.forEach((isHeld, index) => {
       const route = pci.bytes[PIRQ_ROUTE + index];
-      if (count > 0 && !(route & PIRQ_OFF)) high |= 1 << (route & 15);
+      if (isHeld && !(route & PIRQ_OFF)) high |= 1 << (route & 15);
     });
     inputs.forEach((input, index) => {
       input((high & (1 << index)) !== 0);
@@ -54,17 +54,15 @@ export function makePiixBridge(options: PiixOptions): PiixBridge {
       if (at < PIRQ_ROUTE + 4) settle();
     },
   });
+  const pirqs = held.map((_, index) =>
+    joinLines((level) => {
+      held[index] = level;
+      settle();
+    }),
+  );
   return {
     pci,
-    pirq(index) {
-      let mine = false;
-      return (level) => {
-        if (level === mine) return;
-        mine = level;
-        held[index] += level ? 1 : -1;
-        settle();
-      };
-    },
+    pirq: (index) => pirqs[index](),
   };
 }
 

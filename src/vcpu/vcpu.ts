@@ -267,17 +267,6 @@ export class Vcpu {
     this.cache.clear();
     (this.runtime.exports.flushTlb as (keepGlobal: number) => void)(0);
   }
-  /**
-   * Memory model paged, for a device while the guest runs: the guest is to stop soon, at the next place where it asks for its
-   * budget. What it does not use is not counted.
-   */
-  stopSoon(): void {
-    const left = this.getHeader(Layout.BUDGET);
-    if (left <= 0) return;
-    this.setHeader(Layout.BUDGET, 0);
-    this.granted -= left;
-    this.memory.data.setBigInt64(Layout.RETIRED, this.memory.data.getBigInt64(Layout.RETIRED, true) - BigInt(left), true);
-  }
 
   /** Translations of this range are forgotten; call it when its bytes, mapping or permissions change. */
   invalidate(start: number, length: number): void {
@@ -337,7 +326,6 @@ export class Vcpu {
   /** Runs guest code until it exits, `budget` guest instructions (1 … 2^31−1) are completed, or much had to be compiled (exit `budget`, too). */
   run(budget: number): Exit {
     const grant = Math.max(1, Math.min(budget, 0x7fffffff));
-    this.granted = grant;
     this.tier.forgetDropped();
     const before = this.stats.instructions;
     const compiledBefore = this.stats.compileTime;
@@ -353,15 +341,12 @@ export class Vcpu {
     }
     for (;;) {
       const exit = this.step() ?? this.pause(compiledBefore);
-      this.stats.instructions = before + this.granted - this.getHeader(Layout.BUDGET);
+      this.stats.instructions = before + grant - this.getHeader(Layout.BUDGET);
       if (!exit) continue;
       this.stats.exits[exit.kind] = (this.stats.exits[exit.kind] ?? 0) + 1;
       return exit;
     }
   }
-
-  /** The budget of this run, less what stopSoon took away. */
-  private granted = 0;
 
   /** Few instructions may ask for much to be compiled: the caller has its turn as if the budget were spent. */
   private pause(compiledBefore: number): Exit | undefined {

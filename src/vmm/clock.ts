@@ -32,9 +32,6 @@ export type TimeSource =
   /** Each instruction takes so many nanoseconds, idle time takes none: runs repeat exactly. */
   | { readonly kind: 'virtual'; readonly nanosecondsPerInstruction: number; readonly date: number };
 
-/** `monotonic` and `date` of the JavaScript host: nanoseconds, milliseconds. */
-export const hostTime = (): TimeSource => ({ kind: 'host', monotonic: () => performance.now() * 1e6, date: () => Date.now() });
-
 export function makeClock(source: TimeSource): MachineClock {
   const timers = new Set<Entry>();
   let next = Number.POSITIVE_INFINITY;

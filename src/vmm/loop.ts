@@ -20,7 +20,7 @@ export interface LoopParts {
   readonly turn: () => Promise<void>;
   /** Resolves after so many milliseconds, or when `signal` fires. */
   readonly sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
-  /** What the ISA does not deliver itself: hypercalls and hooks. True if it is done, or its end. */
+  /** What the ISA does not deliver itself: hypercalls and hooks. A promise if it takes its time. */
   readonly special: (exit: Exit) => Promise<void> | undefined;
   /** The processor gave up. */
   readonly shutdown: () => void;

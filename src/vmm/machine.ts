@@ -166,7 +166,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       consoles.flush();
       return host.sleep(milliseconds, signal);
     },
-    special: (exit) => special(exit),
+    special,
     shutdown: () => finish('shutdown', SHUTDOWN_CODE),
   });
   let typed: Uint8Array = new Uint8Array(0);
@@ -222,8 +222,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       commandLine: options.commandLine ?? '',
       ram,
     });
-    const known = new Set(isa.registers.map(({ name }) => name));
-    const registers = Object.fromEntries(Object.entries(entry.registers).filter(([name]) => known.has(name)));
+    const registers = Object.fromEntries(Object.entries(entry.registers).filter(([name]) => offsets.has(name)));
     system!.enterKernel(vcpu, entry.pc, registers);
   }
   powerOn();

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { Layout, PhysicalPage } from '../../assembly/shared/layout.ts';
 import { type Device, PhysicalMemoryFault } from '../../src/devices/device.ts';
+import { joinLines } from '../../src/devices/lines.ts';
 import { GuestMemory } from '../../src/vcpu/guest-memory.ts';
 import { Bus } from '../../src/vmm/bus.ts';
-import { joinLines } from '../../src/vmm/lines.ts';
 import { PhysicalMemory } from '../../src/vmm/physical-memory.ts';
 
 function recorder(widest: 1 | 2 | 4): Device & { log: string[] } {

@@ -30,10 +30,9 @@ export function makeBalloon(memory: Memory, resized: () => void): Balloon {
       if (offset >= 4 && offset < 8) config[offset] = value;
     },
     notify(index, queue) {
-      for (let chain = queue.pop(); chain; chain = queue.pop()) {
-        const current = chain;
+      for (const chain of queue.chains()) {
         queue.access(() => {
-          const bytes = current.read(0, MOST_PAGES * 4);
+          const bytes = chain.read(0, MOST_PAGES * 4);
           if (index !== 0) return;
           const numbers = new DataView(bytes.buffer);
           for (let at = 0; at + 4 <= bytes.length; at += 4) memory.write(numbers.getUint32(at, true) * PAGE, zero);

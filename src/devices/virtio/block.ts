@@ -140,7 +140,7 @@ export function makeBlock({ name = 'virtio-blk', disk, id = 'wasmvisor' }: Block
     queues: [QUEUE],
     config: () => config,
     notify(_index, queue) {
-      for (let chain = queue.pop(); chain; chain = queue.pop()) {
+      for (const chain of queue.chains()) {
         const done: Promise<void> = serve(chain, queue).finally(() => under.delete(done));
         under.add(done);
       }

@@ -56,9 +56,8 @@ export function makeConsole(transmit: (bytes: Uint8Array) => void, resized: () =
         deliver();
         return;
       }
-      for (let chain = queue.pop(); chain; chain = queue.pop()) {
-        const current = chain;
-        const bytes = queue.access(() => current.read());
+      for (const chain of queue.chains()) {
+        const bytes = queue.access(() => chain.read());
         if (bytes && bytes.length > 0) transmit(bytes);
         queue.push(chain, 0);
       }

@@ -76,9 +76,8 @@ export function makeNet({ mac, port }: NetOptions): VirtioDevice {
         deliver();
         return;
       }
-      for (let chain = queue.pop(); chain; chain = queue.pop()) {
-        const current = chain;
-        const frame = queue.access(() => current.read(HEADER, LONGEST));
+      for (const chain of queue.chains()) {
+        const frame = queue.access(() => chain.read(HEADER, LONGEST));
         queue.push(chain, 0);
         if (frame && frame.length >= SHORTEST) port.send(frame);
       }

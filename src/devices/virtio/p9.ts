@@ -480,7 +480,7 @@ export function makeP9({ fileSystem, tag, errorNumber = (errno) => errno }: P9Op
     queues: [QUEUE],
     config: () => config,
     notify(_index, queue) {
-      for (let chain = queue.pop(); chain; chain = queue.pop()) serve(chain, queue);
+      for (const chain of queue.chains()) serve(chain, queue);
     },
     reset: dropAll,
     save: () => ({

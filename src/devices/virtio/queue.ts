@@ -82,6 +82,16 @@ export interface QueueState {
   nextUsed: number;
 }
 
+const atReset = (size: number): QueueState => ({
+  size,
+  enabled: false,
+  descriptors: 0,
+  available: 0,
+  used: 0,
+  nextAvailable: 0,
+  nextUsed: 0,
+});
+
 export class Queue {
   readonly state: QueueState;
   eventIndex = false;
@@ -97,19 +107,11 @@ export class Queue {
     /** Called with what the driver did wrong. */
     private readonly broken: (reason: string) => void,
   ) {
-    this.state = { size: maximum, enabled: false, descriptors: 0, available: 0, used: 0, nextAvailable: 0, nextUsed: 0 };
+    this.state = atReset(maximum);
   }
 
   reset(): void {
-    Object.assign(this.state, {
-      size: this.maximum,
-      enabled: false,
-      descriptors: 0,
-      available: 0,
-      used: 0,
-      nextAvailable: 0,
-      nextUsed: 0,
-    });
+    Object.assign(this.state, atReset(this.maximum));
     this.generation++;
     this.signalled = 0;
   }
@@ -128,6 +130,11 @@ export class Queue {
       this.broken(error.message);
       return undefined;
     }
+  }
+
+  /** The chains that wait, each taken when it is its turn. */
+  *chains(): Generator<Chain> {
+    for (let chain = this.pop(); chain; chain = this.pop()) yield chain;
   }
 
   /** The next chain, or undefined if there is none or the ring is broken. */

@@ -13,11 +13,10 @@ export function makeRng(random: (bytes: Uint8Array<ArrayBuffer>) => void): Virti
     features: 0,
     queues: [QUEUE],
     notify(_index, queue) {
-      for (let chain = queue.pop(); chain; chain = queue.pop()) {
+      for (const chain of queue.chains()) {
         const bytes = new Uint8Array(Math.min(chain.writeLength, MOST));
         random(bytes);
-        const current = chain;
-        queue.push(chain, queue.access(() => current.write(bytes)) ?? 0);
+        queue.push(chain, queue.access(() => chain.write(bytes)) ?? 0);
       }
     },
   };

@@ -3,6 +3,7 @@ import { makeLatch } from '../../devices/debug-exit.ts';
 import type { Device } from '../../devices/device.ts';
 import { Gt, makeGt64120 } from '../../devices/gt64120.ts';
 import { makeI8042 } from '../../devices/i8042.ts';
+import { joinLines } from '../../devices/lines.ts';
 import { makeMaltaFpga, makeMaltaRevision } from '../../devices/malta-fpga.ts';
 import { makePciBus } from '../../devices/pci.ts';
 import { makePicPair } from '../../devices/pic.ts';
@@ -13,7 +14,6 @@ import { makeUart } from '../../devices/uart.ts';
 import type { Board, Wiring } from '../board.ts';
 import { assignPci } from '../boot/pci-setup.ts';
 import type { Unmap } from '../bus.ts';
-import { joinLines } from '../lines.ts';
 
 /** Inputs of the processor (Malta User's Manual, table 5.1): hardware interrupts, Cause.IP[n + 2]. */
 const enum Hardware {

@@ -2,6 +2,7 @@ import { makeAcpiPm } from '../../devices/acpi-pm.ts';
 import { makeDebugConsole, makeDebugExit, makeLatch } from '../../devices/debug-exit.ts';
 import { makeI440fx, type Shadow } from '../../devices/i440fx.ts';
 import { makeI8042 } from '../../devices/i8042.ts';
+import { joinLines } from '../../devices/lines.ts';
 import { makeConfigMechanism, makePciBus } from '../../devices/pci.ts';
 import { makePicPair } from '../../devices/pic.ts';
 import { makePiixBridge, makePiixPm } from '../../devices/piix.ts';
@@ -11,7 +12,6 @@ import { makePort92, makeResetControl } from '../../devices/system-control.ts';
 import { makeUart } from '../../devices/uart.ts';
 import type { Board, MemoryEntry, Wiring } from '../board.ts';
 import { assignPci } from '../boot/pci-setup.ts';
-import { joinLines } from '../lines.ts';
 
 /** Where firmware puts things that have no place of their own. */
 export const enum PcPlace {

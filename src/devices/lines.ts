@@ -1,4 +1,4 @@
-import type { InterruptLine } from '../devices/device.ts';
+import type { InterruptLine } from './device.ts';
 
 /** Inputs that are wired together: the target is high while any of them is. */
 export function joinLines(target: InterruptLine): () => InterruptLine {
@@ -13,8 +13,3 @@ export function joinLines(target: InterruptLine): () => InterruptLine {
     };
   };
 }
-
-export const inverted =
-  (target: InterruptLine): InterruptLine =>
-  (level) =>
-    target(!level);
