@@ -1,9 +1,10 @@
 // Paging (SDM volume 3, chapter 4): 32-bit, with 4 MiB pages, and PAE.
+import { Vector } from '../../translators/x86/sdm';
 import { Cr0, Cr4, System } from '../../translators/x86/system/state';
 import { physicalRead32, physicalWrite32, recordFault, walked } from '../paged';
 import { FaultAccess } from '../shared/exit';
 import { TlbBit } from '../shared/layout';
-import { get, raise, set, Vector } from './system/core';
+import { get, raise, set } from './system/core';
 
 const enum Entry {
   P = 1,

@@ -3,6 +3,7 @@
  * thread-local entries that set_thread_area fills, and null. There is no LDT, and no other descriptor that privilege
  * level 3 may see.
  */
+import { Segment } from '../../translators/x86/sdm';
 import { UserSegment } from '../../translators/x86/segments';
 import { X86 } from '../../translators/x86/state';
 import { Layout } from '../shared/layout';
@@ -73,9 +74,6 @@ function access(selector: u32): u32 {
   return word;
 }
 
-const SS: u32 = 2;
-const FS: u32 = 4;
-
 /**
  * Loads ES, SS, DS, FS or GS (`segment` in the SDM's order). 0, or the vector of the exception and nothing is loaded:
  * 13 general protection, 12 stack, 11 not present, 6 where the segment exists but needs what is not implemented, a
@@ -84,13 +82,13 @@ const FS: u32 = 4;
 export function x86_load_segment(segment: u32, selector: u32): u32 {
   let base: u32 = 0;
   if ((selector & 0xfffc) == 0) {
-    if (segment == SS) return 13;
+    if (segment == Segment.SS) return 13;
   } else {
     const word = access(selector);
     if (word == 0) return 13;
     const code = (word & Access.CODE) != 0;
     const second = (word & Access.WRITABLE) != 0;
-    if (segment == SS) {
+    if (segment == Segment.SS) {
       if ((selector & 3) != 3 || code || !second) return 13;
       if (!(word & Access.PRESENT)) return 12;
     } else {
@@ -99,7 +97,7 @@ export function x86_load_segment(segment: u32, selector: u32): u32 {
     }
     const address = tlsDescriptor(selector);
     if (address) base = load<u32>(address);
-    if (base != 0 && segment < FS) return 6;
+    if (base != 0 && segment < <u32>Segment.FS) return 6;
   }
   set(X86.ES + segment * 4, selector & 0xffff);
   set(X86.ES_BASE + segment * 4, base);

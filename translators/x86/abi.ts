@@ -1,48 +1,9 @@
 import { Cpuid } from './features.ts';
+import { Eflags } from './sdm.ts';
 import { UserSegment } from './segments.ts';
 import { X86 } from './state.ts';
 
-/** EFLAGS bits (SDM volume 1, 3.4.3). */
-export const enum Eflags {
-  CF = 1 << 0,
-  /** Always set. */
-  FIXED = 1 << 1,
-  PF = 1 << 2,
-  AF = 1 << 4,
-  ZF = 1 << 6,
-  SF = 1 << 7,
-  TF = 1 << 8,
-  IF = 1 << 9,
-  DF = 1 << 10,
-  OF = 1 << 11,
-  IOPL = 3 << 12,
-  NT = 1 << 14,
-  RF = 1 << 16,
-  VM = 1 << 17,
-  AC = 1 << 18,
-  VIF = 1 << 19,
-  VIP = 1 << 20,
-  ID = 1 << 21,
-}
-
-/** Exception vectors (SDM volume 3, table 6-1), what ExitKind.Exception carries. */
-export const enum Vector {
-  DE = 0,
-  DB = 1,
-  BP = 3,
-  /** A trap, but the exit's pc is INTO's own: one byte before what the SDM reports. */
-  OF = 4,
-  BR = 5,
-  UD = 6,
-  NM = 7,
-  NP = 11,
-  SS = 12,
-  GP = 13,
-  PF = 14,
-  MF = 16,
-  AC = 17,
-  XM = 19,
-}
+export { Eflags, Vector } from './sdm.ts';
 
 /** Slots of the registers that Linux's i386 ABI names, as byte offsets in the state. */
 export const ABI = {

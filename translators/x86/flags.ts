@@ -1,9 +1,9 @@
 import type { Value } from '../../src/ir/block.ts';
 import type { Builder } from '../../src/ir/builder.ts';
 import { op, Type } from '../../src/ir/ops.ts';
-import { Eflags } from './abi.ts';
 import { contextOf, type Setter } from './context.ts';
 import { signExtend } from './operands.ts';
+import { Eflags } from './sdm.ts';
 import { X86 } from './state.ts';
 import { Mode } from './system/state.ts';
 

@@ -1,7 +1,7 @@
 import { ExitKind } from '../../assembly/shared/exit.ts';
 import { Type } from '../../src/ir/ops.ts';
 import type { Helper, Isa, Register } from '../../src/isa/isa.ts';
-import { ABI, Eflags, MXCSR_RESET, setEflags, Vector } from './abi.ts';
+import { ABI, MXCSR_RESET, setEflags } from './abi.ts';
 import { Decoded, decode, makeTable, newInsn } from './decode.ts';
 import { disassemble } from './disassemble.ts';
 import type { Row } from './row.ts';
@@ -22,6 +22,7 @@ import { stack } from './rows/stack.ts';
 import { string, stringHelpers } from './rows/string.ts';
 import { system, systemHelpers } from './rows/system.ts';
 import { x87, x87Helpers } from './rows/x87.ts';
+import { Eflags, Vector } from './sdm.ts';
 import { segmentationHelpers } from './segmentation.ts';
 import { X86 } from './state.ts';
 import { ioHelpers } from './system/io.ts';

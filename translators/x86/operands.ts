@@ -2,9 +2,9 @@ import { ExitKind } from '../../assembly/shared/exit.ts';
 import type { Value } from '../../src/ir/block.ts';
 import type { Builder } from '../../src/ir/builder.ts';
 import { op, Type } from '../../src/ir/ops.ts';
-import { Vector } from './abi.ts';
 import { contextOf } from './context.ts';
 import { Kind, type Row } from './row.ts';
+import { Vector } from './sdm.ts';
 import { checkSegmentWritable, linear, segmentOf } from './segmentation.ts';
 import { X86 } from './state.ts';
 

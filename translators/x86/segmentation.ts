@@ -3,17 +3,10 @@ import type { Value } from '../../src/ir/block.ts';
 import type { Builder } from '../../src/ir/builder.ts';
 import { op, Type } from '../../src/ir/ops.ts';
 import type { Helper } from '../../src/isa/isa.ts';
-import { Vector } from './abi.ts';
 import { type Insn, register, setRegister } from './operands.ts';
+import { Segment, Vector } from './sdm.ts';
 import { X86 } from './state.ts';
 import { Mode, System } from './system/state.ts';
-
-/** Segment registers in the SDM's order. */
-export const ES = 0;
-export const CS = 1;
-export const SS = 2;
-export const DS = 3;
-export const FS = 4;
 
 const SPLAT32 = op('i32x4.splat');
 const ESP = 4;
@@ -24,19 +17,19 @@ export const segmentationHelpers: readonly Helper[] = [
 ];
 
 /** #GP, or #SS for the stack segment. */
-const faultOf = (segment: number): Vector => (segment === SS ? Vector.SS : Vector.GP);
+const faultOf = (segment: number): Vector => (segment === Segment.SS ? Vector.SS : Vector.GP);
 
 /** The segment of the memory operand: its override, or SS if the base register is ESP or EBP, else DS. */
 export function segmentOf(i: Insn): number {
   if (i.segment >= 0) return i.segment;
-  return i.base === ESP || i.base === EBP ? SS : DS;
+  return i.base === ESP || i.base === EBP ? Segment.SS : Segment.DS;
 }
 
 /** Whether offsets through the segment are linear addresses, and all of them valid. User mode: all but FS and GS, which have bases. */
 function isFlat(i: Insn, segment: number): boolean {
-  if (i.mode === 0) return segment < FS;
-  if (segment === CS) return (i.mode & Mode.FLAT_CODE) !== 0;
-  return segment < FS && (i.mode & Mode.FLAT_DATA) !== 0;
+  if (i.mode === 0) return segment < Segment.FS;
+  if (segment === Segment.CS) return (i.mode & Mode.FLAT_CODE) !== 0;
+  return segment < Segment.FS && (i.mode & Mode.FLAT_DATA) !== 0;
 }
 
 /** Linear address of `offset` in a segment, of which `bytes` are read: leaves with #GP or #SS where they may not be. */
@@ -53,7 +46,7 @@ function checkOffset(b: Builder, segment: number, offset: Value, bytes: number):
 }
 
 export function checkSegmentWritable(b: Builder, i: Insn, segment: number): void {
-  if (segment === CS && (i.mode === 0 || i.mode & Mode.PROTECTED)) b.exitIf(b.i32(1), ExitKind.Exception, Vector.GP);
+  if (segment === Segment.CS && (i.mode === 0 || i.mode & Mode.PROTECTED)) b.exitIf(b.i32(1), ExitKind.Exception, Vector.GP);
   else if (i.mode !== 0 && !isFlat(i, segment))
     b.exitIf(b.eqz(b.get(Type.I32, System.WRITABLE + segment * 4)), ExitKind.Exception, faultOf(segment));
 }
@@ -79,25 +72,25 @@ export function moved(b: Builder, i: Insn, pointer: Value, by: number): Value {
   return narrow(i) ? b.and(sum, b.i32(0xffff)) : sum;
 }
 /** Linear address of `bytes` at a stack pointer. */
-export const onStack = (b: Builder, i: Insn, pointer: Value, bytes: number): Value => linear(b, i, SS, pointer, bytes);
+export const onStack = (b: Builder, i: Insn, pointer: Value, bytes: number): Value => linear(b, i, Segment.SS, pointer, bytes);
 
 // Instruction pointers: the engine's pc is linear, EIP counts from the code segment's base
 
 /** The EIP of a linear pc. */
 export function eipOf(b: Builder, i: Insn, pc: number): Value {
-  return isFlat(i, CS) ? b.i32(pc) : b.sub(b.i32(pc), b.get(Type.I32, X86.ES_BASE + CS * 4));
+  return isFlat(i, Segment.CS) ? b.i32(pc) : b.sub(b.i32(pc), b.get(Type.I32, X86.ES_BASE + Segment.CS * 4));
 }
 /** The pc of an EIP to jump to (if `taken`, 0 or 1); #GP if it lies outside the code segment. */
 export function pcOf(b: Builder, i: Insn, eip: Value, taken = b.i32(1)): Value {
-  if (isFlat(i, CS)) return eip;
-  b.exitIf(b.and(taken, b.gtU(eip, b.get(Type.I32, System.LIMIT + CS * 4))), ExitKind.Exception, Vector.GP);
-  return b.add(eip, b.get(Type.I32, X86.ES_BASE + CS * 4));
+  if (isFlat(i, Segment.CS)) return eip;
+  b.exitIf(b.and(taken, b.gtU(eip, b.get(Type.I32, System.LIMIT + Segment.CS * 4))), ExitKind.Exception, Vector.GP);
+  return b.add(eip, b.get(Type.I32, X86.ES_BASE + Segment.CS * 4));
 }
 
 /** Target of a relative jump: a constant where it does not depend on the code segment's base. A 16-bit operand size truncates EIP. */
 export function relativeTarget(b: Builder, i: Insn, taken = b.i32(1)): Value {
   if (i.operandSize === 4) {
-    if (isFlat(i, CS)) return b.i32(i.next + i.immediate);
+    if (isFlat(i, Segment.CS)) return b.i32(i.next + i.immediate);
     pcOf(b, i, eipOf(b, i, i.next + i.immediate), taken);
     return b.i32(i.next + i.immediate);
   }
@@ -106,6 +99,6 @@ export function relativeTarget(b: Builder, i: Insn, taken = b.i32(1)): Value {
 
 /** Before each instruction: #GP if its last byte lies outside the code segment. */
 export function checkFetch(b: Builder, i: Insn): void {
-  if (isFlat(i, CS)) return;
-  b.exitIf(b.gtU(eipOf(b, i, i.next - 1), b.get(Type.I32, System.LIMIT + CS * 4)), ExitKind.Exception, Vector.GP);
+  if (isFlat(i, Segment.CS)) return;
+  b.exitIf(b.gtU(eipOf(b, i, i.next - 1), b.get(Type.I32, System.LIMIT + Segment.CS * 4)), ExitKind.Exception, Vector.GP);
 }

@@ -2,9 +2,9 @@ import { ExitKind } from '../../assembly/shared/exit.ts';
 import type { Value } from '../../src/ir/block.ts';
 import type { Builder } from '../../src/ir/builder.ts';
 import { op, Type } from '../../src/ir/ops.ts';
-import { Vector } from './abi.ts';
 import { address, checkWritable, type Insn, load } from './operands.ts';
 import { Kind, type Meaning, type Row, row } from './row.ts';
+import { Vector } from './sdm.ts';
 import { X86 } from './state.ts';
 
 const LOAD64 = op('i64.load');

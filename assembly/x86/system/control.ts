@@ -1,5 +1,7 @@
 // Control registers and model-specific registers (SDM volume 3, 2.5; volume 4), CPUID, time stamp.
+
 import { Cpuid, Feature } from '../../../translators/x86/features';
+import { Vector } from '../../../translators/x86/sdm';
 import { X86 } from '../../../translators/x86/state';
 import { Cr0, Cr4, System } from '../../../translators/x86/system/state';
 import { now } from '../../env';
@@ -8,7 +10,7 @@ import { HypercallAbi } from '../../shared/hypercall';
 import { Layout } from '../../shared/layout';
 import { x86_cpuid } from '../cpuid';
 import { loadPdptes } from '../mmu';
-import { get, goTo, raise, set, Vector } from './core';
+import { get, goTo, raise, set } from './core';
 import { updateMode } from './descriptors';
 
 const CR0_BITS: u32 = Cr0.PE | Cr0.MP | Cr0.EM | Cr0.TS | Cr0.ET | Cr0.NE | Cr0.WP | Cr0.AM | Cr0.NW | Cr0.CD | Cr0.PG;
@@ -76,7 +78,6 @@ export function x86_invlpg(address: u32): void {
 
 const enum Msr {
   TSC = 0x10,
-  APIC_BASE = 0x1b,
   PLATFORM_ID = 0x17,
   BIOS_SIGN_ID = 0x8b,
   MTRR_CAP = 0xfe,
@@ -84,8 +85,6 @@ const enum Msr {
   SYSENTER_ESP = 0x175,
   SYSENTER_EIP = 0x176,
   MISC_ENABLE = 0x1a0,
-  KVM_WALL_CLOCK = 0x4b564d00,
-  KVM_SYSTEM_TIME = 0x4b564d01,
 }
 
 /** One tick a nanosecond. */

@@ -1,5 +1,6 @@
 // What all of the privileged architecture uses: state, exceptions that helpers find, memory as the processor itself accesses it.
 
+import { Eflags } from '../../../translators/x86/sdm';
 import { X86 } from '../../../translators/x86/state';
 import { Raised, System } from '../../../translators/x86/system/state';
 import { checkRead, checkWrite, guestLoad, guestStore } from '../../memory';
@@ -14,59 +15,9 @@ export function set(slot: u32, value: u32): void {
   store<u32>(Layout.STATE + slot, value);
 }
 
-export const enum Segment {
-  ES = 0,
-  CS = 1,
-  SS = 2,
-  DS = 3,
-  FS = 4,
-  GS = 5,
-}
-
-/** Vectors (SDM volume 3, table 6-1). */
-export const enum Vector {
-  DE = 0,
-  DB = 1,
-  NMI = 2,
-  BP = 3,
-  OF = 4,
-  BR = 5,
-  UD = 6,
-  NM = 7,
-  DF = 8,
-  TS = 10,
-  NP = 11,
-  SS = 12,
-  GP = 13,
-  PF = 14,
-  MF = 16,
-  AC = 17,
-  MC = 18,
-  XM = 19,
-}
-
-export const enum Flag {
-  CF = 1,
-  FIXED = 2,
-  PF = 4,
-  AF = 0x10,
-  ZF = 0x40,
-  SF = 0x80,
-  TF = 0x100,
-  IF = 0x200,
-  DF = 0x400,
-  OF = 0x800,
-  IOPL = 0x3000,
-  NT = 0x4000,
-  RF = 0x10000,
-  VM = 0x20000,
-  AC = 0x40000,
-  VIF = 0x80000,
-  VIP = 0x100000,
-  ID = 0x200000,
-}
 /** EFLAGS bits that X86.OTHER_FLAGS holds. */
-export const OTHER: u32 = Flag.TF | Flag.IF | Flag.IOPL | Flag.NT | Flag.RF | Flag.VM | Flag.AC | Flag.VIF | Flag.VIP | Flag.ID;
+export const OTHER: u32 =
+  Eflags.TF | Eflags.IF | Eflags.IOPL | Eflags.NT | Eflags.RF | Eflags.VM | Eflags.AC | Eflags.VIF | Eflags.VIP | Eflags.ID;
 
 /** Records an exception with its error code (0 where it has none); false. */
 export function raise(vector: u32, code: u32): bool {
@@ -83,23 +34,23 @@ export function setExternal(value: u32): void {
 }
 
 export function eflags(): u32 {
-  let flags: u32 = Flag.FIXED | (get(X86.CF) & 1) | (get(X86.OTHER_FLAGS) & OTHER);
-  if (!(popcnt(get(X86.PF_RESULT) & 0xff) & 1)) flags |= Flag.PF;
-  flags |= get(X86.AF_RESULT) & Flag.AF;
-  if (get(X86.ZF_RESULT) === 0) flags |= Flag.ZF;
-  if (<i32>get(X86.SF_RESULT) < 0) flags |= Flag.SF;
-  if (get(X86.DF)) flags |= Flag.DF;
-  if (<i32>get(X86.OF_RESULT) < 0) flags |= Flag.OF;
+  let flags: u32 = Eflags.FIXED | (get(X86.CF) & 1) | (get(X86.OTHER_FLAGS) & OTHER);
+  if (!(popcnt(get(X86.PF_RESULT) & 0xff) & 1)) flags |= Eflags.PF;
+  flags |= get(X86.AF_RESULT) & Eflags.AF;
+  if (get(X86.ZF_RESULT) === 0) flags |= Eflags.ZF;
+  if (<i32>get(X86.SF_RESULT) < 0) flags |= Eflags.SF;
+  if (get(X86.DF)) flags |= Eflags.DF;
+  if (<i32>get(X86.OF_RESULT) < 0) flags |= Eflags.OF;
   return flags;
 }
 export function setEflags(flags: u32): void {
-  set(X86.CF, flags & Flag.CF);
-  set(X86.PF_RESULT, flags & Flag.PF ? 0 : 1);
-  set(X86.AF_RESULT, flags & Flag.AF);
-  set(X86.ZF_RESULT, flags & Flag.ZF ? 0 : 1);
-  set(X86.SF_RESULT, flags & Flag.SF ? 0x80000000 : 0);
-  set(X86.DF, u32((flags & Flag.DF) != 0));
-  set(X86.OF_RESULT, flags & Flag.OF ? 0x80000000 : 0);
+  set(X86.CF, flags & Eflags.CF);
+  set(X86.PF_RESULT, flags & Eflags.PF ? 0 : 1);
+  set(X86.AF_RESULT, flags & Eflags.AF);
+  set(X86.ZF_RESULT, flags & Eflags.ZF ? 0 : 1);
+  set(X86.SF_RESULT, flags & Eflags.SF ? 0x80000000 : 0);
+  set(X86.DF, u32((flags & Eflags.DF) != 0));
+  set(X86.OF_RESULT, flags & Eflags.OF ? 0x80000000 : 0);
   set(X86.OTHER_FLAGS, flags & OTHER);
 }
 

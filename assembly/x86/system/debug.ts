@@ -1,9 +1,10 @@
 // Single step and breakpoints (SDM volume 3, chapter 17).
 
+import { Eflags, Vector } from '../../../translators/x86/sdm';
 import { X86 } from '../../../translators/x86/state';
 import { System } from '../../../translators/x86/system/state';
 import { Layout } from '../../shared/layout';
-import { Flag, get, goTo, raise, set, Vector } from './core';
+import { get, goTo, raise, set } from './core';
 import { updateMode } from './descriptors';
 import { Delivery, deliverException, finish } from './interrupts';
 import { currentEip } from './transfer';
@@ -33,8 +34,8 @@ function lengthOf(n: u32): u32 {
 
 /** Before the instruction at a linear address: 1 with #DB recorded, or 0. RF holds it off once. */
 export function x86_breakpoint(pc: u32): u32 {
-  if (get(X86.OTHER_FLAGS) & Flag.RF) {
-    set(X86.OTHER_FLAGS, get(X86.OTHER_FLAGS) & ~Flag.RF);
+  if (get(X86.OTHER_FLAGS) & Eflags.RF) {
+    set(X86.OTHER_FLAGS, get(X86.OTHER_FLAGS) & ~Eflags.RF);
     return 0;
   }
   let met: u32 = 0;
@@ -61,7 +62,7 @@ export function x86_watch(address: u32, what: u32): void {
 /** The instruction is done: where it goes on. 1 if a debug trap follows. */
 export function x86_stepped(pc: u32): u32 {
   goTo(pc);
-  if (get(X86.OTHER_FLAGS) & Flag.TF) set(System.DEBUG_TRAP, get(System.DEBUG_TRAP) | Dr6.BS);
+  if (get(X86.OTHER_FLAGS) & Eflags.TF) set(System.DEBUG_TRAP, get(System.DEBUG_TRAP) | Dr6.BS);
   return get(System.DEBUG_TRAP);
 }
 

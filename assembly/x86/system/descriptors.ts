@@ -1,9 +1,10 @@
 // Descriptors and segment registers (SDM volume 3, 3.4, 5.2–5.9), and the mode that follows from them.
 
+import { Eflags, Segment, Vector } from '../../../translators/x86/sdm';
 import { X86 } from '../../../translators/x86/state';
 import { Access, Cr0, Cr4, Mode, System } from '../../../translators/x86/system/state';
 import { Layout } from '../../shared/layout';
-import { cpl, Flag, get, raise, raiseSelector, Segment, set, systemCanRead, systemCanWrite, systemLoad, systemStore, Vector } from './core';
+import { cpl, get, raise, raiseSelector, set, systemCanRead, systemCanWrite, systemLoad, systemStore } from './core';
 
 /** The two words of the descriptor read last, and where they lie. */
 export let low: u32 = 0;
@@ -102,10 +103,10 @@ export function setNullSegment(segment: u32, selector: u32): void {
 }
 
 export function isProtected(): bool {
-  return (get(System.CR0) & Cr0.PE) !== 0 && (get(X86.OTHER_FLAGS) & Flag.VM) === 0;
+  return (get(System.CR0) & Cr0.PE) !== 0 && (get(X86.OTHER_FLAGS) & Eflags.VM) === 0;
 }
 export function isVirtual(): bool {
-  return (get(X86.OTHER_FLAGS) & Flag.VM) !== 0;
+  return (get(X86.OTHER_FLAGS) & Eflags.VM) !== 0;
 }
 
 function isFlat(segment: u32): bool {
@@ -119,7 +120,7 @@ export function updateMode(): void {
   const level = cpl();
   let mode: u32 = Mode.SYSTEM | (level << Mode.CPL_SHIFT);
   if (level === 3) mode |= Mode.USER;
-  if (flags & Flag.VM) mode |= Mode.VIRTUAL;
+  if (flags & Eflags.VM) mode |= Mode.VIRTUAL;
   else if (cr0 & Cr0.PE) mode |= Mode.PROTECTED;
   if (get(System.ACCESS + Segment.CS * 4) & Access.DB) mode |= Mode.CODE32;
   if (get(System.ACCESS + Segment.SS * 4) & Access.DB) mode |= Mode.STACK32;
@@ -131,12 +132,12 @@ export function updateMode(): void {
     get(System.WRITABLE + Segment.DS * 4) & get(System.WRITABLE + Segment.ES * 4) & get(System.WRITABLE + Segment.SS * 4)
   )
     mode |= Mode.FLAT_DATA;
-  if (flags & Flag.TF || get(System.DR7) & 0xff) mode |= Mode.STEP;
+  if (flags & Eflags.TF || get(System.DR7) & 0xff) mode |= Mode.STEP;
   if (cr0 & Cr0.TS) mode |= Mode.TS;
   if (cr0 & Cr0.EM) mode |= Mode.EM;
   if (cr0 & Cr0.MP) mode |= Mode.MP;
   if (get(System.CR4) & Cr4.OSFXSR) mode |= Mode.FXSR;
-  if (level === 3 && cr0 & Cr0.AM && flags & Flag.AC) mode |= Mode.ALIGN;
+  if (level === 3 && cr0 & Cr0.AM && flags & Eflags.AC) mode |= Mode.ALIGN;
   store<u32>(Layout.MODE, mode);
 }
 

@@ -1,25 +1,11 @@
 // Interrupts and exceptions: real mode, gates, tasks; double fault and shutdown (SDM volume 3, chapter 6, 20.1.4, 20.3).
 
+import { Eflags, Segment, Vector } from '../../../translators/x86/sdm';
 import { X86 } from '../../../translators/x86/state';
 import { Access, Cr4, Raised, System } from '../../../translators/x86/system/state';
 import { ExitKind, Fault } from '../../shared/exit';
 import { Layout } from '../../shared/layout';
-import {
-  cpl,
-  eflags,
-  external,
-  Flag,
-  get,
-  raise,
-  raiseSelector,
-  Segment,
-  set,
-  setExternal,
-  setForce,
-  systemCanRead,
-  systemLoad,
-  Vector,
-} from './core';
+import { cpl, eflags, external, get, raise, raiseSelector, set, setExternal, setForce, systemCanRead, systemLoad } from './core';
 import { debugTrap } from './debug';
 import {
   baseOf,
@@ -66,7 +52,7 @@ function realMode(vector: u32, eip: u32, flags: u32): bool {
   push(2, get(X86.CS));
   push(2, eip);
   keepPointer();
-  set(X86.OTHER_FLAGS, get(X86.OTHER_FLAGS) & ~(Flag.IF | Flag.TF | Flag.AC | Flag.RF));
+  set(X86.OTHER_FLAGS, get(X86.OTHER_FLAGS) & ~(Eflags.IF | Eflags.TF | Eflags.AC | Eflags.RF));
   setRealSegment(CS, target >>> 16);
   updateMode();
   goToEip(target & 0xffff);
@@ -96,7 +82,7 @@ function throughGate(vector: u32, software: bool, hasCode: bool, code: u32, eip:
   const inner = !isConforming(high) && dplOf(high) < cpl();
   if (isVirtual() && (!inner || dplOf(high) !== 0)) return raiseSelector(Vector.GP, selector);
   if (!markDescriptor(Access.ACCESSED)) return false;
-  const cleared: u32 = Flag.TF | Flag.NT | Flag.VM | Flag.RF | (type & 1 ? 0 : Flag.IF);
+  const cleared: u32 = Eflags.TF | Eflags.NT | Eflags.VM | Eflags.RF | (type & 1 ? 0 : Eflags.IF);
   if (!(inner ? toInner(selector, size, hasCode, code, eip, flags) : toSame(selector, size, hasCode, code, eip, flags))) return false;
   set(X86.OTHER_FLAGS, get(X86.OTHER_FLAGS) & ~cleared);
   updateMode();
@@ -154,7 +140,7 @@ function toInner(selector: u32, size: i32, hasCode: bool, code: u32, eip: u32, f
 export function x86_software_interrupt(kind: u32, next: u32): u32 {
   const isInt1 = (kind & 0x300) === 0x300;
   setExternal(u32(isInt1));
-  if (isInt1) set(System.DR6, get(System.DR6) & ~Flag.IF);
+  if (isInt1) set(System.DR6, get(System.DR6) & ~Eflags.IF);
   const done = enter(kind & 0xff, !isInt1, false, 0, currentEip(next), eflags());
   setExternal(0);
   return u32(!done);
@@ -174,7 +160,7 @@ export function deliverException(first: u32, firstCode: u32, at: u32): Delivery 
   let code = firstCode;
   let eip = at;
   while (true) {
-    const flags = eflags() | (vector !== Vector.DB && vector !== Vector.DF ? Flag.RF : 0);
+    const flags = eflags() | (vector !== Vector.DB && vector !== Vector.DF ? Eflags.RF : 0);
     setExternal(1);
     const real = !isProtected() && !isVirtual();
     const done = enter(vector, false, !real && vector < 32 && ((WITH_CODE >>> vector) & 1) !== 0, code, eip, flags);
@@ -280,7 +266,7 @@ function arrive(): void {
 
 /** POPF where the mode may change; its stack was read before without a fault. */
 function popf(size: i32): void {
-  const stepped = (get(X86.OTHER_FLAGS) & Flag.TF) !== 0;
+  const stepped = (get(X86.OTHER_FLAGS) & Eflags.TF) !== 0;
   useCurrentStack();
   if (!canPop(1, size)) return;
   const flags = peek(size, 0);
@@ -295,7 +281,7 @@ function popf(size: i32): void {
 
 /** INTR is 0, NMI 1. */
 export function x86_line(line: u32, level: u32): void {
-  if (line === 0) set(System.INTERRUPT, level ? Flag.IF : 0);
+  if (line === 0) set(System.INTERRUPT, level ? Eflags.IF : 0);
   else if (level) set(System.NMI, 1);
   attend();
 }

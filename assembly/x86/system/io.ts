@@ -1,17 +1,18 @@
 // IN, OUT, INS, OUTS and who may (SDM volume 1, chapter 19).
 
+import { Eflags, Segment, Vector } from '../../../translators/x86/sdm';
 import { X86 } from '../../../translators/x86/state';
 import { System } from '../../../translators/x86/system/state';
 import { portRead, portWrite } from '../../env';
 import { checkRead, checkWrite, guestLoad, guestStore } from '../../memory';
 import { Layout } from '../../shared/layout';
 import { RepForm, RepLimit, RepPass } from '../../shared/rep';
-import { cpl, Flag, get, raise, Segment, set, systemCanRead, systemLoad, Vector } from './core';
+import { cpl, get, raise, set, systemCanRead, systemLoad } from './core';
 import { isVirtual, segmentFault } from './descriptors';
 
 /** 0, or 1 with #GP(0) recorded. In virtual-8086 mode IOPL does not count, only the bitmap. */
 export function x86_port_permission(port: u32, bytes: u32): u32 {
-  if (!isVirtual() && cpl() <= (get(X86.OTHER_FLAGS) & Flag.IOPL) >>> 12) return 0;
+  if (!isVirtual() && cpl() <= (get(X86.OTHER_FLAGS) & Eflags.IOPL) >>> 12) return 0;
   const base = get(System.TR + 4);
   const limit = get(System.TR + 8);
   if (get(System.TR + 12) & 0x800 && limit >= 0x67) {

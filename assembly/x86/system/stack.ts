@@ -1,9 +1,10 @@
 // The stack that a transfer pushes to or pops from: the current one, or one of another privilege level.
 
+import { Segment, Vector } from '../../../translators/x86/sdm';
 import { X86 } from '../../../translators/x86/state';
 import { Access, System } from '../../../translators/x86/system/state';
 import { checkRead, checkWrite, guestLoad, guestStore } from '../../memory';
-import { cpl, get, raise, Segment, set, systemCanRead, systemCanWrite, systemLoad, systemStore, Vector } from './core';
+import { cpl, get, raise, set, systemCanRead, systemCanWrite, systemLoad, systemStore } from './core';
 
 let base: u32 = 0;
 let limit: u32 = 0;

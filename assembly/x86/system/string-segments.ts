@@ -1,9 +1,10 @@
 // Segments of repeated string instructions: what RepForm.SEGMENTED says of source and destination.
 
+import { Segment, Vector } from '../../../translators/x86/sdm';
 import { X86 } from '../../../translators/x86/state';
 import { System } from '../../../translators/x86/system/state';
 import { RepForm } from '../../shared/rep';
-import { get, raise, Segment, Vector } from './core';
+import { get, raise } from './core';
 import { segmentFault } from './descriptors';
 
 function sourceSegment(form: u32): u32 {

@@ -1,26 +1,12 @@
 // The task state segment: stacks of inner levels, task switches (SDM volume 3, chapter 7).
 
+import { Eflags, Segment, Vector } from '../../../translators/x86/sdm';
 import { X86 } from '../../../translators/x86/state';
 import { Access, Cr0, Cr4, Raised, System } from '../../../translators/x86/system/state';
 import { flushTlb } from '../../paged';
 import { Layout } from '../../shared/layout';
 import { loadPdptes } from '../mmu';
-import {
-  eflags,
-  Flag,
-  get,
-  goTo,
-  raise,
-  raiseSelector,
-  Segment,
-  set,
-  setEflags,
-  systemCanRead,
-  systemCanWrite,
-  systemLoad,
-  systemStore,
-  Vector,
-} from './core';
+import { eflags, get, goTo, raise, raiseSelector, set, setEflags, systemCanRead, systemCanWrite, systemLoad, systemStore } from './core';
 import {
   baseOf,
   checkStackSelector,
@@ -99,7 +85,7 @@ export function switchTask(selector: u32, how: TaskSwitch, eip: u32, code: u32, 
   if (how !== TaskSwitch.RETURN && !markDescriptor(BUSY)) return false;
   if ((how === TaskSwitch.JUMP || how === TaskSwitch.RETURN) && !clearBusy(get(System.TR))) return false;
   let flags = eflags();
-  if (how === TaskSwitch.RETURN) flags &= ~Flag.NT;
+  if (how === TaskSwitch.RETURN) flags &= ~Eflags.NT;
   saveTask(oldBase, oldWide, eip, flags);
   if (how === TaskSwitch.CALL || how === TaskSwitch.EVENT) systemStore<u16>(base, <u16>get(System.TR));
   setSystemRegister(System.TR, task, base, limit, access | BUSY);
@@ -141,7 +127,7 @@ function loadTask(base: u32, wide: bool, nested: bool, code: u32, pushCode: bool
   }
   const eip: u32 = wide ? systemLoad<u32>(base + 0x20) : systemLoad<u16>(base + 0x0e);
   let flags: u32 = wide ? systemLoad<u32>(base + 0x24) : systemLoad<u16>(base + 0x10);
-  if (nested) flags |= Flag.NT;
+  if (nested) flags |= Eflags.NT;
   for (let n: u32 = 0; n < 8; n++) set(n * 4, wide ? systemLoad<u32>(base + 0x28 + n * 4) : <u32>systemLoad<u16>(base + 0x12 + n * 2));
   for (let n: u32 = 0; n < 6; n++) {
     const selector: u32 = wide ? systemLoad<u16>(base + 0x48 + n * 4) : n < 4 ? systemLoad<u16>(base + 0x22 + n * 2) : 0;
@@ -152,7 +138,7 @@ function loadTask(base: u32, wide: bool, nested: bool, code: u32, pushCode: bool
   setEflags(flags & (wide ? 0x003f7fd7 : 0x7fd7));
   set(System.DR7, get(System.DR7) & ~0x155);
   goTo(eip);
-  if (flags & Flag.VM && wide) {
+  if (flags & Eflags.VM && wide) {
     set(System.CPL, 3);
     for (let n: u32 = 0; n < 6; n++) setVirtualSegment(n, load<u32>(SELECTORS + (n << 2)));
     updateMode();

@@ -1,8 +1,9 @@
 // Far jumps, calls and returns, SYSENTER and SYSEXIT (SDM volume 3, 5.8). All return 0, or 1 with an exception recorded and nothing done.
 
+import { Eflags, Segment, Vector } from '../../../translators/x86/sdm';
 import { X86 } from '../../../translators/x86/state';
 import { Access, System } from '../../../translators/x86/system/state';
-import { cpl, eflags, Flag, get, goTo, raise, raiseSelector, Segment, set, setEflags, Vector } from './core';
+import { cpl, eflags, get, goTo, raise, raiseSelector, set, setEflags } from './core';
 import {
   baseOf,
   checkStackSelector,
@@ -294,14 +295,14 @@ export function x86_far_return(size: i32, released: i32): u32 {
   return returnTo(selector, eip, size, 2 * size, released, -1);
 }
 
-const STATUS: u32 = Flag.CF | Flag.PF | Flag.AF | Flag.ZF | Flag.SF | Flag.OF | Flag.DF | Flag.TF | Flag.NT;
+const STATUS: u32 = Eflags.CF | Eflags.PF | Eflags.AF | Eflags.ZF | Eflags.SF | Eflags.OF | Eflags.DF | Eflags.TF | Eflags.NT;
 /** What IRET and POPF change of EFLAGS, at the CPL as it is (SDM volume 2, IRET; POPF, table 4-15). VM is the caller's. */
 export function changeable(size: i32, resume: bool): u32 {
-  const iopl = (get(X86.OTHER_FLAGS) & Flag.IOPL) >>> 12;
+  const iopl = (get(X86.OTHER_FLAGS) & Eflags.IOPL) >>> 12;
   let bits: u32 = STATUS;
-  if (size === 4) bits |= Flag.AC | Flag.ID | (resume ? Flag.RF : 0);
-  if (cpl() <= iopl) bits |= Flag.IF;
-  if (cpl() === 0) bits |= Flag.IOPL;
+  if (size === 4) bits |= Eflags.AC | Eflags.ID | (resume ? Eflags.RF : 0);
+  if (cpl() <= iopl) bits |= Eflags.IF;
+  if (cpl() === 0) bits |= Eflags.IOPL;
   return bits;
 }
 function restore(flags: u32, size: i32): void {
@@ -313,7 +314,7 @@ export function mergeEflags(flags: u32, bits: u32): void {
 
 export function x86_iret(size: i32, next: u32): u32 {
   set(System.NMI_BLOCKED, 0);
-  if (isProtected() && get(X86.OTHER_FLAGS) & Flag.NT) return u32(!switchTask(0, TaskSwitch.RETURN, currentEip(next), 0, false));
+  if (isProtected() && get(X86.OTHER_FLAGS) & Eflags.NT) return u32(!switchTask(0, TaskSwitch.RETURN, currentEip(next), 0, false));
   useCurrentStack();
   if (!canPop(3, size)) return 1;
   const eip = peek(size, 0);
@@ -330,7 +331,7 @@ export function x86_iret(size: i32, next: u32): u32 {
     goToEip(eip);
     return 0;
   }
-  if (size === 4 && flags & Flag.VM && cpl() === 0) return toVirtual(eip, selector, flags);
+  if (size === 4 && flags & Eflags.VM && cpl() === 0) return toVirtual(eip, selector, flags);
   if (!checkReturnCode(selector)) return 1;
   return returnTo(selector, eip, size, 3 * size, 0, flags);
 }
@@ -344,7 +345,7 @@ function toVirtual(eip: u32, selector: u32, flags: u32): u32 {
   const ds = peek(4, 24);
   const fs = peek(4, 28);
   const gs = peek(4, 32);
-  setEflags((flags & 0x003f7fd7) | Flag.FIXED);
+  setEflags((flags & 0x003f7fd7) | Eflags.FIXED);
   set(System.CPL, 3);
   setVirtualSegment(CS, selector);
   setVirtualSegment(Segment.SS, ss);
@@ -365,7 +366,7 @@ const FLAT_DATA: u32 = Access.G | Access.DB | Access.PRESENT | Access.S | Access
 export function x86_sysenter(): u32 {
   const selector = get(System.SYSENTER_CS) & 0xffff;
   if (!(selector & 0xfffc)) return fault(raise(Vector.GP, 0));
-  set(X86.OTHER_FLAGS, get(X86.OTHER_FLAGS) & ~(Flag.VM | Flag.IF | Flag.RF));
+  set(X86.OTHER_FLAGS, get(X86.OTHER_FLAGS) & ~(Eflags.VM | Eflags.IF | Eflags.RF));
   setSegment(CS, selector & 0xfffc, 0, 0xffffffff, FLAT_CODE);
   setSegment(Segment.SS, (selector & 0xfffc) + 8, 0, 0xffffffff, FLAT_DATA);
   set(System.CPL, 0);

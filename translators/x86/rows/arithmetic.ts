@@ -2,10 +2,10 @@ import { ExitKind } from '../../../assembly/shared/exit.ts';
 import type { Value } from '../../../src/ir/block.ts';
 import type { Builder } from '../../../src/ir/builder.ts';
 import { op, Type } from '../../../src/ir/ops.ts';
-import { Vector } from '../abi.ts';
 import { adc, add, dec, inc, isSignOf, type Outcome, rememberSign, sbb, setCarryOverflow, setResultFlags, sub } from '../flags.ts';
 import { type Insn, inMemory, read, readSigned, register, setRegister, signExtend, sizeOf, write } from '../operands.ts';
 import { group, type Meaning, type Row, row } from '../row.ts';
+import { Vector } from '../sdm.ts';
 import { X86 } from '../state.ts';
 
 const I64_EXTEND_S = op('i64.extend_i32_s');

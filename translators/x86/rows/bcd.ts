@@ -2,10 +2,10 @@ import { ExitKind } from '../../../assembly/shared/exit.ts';
 import type { Value } from '../../../src/ir/block.ts';
 import type { Builder } from '../../../src/ir/builder.ts';
 import { op } from '../../../src/ir/ops.ts';
-import { Vector } from '../abi.ts';
 import { add, adjustFlag, carryFlag, setLogicFlags, setResultFlags } from '../flags.ts';
 import { register, setRegister } from '../operands.ts';
 import { group, type Meaning, type Row, row } from '../row.ts';
+import { Vector } from '../sdm.ts';
 import { X86 } from '../state.ts';
 
 const DIV_U = op('i32.div_u');

@@ -1,10 +1,10 @@
 import { ExitKind } from '../../../assembly/shared/exit.ts';
 import type { Value } from '../../../src/ir/block.ts';
 import type { Builder } from '../../../src/ir/builder.ts';
-import { Vector } from '../abi.ts';
 import { condition, overflowFlag, zeroFlag } from '../flags.ts';
 import { address, type Insn, load, read, register, setRegister, signExtend } from '../operands.ts';
 import { group, type Meaning, type Row, row, sensitive } from '../row.ts';
+import { Vector } from '../sdm.ts';
 import { eipOf, moved, onStack, pcOf, relativeTarget, setStackPointer, stackPointer } from '../segmentation.ts';
 import { interruptOnOverflow, SoftwareInterrupt, softwareInterrupt } from '../system/transfer.ts';
 import { pushValue } from './stack.ts';

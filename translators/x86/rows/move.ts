@@ -14,7 +14,8 @@ import {
   write,
 } from '../operands.ts';
 import { group, type Meaning, type Row, row, sensitive } from '../row.ts';
-import { DS, linear } from '../segmentation.ts';
+import { Segment } from '../sdm.ts';
+import { linear } from '../segmentation.ts';
 import { X86 } from '../state.ts';
 
 const I64_LOAD = op('i64.load');
@@ -54,7 +55,7 @@ const set: Meaning = (b, i) => write(b, i, 0, condition(b, i.opcode & 15), true)
 const xlat: Meaning = (b, i) => {
   let at = b.add(register(b, 3, i.addressSize), register(b, 0, 1));
   if (i.addressSize === 2) at = b.and(at, b.i32(0xffff));
-  setRegister(b, 0, 1, load(b, linear(b, i, i.segment < 0 ? DS : i.segment, at, 1), 1), true);
+  setRegister(b, 0, 1, load(b, linear(b, i, i.segment < 0 ? Segment.DS : i.segment, at, 1), 1), true);
 };
 
 /** The store happens whether the values are equal or not. Only ZF changes. */

@@ -3,10 +3,10 @@ import type { Value } from '../../../src/ir/block.ts';
 import type { Builder } from '../../../src/ir/builder.ts';
 import { op, Type } from '../../../src/ir/ops.ts';
 import type { Helper } from '../../../src/isa/isa.ts';
-import { Vector } from '../abi.ts';
 import { address, checkWritable, type Insn, load, read, store, write } from '../operands.ts';
 import { group, type Meaning, type Row, row } from '../row.ts';
-import { DS, exitOnFault, linear } from '../segmentation.ts';
+import { Segment, Vector } from '../sdm.ts';
+import { exitOnFault, linear } from '../segmentation.ts';
 import { X86 } from '../state.ts';
 import {
   checkAligned,
@@ -96,7 +96,7 @@ export const storeInteger: Meaning = (b, i) => write(b, i, 0, read(b, i, 1));
 /** DS:EDI, or in the segment of an override. */
 function destination(b: Builder, i: Insn): Value {
   const offset = b.get(I, X86.EDI);
-  return linear(b, i, i.segment < 0 ? DS : i.segment, i.addressSize === 2 ? b.and(offset, b.i32(0xffff)) : offset, 1);
+  return linear(b, i, i.segment < 0 ? Segment.DS : i.segment, i.addressSize === 2 ? b.and(offset, b.i32(0xffff)) : offset, 1);
 }
 /** MASKMOVQ and MASKMOVDQU: the first `bytes` bytes that the mask, the second operand, selects. */
 export const storeMasked =

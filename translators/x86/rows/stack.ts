@@ -2,11 +2,11 @@ import { ExitKind } from '../../../assembly/shared/exit.ts';
 import type { Value } from '../../../src/ir/block.ts';
 import type { Builder } from '../../../src/ir/builder.ts';
 import { Type } from '../../../src/ir/ops.ts';
-import { Eflags } from '../abi.ts';
 import { composeFlags, restoreFlags } from '../flags.ts';
 import { type Insn, inMemory, load, read, register, setRegister, store, write } from '../operands.ts';
 import { group, type Meaning, type Row, row, sensitive } from '../row.ts';
-import { checkSegmentWritable, framePointer, moved, onStack, SS, setStackPointer, stackPointer } from '../segmentation.ts';
+import { Eflags, Segment } from '../sdm.ts';
+import { checkSegmentWritable, framePointer, moved, onStack, setStackPointer, stackPointer } from '../segmentation.ts';
 import { X86 } from '../state.ts';
 import { checkVirtualIopl, mayChangeInterruptFlag, takeInterrupt } from '../system/privilege.ts';
 import { Mode, Raised } from '../system/state.ts';
@@ -23,7 +23,7 @@ export function pushValue(b: Builder, i: Insn, size: number, value: Value): void
 /** Linear address to write at a stack pointer. */
 function pushAt(b: Builder, i: Insn, pointer: Value, size: number): Value {
   const at = onStack(b, i, pointer, size);
-  checkSegmentWritable(b, i, SS);
+  checkSegmentWritable(b, i, Segment.SS);
   return at;
 }
 const push: Meaning = (b, i) => pushValue(b, i, i.operandSize, read(b, i, 0));

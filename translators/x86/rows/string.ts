@@ -7,7 +7,8 @@ import type { Helper } from '../../../src/isa/isa.ts';
 import { sub } from '../flags.ts';
 import { type Insn, load, register, setRegister, sizeOf, store } from '../operands.ts';
 import { group, type Meaning, type Row, row, sensitive } from '../row.ts';
-import { checkSegmentWritable, DS, ES, exitOnFault, FS, linear } from '../segmentation.ts';
+import { Segment } from '../sdm.ts';
+import { checkSegmentWritable, exitOnFault, linear } from '../segmentation.ts';
 import { X86 } from '../state.ts';
 import { ins, outs } from '../system/io.ts';
 import { Mode } from '../system/state.ts';
@@ -26,10 +27,10 @@ export const stringHelpers: readonly Helper[] = [rep('movs', 2), rep('stos', 1),
 const ESI = 6;
 const EDI = 7;
 
-const sourceSegment = (i: Insn): number => (i.segment < 0 ? DS : i.segment);
+const sourceSegment = (i: Insn): number => (i.segment < 0 ? Segment.DS : i.segment);
 const source = (b: Builder, i: Insn, size: number): Value => linear(b, i, sourceSegment(i), register(b, ESI, i.addressSize), size);
 /** ES:EDI, which has no segment override. */
-const destination = (b: Builder, i: Insn, size: number): Value => linear(b, i, ES, register(b, EDI, i.addressSize), size);
+const destination = (b: Builder, i: Insn, size: number): Value => linear(b, i, Segment.ES, register(b, EDI, i.addressSize), size);
 
 /** The operand's size, or minus it if DF is set. */
 function step(b: Builder, size: number): Value {
@@ -41,7 +42,7 @@ function advance(b: Builder, i: Insn, number: number, by: Value): void {
 
 function repForm(i: Insn, size: number, readsSource: boolean): number {
   let form = size | (i.addressSize === 2 ? RepForm.ADDRESS16 : 0) | (i.rep === 0xf2 ? RepForm.REPNE : 0);
-  const flat = i.mode & Mode.FLAT_DATA && (!readsSource || i.segment < 0 || i.segment === ES || i.segment === DS);
+  const flat = i.mode & Mode.FLAT_DATA && (!readsSource || i.segment < 0 || i.segment === Segment.ES || i.segment === Segment.DS);
   if (i.mode !== 0 && !flat) form |= RepForm.SEGMENTED | (sourceSegment(i) << RepForm.SEGMENT_SHIFT);
   return form;
 }
@@ -55,7 +56,7 @@ function repeatable(name: string, operand: number, readsSource: boolean, once: (
       return;
     }
     const form = b.i32(repForm(i, size, readsSource));
-    const base = i.mode === 0 && i.segment >= FS ? b.get(Type.I32, X86.ES_BASE + 4 * i.segment) : b.i32(0);
+    const base = i.mode === 0 && i.segment >= Segment.FS ? b.get(Type.I32, X86.ES_BASE + 4 * i.segment) : b.i32(0);
     const pass = readsSource ? b.helper(`x86_rep_${name}`, form, base) : b.helper(`x86_rep_${name}`, form);
     exitOnFault(b, b.eq(pass, b.i32(RepPass.Fault)));
     b.exitIf(b.eq(pass, b.i32(RepPass.Pause)), ExitKind.Budget);
@@ -66,7 +67,7 @@ function repeatable(name: string, operand: number, readsSource: boolean, once: (
 const movs = repeatable('movs', 0, true, (b, i, size) => {
   const value = load(b, source(b, i, size), size);
   const to = destination(b, i, size);
-  checkSegmentWritable(b, i, ES);
+  checkSegmentWritable(b, i, Segment.ES);
   store(b, to, size, value);
   const by = step(b, size);
   advance(b, i, ESI, by);
@@ -82,7 +83,7 @@ const cmps = repeatable('cmps', 0, true, (b, i, size) => {
 });
 const stos = repeatable('stos', 0, false, (b, i, size) => {
   const to = destination(b, i, size);
-  checkSegmentWritable(b, i, ES);
+  checkSegmentWritable(b, i, Segment.ES);
   store(b, to, size, register(b, 0, size));
   advance(b, i, EDI, step(b, size));
 });

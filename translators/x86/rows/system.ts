@@ -3,10 +3,10 @@ import type { Value } from '../../../src/ir/block.ts';
 import type { Builder } from '../../../src/ir/builder.ts';
 import { op, Type } from '../../../src/ir/ops.ts';
 import type { Helper } from '../../../src/isa/isa.ts';
-import { Eflags, Vector } from '../abi.ts';
 import { restoreFlags, setZero } from '../flags.ts';
 import { address, type Insn, load, read, store, write } from '../operands.ts';
 import { group, type Meaning, type Row, row, type Sensitivity, sensitive } from '../row.ts';
+import { Eflags, Vector } from '../sdm.ts';
 import { X86 } from '../state.ts';
 import * as System from '../system/meanings.ts';
 

@@ -3,10 +3,11 @@ import type { Value } from '../../../src/ir/block.ts';
 import type { Builder } from '../../../src/ir/builder.ts';
 import { op, Type } from '../../../src/ir/ops.ts';
 import type { Helper } from '../../../src/isa/isa.ts';
-import { ABI, Vector } from '../abi.ts';
+import { ABI } from '../abi.ts';
 import { condition, forgetFlags } from '../flags.ts';
 import { address, checkWritable, type Insn, load, setRegister, store } from '../operands.ts';
 import { group, type Meaning, type Row, row } from '../row.ts';
+import { Vector } from '../sdm.ts';
 import { eipOf, exitOnFault } from '../segmentation.ts';
 import { X86 } from '../state.ts';
 

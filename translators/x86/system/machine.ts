@@ -1,10 +1,12 @@
 // What src/vmm asks of the processor: src/isa/system.ts.
+
 import { Mmu } from '../../../assembly/shared/layout.ts';
 import { Type } from '../../../src/ir/ops.ts';
 import type { Helper } from '../../../src/isa/isa.ts';
 import type { IsaSystem, SystemVcpu } from '../../../src/isa/system.ts';
-import { MXCSR_RESET, setEflags, Vector } from '../abi.ts';
+import { MXCSR_RESET, setEflags } from '../abi.ts';
 import { Cpuid } from '../features.ts';
+import { Segment, Vector } from '../sdm.ts';
 import { X86 } from '../state.ts';
 import { Access, Cr0, System } from './state.ts';
 
@@ -32,7 +34,6 @@ function setSegment(cpu: SystemVcpu, segment: number, selector: number, base: nu
 }
 
 const SEGMENTS = 6;
-const CS = 1;
 
 /** SDM volume 3, table 9-1 */
 function reset(cpu: SystemVcpu): void {
@@ -40,7 +41,7 @@ function reset(cpu: SystemVcpu): void {
   setEflags(cpu.state, 0);
   cpu.set32(X86.EDX, Cpuid.SIGNATURE);
   for (let segment = 0; segment < SEGMENTS; segment++) setSegment(cpu, segment, 0, 0, 0xffff, REAL_DATA);
-  setSegment(cpu, CS, 0xf000, 0xffff0000, 0xffff, REAL_DATA);
+  setSegment(cpu, Segment.CS, 0xf000, 0xffff0000, 0xffff, REAL_DATA);
   for (const register of [System.LDTR, System.TR]) cpu.set32(register + 8, 0xffff);
   cpu.set32(System.LDTR + 12, Access.PRESENT | 0x200);
   cpu.set32(System.TR + 12, Access.PRESENT | 0xb00);
@@ -69,7 +70,7 @@ export const machine: IsaSystem = {
     cpu.set32(X86.EDX, 0);
     cpu.set32(System.CR0, Cr0.PE | Cr0.ET);
     for (let segment = 0; segment < SEGMENTS; segment++) setSegment(cpu, segment, BOOT_DS, 0, 0xffffffff, FLAT);
-    setSegment(cpu, CS, BOOT_CS, 0, 0xffffffff, FLAT | Access.CODE);
+    setSegment(cpu, Segment.CS, BOOT_CS, 0, 0xffffffff, FLAT | Access.CODE);
     const names = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'];
     for (const [name, value] of Object.entries(registers)) {
       const number = names.indexOf(name);

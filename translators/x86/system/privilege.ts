@@ -2,9 +2,9 @@ import { ExitKind } from '../../../assembly/shared/exit.ts';
 import type { Value } from '../../../src/ir/block.ts';
 import type { Builder } from '../../../src/ir/builder.ts';
 import { Type } from '../../../src/ir/ops.ts';
-import { Eflags, Vector } from '../abi.ts';
 import type { Insn } from '../operands.ts';
 import type { Meaning } from '../row.ts';
+import { Eflags, Vector } from '../sdm.ts';
 import { X86 } from '../state.ts';
 import { Mode, System } from './state.ts';
 

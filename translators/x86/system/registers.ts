@@ -1,11 +1,11 @@
 // Control, debug and model-specific registers, descriptor tables, interrupt flag, halt, hypercall.
-import { ExitKind } from '../../../assembly/shared/exit.ts';
 
+import { ExitKind } from '../../../assembly/shared/exit.ts';
 import { op, Type } from '../../../src/ir/ops.ts';
 import type { Helper } from '../../../src/isa/isa.ts';
-import { Vector } from '../abi.ts';
 import { address, effectiveAddress, load, read, store } from '../operands.ts';
 import type { Meaning } from '../row.ts';
+import { Vector } from '../sdm.ts';
 import { checkSegmentWritable, linear, segmentOf } from '../segmentation.ts';
 import { X86 } from '../state.ts';
 import { checkIopl, clearInterruptFlag, cplOf, exitIfRaised, privileged, setInterruptFlag, transfer, transferNext } from './privilege.ts';

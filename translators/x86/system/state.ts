@@ -43,14 +43,9 @@ export const enum System {
   SYSENTER_CS = 688,
   SYSENTER_ESP = 692,
   SYSENTER_EIP = 696,
-  APIC_BASE = 700,
   /** u64 */
   TSC_OFFSET = 704,
-  PAT = 712,
   MISC_ENABLE = 720,
-  /** Para-virtual interface of KVM: its two clocks' MSRs, u64 each. */
-  KVM_WALL_CLOCK = 728,
-  KVM_SYSTEM_TIME = 736,
   /** Page-directory-pointer registers of PAE, four u64. */
   PDPTE = 744,
 
