@@ -3,7 +3,7 @@ import type { Field } from './subject.ts';
 import { SUBJECTS } from './subjects.ts';
 import { type End, EndKind, type Form, type Suite, type Vector } from './vectors.ts';
 
-const hex = (n: number, digits = 8): string => (n >>> 0).toString(16).padStart(digits, '0');
+export const hex = (n: number, digits = 8): string => (n >>> 0).toString(16).padStart(digits, '0');
 
 export function endText(end: End, pc: number, isa: string): string {
   if (end.kind === EndKind.Stopped) return `stopped at ${hex(pc)}`;

@@ -4,9 +4,7 @@ import { GuestMemory, PagePermission } from '../vcpu/guest-memory.ts';
 import type { Vcpu } from '../vcpu/vcpu.ts';
 import type { Image } from './load.ts';
 import type { Process } from './process.ts';
-import { locate } from './report.ts';
-
-const hex = (address: number): string => `0x${(address >>> 0).toString(16).padStart(8, '0')}`;
+import { hex, locate } from './report.ts';
 
 /** A guest function, or the file or mapping that code without symbols is in. */
 export interface ProfiledFunction {

@@ -25,7 +25,7 @@ export interface FaultReport {
   readonly text: string;
 }
 
-const hex = (address: number): string => `0x${(address >>> 0).toString(16).padStart(8, '0')}`;
+export const hex = (address: number): string => `0x${(address >>> 0).toString(16).padStart(8, '0')}`;
 
 const tables = new WeakMap<ElfFile, readonly ElfSymbol[]>();
 function symbolsOf(elf: ElfFile): readonly ElfSymbol[] {

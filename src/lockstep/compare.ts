@@ -1,4 +1,4 @@
-import { fieldText } from '../conformance/compare.ts';
+import { fieldText, hex } from '../conformance/compare.ts';
 import type { Field } from '../conformance/subject.ts';
 import { SUBJECTS } from '../conformance/subjects.ts';
 import type { IsaName } from '../isas.ts';
@@ -15,7 +15,6 @@ export interface Stopped {
 }
 
 const SHOWN_BYTES = 32;
-const hex = (n: number, digits = 8): string => (n >>> 0).toString(16).padStart(digits, '0');
 
 export const exitText = (exit: Exit): string =>
   Object.entries(exit)

@@ -2,7 +2,7 @@ import type { Executor, VcpuOptions } from '../vcpu/vcpu.ts';
 import { exitText, imageOf, type Stopped } from './compare.ts';
 import type { Snapshot } from './snapshot.ts';
 
-const hex = (n: number): string => `0x${(n >>> 0).toString(16).padStart(8, '0')}`;
+export const hex = (n: number): string => `0x${(n >>> 0).toString(16).padStart(8, '0')}`;
 
 /** Two executors did not agree. `explain` finds out where, and tells. */
 export class Divergence extends Error {

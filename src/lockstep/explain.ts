@@ -8,11 +8,10 @@ import { printBlock } from '../ir/print.ts';
 import { Code } from '../isa/code.ts';
 import type { Isa } from '../isa/isa.ts';
 import { exitText, fieldsOf, imageOf, type Stopped } from './compare.ts';
-import type { Divergence } from './divergence.ts';
+import { type Divergence, hex } from './divergence.ts';
 import { type Minimum, minimise } from './minimise.ts';
 import { restore } from './snapshot.ts';
 
-const hex = (n: number): string => `0x${(n >>> 0).toString(16).padStart(8, '0')}`;
 /** Registers in one line. */
 const COLUMNS = 6;
 
@@ -47,7 +46,7 @@ async function stages({ options }: Divergence, { before, piece, translated }: Mi
   const names = new Map(isa.registers.map((r) => [r.offset, r.name]));
   const [compiler, { wasmToText }] = await Promise.all([options.loadCompiler(), import('../translate.ts')]);
   const wasm = compiler.compileRegions([region], {
-    isa: { registers: isa.registers, helpers: isa.helpers, ...(isa.stackPointer !== undefined && { stackPointer: isa.stackPointer }) },
+    isa,
     checked,
     memoryPages: memory.memory.buffer.byteLength / 65536,
   });
