@@ -1,16 +1,17 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
+import { available, geometricMean, median } from '../src/cli/measure.ts';
+import { type Execution, haveQemu, nativeCommand, qemuCommand } from '../test/real/execute.ts';
+import { type Arch, addArchitecture, ROOT, unpackPackages } from '../test/real/guests.ts';
 import { type Bars, barsToSvg } from './plot.ts';
 
-type Arch = 'i386' | 'mipsel';
 /** Ours with nothing kept from earlier runs; ours when it has run before; qemu-user; the processor. */
 type Runner = 'cold' | 'warm' | 'qemu' | 'processor';
 
-const ROOT = resolve(import.meta.dirname, '..');
 const FOLDER = join(ROOT, '.guests/bench');
 const PACKAGES =
   'busybox-static lua5.4 sqlite3 xz-utils gzip openssl p7zip perl-base coreutils python3.11-minimal libpython3.11-minimal libpython3.11-stdlib ' +
@@ -120,21 +121,19 @@ function makeInput(folder: string): void {
 /** Debian's packages of an architecture, unpacked; downloaded once. Throws if they cannot be had. */
 function unpacked(arch: Arch): string {
   const folder = join(FOLDER, arch);
-  const root = join(folder, 'root');
-  if (existsSync(join(folder, 'complete'))) return root;
-  const debs = join(folder, 'debs');
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(debs, { recursive: true });
-  const names = `${PACKAGES} ${EXTRA[arch]}`.trim().split(/ +/);
-  execFileSync('apt-get', ['download', '-qq', ...names.map((name) => `${name}:${arch}`)], { cwd: debs, stdio: 'pipe' });
-  for (const deb of readdirSync(debs)) execFileSync('dpkg', ['-x', join(debs, deb), root]);
-  writeFileSync(join(folder, 'complete'), '');
-  return root;
+  if (!existsSync(join(folder, 'complete'))) {
+    addArchitecture(arch);
+    const names = `${PACKAGES} ${EXTRA[arch]}`.trim().split(/ +/);
+    unpackPackages(
+      folder,
+      names.map((name) => `${name}:${arch}`),
+    );
+    writeFileSync(join(folder, 'complete'), '');
+  }
+  return join(folder, 'root');
 }
 
-interface Command {
-  readonly command: string;
-  readonly args: readonly string[];
+interface Command extends Pick<Execution, 'command' | 'args' | 'argv0'> {
   readonly cache?: string;
 }
 
@@ -159,20 +158,11 @@ function commandsOf(arch: Arch, root: string, { path, args }: Workload, cwd: str
     cold: { ...ours, cache: '' },
     warm: { ...ours, cache: join(caches, 'warm') },
   };
-  if (starts(`qemu-${arch}`, ['-version']))
-    commands.qemu = { command: `qemu-${arch}`, args: ['-L', root, '-0', path, join(root, path), ...args] };
-  const loader = join(root, 'lib/ld-linux.so.2');
-  if (arch === 'i386' && starts(loader, ['--help'])) {
-    const library = `${root}/lib/i386-linux-gnu:${root}/usr/lib/i386-linux-gnu`;
-    const isStatic = path === '/bin/busybox';
-    commands.processor = isStatic
-      ? { command: join(root, path), args }
-      : { command: loader, args: ['--library-path', library, '--argv0', path, join(root, path), ...args] };
-  }
+  if (haveQemu(arch)) commands.qemu = qemuCommand(arch, root, path, args);
+  if (arch === 'i386' && available(join(root, 'lib/ld-linux.so.2'), ['--help'])) commands.processor = nativeCommand(root, path, args);
   return commands;
 }
 
-const starts = (command: string, args: readonly string[]): boolean => spawnSync(command, args, { stdio: 'ignore' }).error === undefined;
 const LIMIT_MS = 600_000;
 
 interface Sample {
@@ -180,11 +170,18 @@ interface Sample {
   readonly stdout: string;
 }
 
-function time({ command, args, cache }: Command, cwd: string, caches: string): Sample {
+function time({ command, args, argv0, cache }: Command, cwd: string, caches: string): Sample {
   const folder = cache === '' ? mkdtempSync(join(caches, 'cold-')) : cache;
   const env = { PATH: process.env.PATH, LC_ALL: 'C', HOME: '/nonexistent', ...(folder !== undefined && { XDG_CACHE_HOME: folder }) };
   const start = performance.now();
-  const done = spawnSync(command, args, { cwd, env, encoding: 'latin1', maxBuffer: 1 << 28, timeout: LIMIT_MS });
+  const done = spawnSync(command, args, {
+    ...(argv0 !== undefined && { argv0 }),
+    cwd,
+    env,
+    encoding: 'latin1',
+    maxBuffer: 1 << 28,
+    timeout: LIMIT_MS,
+  });
   const ms = performance.now() - start;
   if (cache === '' && folder) rmSync(folder, { recursive: true, force: true });
   if (done.error) throw done.error;
@@ -201,14 +198,8 @@ export interface Result {
 }
 
 const sorted = (values: readonly number[]): number[] => [...values].sort((a, b) => a - b);
-export function median(values: readonly number[]): number {
-  const list = sorted(values);
-  const middle = list.length >> 1;
-  return list.length % 2 ? list[middle] : (list[middle - 1] + list[middle]) / 2;
-}
 /** Ratios pair by pair: what one round gave for both. */
 const pairs = (a: readonly number[] = [], b: readonly number[] = []): number[] => a.slice(0, b.length).map((x, i) => x / b[i]);
-const geometricMean = (values: readonly number[]): number => Math.exp(values.reduce((sum, v) => sum + Math.log(v), 0) / values.length);
 
 function measure(arch: Arch, root: string, workload: Workload, rounds: number, cwd: string, caches: string): Result {
   const commands = Object.entries(commandsOf(arch, root, workload, cwd, caches)) as [Runner, Command][];

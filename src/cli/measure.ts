@@ -37,7 +37,7 @@ export interface Measured {
 }
 
 /** Whether a command can be started here. */
-const available = (command: string, args: readonly string[] = []): boolean =>
+export const available = (command: string, args: readonly string[] = []): boolean =>
   spawnSync(command, args, { stdio: 'ignore' }).error === undefined;
 
 const QEMU = { mips: 'qemu-mips', mipsel: 'qemu-mipsel', x86: 'qemu-i386' } as const;
@@ -113,7 +113,8 @@ export async function measure(program: CorpusProgram, options: MeasureOptions): 
   };
 }
 
-const geometricMean = (values: readonly number[]): number => Math.exp(values.reduce((sum, v) => sum + Math.log(v), 0) / values.length);
+export const geometricMean = (values: readonly number[]): number =>
+  Math.exp(values.reduce((sum, v) => sum + Math.log(v), 0) / values.length);
 
 /** `a` took so many times as long as `b`, for the programs that have both. */
 function ratios(results: readonly Measured[], a: Runner, b: Runner, of: 'median' | 'steady' = 'median'): number[] {

@@ -5,9 +5,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { decodeModules, encodeModules, type TranslationStore } from '../../src/cache/persistence.ts';
 import { corpusPath, corpusPrograms } from '../../src/cli/corpus.ts';
 import { nodeTranslationStore } from '../../src/host/translation-folder.ts';
-import { loadProgram } from '../../src/linux/program.ts';
 import { compile, lacks, TARGETS } from '../linux/compiled.ts';
-import { runtimeModule } from '../support/runtime.ts';
+import { runProgram } from '../support/run-program.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'wasmvisor-translations-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -25,26 +24,14 @@ function oneEntry(): TranslationStore & { data: Uint8Array | undefined } {
   };
 }
 
-async function run(elf: Uint8Array, args: readonly string[], translations: TranslationStore, mayCompile = true) {
-  let stdout = '';
-  const program = await loadProgram(elf, {
-    runtime: runtimeModule(),
+const run = (elf: Uint8Array, args: readonly string[], translations: TranslationStore, mayCompile = true) =>
+  runProgram(elf, {
     argv: ['guest', ...args],
     executor: 'tiered',
     hotThreshold: 20,
     translations,
-    timeout: 60_000,
     loadCompiler: () => (mayCompile ? import('../../src/backend/wasm/compile.ts') : new Promise(() => undefined)),
-    stdout: {
-      write(bytes) {
-        stdout += Buffer.from(bytes).toString('latin1');
-        return bytes.length;
-      },
-    },
   });
-  const status = await program.run();
-  return { stdout, status, stats: program.stats };
-}
 
 const corpus = (file: string) => {
   const program = corpusPrograms().find((p) => p.file === file)!;

@@ -2,31 +2,18 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { corpusPath, corpusPrograms } from '../../src/cli/corpus.ts';
 import { nodeCompiler } from '../../src/host/compiler-thread.ts';
-import { loadProgram } from '../../src/linux/program.ts';
 import { compile, lacks, TARGETS } from '../linux/compiled.ts';
-import { runtimeModule } from '../support/runtime.ts';
+import { runProgram } from '../support/run-program.ts';
 
 const startCompiler = nodeCompiler();
 const unbuilt = startCompiler ? '' : ' (skipped: a single processor, or dist/compile-worker.js is missing, which npm run build makes)';
 
-async function run(file: string, argv: readonly string[], inBackground = true) {
-  let stdout = '';
-  const program = await loadProgram(new Uint8Array(readFileSync(file)), {
-    runtime: runtimeModule(),
+const run = (file: string, argv: readonly string[], inBackground = true) =>
+  runProgram(new Uint8Array(readFileSync(file)), {
     argv,
     ...(inBackground && { startCompiler: startCompiler! }),
     executor: inBackground ? 'tiered' : 'translate',
-    timeout: 60_000,
-    stdout: {
-      write(bytes) {
-        stdout += Buffer.from(bytes).toString('latin1');
-        return bytes.length;
-      },
-    },
   });
-  const status = await program.run();
-  return { stdout, status, stats: program.stats };
-}
 
 describe('regions compiled on another thread', () => {
   const programs = corpusPrograms().filter(({ name }) => ['quicksort', 'states', 'recursion'].includes(name));

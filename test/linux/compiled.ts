@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
 import { nodeHost } from '../../src/host/node-host.ts';
-import { type ExitStatus, exitCode, loadProgram, type ProgramOptions } from '../../src/linux/program.ts';
+import { type ExitStatus, exitCode, type ProgramOptions } from '../../src/linux/program.ts';
 import { runReference } from '../support/elsewhere.ts';
-import { runtimeModule } from '../support/runtime.ts';
+import { runProgram } from '../support/run-program.ts';
 
 /** A C compiler, and what runs its programs independently of us: the processor itself where it can. */
 export interface Target {
@@ -73,19 +73,6 @@ export function runElsewhere(target: Target, file: string, ...args: string[]): E
 
 /** The program here. */
 export async function runHere(file: string, options: Partial<ProgramOptions>): Promise<Ended & { readonly status: ExitStatus }> {
-  let stdout = '';
-  const program = await loadProgram(new Uint8Array(readFileSync(file)), {
-    runtime: runtimeModule(),
-    host: nodeHost,
-    stdout: {
-      write(bytes) {
-        stdout += Buffer.from(bytes).toString('latin1');
-        return bytes.length;
-      },
-    },
-    timeout: 60_000,
-    ...options,
-  });
-  const status = await program.run();
+  const { stdout, status } = await runProgram(new Uint8Array(readFileSync(file)), { host: nodeHost, ...options });
   return { stdout, code: exitCode(status), status };
 }

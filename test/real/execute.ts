@@ -117,6 +117,17 @@ export function wasmvisor(
   });
 }
 
+/** A program of `root` under qemu-user. */
+export const qemuCommand = (
+  arch: Arch | 'mips',
+  root: string,
+  path: string,
+  args: readonly string[],
+): Pick<Execution, 'command' | 'args'> => ({
+  command: `qemu-${arch}`,
+  args: ['-L', root, '-0', path, join(root, path), ...args],
+});
+
 /** The same program under qemu-user. */
 export function qemu(
   arch: Arch | 'mips',
@@ -126,23 +137,20 @@ export function qemu(
   cwd: string,
   stdin?: string,
 ): Promise<Outcome> {
-  return execute({
-    command: `qemu-${arch}`,
-    args: ['-L', root, '-0', path, join(root, path), ...args],
-    cwd,
-    env: ENV,
-    ...(stdin === undefined ? {} : { stdin }),
-  });
+  return execute({ ...qemuCommand(arch, root, path, args), cwd, env: ENV, ...(stdin === undefined ? {} : { stdin }) });
 }
 
-/** The same i386 program on this machine's processor, without a chroot: through its own ld.so if it is dynamic. */
-export function native(root: string, path: string, args: readonly string[], cwd: string, stdin?: string): Promise<Outcome> {
+/** An i386 program of `root` on this machine's processor, without a chroot: through its own ld.so if it is dynamic. */
+export function nativeCommand(root: string, path: string, args: readonly string[]): Pick<Execution, 'command' | 'args' | 'argv0'> {
   const program = join(root, path);
+  if (path.endsWith('busybox')) return { command: program, args, argv0: path };
   const libraries = `${root}/lib/i386-linux-gnu:${root}/usr/lib/i386-linux-gnu`;
-  const how: Pick<Execution, 'command' | 'args' | 'argv0'> = path.endsWith('busybox')
-    ? { command: program, args, argv0: path }
-    : { command: join(root, 'lib/ld-linux.so.2'), args: ['--library-path', libraries, '--argv0', path, program, ...args] };
-  return execute({ ...how, cwd, env: ENV, ...(stdin === undefined ? {} : { stdin }) });
+  return { command: join(root, 'lib/ld-linux.so.2'), args: ['--library-path', libraries, '--argv0', path, program, ...args] };
+}
+
+/** The same i386 program on this machine's processor. */
+export function native(root: string, path: string, args: readonly string[], cwd: string, stdin?: string): Promise<Outcome> {
+  return execute({ ...nativeCommand(root, path, args), cwd, env: ENV, ...(stdin === undefined ? {} : { stdin }) });
 }
 
 /** Whether this machine runs i386 programs itself. */

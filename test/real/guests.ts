@@ -21,39 +21,62 @@ const found = (command: string): boolean => {
 };
 export const have = found;
 
+/** Why nothing of Debian's can be downloaded here, if so. */
+export const noDownloads = (): string | undefined =>
+  found('apt-get') && found('dpkg') ? undefined : 'Debian packages are downloaded with apt-get, which is not here';
+
+/** Makes an architecture known to apt. Throws if that needs root. */
+export function addArchitecture(arch: Arch): void {
+  const known = execFileSync('dpkg', ['--print-foreign-architectures'], { encoding: 'utf8' }).split('\n');
+  const native = execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim();
+  if (arch === native || known.includes(arch)) return;
+  if (process.getuid?.() !== 0) throw new Error(`dpkg --add-architecture ${arch} needs root`);
+  execFileSync('dpkg', ['--add-architecture', arch]);
+  aptUpdate();
+}
+
+/** Downloads Debian packages (name, or name:architecture) into a new folder and unpacks them below its `root`, which it gives. */
+export function unpackPackages(folder: string, packages: readonly string[]): string {
+  const debs = join(folder, 'debs');
+  const root = join(folder, 'root');
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(debs, { recursive: true });
+  const download = () => execFileSync('apt-get', ['download', ...packages], { cwd: debs, stdio: 'pipe' });
+  try {
+    download();
+  } catch {
+    aptUpdate();
+    download();
+  }
+  for (const deb of readdirSync(debs)) execFileSync('dpkg', ['-x', join(debs, deb), root]);
+  return root;
+}
+
+/** What could not be had, and why in a few words. */
+export const whyMissing = (what: string, error: unknown): { readonly missing: string } => ({
+  missing: `${what} cannot be had: ${(error as Error).message.split('\n').slice(0, 3).join(' ')}`,
+});
+
 /** Where an architecture's unpacked programs lie, or why there are none. Downloaded once and kept in .guests/. */
 export function guestRoot(arch: Arch): { readonly root: string } | { readonly missing: string } {
   const folder = join(GUESTS, arch);
   const root = join(folder, 'root');
   if (existsSync(join(folder, 'complete'))) return { root };
-  if (!found('apt-get') || !found('dpkg')) return { missing: 'Debian packages are downloaded with apt-get, which is not here' };
-  const debs = join(folder, 'debs');
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(debs, { recursive: true });
+  const missing = noDownloads();
+  if (missing) return { missing };
   try {
-    const known = execFileSync('dpkg', ['--print-foreign-architectures'], { encoding: 'utf8' }).split('\n');
-    const native = execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim();
-    if (arch !== native && !known.includes(arch)) {
-      if (process.getuid?.() !== 0) return { missing: `dpkg --add-architecture ${arch} needs root` };
-      execFileSync('dpkg', ['--add-architecture', arch]);
-      aptUpdate();
-    }
-    const download = () =>
-      execFileSync('apt-get', ['download', ...PACKAGES.map((name) => `${name}:${arch}`)], { cwd: debs, stdio: 'pipe' });
-    try {
-      download();
-    } catch {
-      aptUpdate();
-      download();
-    }
-    for (const deb of readdirSync(debs)) execFileSync('dpkg', ['-x', join(debs, deb), root]);
+    addArchitecture(arch);
+    unpackPackages(
+      folder,
+      PACKAGES.map((name) => `${name}:${arch}`),
+    );
     // qemu-user falls back to the host's files for what is not below its root
     mkdirSync(join(root, 'etc'), { recursive: true });
     writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0:root:/:/bin/sh\n');
     writeFileSync(join(root, 'etc/group'), 'root:x:0:\n');
     writeFileSync(join(root, 'etc/nsswitch.conf'), 'passwd: files\ngroup: files\n');
   } catch (error) {
-    return { missing: `Debian packages for ${arch} cannot be had: ${(error as Error).message.split('\n').slice(0, 3).join(' ')}` };
+    return whyMissing(`Debian packages for ${arch}`, error);
   }
   writeFileSync(join(folder, 'complete'), '');
   return { root };

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Arch, guestRoot, ROOT } from './guests.ts';
+import { type Arch, guestRoot, ROOT, unpackPackages, whyMissing } from './guests.ts';
 
 /** Debian's kernel packages that machines boot. */
 const FLAVOURS: Readonly<Record<string, Arch>> = { '4kc-malta': 'mipsel', '686': 'i386', '686-pae': 'i386' };
@@ -20,19 +20,17 @@ export function debianKernel(
     if ('missing' in guest) return guest;
     const work = join(folder, `work-${flavour}-${process.pid}`);
     try {
-      mkdirSync(work, { recursive: true });
       const depends = execFileSync('apt-cache', ['depends', `linux-image-${flavour}:${arch}`], { encoding: 'utf8' });
       const name = new RegExp(`linux-image-[0-9.]+-[0-9]+-${flavour}\\b`).exec(depends)?.[0];
       if (!name) throw new Error(`linux-image-${flavour} depends on no kernel`);
-      execFileSync('apt-get', ['download', `${name}:${arch}`], { cwd: work, stdio: 'pipe' });
-      for (const deb of readdirSync(work)) execFileSync('dpkg', ['-x', join(work, deb), join(work, 'root')]);
-      const image = readdirSync(join(work, 'root/boot')).find((file) => file.startsWith('vmlinuz'));
+      const root = unpackPackages(work, [`${name}:${arch}`]);
+      const image = readdirSync(join(root, 'boot')).find((file) => file.startsWith('vmlinuz'));
       if (!image) throw new Error(`${name} has no kernel image`);
       rmSync(modules, { recursive: true, force: true });
-      renameSync(join(work, 'root/lib/modules'), modules);
-      renameSync(join(work, 'root/boot', image), path);
+      renameSync(join(root, 'lib/modules'), modules);
+      renameSync(join(root, 'boot', image), path);
     } catch (error) {
-      return { missing: `Debian's kernel ${flavour} cannot be had: ${(error as Error).message.split('\n').slice(0, 3).join(' ')}` };
+      return whyMissing(`Debian's kernel ${flavour}`, error);
     } finally {
       rmSync(work, { recursive: true, force: true });
     }

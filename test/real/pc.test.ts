@@ -1,12 +1,11 @@
-import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createMachine } from '../../src/vmm/machine.ts';
 import { makeCpio } from '../support/cpio.ts';
 import { systemModule } from '../support/runtime.ts';
-import { guestRoot, have, ROOT } from './guests.ts';
+import { guestRoot, noDownloads, ROOT, unpackPackages, whyMissing } from './guests.ts';
 import { debianKernel } from './kernels.ts';
 
 const runtime = systemModule();
@@ -19,14 +18,12 @@ function seabios(): Uint8Array<ArrayBuffer> | { readonly missing: string } {
   const folder = join(ROOT, '.guests/seabios');
   const image = join(folder, 'root/usr/share/seabios/bios.bin');
   if (!existsSync(image)) {
-    if (!have('apt-get') || !have('dpkg')) return { missing: 'Debian packages are downloaded with apt-get, which is not here' };
-    mkdirSync(folder, { recursive: true });
+    const missing = noDownloads();
+    if (missing) return { missing };
     try {
-      execFileSync('apt-get', ['download', 'seabios'], { cwd: folder, stdio: 'pipe' });
-      const deb = readdirSync(folder).find((name) => name.endsWith('.deb'));
-      execFileSync('dpkg', ['-x', join(folder, deb ?? ''), join(folder, 'root')]);
+      unpackPackages(folder, ['seabios']);
     } catch (error) {
-      return { missing: `Debian's SeaBIOS cannot be had: ${(error as Error).message.split('\n')[0]}` };
+      return whyMissing("Debian's SeaBIOS", error);
     }
   }
   return readFileSync(image);
