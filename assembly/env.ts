@@ -8,3 +8,5 @@ export declare function portRead(port: u32, bytes: u32): u32;
 export declare function portWrite(port: u32, bytes: u32, value: u32): void;
 /** Guest time in nanoseconds since the machine was switched on. */
 export declare function now(): f64;
+/** A model-specific register of KVM's, by its newer number, was written; or TSC was. */
+export declare function msrWritten(register: u32, value: u32, tscOffset: u64): void;

@@ -33,7 +33,14 @@ export interface Runtime {
 const absent = (): never => {
   throw new Error('there is no machine around this vCPU');
 };
-const NO_MACHINE: SystemImports = { busRead: absent, busWrite: absent, portRead: absent, portWrite: absent, now: absent };
+const NO_MACHINE: SystemImports = {
+  busRead: absent,
+  busWrite: absent,
+  portRead: absent,
+  portWrite: absent,
+  now: absent,
+  msrWritten: absent,
+};
 
 const COLD = -0x40000000;
 

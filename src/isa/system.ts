@@ -24,6 +24,11 @@ export interface SystemImports {
   portWrite(port: number, bytes: number, value: number): void;
   /** Guest time in nanoseconds since the machine was switched on: what time stamp counters count. Never goes back. */
   now(): number;
+  /**
+   * x86: a register of KVM's (KvmMsr, by its newer number) was written; or the time stamp counter was, which is `now` plus `tscOffset`: then
+   * SYSTEM_TIME with the value that it has.
+   */
+  msrWritten(register: number, value: number, tscOffset: bigint): void;
 }
 
 /** What an instruction set's system part does with a vCPU; the Vcpu has it. */

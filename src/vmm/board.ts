@@ -2,6 +2,7 @@ import type { Clock, InterruptLine, Stateful } from '../devices/device.ts';
 import type { PciBus } from '../devices/pci.ts';
 import type { Uart } from '../devices/uart.ts';
 import type { Bus, Range } from './bus.ts';
+import type { Paravirtual } from './kvm.ts';
 import type { PhysicalMemory } from './physical-memory.ts';
 
 /** A line of a machine's memory map. Sizes and places of memory are multiples of 4,096. */
@@ -44,6 +45,8 @@ export interface Board {
   readonly pci: PciBus;
   /** Free slots of the PCI bus, in the order of use. */
   readonly slots: readonly number[];
+  /** What unmodified guests find beside our own interface. */
+  readonly paravirtual?: Paravirtual;
   acknowledge(): number;
   /** Another line to input n of the interrupt controllers. */
   irq(input: number): InterruptLine;

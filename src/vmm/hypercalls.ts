@@ -2,6 +2,7 @@ import { Hypercall, HypercallAbi, HypercallError } from '../../assembly/shared/h
 import { CodeMode } from '../../assembly/shared/layout.ts';
 import { type InterruptLine, PhysicalMemoryFault, type Saved, type Stateful } from '../devices/device.ts';
 import type { HypercallRegisters, SystemVcpu } from '../isa/system.ts';
+import type { Paravirtual } from './kvm.ts';
 import type { PhysicalMemory } from './physical-memory.ts';
 
 /**
@@ -56,6 +57,8 @@ export interface HypercallWiring {
   readonly bigEndian: boolean;
   readonly memory: PhysicalMemory;
   readonly user: readonly UserHypercall[];
+  /** Has the numbers that are not ours. */
+  readonly others?: Paravirtual | undefined;
   readonly interrupt: InterruptLine;
   readonly write: (bytes: Uint8Array) => void;
   /** At most so many bytes of console input. */
@@ -165,7 +168,9 @@ export function makeHypercalls(w: HypercallWiring): Dispatcher {
         return batch(a[0], a[1]);
       default: {
         const call = user.get(number);
-        return call ? callUser(call, a) : HypercallError.UNKNOWN;
+        if (call) return callUser(call, a);
+        const ours = number >= Hypercall.VERSION && number < Hypercall.USER_END;
+        return ours || !w.others ? HypercallError.UNKNOWN : w.others.hypercall(number);
       }
     }
   }

@@ -101,6 +101,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     portRead: (port, bytes) => portBus.read(port & 0xffff, bytes),
     portWrite: (port, bytes, value) => portBus.write(port & 0xffff, bytes, value),
     now: () => clock.now(),
+    msrWritten: (register, value, tscOffset) => board.paravirtual?.msrWritten(register >>> 0, value >>> 0, tscOffset),
   };
   const runtime = createRuntime(options.runtime, memory, imports);
   const vcpu = new Vcpu({
@@ -179,6 +180,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       bigEndian: isa.endian === 'big',
       memory: physical,
       user: options.hypercalls ?? [],
+      others: board.paravirtual,
       interrupt: board.irq(HypercallAbi.EVENT_INTERRUPT),
       write: (bytes) => {
         for (const byte of bytes) consoles.add(HYPERCALL_CONSOLE, byte);

@@ -66,13 +66,25 @@ describe('pc', () => {
         runtime,
         kernel: guest.kernel,
         initrd,
-        commandLine: 'console=ttyS0 quiet tsc=reliable',
+        commandLine: 'console=ttyS0 quiet',
       });
       let text = '';
       let answered = 0;
-      const commands = ['md5sum /data', 'cat /proc/cpuinfo', 'uname -srm', 'dmesg | grep -ci oops', 'poweroff -f'];
+      const commands = [
+        'md5sum /data',
+        'cat /proc/cpuinfo',
+        'uname -srm',
+        'dmesg | grep -ci oops',
+        'dmesg | grep -e Hypervisor -e "Switched to"',
+        'cat /sys/devices/system/clocksource/clocksource0/current_clocksource',
+        'date +clock:%s',
+        'poweroff -f',
+      ];
+      let clockError = Number.POSITIVE_INFINITY;
       machine.on('console', (bytes) => {
         text += String.fromCharCode(...bytes);
+        const date = /clock:(\d+)\r/.exec(text);
+        if (date) clockError = Math.min(clockError, Math.abs(Date.now() / 1000 - Number(date[1])));
         // the shell asks where the cursor is
         if (!['# ', '# \u001b[6n'].some((prompt) => text.slice(answered).endsWith(prompt))) return;
         answered = text.length;
@@ -87,6 +99,11 @@ describe('pc', () => {
       expect(text).toContain('wasmvisor virtual processor');
       expect(text).toMatch(/Linux 6\.1\.\S+ i686/);
       expect(text).toMatch(/oops\r\n0\r\n/);
+      // it knows its host, and takes the time from it
+      expect(text).toContain('Hypervisor detected: KVM');
+      expect(text).toContain('Switched to clocksource kvm-clock');
+      expect(text).toContain('current_clocksource\r\nkvm-clock\r\n');
+      expect(clockError).toBeLessThan(5);
     },
     300_000,
   );

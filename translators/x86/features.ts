@@ -23,6 +23,8 @@ export const enum Feature {
 export const enum FeatureC {
   SSE3 = 1 << 0,
   SSSE3 = 1 << 9,
+  /** Machines only: there is a monitor, which leaf 0x4000_0000 names. */
+  HYPERVISOR = 1 << 31,
 }
 
 export const enum Cpuid {

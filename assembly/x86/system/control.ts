@@ -1,12 +1,13 @@
 // Control registers and model-specific registers (SDM volume 3, 2.5; volume 4), CPUID, time stamp.
 
-import { Cpuid, Feature } from '../../../translators/x86/features';
+import { Cpuid, Feature, FeatureC } from '../../../translators/x86/features';
 import { Vector } from '../../../translators/x86/sdm';
 import { X86 } from '../../../translators/x86/state';
 import { Cr0, Cr4, System } from '../../../translators/x86/system/state';
-import { now } from '../../env';
+import { msrWritten, now } from '../../env';
 import { flushPage, flushTlb } from '../../paged';
 import { HypercallAbi } from '../../shared/hypercall';
+import { KvmCpuid, KvmFeature, KvmMsr } from '../../shared/kvm';
 import { Layout } from '../../shared/layout';
 import { x86_cpuid } from '../cpuid';
 import { loadPdptes } from '../mmu';
@@ -113,6 +114,14 @@ export function x86_rdmsr(): u32 {
     case Msr.MISC_ENABLE:
       value = get(System.MISC_ENABLE);
       break;
+    case KvmMsr.WALL_CLOCK:
+    case KvmMsr.WALL_CLOCK_NEW:
+      value = get(System.KVM_WALL_CLOCK);
+      break;
+    case KvmMsr.SYSTEM_TIME:
+    case KvmMsr.SYSTEM_TIME_NEW:
+      value = get(System.KVM_SYSTEM_TIME);
+      break;
     case Msr.PLATFORM_ID:
     case Msr.BIOS_SIGN_ID:
       break;
@@ -124,11 +133,15 @@ export function x86_rdmsr(): u32 {
   set(X86.EDX, <u32>(value >> 32));
   return 0;
 }
+function tellMachine(register: u32, value: u32): void {
+  msrWritten(register, value, load<u64>(Layout.STATE + System.TSC_OFFSET));
+}
 export function x86_wrmsr(): u32 {
   const value = ((<u64>get(X86.EDX)) << 32) | get(X86.EAX);
   switch (get(X86.ECX)) {
     case Msr.TSC:
       store<u64>(Layout.STATE + System.TSC_OFFSET, value - <u64>now());
+      tellMachine(KvmMsr.SYSTEM_TIME_NEW, get(System.KVM_SYSTEM_TIME));
       break;
     case Msr.SYSENTER_CS:
       set(System.SYSENTER_CS, <u32>value);
@@ -141,6 +154,16 @@ export function x86_wrmsr(): u32 {
       break;
     case Msr.MISC_ENABLE:
       set(System.MISC_ENABLE, <u32>value);
+      break;
+    case KvmMsr.WALL_CLOCK:
+    case KvmMsr.WALL_CLOCK_NEW:
+      set(System.KVM_WALL_CLOCK, <u32>value);
+      tellMachine(KvmMsr.WALL_CLOCK_NEW, <u32>value);
+      break;
+    case KvmMsr.SYSTEM_TIME:
+    case KvmMsr.SYSTEM_TIME_NEW:
+      set(System.KVM_SYSTEM_TIME, <u32>value);
+      tellMachine(KvmMsr.SYSTEM_TIME_NEW, <u32>value);
       break;
     case Msr.BIOS_SIGN_ID:
       break;
@@ -157,7 +180,15 @@ const SYSTEM_FEATURES: u32 = Feature.PSE | Feature.MSR | Feature.PAE | Feature.S
 export function x86_system_cpuid(): void {
   const leaf = get(X86.EAX);
   x86_cpuid();
-  if (leaf === 1) set(X86.EDX, Cpuid.EDX | SYSTEM_FEATURES);
+  if (leaf === 1) {
+    set(X86.EDX, Cpuid.EDX | SYSTEM_FEATURES);
+    set(X86.ECX, Cpuid.ECX | FeatureC.HYPERVISOR);
+  } else if (leaf === KvmCpuid.SIGNATURE) {
+    set(X86.EAX, KvmCpuid.FEATURES);
+    set(X86.EBX, KvmCpuid.SIGNATURE_EBX);
+    set(X86.ECX, KvmCpuid.SIGNATURE_ECX);
+    set(X86.EDX, KvmCpuid.SIGNATURE_EDX);
+  } else if (leaf === KvmCpuid.FEATURES) set(X86.EAX, KvmFeature.ALL);
   else if (leaf === HypercallAbi.CPUID_SIGNATURE) {
     set(X86.EAX, HypercallAbi.CPUID_VERSION);
     set(X86.EBX, HypercallAbi.SIGNATURE_EBX);

@@ -12,6 +12,7 @@ import { makePort92, makeResetControl } from '../../devices/system-control.ts';
 import { makeUart } from '../../devices/uart.ts';
 import type { Board, MemoryEntry, Wiring } from '../board.ts';
 import { assignPci } from '../boot/pci-setup.ts';
+import { makeKvm } from '../kvm.ts';
 
 /** Where firmware puts things that have no place of their own. */
 export const enum PcPlace {
@@ -116,6 +117,7 @@ export function makePc(w: Wiring): Board {
     uarts,
     pci,
     slots: Array.from({ length: 30 }, (_, index) => index + 2),
+    paravirtual: makeKvm(clock, w.memory),
     acknowledge: () => pic.acknowledge(),
     irq,
     firmware() {

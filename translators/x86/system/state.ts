@@ -46,6 +46,9 @@ export const enum System {
   /** u64 */
   TSC_OFFSET = 704,
   MISC_ENABLE = 720,
+  /** As the guest wrote them. */
+  KVM_WALL_CLOCK = 724,
+  KVM_SYSTEM_TIME = 728,
   /** Page-directory-pointer registers of PAE, four u64. */
   PDPTE = 744,
 
