@@ -104,6 +104,9 @@ it('jumps to the last address, which no region can return', async () => {
     guest.vcpu.memory.poke(at, Uint8Array.of(0xbf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xe7));
     guest.vcpu.invalidate(at, 8);
     guest.vcpu.pc = at;
-    expect(guest.vcpu.run(100)).toMatchObject({ kind: 'memory-fault', pc: 0xffffffff, access: 'execute' });
+    let exit = guest.vcpu.run(100);
+    // it also stops where compiling takes long
+    while (exit.kind === 'budget') exit = guest.vcpu.run(100);
+    expect(exit).toMatchObject({ kind: 'memory-fault', pc: 0xffffffff, access: 'execute' });
   }
 });
