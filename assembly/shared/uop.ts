@@ -12,7 +12,7 @@ export const enum BlockHeader {
   HEAT = 8,
   /** `BlockFlag` bits. */
   FLAGS = 12,
-  /** Address of {u32 address of the first µop, u32 pc} for each instruction, ascending. */
+  /** Address of {u32 address of the first µop, u32 pc} for each instruction, ascending; the word before says at which word the terminator begins. */
   TABLE = 16,
   /** Address after the block's last byte. */
   END = 20,

@@ -10,7 +10,7 @@ export interface Runtime {
   readonly run: () => void;
   /** Runs the block with this µop address once; afterwards EXIT_KIND is None if nothing stopped it. */
   readonly runBlock: (address: number) => void;
-  /** Functions that generated code calls: helpers, then whatever its owner adds by `grow`. Entry 0 is empty. */
+  /** Functions that generated code calls: helpers by their number among the runtime's exports, then whatever its owner adds by `grow`. Entry 0 is empty. */
   readonly table: WebAssembly.Table;
   readonly exports: Readonly<Record<string, CallableFunction>>;
   /** The memory up to UOPS_END, as words and as bytes. */
@@ -18,7 +18,7 @@ export interface Runtime {
   readonly bytes: Uint8Array;
   /** 32-bit constants that have a slot, with its address. */
   readonly constants: Map<number, number>;
-  /** Index in the table of a helper; throws if the runtime does not export it. */
+  /** Index in the table of a helper, the same in each run; throws if the runtime does not export it. */
   helperIndex(helper: Helper): number;
   /** The block at this µop address must not be entered again. */
   markStale(address: number): void;
@@ -51,7 +51,11 @@ export function createRuntime(
   system: SystemImports = NO_MACHINE,
 ): Runtime {
   const module = code instanceof WebAssembly.Module ? code : new WebAssembly.Module(code);
-  const table = new WebAssembly.Table({ element: 'anyfunc', initial: 1 });
+  // in the order of the module, so that µops of another run can call them
+  const names = WebAssembly.Module.exports(module)
+    .filter(({ kind }) => kind === 'function')
+    .map(({ name }) => name);
+  const table = new WebAssembly.Table({ element: 'anyfunc', initial: 1 + names.length });
   const env = {
     memory: memory.memory,
     table,
@@ -61,9 +65,10 @@ export function createRuntime(
     ...system,
   };
   const exports = new WebAssembly.Instance(module, { env }).exports as Record<string, CallableFunction>;
+  const indexes = new Map(names.map((name, i) => [name, 1 + i]));
+  for (const [name, index] of indexes) table.set(index, exports[name]);
   const { buffer } = memory.memory;
   const words = new Int32Array(buffer, 0, Layout.UOPS_END / 4);
-  const helpers = new Map<string, number>();
   const flag = (address: number, bit: BlockFlag, on: boolean): void => {
     const i = (address + BlockHeader.FLAGS) >>> 2;
     words[i] = on ? words[i] | bit : words[i] & ~bit;
@@ -76,15 +81,9 @@ export function createRuntime(
     words,
     bytes: new Uint8Array(buffer, 0, Layout.UOPS_END),
     constants: new Map(),
-    helperIndex(helper) {
-      let index = helpers.get(helper.name);
-      if (index === undefined) {
-        const f = exports[helper.name];
-        if (typeof f !== 'function') throw new Error(`the runtime exports no helper ${helper.name}`);
-        index = table.grow(1);
-        table.set(index, f);
-        helpers.set(helper.name, index);
-      }
+    helperIndex({ name }) {
+      const index = indexes.get(name);
+      if (index === undefined) throw new Error(`the runtime exports no helper ${name}`);
       return index;
     },
     markStale: (address) => flag(address, BlockFlag.STALE, true),

@@ -18,9 +18,12 @@ export interface CodePlaces {
 
 /** A block as the interpreter has it. */
 export interface CachedBlock {
-  readonly block: Block;
+  /** Its place only (no instructions) if it was restored and nobody asked for more. */
+  block: Block;
   /** Address of its µops, 0 while it is only lifted. */
   address: number;
+  /** Its µops are an earlier run's. */
+  readonly restored?: boolean;
 }
 
 /** A region that was compiled, with the module it belongs to. */
@@ -84,6 +87,9 @@ export class CodeCache {
   /** The block that is at a pc now. */
   block(pc: number): CachedBlock | undefined {
     return this.blocks.get(this.places.key(pc));
+  }
+  allBlocks(): Iterable<CachedBlock> {
+    return this.blocks.values();
   }
   region(pc: number): CachedRegion | undefined {
     return this.regions.get(this.places.key(pc));

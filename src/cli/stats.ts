@@ -18,7 +18,7 @@ export function describeStats(stats: Stats): string {
       'guest instructions',
       `${stats.instructions.toLocaleString('en')}, ${(stats.instructions / running / 1000).toFixed(0)} million a second`,
     ],
-    ['blocks', `${stats.blocks} lifted in ${stats.liftTime.toFixed(1)} ms`],
+    ['blocks', `${stats.blocks} lifted in ${stats.liftTime.toFixed(1)} ms, ${stats.restoredBlocks} of earlier runs`],
     ['regions', `${stats.regions} of ${stats.regionInstructions} instructions, in ${stats.modules} modules of ${stats.wasmBytes} bytes`],
     [
       'compilation',

@@ -3,12 +3,13 @@ import type { Runtime } from '../backend/runtime.ts';
 import { type Access, accessIn, type CompileOptions, type SlowPaths } from '../backend/wasm/options.ts';
 import { formFragment, formRegion, type Region, type RegionLimits } from '../backend/wasm/region.ts';
 import type { CachedRegion, CodeCache, CompiledModule } from '../cache/code-cache.ts';
-import { decodeModules, encodeModules, type SavedModule, TRANSLATOR } from '../cache/persistence.ts';
+import type { SavedModule } from '../cache/saved-modules.ts';
 import type { Block } from '../ir/block.ts';
 import type { Isa } from '../isa/isa.ts';
 import type { PhysicalPlaces } from './code-places.ts';
 import type { GuestMemory } from './guest-memory.ts';
-import { codeOf, hasCode, restoredRegion, savedRegion, siteWord } from './saved-code.ts';
+import type { KeepableModule, ModuleStore } from './module-store.ts';
+import { restoredRegion, siteWord } from './saved-code.ts';
 import type { VcpuStats } from './vcpu.ts';
 
 /** The Wasm back end, loaded when it is first needed. */
@@ -158,10 +159,8 @@ export class RegionTier {
   /** Entries of regions that another thread compiles. */
   private readonly awaited = new Set<number>();
   private jobs = 0;
-  /** Translations are to be saved. */
-  private persistent = false;
-  /** Modules of earlier runs that have not been looked at, by entry of a live region. */
-  private readonly saved = new Map<number, SavedModule>();
+  /** Where modules come from that earlier runs compiled, if translations are kept. */
+  store: ModuleStore | undefined;
   /** pcs of blocks in restored regions: they have run, if not in this run. */
   private readonly restoredBlocks = new Set<number>();
 
@@ -311,7 +310,7 @@ export class RegionTier {
       return false;
     }
     const binary = this.compiler!.compileRegions(job.regions, job.options);
-    this.load(job, new WebAssembly.Module(namedModule(binary, name)), binary.length, this.persistent ? { binary } : {});
+    this.load(job, new WebAssembly.Module(namedModule(binary, name)), binary.length, this.store ? { binary } : {});
     this.context.stats.compileTime += performance.now() - start;
     return true;
   }
@@ -398,7 +397,7 @@ export class RegionTier {
       exactState: this.context.exact || isa.registers.filter(({ local, transient }) => local && !transient).length <= FEW_REGISTERS,
       memoryPages: memory.memory.buffer.byteLength / 65536,
       compileMissing: translatesAll,
-      relocatable: this.persistent,
+      relocatable: this.store !== undefined,
       callSlots,
       callees,
       jumpSites,
@@ -459,27 +458,11 @@ export class RegionTier {
     stats.regionInstructions += job.instructions;
   }
 
-  /** What saved modules must agree in with this run. */
-  private get optionsKey(): string {
-    const { isa, memory, checked, exact, translatesAll, mode } = this.context;
-    return [TRANSLATOR, isa.name, mode(), checked(), exact, translatesAll, memory.memory.buffer.byteLength / 65536].join(' ');
-  }
-
-  /** Has translations saved at the end, and begins with those that were saved before: what `save` gave in an earlier run. */
-  persist(data: Uint8Array | undefined): void {
-    this.persistent = true;
-    for (const module of data ? decodeModules(data) : [])
-      for (const { entry, live } of module.regions) if (live) this.saved.set(entry, module);
-  }
-
   /** Puts a module of an earlier run in place that has the region at `pc`, if the guest's code is the same. */
   restore(pc: number): boolean {
-    const saved = this.saved.get(pc);
+    const saved = this.store?.take(pc);
     if (!saved) return false;
     const { context } = this;
-    if (saved.options !== this.optionsKey) return false;
-    for (const { entry } of saved.regions) if (this.saved.get(entry) === saved) this.saved.delete(entry);
-    if (!hasCode(saved, context.memory, context.isa.coherentCode)) return false;
     const start = performance.now();
     const regions = saved.regions.map(restoredRegion);
     const jumpSites = new Map<number, number>();
@@ -521,46 +504,28 @@ export class RegionTier {
     return true;
   }
 
-  /** The translations worth keeping for another run, or undefined if there are none that `persist` did not bring. */
-  save(): Uint8Array | undefined {
-    const { compiler } = this;
-    if (!this.persistent || !compiler) return undefined;
-    const loaded = [...this.modules.values()].reverse();
+  /** Modules with a current region, the newest first. */
+  private keepable(): KeepableModule[] {
     const isLive = (region: CachedRegion): boolean => this.cache.region(region.entry) === region;
-    const current = loaded.filter(({ regions }) => regions.some(isLive));
-    if (!current.some(({ binary }) => binary)) return undefined;
-    const entries = new Set<number>();
-    const modules: SavedModule[] = [];
-    for (const module of current) {
-      const saved = this.savedFrom(module, compiler, isLive);
-      if (!saved) continue;
-      modules.push(saved);
-      for (const { entry, live } of saved.regions) if (live) entries.add(entry);
-    }
-    // what this run did not come to
-    for (const module of new Set(this.saved.values()))
-      if (!module.regions.some(({ entry, live }) => live && entries.has(entry))) modules.push(module);
-    return encodeModules(modules);
+    return [...this.modules.values()]
+      .reverse()
+      .map(({ regions, job, binary, saved }) => ({
+        live: new Set(regions.filter(isLive).map(({ entry }) => entry)),
+        saved,
+        regions: job.regions,
+        options: job.options,
+        binary,
+      }))
+      .filter(({ live }) => live.size > 0);
   }
-
-  private savedFrom(module: LoadedModule, compiler: Compiler, isLive: (region: CachedRegion) => boolean): SavedModule | undefined {
-    const live = new Set(module.regions.filter(isLive).map(({ entry }) => entry));
-    if (module.saved) return { ...module.saved, regions: module.saved.regions.map((r) => ({ ...r, live: live.has(r.entry) })) };
-    const { regions, options } = module.job;
-    if (!module.binary || (options.expectedBytes?.size ?? 0) > 0) return undefined;
-    const parts = {
-      regions: regions.map((r) => savedRegion(r, live.has(r.entry), this.partial.get(r.entry)?.patience ?? PATIENCE, options)),
-      callees: [...(options.callees?.values() ?? [])].map(({ pc, size }) => [pc, size] as const),
-    };
-    return {
-      options: this.optionsKey,
-      ...parts,
-      slots: [...(options.callSlots?.keys() ?? [])],
-      sites: [...(options.jumpSites?.keys() ?? [])],
-      accesses: options.checked ? [] : compiler.accessMap(regions, options),
-      code: codeOf(parts, this.context.memory),
-      wasm: module.binary,
-    };
+  /** Whether there are modules that no earlier run gave. */
+  get worthSaving(): boolean {
+    return this.keepable().some(({ binary }) => binary !== undefined);
+  }
+  /** Modules for the next run. */
+  save(store: ModuleStore): SavedModule[] {
+    const patience = (entry: number): number => this.partial.get(entry)?.patience ?? PATIENCE;
+    return store.save(this.keepable(), patience, (regions, options) => this.compiler?.accessMap(regions, options) ?? []);
   }
 
   /** A module lost its regions. Frames of it may still be active, so its trap places are kept until `forgetDropped`. */

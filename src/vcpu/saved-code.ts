@@ -1,8 +1,8 @@
 import { JumpSite } from '../../assembly/shared/layout.ts';
 import type { CompileOptions } from '../backend/wasm/options.ts';
 import type { Region } from '../backend/wasm/region.ts';
-import { rangesOf, type SavedModule, type SavedRegion } from '../cache/persistence.ts';
-import { Block } from '../ir/block.ts';
+import { rangesOf, type SavedModule, type SavedRegion } from '../cache/saved-modules.ts';
+import { Block, type Terminator } from '../ir/block.ts';
 import { PAGE_SIZE } from '../isa/code.ts';
 import { GuestMemory, PagePermission } from './guest-memory.ts';
 
@@ -23,25 +23,36 @@ export function codeOf(module: Pick<SavedModule, 'regions' | 'callees'>, memory:
 export function hasCode(module: SavedModule, memory: GuestMemory, coherentCode: boolean): boolean {
   let at = 0;
   for (const [pc, size] of rangesOf(module)) {
-    for (let page = pc - (pc % PAGE_SIZE); page < pc + size; page += PAGE_SIZE) {
-      const permission = memory.permission(page >>> 0);
-      if (!(permission & PagePermission.Execute) || (coherentCode && permission & PagePermission.Write)) return false;
-    }
-    const start = GuestMemory.index(pc);
-    for (let i = 0; i < size; i++) if (memory.bytes[start + i] !== module.code[at + i]) return false;
+    if (!hasRange(pc, size, memory, coherentCode, module.code, at)) return false;
     at += size;
   }
   return true;
+}
+
+/** The same for one range, whose bytes are those in `code` from `at` on. */
+export function hasRange(pc: number, size: number, memory: GuestMemory, coherentCode: boolean, code: Uint8Array, at: number): boolean {
+  for (let page = pc - (pc % PAGE_SIZE); page < pc + size; page += PAGE_SIZE) {
+    const permission = memory.permission(page >>> 0);
+    if (!(permission & PagePermission.Execute) || (coherentCode && permission & PagePermission.Write)) return false;
+  }
+  const start = GuestMemory.index(pc);
+  for (let i = 0; i < size; i++) if (memory.bytes[start + i] !== code[at + i]) return false;
+  return true;
+}
+
+const NOTHING: number[] = [];
+
+/** A block of which only the place is known, and whether it ends in an indirect jump. */
+export function placeOnly(pc: number, size: number, jumps = false): Block {
+  const terminator: Terminator = jumps ? { kind: 'jump', target: 0 } : { kind: 'goto', pc };
+  return new Block(pc, size, 0, 0, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, terminator, [], []);
 }
 
 /** A region that is there only as code: its blocks have places, and no ops. */
 export function restoredRegion(saved: SavedRegion): Region {
   const jumps = new Map(saved.jumps);
   const headers = new Set(saved.headers);
-  const blocks = saved.blocks.map(
-    ([pc, size]) =>
-      new Block(pc, size, 0, 0, [], [], [], [], [], jumps.has(pc) ? { kind: 'jump', target: 0 } : { kind: 'goto', pc }, [], []),
-  );
+  const blocks = saved.blocks.map(([pc, size]) => placeOnly(pc, size, jumps.has(pc)));
   return {
     entry: saved.entry,
     blocks,

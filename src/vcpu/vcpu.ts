@@ -5,15 +5,18 @@ import type { Runtime } from '../backend/runtime.ts';
 import type { SlowPaths } from '../backend/wasm/options.ts';
 import { REGION_LIMITS } from '../backend/wasm/region.ts';
 import { type CachedBlock, CodeCache } from '../cache/code-cache.ts';
+import { decodeTranslations, encodeTranslations, TRANSLATOR } from '../cache/persistence.ts';
 import type { Block } from '../ir/block.ts';
 import { Builder } from '../ir/builder.ts';
 import { type LiftOptions, liftBlock } from '../ir/lift.ts';
 import { deadcode } from '../ir/passes/deadcode.ts';
 import { Code, FetchFault, PAGE_SIZE } from '../isa/code.ts';
 import type { Isa } from '../isa/isa.ts';
+import { BlockStore } from './block-store.ts';
 import { PhysicalPlaces, virtualPlaces } from './code-places.ts';
 import { type Exit, makeExit } from './exit.ts';
 import { GuestMemory, PagePermission } from './guest-memory.ts';
+import { ModuleStore } from './module-store.ts';
 import { type BackgroundCompiler, type Compiler, RegionTier } from './region-tier.ts';
 
 /** interpret never translates to Wasm, translate always does, tiered starts in the interpreter and translates what is hot. */
@@ -63,8 +66,9 @@ export interface VcpuStats {
   wasmBytes: number;
   liftTime: number;
   compileTime: number;
-  /** Modules that an earlier run compiled. */
+  /** Modules that an earlier run compiled, and blocks that one lifted. */
   restored: number;
+  restoredBlocks: number;
   restoreTime: number;
   /** Times that the dispatcher found nothing translated at the pc. */
   misses: number;
@@ -95,6 +99,7 @@ export class Vcpu {
     liftTime: 0,
     compileTime: 0,
     restored: 0,
+    restoredBlocks: 0,
     restoreTime: 0,
     misses: 0,
     hot: 0,
@@ -120,6 +125,7 @@ export class Vcpu {
   private checked: boolean;
   /** Memory model paged. */
   private readonly paged: PhysicalPlaces | undefined;
+  private blockStore: BlockStore | undefined;
   /** Whether `translateFrom` is behind us. */
   private translating: boolean;
 
@@ -241,11 +247,40 @@ export class Vcpu {
 
   /** Begins with translations of an earlier run, and has those of this one kept for `translations`. */
   persist(earlier: Uint8Array | undefined): void {
-    if (this.executor !== 'interpret' && !this.paged) this.tier.persist(earlier);
+    const { memory, runtime, cache } = this;
+    const { coherentCode } = this.isa;
+    if (this.executor === 'interpret' || this.paged || this.options.limits) return;
+    const { modules, blocks } = decodeTranslations(earlier ?? new Uint8Array(0));
+    const options = (): string => this.translationKey;
+    const store = new ModuleStore({ memory, coherentCode, options }, modules);
+    this.tier.store = store;
+    // who translates all does without blocks, and calls are noted where they are lifted
+    if (this.executor !== 'tiered' || this.calls) return;
+    this.blockStore = new BlockStore(
+      {
+        memory,
+        runtime,
+        cache,
+        coherentCode,
+        options,
+        jumpSite: (pc) => this.jumpSiteAt(pc),
+        isVerified: ({ block }) => this.expected.has(block),
+        hasSavedRegion: (pc) => store.has(pc),
+        stats: this.stats,
+      },
+      blocks,
+    );
+  }
+  /** What saved translations must agree in with this run. */
+  private get translationKey(): string {
+    const { isa, mode, checked, exact, executor, memory } = this;
+    return [TRANSLATOR, isa.name, mode, checked, exact, executor === 'translate', memory.memory.buffer.byteLength / 65536].join(' ');
   }
   /** What to begin another run with; undefined if there is nothing new. */
   translations(): Uint8Array | undefined {
-    return this.tier.save();
+    const { tier, blockStore } = this;
+    if (!tier.store || !(tier.worthSaving || blockStore?.worthSaving)) return undefined;
+    return encodeTranslations({ modules: tier.save(tier.store), blocks: blockStore?.save() });
   }
 
   /** Ends what runs beside the guest. */
@@ -264,7 +299,7 @@ export class Vcpu {
   }
   /** Memory model paged: what lies at some physical addresses is other memory than before. */
   remapped(): void {
-    this.cache.clear();
+    this.clear();
     (this.runtime.exports.flushTlb as (keepGlobal: number) => void)(0);
   }
 
@@ -298,7 +333,7 @@ export class Vcpu {
     if (checked === this.checked) return;
     this.checked = checked;
     this.setHeader(Layout.CHECKED, Number(checked));
-    this.cache.clear();
+    this.clear();
   }
 
   /** The word at Isa.mode, 0 without one. Setting it has all code lifted anew. */
@@ -314,7 +349,14 @@ export class Vcpu {
     if (this.isa.mode === undefined) throw new Error(`${this.isa.name} has no mode`);
     if (value === this.mode) return;
     this.set32(this.isa.mode, value);
+    this.clear();
+  }
+
+  /** Forgets everything that was translated. */
+  private clear(): void {
     this.cache.clear();
+    this.runtime.constants.clear();
+    this.blockStore?.begin();
   }
 
   /** Calls a helper of the ISA that reads or writes its state. */
@@ -443,7 +485,7 @@ export class Vcpu {
   /** Something must be there for the dispatcher to run at `pc`. */
   private translate(pc: number): Exit | undefined {
     if (this.paged && this.paged.key(pc) < 0) return this.fetchFault(pc);
-    if (this.tier.republish(pc) || this.tier.restore(pc)) return undefined;
+    if (this.tier.republish(pc) || this.tier.restore(pc) || this.restoreBlock(pc)) return undefined;
     this.translating ||= this.executor === 'translate' && pc === this.options.translateFrom;
     if (this.translating && this.tier.compile(pc)) return undefined;
     return this.interpretable(pc) ? undefined : this.fetchFault(pc);
@@ -501,7 +543,12 @@ export class Vcpu {
 
   /** The block at `pc`, lifted once. Undefined if nothing can be fetched there; then the fault is recorded. */
   private tryLifted(pc: number): Block | undefined {
-    return this.cached(pc)?.block;
+    const cached = this.cached(pc);
+    if (cached?.restored && cached.block.instructions === 0) {
+      const block = this.tryLift(pc, {});
+      if (block) cached.block = block;
+    }
+    return cached?.block;
   }
   private liftedPart(pc: number, end: number): Block | undefined {
     const whole = this.tryLifted(pc);
@@ -530,12 +577,14 @@ export class Vcpu {
 
   /** Where the indirect jump at the end of a block notes its targets; undefined without one, or without room. */
   private jumpSite(block: Block): number | undefined {
-    if (block.terminator.kind !== 'jump') return undefined;
-    let site = this.jumpSites.get(block.pc);
+    return block.terminator.kind === 'jump' ? this.jumpSiteAt(block.pc) : undefined;
+  }
+  private jumpSiteAt(pc: number): number | undefined {
+    let site = this.jumpSites.get(pc);
     if (site === undefined) {
       site = Layout.JUMP_SITES + JumpSite.SIZE * this.jumpSites.size;
       if (site >= Layout.UOPS) return undefined;
-      this.jumpSites.set(block.pc, site);
+      this.jumpSites.set(pc, site);
     }
     return site;
   }
@@ -561,11 +610,16 @@ export class Vcpu {
     });
   }
 
+  /** Whether the block at `pc` is there as an earlier run had it. */
+  private restoreBlock(pc: number): boolean {
+    return this.blockStore !== undefined && !this.cache.block(pc) && this.blockStore.restore(pc, UOPS_FULL);
+  }
+
   /** Whether the interpreter has the block at `pc` now. */
   private interpretable(pc: number): boolean {
     let cached = this.cached(pc);
-    if (cached?.address === 0 && this.cache.uopAddress > Layout.UOPS_END - UOP_RESERVE) {
-      this.cache.clear();
+    if (cached?.address === 0 && this.cache.uopAddress > UOPS_FULL) {
+      this.clear();
       cached = this.cached(pc);
     }
     if (!cached) return false;
@@ -640,3 +694,4 @@ const HOT_IN_MACHINE = 1500;
 
 /** More than any block's µops take. */
 const UOP_RESERVE = 1 << 20;
+const UOPS_FULL = Layout.UOPS_END - UOP_RESERVE;

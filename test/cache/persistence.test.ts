@@ -2,7 +2,8 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { decodeModules, encodeModules, type TranslationStore } from '../../src/cache/persistence.ts';
+import { decodeTranslations, encodeTranslations, type TranslationStore } from '../../src/cache/persistence.ts';
+import { decodeModules, encodeModules, type SavedModule } from '../../src/cache/saved-modules.ts';
 import { corpusPath, corpusPrograms } from '../../src/cli/corpus.ts';
 import { nodeTranslationStore } from '../../src/host/translation-folder.ts';
 import { compile, lacks, TARGETS } from '../linux/compiled.ts';
@@ -44,16 +45,17 @@ describe('kept translations', { timeout: 120_000 }, () => {
     const store = oneEntry();
     const first = await run(elf, expected.args, store);
     expect([first.stdout, first.stats.restored]).toEqual([expected.stdout, 0]);
-    const modules = decodeModules(store.data!);
-    expect(modules.length).toBeGreaterThan(0);
-    expect(encodeModules(modules)).toEqual(store.data);
+    const { modules, blocks } = decodeTranslations(store.data!);
+    expect([modules.length > 0, blocks !== undefined]).toEqual([true, true]);
+    expect(encodeTranslations({ modules, blocks })).toEqual(store.data);
 
     const second = await run(elf, expected.args, store, false);
     expect([second.stdout, second.stats.compileTime]).toEqual([expected.stdout, 0]);
     expect(second.stats.restored).toBeGreaterThan(0);
     expect(second.stats.instructions).toBe(first.stats.instructions);
+    expect(second.stats.restoredBlocks).toBeGreaterThan(0);
     // translated from near the start on, not when hot
-    expect(second.stats.blocks).toBeLessThan(first.stats.blocks);
+    expect(second.stats.blocks + second.stats.restoredBlocks).toBeLessThan(first.stats.blocks);
   });
 
   it('are not used where the guest has other code, and the guest is right', async () => {
@@ -63,31 +65,41 @@ describe('kept translations', { timeout: 120_000 }, () => {
     const other = corpus('mipsel/bytecode');
     const mixed = await run(other.elf, other.expected.args, store);
     expect([mixed.stdout, mixed.stats.restored]).toEqual([other.expected.stdout, 0]);
+    // what is the same in both, they have both
+    expect(mixed.stats.restoredBlocks).toBeLessThan(mixed.stats.blocks);
   });
 
   it('are not used under other options', async () => {
     const { elf, expected } = corpus('mips/states');
     const store = oneEntry();
     await run(elf, expected.args, store);
-    store.data = encodeModules(decodeModules(store.data!).map((module) => ({ ...module, options: `${module.options}x` })));
+    const { modules, blocks } = decodeTranslations(store.data!);
+    const other = (options: string): string => `${options}x`;
+    store.data = encodeTranslations({
+      modules: modules.map((module) => ({ ...module, options: other(module.options) })),
+      blocks: blocks && { ...blocks, options: other(blocks.options) },
+    });
     const second = await run(elf, expected.args, store);
-    expect([second.stdout, second.stats.restored]).toEqual([expected.stdout, 0]);
+    expect([second.stdout, second.stats.restored, second.stats.restoredBlocks]).toEqual([expected.stdout, 0, 0]);
   });
 
   it('are ignored where they are cut short or malformed', async () => {
     const { elf, expected } = corpus('mips/states');
     const store = oneEntry();
     await run(elf, expected.args, store);
-    const data = store.data!;
+    const saved = decodeTranslations(store.data!);
+    const data = encodeModules(saved.modules);
     for (const length of [0, 3, 4, 100, data.length - 1]) expect(decodeModules(data.subarray(0, length))).toEqual([]);
     expect(decodeModules(new Uint8Array([...data, 0]))).toEqual([]);
-    const [module, ...rest] = decodeModules(data);
+    const [module, ...rest] = saved.modules;
     const broken = { ...module, wasm: module.wasm.slice(0, -1) };
-    store.data = encodeModules([broken, ...rest]);
+    store.data = encodeTranslations({ ...saved, modules: [broken, ...rest] });
     const second = await run(elf, expected.args, store);
     expect(second.stdout).toBe(expected.stdout);
     for (const wrong of [{ callees: [[0, 4]] }, { sites: [-1] }, { regions: [{}] }])
-      expect(decodeModules(encodeModules([{ ...module, ...wrong } as typeof module]))).toEqual([]);
+      expect(decodeModules(encodeModules([{ ...module, ...wrong } as SavedModule]))).toEqual([]);
+    for (const length of [0, 3, 4, 30, 1000])
+      expect(decodeTranslations(store.data.subarray(0, length))).toEqual({ modules: [], blocks: undefined });
   });
 
   const [target] = TARGETS;

@@ -48,16 +48,17 @@ const borrowed: number[] = [];
 const table = new Int32Array(8192);
 let instructions = 0;
 let pc = 0;
+/** Index of the terminator. */
+let lastUop = 0;
 
 /**
  * Writes a block's µops at `address` (a multiple of four, in UOPS…UOPS_END) and returns the address after them, a
- * multiple of eight. Lowering at Layout.UOPS means that nothing lowered before is run again.
+ * multiple of eight.
  */
 export function lowerBlock(source: Block, target: Runtime, address: number, options: LowerOptions = {}): number {
   block = source;
   runtime = target;
   w = target.words;
-  if (address === Layout.UOPS) target.constants.clear();
   jumpSite = options.jumpSite;
   stackPointer = options.stackPointer;
   mapped = options.mapped;
@@ -76,7 +77,8 @@ export function lowerBlock(source: Block, target: Runtime, address: number, opti
 }
 
 function finish(address: number): number {
-  if (p & 1) w[p++] = 0;
+  if (!(p & 1)) w[p++] = 0;
+  w[p++] = lastUop - (address >>> 2);
   const tableAddress = p << 2;
   for (let i = 0; i < instructions * 2; i++) w[p++] = table[i];
   const header = address >>> 2;
@@ -385,11 +387,13 @@ function emitStackCheck(): void {
 function emitTerminator(t: Terminator): void {
   switch (t.kind) {
     case 'goto':
+      lastUop = p;
       w[p++] = Uop.GOTO;
       emitLink(t.pc, t.pc <= block.pc);
       break;
     case 'call':
       emitStackCheck();
+      lastUop = p;
       w[p++] = Uop.GOTO;
       emitLink(t.target, true);
       break;
@@ -404,6 +408,7 @@ function emitTerminator(t: Terminator): void {
       {
         if (t.kind === 'call-indirect') emitStackCheck();
         const target = slot(t.target);
+        lastUop = p;
         if (t.kind === 'jump' && jumpSite !== undefined) {
           w[p++] = Uop.JUMP_NOTED | (target << 16);
           w[p++] = jumpSite;
@@ -411,6 +416,7 @@ function emitTerminator(t: Terminator): void {
       }
       break;
     case 'exit':
+      lastUop = p;
       w[p] = Uop.EXIT | (t.exit << 16) | (t.args.length << 24);
       w[p + 1] = t.pc;
       p += 2;
@@ -439,6 +445,7 @@ function emitCondition(condition: Value): void {
 }
 
 function emitBranch(number: number, a: number, b: number): void {
+  lastUop = p;
   w[p] = number | (a << 16);
   w[p + 1] = b;
   p += 2;

@@ -1,0 +1,121 @@
+import type { SlowPaths } from '../backend/wasm/options.ts';
+
+/** Bytes of guest code: pc and length. */
+export type SavedRange = readonly [pc: number, size: number];
+
+export interface SavedRegion {
+  readonly entry: number;
+  /** Whether its module has the newest region of this entry. */
+  readonly live: boolean;
+  readonly blocks: readonly SavedRange[];
+  readonly headers: readonly number[];
+  readonly outside: readonly number[];
+  /** Blocks that end in an indirect jump, with the targets that the region holds. */
+  readonly jumps: readonly (readonly [pc: number, targets: readonly number[]])[];
+  readonly instructions: number;
+  readonly patience: number;
+  readonly way: SlowPaths;
+}
+
+/** One WebAssembly module, and what it was made from. */
+export interface SavedModule {
+  /** Translator, ISA and options, which all must be the same. */
+  readonly options: string;
+  readonly regions: readonly SavedRegion[];
+  /** pcs whose function table indexes it imports, and pcs of blocks whose jump sites it imports. */
+  readonly slots: readonly number[];
+  readonly sites: readonly number[];
+  /** Guest code that the module depends on beside its blocks. */
+  readonly callees: readonly SavedRange[];
+  /** See accessMap in src/backend/wasm/compile.ts. */
+  readonly accesses: readonly number[];
+  /** The guest's bytes in all blocks, then in all callees. */
+  readonly code: Uint8Array;
+  readonly wasm: Uint8Array<ArrayBuffer>;
+}
+
+export const rangesOf = (module: Pick<SavedModule, 'regions' | 'callees'>): SavedRange[] => [
+  ...module.regions.flatMap(({ blocks }) => blocks),
+  ...module.callees,
+];
+
+/** Bytes of modules kept for one program. */
+const MOST_BYTES = 8 << 20;
+
+type Header = readonly (Omit<SavedModule, 'code' | 'wasm'> & { readonly lengths: readonly [code: number, wasm: number] })[];
+
+/** The first modules count most, if there are too many. */
+export function encodeModules(modules: readonly SavedModule[]): Uint8Array {
+  const kept: SavedModule[] = [];
+  let size = 0;
+  for (const module of modules) {
+    size += module.code.length + module.wasm.length;
+    if (size > MOST_BYTES) break;
+    kept.push(module);
+  }
+  const header: Header = kept.map(({ code, wasm, ...rest }) => ({ ...rest, lengths: [code.length, wasm.length] }));
+  const text = new TextEncoder().encode(JSON.stringify(header));
+  const out = new Uint8Array(4 + text.length + kept.reduce((sum, { code, wasm }) => sum + code.length + wasm.length, 0));
+  new DataView(out.buffer).setUint32(0, text.length, true);
+  out.set(text, 4);
+  let at = 4 + text.length;
+  for (const { code, wasm } of kept) {
+    out.set(code, at);
+    out.set(wasm, at + code.length);
+    at += code.length + wasm.length;
+  }
+  return out;
+}
+
+/** The modules in the data, none if it is damaged anywhere. */
+export function decodeModules(data: Uint8Array): SavedModule[] {
+  try {
+    const length = new DataView(data.buffer, data.byteOffset, data.length).getUint32(0, true);
+    const header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(data.subarray(4, 4 + length))) as Header;
+    let at = 4 + length;
+    const take = (bytes: number): Uint8Array<ArrayBuffer> => {
+      if (!isCount(bytes) || at + bytes > data.length) throw new RangeError('truncated');
+      at += bytes;
+      return data.slice(at - bytes, at);
+    };
+    const modules = header.map(({ lengths, ...rest }) => ({ ...rest, code: take(lengths[0]), wasm: take(lengths[1]) }));
+    return at === data.length && modules.every(isModule) ? modules : [];
+  } catch (error) {
+    // JSON, text or lengths that are none; a shape that nothing can be read from
+    if (error instanceof SyntaxError || error instanceof RangeError || error instanceof TypeError) return [];
+    throw error;
+  }
+}
+
+const isCount = (n: unknown): n is number => Number.isInteger(n) && (n as number) >= 0 && (n as number) <= 0xffffffff;
+const isCounts = (list: unknown): boolean => Array.isArray(list) && list.every(isCount);
+const isRanges = (list: unknown): boolean =>
+  Array.isArray(list) && list.every((range) => isCounts(range) && range.length === 2 && range[1] <= 4096);
+
+function isModule(m: SavedModule): boolean {
+  return (
+    typeof m.options === 'string' &&
+    Array.isArray(m.regions) &&
+    m.regions.every(isRegion) &&
+    isCounts(m.slots) &&
+    isCounts(m.sites) &&
+    isRanges(m.callees) &&
+    isCounts(m.accesses) &&
+    rangesOf(m).reduce((sum, [, size]) => sum + size, 0) === m.code.length
+  );
+}
+
+function isRegion(r: SavedRegion): boolean {
+  return (
+    isRanges(r.blocks) &&
+    r.blocks.length > 0 &&
+    r.blocks[0][0] === r.entry &&
+    isCounts(r.headers) &&
+    isCounts(r.outside) &&
+    Array.isArray(r.jumps) &&
+    r.jumps.every(([pc, targets]) => isCount(pc) && isCounts(targets)) &&
+    isCount(r.instructions) &&
+    isCount(r.patience) &&
+    (r.way === 'leave' || r.way === 'ask' || r.way === 'call')
+  );
+}

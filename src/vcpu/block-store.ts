@@ -1,0 +1,164 @@
+import { Slot } from '../../assembly/shared/uop.ts';
+import { attach, detach } from '../backend/interpret/relocate.ts';
+import type { Runtime } from '../backend/runtime.ts';
+import type { CachedBlock, CodeCache } from '../cache/code-cache.ts';
+import { blockCount, firstBlockFrom, SavedBlock, type SavedBlocks } from '../cache/saved-blocks.ts';
+import { PAGE_SIZE } from '../isa/code.ts';
+import { GuestMemory } from './guest-memory.ts';
+import { hasRange, placeOnly } from './saved-code.ts';
+import type { VcpuStats } from './vcpu.ts';
+
+interface StoreContext {
+  readonly memory: GuestMemory;
+  readonly runtime: Runtime;
+  readonly cache: CodeCache;
+  readonly stats: Pick<VcpuStats, 'restoredBlocks'>;
+  readonly coherentCode: boolean;
+  /** What saved blocks must agree in with this run. */
+  readonly options: () => string;
+  /** A JumpSite for the block at this pc, if there is room. */
+  readonly jumpSite: (pc: number) => number | undefined;
+  /** Whether the block's bytes are compared each time it is entered. */
+  readonly isVerified: (cached: CachedBlock) => boolean;
+  /** A region of an earlier run begins at this pc, which is better than a block. */
+  readonly hasSavedRegion: (pc: number) => boolean;
+}
+
+/** µop words and blocks that are saved at most. */
+const MOST_WORDS = 4 << 20;
+const MOST_BLOCKS = 1 << 16;
+
+/** Saving is worth its time for one new block in so many. */
+const WORTH = 64;
+
+/** What is saved of one block. */
+interface Kept {
+  readonly pc: number;
+  readonly uops: Int32Array;
+  readonly code: Uint8Array;
+}
+
+/** The interpreter's blocks of an earlier run, and what is kept of this run's for the next. */
+export class BlockStore {
+  /** Whether µops of `saved` may run: their constants are in the pool. */
+  private usable = false;
+  /** Pages of which all saved blocks were looked at. */
+  private readonly seen = new Set<number>();
+
+  constructor(
+    private readonly context: StoreContext,
+    private readonly saved: SavedBlocks | undefined,
+  ) {
+    this.begin();
+  }
+
+  /** There are no blocks now, and no constants in the pool. */
+  begin(): void {
+    const { saved, context } = this;
+    this.seen.clear();
+    this.usable = saved !== undefined && saved.options === context.options() && saved.constants.length <= (Slot.POOL_END - Slot.POOL) / 4;
+    if (!saved || !this.usable) return;
+    const { constants, words } = context.runtime;
+    words.set(saved.constants, Slot.POOL >>> 2);
+    for (let i = 0; i < saved.constants.length; i++) constants.set(saved.constants[i], Slot.POOL + 4 * i);
+  }
+
+  /** Puts the block at `pc` in place, with others of its page, if the guest's code is the same. `end`: of the room for µops. */
+  restore(pc: number, end: number): boolean {
+    const { saved, context } = this;
+    if (!saved || !this.usable) return false;
+    const page = pc - (pc % PAGE_SIZE);
+    const known = this.seen.has(page);
+    this.seen.add(page);
+    const last = known ? pc : page + PAGE_SIZE - 1;
+    for (let n = firstBlockFrom(saved, known ? pc : page), count = blockCount(saved); n < count; n++) {
+      const at = saved.index[n * SavedBlock.WORDS + SavedBlock.PC];
+      if (at > last) break;
+      if ((at === pc || !context.hasSavedRegion(at)) && !context.cache.block(at)) this.place(saved, n, end);
+    }
+    return context.cache.block(pc) !== undefined;
+  }
+
+  private place({ index, uops, code }: SavedBlocks, n: number, end: number): void {
+    const { memory, runtime, cache, coherentCode, jumpSite } = this.context;
+    const i = n * SavedBlock.WORDS;
+    const pc = index[i + SavedBlock.PC];
+    const size = index[i + SavedBlock.SIZE];
+    if (!hasRange(pc, size, memory, coherentCode, code, index[i + SavedBlock.CODE])) return;
+    const from = index[i + SavedBlock.UOPS];
+    const to = index[i + SavedBlock.WORDS + SavedBlock.UOPS];
+    const address = cache.uopAddress;
+    if (address + 4 * (to - from) > end) return;
+    runtime.words.set(uops.subarray(from, to), address >>> 2);
+    if (!attach(runtime.words, address, to - from, pc, () => jumpSite(pc))) return;
+    cache.uopAddress = address + 4 * (to - from);
+    const cached: CachedBlock = { block: placeOnly(pc, size), address, restored: true };
+    cache.addBlock(cached);
+    cache.publishBlock(cached);
+    this.context.stats.restoredBlocks++;
+  }
+
+  private own(): CachedBlock[] {
+    const { cache, isVerified } = this.context;
+    return [...cache.allBlocks()].filter((cached) => cached.address !== 0 && cached.block.size > 0 && !isVerified(cached));
+  }
+
+  /** Whether enough blocks are new to be worth the time that saving takes. */
+  get worthSaving(): boolean {
+    const own = this.own();
+    return own.filter(({ restored }) => !restored).length * WORTH > own.length;
+  }
+
+  /** Blocks for the next run. */
+  save(): SavedBlocks {
+    const { words } = this.context.runtime;
+    const { bytes } = this.context.memory;
+    const own = this.own().map(({ block: { pc, size }, address }): Kept => {
+      const start = GuestMemory.index(pc);
+      return { pc, uops: detach(words, address), code: bytes.subarray(start, start + size) };
+    });
+    return this.joined([...own, ...this.unused()]);
+  }
+
+  /** Saved blocks that this run did not come to. */
+  private unused(): Kept[] {
+    if (!this.saved || !this.usable) return [];
+    const { cache } = this.context;
+    const { index, uops, code } = this.saved;
+    const out: Kept[] = [];
+    for (let i = 0; i < index.length - SavedBlock.WORDS; i += SavedBlock.WORDS) {
+      const pc = index[i + SavedBlock.PC];
+      const next = i + SavedBlock.WORDS;
+      if (!cache.block(pc)?.address)
+        out.push({
+          pc,
+          uops: uops.subarray(index[i + SavedBlock.UOPS], index[next + SavedBlock.UOPS]),
+          code: code.subarray(index[i + SavedBlock.CODE], index[next + SavedBlock.CODE]),
+        });
+    }
+    return out;
+  }
+
+  /** The first count most, if there are too many. */
+  private joined(blocks: readonly Kept[]): SavedBlocks {
+    let words = 0;
+    let count = 0;
+    while (count < Math.min(blocks.length, MOST_BLOCKS) && words + blocks[count].uops.length <= MOST_WORDS)
+      words += blocks[count++].uops.length;
+    const kept = blocks.slice(0, count).sort((a, b) => a.pc - b.pc);
+    const index = new Uint32Array((count + 1) * SavedBlock.WORDS);
+    const uops = new Int32Array(words);
+    const code = new Uint8Array(kept.reduce((sum, block) => sum + block.code.length, 0));
+    let uopAt = 0;
+    let codeAt = 0;
+    for (const [n, block] of kept.entries()) {
+      index.set([block.pc, block.code.length, uopAt, codeAt], n * SavedBlock.WORDS);
+      uops.set(block.uops, uopAt);
+      code.set(block.code, codeAt);
+      uopAt += block.uops.length;
+      codeAt += block.code.length;
+    }
+    index.set([0, 0, uopAt, codeAt], count * SavedBlock.WORDS);
+    return { options: this.context.options(), constants: Int32Array.from(this.context.runtime.constants.keys()), index, uops, code };
+  }
+}

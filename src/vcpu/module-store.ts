@@ -1,0 +1,80 @@
+import type { CompileOptions } from '../backend/wasm/options.ts';
+import type { Region } from '../backend/wasm/region.ts';
+import type { SavedModule } from '../cache/saved-modules.ts';
+import type { GuestMemory } from './guest-memory.ts';
+import { codeOf, hasCode, savedRegion } from './saved-code.ts';
+
+interface StoreContext {
+  readonly memory: GuestMemory;
+  readonly coherentCode: boolean;
+  /** What saved modules must agree in with this run. */
+  readonly options: () => string;
+}
+
+type AccessMap = (regions: readonly Region[], options: CompileOptions) => number[];
+
+/** A module of this run. */
+export interface KeepableModule {
+  /** Entries of regions that are current. */
+  readonly live: ReadonlySet<number>;
+  /** What it was restored from; */
+  readonly saved?: SavedModule | undefined;
+  /** else what it was made from, and its binary form if it was kept. */
+  readonly regions: readonly Region[];
+  readonly options: CompileOptions;
+  readonly binary?: Uint8Array<ArrayBuffer> | undefined;
+}
+
+/** Modules that earlier runs compiled, and what is kept of this run's for the next. */
+export class ModuleStore {
+  /** Those that have not been looked at, by entry of a live region. */
+  private readonly unused = new Map<number, SavedModule>();
+
+  constructor(
+    private readonly context: StoreContext,
+    saved: readonly SavedModule[],
+  ) {
+    for (const module of saved) for (const { entry, live } of module.regions) if (live) this.unused.set(entry, module);
+  }
+
+  has(entry: number): boolean {
+    return this.unused.has(entry);
+  }
+
+  /** The module that has the region at `pc`, if the guest's code is the same. It is given only once. */
+  take(pc: number): SavedModule | undefined {
+    const saved = this.unused.get(pc);
+    const { context } = this;
+    if (!saved || saved.options !== context.options()) return undefined;
+    for (const { entry } of saved.regions) if (this.unused.get(entry) === saved) this.unused.delete(entry);
+    return hasCode(saved, context.memory, context.coherentCode) ? saved : undefined;
+  }
+
+  /** Modules for the next run. `patience` is asked by entry of a region. */
+  save(modules: readonly KeepableModule[], patience: (entry: number) => number, accessMap: AccessMap): SavedModule[] {
+    const kept = modules.map((module) => this.saved(module, patience, accessMap)).filter((module) => module !== undefined);
+    const entries = new Set(kept.flatMap(({ regions }) => regions.filter(({ live }) => live).map(({ entry }) => entry)));
+    // and what this run did not come to
+    const unused = new Set(this.unused.values());
+    return [...kept, ...[...unused].filter(({ regions }) => !regions.some(({ entry, live }) => live && entries.has(entry)))];
+  }
+
+  private saved(module: KeepableModule, patience: (entry: number) => number, accessMap: AccessMap): SavedModule | undefined {
+    const { live, saved, regions, options, binary } = module;
+    if (saved) return { ...saved, regions: saved.regions.map((r) => ({ ...r, live: live.has(r.entry) })) };
+    if (!binary || (options.expectedBytes?.size ?? 0) > 0) return undefined;
+    const parts = {
+      regions: regions.map((r) => savedRegion(r, live.has(r.entry), patience(r.entry), options)),
+      callees: [...(options.callees?.values() ?? [])].map(({ pc, size }) => [pc, size] as const),
+    };
+    return {
+      options: this.context.options(),
+      ...parts,
+      slots: [...(options.callSlots?.keys() ?? [])],
+      sites: [...(options.jumpSites?.keys() ?? [])],
+      accesses: options.checked ? [] : accessMap(regions, options),
+      code: codeOf(parts, this.context.memory),
+      wasm: binary,
+    };
+  }
+}
