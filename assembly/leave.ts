@@ -60,3 +60,14 @@ export function exitOnStackFault(pointer: u32, pc: u32, budget: i32): i32 {
   store<u32>(Layout.EXIT_ARG1, FaultAccess.Write);
   return exitRegion(ExitKind.MemoryFault, pc, budget);
 }
+
+/**
+ * From inside a run: the guest is to stop at the next place where it asks for its budget. What it does not use of that is as if it
+ * had not been given. With exact budgets it would stop elsewhere in each executor, so it goes on.
+ */
+export function stopSoon(): void {
+  const left = load<i32>(Layout.BUDGET);
+  if (left <= 0 || load<u32>(Layout.EXACT)) return;
+  store<i32>(Layout.BUDGET, 0);
+  store<i64>(Layout.RETIRED, load<i64>(Layout.RETIRED) - left);
+}

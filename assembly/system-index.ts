@@ -1,5 +1,6 @@
 // The runtime of system mode: build/system.wasm.
 export * from './index';
+export { stopSoon } from './leave';
 export {
   mips_count,
   mips_enable,
@@ -11,7 +12,7 @@ export {
   mips_timer_next,
   mips_timer_tick,
 } from './mips/coprocessor0';
-export { mips_interrupt_pending, mips_line, mips_take_interrupt, mips_wakes, stopSoon } from './mips/privileged';
+export { mips_interrupt_pending, mips_line, mips_take_interrupt } from './mips/privileged';
 export { mips_check_store, mips_random, mips_tlbp, mips_tlbr, mips_tlbwi, mips_tlbwr } from './mips/tlb';
 export { codeEntry, codePhysical, flushTlb, protectCode, samePage, slowRead, slowWrite } from './paged';
 export { goesOn } from './system';

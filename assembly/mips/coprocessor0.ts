@@ -1,9 +1,10 @@
 // MIPS32 volume III, chapter 9: registers of coprocessor 0 whose reads or writes do more than move a value.
 import { Cause, Cp0, Mips, Mode, Status } from '../../translators/mips/state';
 import { now } from '../env';
+import { stopSoon } from '../leave';
 import { flushTlb } from '../paged';
 import { Layout } from '../shared/layout';
-import { get, set, settle, stopSoon, writeStatus } from './privileged';
+import { get, set, settle, writeStatus } from './privileged';
 import { leaveIf } from './tlb';
 
 /** Nanoseconds of one step of Count. */

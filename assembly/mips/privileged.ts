@@ -1,6 +1,7 @@
 // MIPS32 volume III: exceptions and interrupts, and the mode that follows from Status.
 import { ExcCode } from '../../translators/mips/exception-code';
 import { Cause, Mips, Mode, Status } from '../../translators/mips/state';
+import { stopSoon } from '../leave';
 import { flushTlb } from '../paged';
 import { ExitKind, Fault, FaultAccess } from '../shared/exit';
 import { Layout } from '../shared/layout';
@@ -149,23 +150,8 @@ export function mips_line(line: u32, level: u32): void {
   if (attention) stopSoon();
 }
 
-/**
- * From inside a run: the guest is to stop at the next place where it asks for its budget. What it does not use of that is as if it
- * had not been given.
- */
-export function stopSoon(): void {
-  const left = load<i32>(Layout.BUDGET);
-  if (left <= 0) return;
-  store<i32>(Layout.BUDGET, 0);
-  store<i64>(Layout.RETIRED, load<i64>(Layout.RETIRED) - left);
-}
-
 export function mips_interrupt_pending(): i32 {
   return i32(interruptible());
-}
-/** WAIT ends with an interrupt that is enabled one by one, whatever IE says. */
-export function mips_wakes(): i32 {
-  return i32((get(Mips.STATUS) & get(Mips.CAUSE) & Cause.IP) !== 0);
 }
 export function mips_take_interrupt(): void {
   enter(ExcCode.Int, 0, load<u32>(Layout.PC), get(Mips.CAUSE) & Cause.IV ? Vector.INTERRUPT : Vector.GENERAL, false);

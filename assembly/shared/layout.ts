@@ -39,6 +39,8 @@ export const enum Layout {
   VECTOR_B = 0x1050,
   /** Bytes that repeated string instructions handled in this run(), u32; beyond RepLimit.RUN they leave with ExitKind.Budget. */
   REP_WORK = 0x1060,
+  /** 1 if a run stops after exactly its budget: nothing may shorten it. */
+  EXACT = 0x1064,
 
   /** What a slow path (IR op slow.*) leaves as its result; eight bytes. */
   SLOW_RESULT = 0x1068,

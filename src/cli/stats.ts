@@ -1,14 +1,18 @@
 import type { ProgramStats } from '../linux/program.ts';
 import type { VcpuStats } from '../vcpu/vcpu.ts';
+import type { MachineStats } from '../vmm/options.ts';
 
 /** Those of a program, or of a machine, which has no system calls. */
-type Stats = VcpuStats & Pick<ProgramStats, 'time' | 'waiting'> & Partial<Pick<ProgramStats, 'syscalls' | 'memory' | 'peakMemory'>>;
+type Stats = VcpuStats &
+  Pick<ProgramStats, 'time' | 'waiting'> &
+  Partial<Pick<ProgramStats, 'syscalls' | 'memory' | 'peakMemory'> & Pick<MachineStats, 'sensitive'>>;
 
 /** The lines that --stats prints. */
 export function describeStats(stats: Stats): string {
   const running = stats.time - stats.waiting;
   const list = (counts: Readonly<Record<string, number | undefined>>): string =>
     Object.entries(counts)
+      .filter(([, count]) => count)
       .sort(([, a], [, b]) => (b ?? 0) - (a ?? 0))
       .map(([name, count]) => `${name} ${count}`)
       .join(', ') || 'none';
@@ -30,6 +34,7 @@ export function describeStats(stats: Stats): string {
     ],
     ['exits', list(stats.exits)],
   ];
+  if (stats.sensitive) rows.push(['sensitive', list(stats.sensitive)]);
   if (stats.syscalls) rows.push(['system calls', list(stats.syscalls)]);
   if (stats.memory !== undefined && stats.peakMemory !== undefined)
     rows.push(['memory', `${(stats.memory / 1024).toFixed(0)} KiB mapped, ${(stats.peakMemory / 1024).toFixed(0)} KiB at most`]);

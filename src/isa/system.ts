@@ -6,7 +6,7 @@ export type SensitiveClass = 'privileged' | 'control-sensitive' | 'behaviour-sen
 
 /** A row of the published list of privileged and sensitive instructions. */
 export interface SensitiveInstruction {
-  /** Its place in Layout.SENSITIVE_COUNTS. */
+  /** Its place in what `counts` gives. */
   readonly number: number;
   readonly text: string;
   readonly class: SensitiveClass;

@@ -169,6 +169,7 @@ export class Vcpu {
     });
     this.tier.cache = this.cache;
     this.setHeader(Layout.CHECKED, Number(this.checked));
+    this.setHeader(Layout.EXACT, Number(this.exact));
     this.setHeader(Layout.DEPTH, options.stackBytes ?? 500_000);
     this.setHeader(Layout.HOT_THRESHOLD, this.executor === 'tiered' ? this.hotThreshold : 0);
     this.isa.reset(new DataView(this.memory.memory.buffer, Layout.STATE, Layout.STATE_SIZE));
@@ -365,6 +366,11 @@ export class Vcpu {
     return Number(this.runtime.exports[name](...args));
   }
 
+  /** From inside a run, out of busWrite and the like: memory model paged stops soon, unless its budget is exact. Else nothing. */
+  stopSoon(): void {
+    (this.runtime.exports.stopSoon as () => void)();
+  }
+
   /** Runs guest code until it exits, `budget` guest instructions (1 … 2^31−1) are completed, or much had to be compiled (exit `budget`, too). */
   run(budget: number): Exit {
     const grant = Math.max(1, Math.min(budget, 0x7fffffff));
@@ -383,7 +389,7 @@ export class Vcpu {
     }
     for (;;) {
       const exit = this.step() ?? this.pause(compiledBefore);
-      this.stats.instructions = before + grant - this.getHeader(Layout.BUDGET);
+      this.stats.instructions = Number(this.memory.data.getBigInt64(Layout.RETIRED, true)) - this.getHeader(Layout.BUDGET);
       if (!exit) continue;
       this.stats.exits[exit.kind] = (this.stats.exits[exit.kind] ?? 0) + 1;
       return exit;

@@ -11,6 +11,8 @@ export interface MachineClock extends Clock {
   next(): number;
   /** Fires what is due, in order. */
   fireDue(): void;
+  /** Called when a timer is set that is the next to be due. */
+  onNext: (due: number) => void;
   /** Virtual time: so many instructions were completed. Host time: nothing. */
   completed(instructions: number): void;
   /** Virtual time: instructions that take so many nanoseconds, rounded up. */
@@ -47,7 +49,8 @@ export function makeClock(source: TimeSource): MachineClock {
     for (const { due } of timers) if (due < next) next = due;
   };
 
-  return {
+  const clock: MachineClock = {
+    onNext: () => {},
     sleeps: source.kind === 'host',
     now,
     date: () => epoch + now() / 1e6,
@@ -58,8 +61,10 @@ export function makeClock(source: TimeSource): MachineClock {
         set(due) {
           const was = entry.due;
           entry.due = due;
-          if (due < next) next = due;
-          else if (was === next) findNext();
+          if (due < next) {
+            next = due;
+            clock.onNext(due);
+          } else if (was === next) findNext();
         },
         cancel: () => entry.set(Number.POSITIVE_INFINITY),
       };
@@ -99,4 +104,5 @@ export function makeClock(source: TimeSource): MachineClock {
       epoch = date - time / 1e6;
     },
   };
+  return clock;
 }

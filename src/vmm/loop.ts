@@ -5,6 +5,8 @@ import type { MachineClock } from './clock.ts';
 /** The vCPU as the loop drives it. */
 export interface LoopVcpu extends SystemVcpu {
   run(budget: number): Exit;
+  /** From inside a run: it ends soon. */
+  stopSoon(): void;
   readonly retired: number;
 }
 
@@ -26,7 +28,7 @@ export interface LoopParts {
   readonly shutdown: () => void;
 }
 
-/** Aim of a stay in guest code. Device interrupts that come in the midst of one wait for its end. */
+/** Aim of a stay in guest code. What the host has for the guest waits for its end; what the guest's own accesses bring about ends it. */
 const SLICE_MS = 1;
 /** Time after which the host has its turn. */
 const TURN_MS = 8;
@@ -59,9 +61,15 @@ export function makeLoop(parts: LoopParts): Loop {
 
   const nextDue = (): number => Math.min(clock.next(), system.timer?.next(vcpu, clock.now()) ?? Number.POSITIVE_INFINITY);
 
+  /** Guest time at which the stay will have ended that goes on now. */
+  let sliceEnd = 0;
+  clock.onNext = (due) => {
+    if (due < sliceEnd) vcpu.stopSoon();
+  };
+
   /** Guest instructions to the next deadline, and no more than a slice. */
-  function budget(): number {
-    const left = nextDue() - clock.now();
+  function budget(due: number): number {
+    const left = due - clock.now();
     if (!clock.sleeps) {
       const instructions = clock.instructionsIn(left);
       return Math.max(1, Math.min(instructions, VIRTUAL_SLICE));
@@ -113,6 +121,7 @@ export function makeLoop(parts: LoopParts): Loop {
     },
     stop() {
       stopped = true;
+      vcpu.stopSoon();
       sleeper?.abort();
     },
     wake: () => sleeper?.abort(),
@@ -137,8 +146,11 @@ export function makeLoop(parts: LoopParts): Loop {
         }
         const start = elapsed();
         const before = vcpu.retired;
-        const grant = budget();
+        const due = nextDue();
+        const grant = budget(due);
+        sliceEnd = Math.min(due, clock.now() + SLICE_MS * 1e6);
         const exit = vcpu.run(grant);
+        sliceEnd = 0;
         const ran = vcpu.retired - before;
         clock.completed(ran);
         const now = elapsed();

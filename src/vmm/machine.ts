@@ -316,7 +316,9 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       return () => void listeners[event].delete(listener);
     },
     get stats() {
-      return { ...vcpu.stats, time: clock.now() / 1e6, idle: loop.idle };
+      const counts = system.counts?.(vcpu) ?? [];
+      const sensitive = Object.fromEntries((system.sensitive ?? []).map(({ number, text }) => [text, counts[number]]));
+      return { ...vcpu.stats, time: clock.now() / 1e6, idle: loop.idle, sensitive };
     },
   };
 }

@@ -102,6 +102,8 @@ export interface MachineStats extends VcpuStats {
   /** Milliseconds of guest time, and of host time asleep. */
   readonly time: number;
   readonly idle: number;
+  /** How often each privileged or sensitive instruction was executed since the machine was switched on; by its text in listSensitive. */
+  readonly sensitive: Readonly<Record<string, number>>;
 }
 
 export interface MachineEvents {

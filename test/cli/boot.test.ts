@@ -29,9 +29,9 @@ describe('boot', () => {
         code: 4,
         stderr: expect.stringMatching(/triple fault/),
       });
-      expect(await boot(put('halt', kernel(0xf4)), '--timeout', '0.3')).toMatchObject({
+      expect(await boot(put('halt', kernel(0xf4)), '--timeout', '0.3', '--stats')).toMatchObject({
         code: 124,
-        stderr: expect.stringMatching(/0\.3 seconds/),
+        stderr: expect.stringMatching(/0\.3 seconds[\s\S]*\nsensitive +HLT 1\n/),
       });
     },
     TIMEOUT,

@@ -14,7 +14,7 @@ import { PhysicalMemory } from '../../src/vmm/physical-memory.ts';
 import { probe } from '../devices/support.ts';
 import { fuzz } from '../support/fuzz.ts';
 import { systemModule } from '../support/runtime.ts';
-import { kernel } from './kernel.ts';
+import { kernel, mipsKernel } from './kernel.ts';
 
 /** Made when the module loads: compiling it takes longer than a test may. */
 const SYSTEM = systemModule();
@@ -219,6 +219,7 @@ test('a pc calls its host', async () => {
   });
   expect((await machine.run())?.code).toBe(43);
   expect(said).toBe('wasm');
+  expect(machine.stats.sensitive).toMatchObject({ CPUID: 1, VMCALL: 2, HLT: 0 });
 });
 
 test('a malta calls its host', async () => {
@@ -231,26 +232,12 @@ test('a malta calls its host', async () => {
     // lui t0,0xbf00; li t1,0x42; sw t1,0x500(t0); b .; nop
     ...[0x3c08bf00, 0x24090042, 0xad090500, 0x1000ffff, 0],
   ];
-  const bytes = new Uint8Array(84 + 4 * words.length);
-  const data = new DataView(bytes.buffer);
-  bytes.set([0x7f, 0x45, 0x4c, 0x46, 1, 1, 1]);
-  data.setUint16(16, 2, true);
-  data.setUint16(18, 8, true);
-  data.setUint32(24, 0x80100000, true);
-  data.setUint32(28, 52, true);
-  data.setUint16(42, 32, true);
-  data.setUint16(44, 1, true);
-  [1, 84, 0x80100000, 0x80100000, 4 * words.length, 4 * words.length, 7, 4].forEach((word, i) => {
-    data.setUint32(52 + 4 * i, word, true);
-  });
-  words.forEach((word, i) => {
-    data.setUint32(84 + 4 * i, word, true);
-  });
-  const machine = await createMachine({ machine: 'malta', runtime: SYSTEM, memory: 8 << 20, kernel: bytes, hypercalls: [add] });
+  const machine = await createMachine({ machine: 'malta', runtime: SYSTEM, memory: 8 << 20, kernel: mipsKernel(words), hypercalls: [add] });
   let said = '';
   machine.on('console', (b, port) => {
     if (port === HYPERCALL_CONSOLE) said += String.fromCharCode(...b);
   });
   expect(await machine.run()).toEqual({ reason: 'reset', code: 3 });
   expect(said).toBe('*');
+  expect(machine.stats.sensitive).toMatchObject({ hypcall: 2, mtc0: 0 });
 });

@@ -19,3 +19,23 @@ export const ALPHABET = kernel(
   ...[0xee, 0xfe, 0xc0, 0x3c, 0x5b, 0x75, 0x02, 0xb0, 0x41],
   ...[0xb9, 0x10, 0x27, 0, 0, 0x49, 0x75, 0xfd, 0xeb, 0xed],
 );
+
+/** An ELF kernel for a Malta that is these words, at 0x80100000. */
+export function mipsKernel(words: readonly number[]): Uint8Array {
+  const bytes = new Uint8Array(84 + 4 * words.length);
+  const data = new DataView(bytes.buffer);
+  bytes.set([0x7f, 0x45, 0x4c, 0x46, 1, 1, 1]);
+  data.setUint16(16, 2, true);
+  data.setUint16(18, 8, true);
+  data.setUint32(24, 0x80100000, true);
+  data.setUint32(28, 52, true);
+  data.setUint16(42, 32, true);
+  data.setUint16(44, 1, true);
+  [1, 84, 0x80100000, 0x80100000, 4 * words.length, 4 * words.length, 7, 4].forEach((word, i) => {
+    data.setUint32(52 + 4 * i, word, true);
+  });
+  words.forEach((word, i) => {
+    data.setUint32(84 + 4 * i, word, true);
+  });
+  return bytes;
+}

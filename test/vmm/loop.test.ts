@@ -8,6 +8,7 @@ import { type LoopVcpu, makeLoop } from '../../src/vmm/loop.ts';
 function made(guest: (budget: number) => { ran: number; exit: Exit }, kind: 'host' | 'virtual' = 'virtual') {
   let pending = false;
   let retired = 0;
+  let shortened = 0;
   let time = 0;
   const taken: number[] = [];
   const slept: number[] = [];
@@ -20,6 +21,9 @@ function made(guest: (budget: number) => { ran: number; exit: Exit }, kind: 'hos
       const { ran, exit } = guest(budget);
       retired += ran;
       return exit;
+    },
+    stopSoon() {
+      shortened++;
     },
   } as unknown as LoopVcpu;
   const system = {
@@ -55,7 +59,16 @@ function made(guest: (budget: number) => { ran: number; exit: Exit }, kind: 'hos
       loop.stop();
     },
   });
-  return { loop, clock, taken, slept, raise: () => system.setInterrupt(vcpu, 0, true), shut: () => shut, retired: () => retired };
+  return {
+    loop,
+    clock,
+    taken,
+    slept,
+    raise: () => system.setInterrupt(vcpu, 0, true),
+    shut: () => shut,
+    retired: () => retired,
+    shortened: () => shortened,
+  };
 }
 const budgetExit: Exit = { kind: 'budget', pc: 0 };
 
@@ -106,6 +119,20 @@ describe('machine loop', () => {
     await m.loop.run();
     expect(m.slept).toEqual([4, 4]);
     expect(m.loop.idle).toBeCloseTo(8);
+  });
+
+  test('a timer that the guest sets ends its stay, if it is due before that', async () => {
+    const due = [500_000, 200_000, 300_000, 5_000_000];
+    const seen: number[] = [];
+    const m = made((budget) => {
+      m.clock.timer(() => {}).set(m.clock.now() + due[seen.length]);
+      seen.push(m.shortened());
+      if (seen.length === due.length) m.loop.stop();
+      return { ran: budget, exit: budgetExit };
+    }, 'host');
+    await m.loop.run();
+    // the third is not the next, the last beyond the stay
+    expect(seen).toEqual([1, 2, 2, 2]);
   });
 
   test('what cannot be delivered shuts down', async () => {

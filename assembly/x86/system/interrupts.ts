@@ -3,6 +3,7 @@
 import { Eflags, Segment, Vector } from '../../../translators/x86/sdm';
 import { X86 } from '../../../translators/x86/state';
 import { Access, Cr4, Raised, System } from '../../../translators/x86/system/state';
+import { stopSoon } from '../../leave';
 import { ExitKind, Fault } from '../../shared/exit';
 import { Layout } from '../../shared/layout';
 import { cpl, eflags, external, get, raise, raiseSelector, set, setExternal, setForce, systemCanRead, systemLoad } from './core';
@@ -283,7 +284,7 @@ function popf(size: i32): void {
 export function x86_line(line: u32, level: u32): void {
   if (line === 0) set(System.INTERRUPT, level ? Eflags.IF : 0);
   else if (level) set(System.NMI, 1);
-  attend();
+  if (attend()) stopSoon();
 }
 /** Whether an interrupt would be taken now; Layout.ATTENTION says so to the dispatcher. */
 export function attend(): bool {

@@ -127,6 +127,8 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
   const budgetAfter = (unpaid: number): Expression => (unpaid === 0 ? local(BUDGET) : m.i32.sub(local(BUDGET), i32(unpaid)));
   const storeBudget = (unpaid: number): Expression => header(Layout.BUDGET, budgetAfter(unpaid));
   const loadBudget = (): Expression => m.local.set(BUDGET, m.i32.load(Layout.BUDGET, 4, i32(0)));
+  /** What a device or a helper does may want the guest to stop soon (stopSoon): the local is what is left and what is not yet paid. */
+  const budgetAgain = (unpaid: number): Expression => m.local.set(BUDGET, m.i32.add(m.i32.load(Layout.BUDGET, 4, i32(0)), i32(unpaid)));
   const callHelper = (name: string, args: Expression[]): Expression => {
     context.useHelper(name);
     return m.call(name, args, binaryen.i32);
@@ -329,14 +331,13 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
         fast(m.i32.add(address(), m.i32.and(local(entry), i32(TlbBit.ADDRESS)))),
       );
     };
-    /** What a device does may want the guest to stop soon, so the budget is read again after a slow path. */
     const aroundSlow = (v: Value, failed: (call: Expression) => Expression, name: string): Expression[] => [
       storeBudget(unpaid + done),
       m.if(
         failed(callHelper(name, [value(block.a[v]), i32(OPS[block.op[v]].bytes)])),
         m.block(null, [...spill(plan.spillAt[i].get(v)!), ...leave(ExitKind.MemoryFault, pc, unpaid + done)]),
       ),
-      m.local.set(BUDGET, m.i32.add(m.i32.load(Layout.BUDGET, 4, i32(0)), i32(unpaid + done))),
+      budgetAgain(unpaid + done),
     ];
     const pagedLoad = (v: Value): number => {
       const info = OPS[block.op[v]];
@@ -468,6 +469,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
         out.push(...spill(plan.spillAt[i].get(v)!), storeBudget(unpaid + done + 1), header(Layout.PC, i32(pc)));
         if (block.typeOf(v) === Type.None) out.push(compute(v));
         else place[v] = define(v);
+        if (paged) out.push(budgetAgain(unpaid + done + 1));
         out.push(...reload(plan.reloadAt[i].get(v)!));
         continue;
       }

@@ -43,7 +43,6 @@ export const systemHelpers: readonly Helper[] = [
   { name: 'mips_line', params: [Type.I32, Type.I32], result: Type.None, state: true, pure: false },
   { name: 'mips_interrupt_pending', params: [], result: Type.I32, state: true, pure: false },
   { name: 'mips_take_interrupt', params: [], result: Type.None, state: true, pure: false },
-  { name: 'mips_wakes', params: [], result: Type.I32, state: true, pure: false },
   { name: 'mips_timer_next', params: [], result: Type.F64, state: true, pure: false },
   { name: 'mips_timer_tick', params: [], result: Type.None, state: true, pure: false },
 ];
