@@ -61,6 +61,8 @@ export interface ProgramOptions {
   readonly executor?: Executor;
   /** With `translate`: interpreted until it first reaches this address, as that of `main` behind a C library's start-up code. */
   readonly translateFrom?: number;
+  /** With `translate`: interpreted again once it reaches this address, as that of `exit`, which ends the program. */
+  readonly translateUntil?: number;
   /** Default: direct, until the program handles SIGSEGV or SIGBUS. */
   readonly memoryModel?: MemoryModel;
   /** Arrivals at a loop header or function after which it is translated. Default: 3000. */
@@ -229,6 +231,7 @@ function makeVcpu(abi: Abi, memory: ReturnType<typeof guestMemoryFor>, runtime: 
     loadCompiler: options.loadCompiler ?? (() => import('../backend/wasm/compile.ts')),
     ...(options.startCompiler && { startCompiler: options.startCompiler }),
     ...(options.translateFrom !== undefined && { translateFrom: options.translateFrom }),
+    ...(options.translateUntil !== undefined && { translateUntil: options.translateUntil }),
     ...(options.memoryModel && { memoryModel: options.memoryModel }),
     ...(options.hotThreshold === undefined ? { compilerAfter: COMPILER_AFTER } : { hotThreshold: options.hotThreshold }),
     ...(options.stackBytes !== undefined && { stackBytes: options.stackBytes }),

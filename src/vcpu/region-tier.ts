@@ -61,6 +61,8 @@ interface TierContext {
   readonly exact: boolean;
   /** Everything that is called is compiled first. */
   readonly translatesAll: boolean;
+  /** If so: whether what is first reached at `pc` is. */
+  readonly translates: (pc: number) => boolean;
   /** Whether the block at a pc has run often enough to be compiled with what calls it. */
   readonly isWarm: (pc: number) => boolean;
   readonly slowPaths: SlowPaths | 'adapt';
@@ -190,7 +192,7 @@ export class RegionTier {
 
   /** Called by a region whose callee has no code yet. Gives what the callee gives. */
   private compileMissing(pc: number, depth: number): number {
-    if (depth < MISSING_RESERVE || !(this.restore(pc) || this.compile(pc))) return pc;
+    if (depth < MISSING_RESERVE || !this.context.translates(pc) || !(this.restore(pc) || this.compile(pc))) return pc;
     const callee = this.context.runtime.table.get(this.slotFor(this.cache.places.key(pc))) as (pc: number, depth: number) => number;
     return callee(pc, depth - MISSING_RESERVE);
   }

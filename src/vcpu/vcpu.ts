@@ -33,6 +33,8 @@ export interface VcpuOptions {
   readonly startCompiler?: () => BackgroundCompiler;
   /** With `translate`: blocks that are reached before this pc are interpreted. */
   readonly translateFrom?: number;
+  /** With `translate`: what is first reached at this pc and after it is interpreted. */
+  readonly translateUntil?: number;
   readonly memoryModel?: MemoryModel;
   /** Stop after exactly the budget (in every executor alike), or at the next convenient place before. */
   readonly exactBudget?: boolean;
@@ -126,7 +128,7 @@ export class Vcpu {
   /** Memory model paged. */
   private readonly paged: PhysicalPlaces | undefined;
   private blockStore: BlockStore | undefined;
-  /** Whether `translateFrom` is behind us. */
+  /** Whether `translateFrom` is behind us, and `translateUntil` is not. */
   private translating: boolean;
 
   constructor(private readonly options: VcpuOptions) {
@@ -157,6 +159,7 @@ export class Vcpu {
       mode: () => this.mode,
       exact: this.exact,
       translatesAll: this.executor === 'translate',
+      translates: (pc) => this.translates(pc),
       isWarm: (pc) => this.isWarm(pc),
       slowPaths: options.slowPaths ?? 'adapt',
       limits: { ...REGION_LIMITS, ...(options.limits?.blocks !== undefined && { blocks: options.limits.blocks }) },
@@ -492,9 +495,15 @@ export class Vcpu {
   private translate(pc: number): Exit | undefined {
     if (this.paged && this.paged.key(pc) < 0) return this.fetchFault(pc);
     if (this.tier.republish(pc) || this.tier.restore(pc) || this.restoreBlock(pc)) return undefined;
-    this.translating ||= this.executor === 'translate' && pc === this.options.translateFrom;
-    if (this.translating && this.tier.compile(pc)) return undefined;
+    if (this.executor === 'translate' && this.translates(pc) && this.tier.compile(pc)) return undefined;
     return this.interpretable(pc) ? undefined : this.fetchFault(pc);
+  }
+
+  /** With `translate`: whether what begins at `pc` is to be. */
+  private translates(pc: number): boolean {
+    this.translating ||= pc === this.options.translateFrom;
+    this.translating &&= pc !== this.options.translateUntil;
+    return this.translating;
   }
 
   private becameHot(pc: number): void {

@@ -68,6 +68,15 @@ describe('translateFrom', () => {
     expect(await regions(entry + 2)).toBeGreaterThan(0);
     expect(await regions(entry + 1)).toBe(0);
   }, 120_000);
+
+  it('ends at translateUntil', async () => {
+    // 0: jmp 2; 2: exit(7)
+    const elf = i386Program(0xeb, 0x00, ...call(1, 7));
+    const { entry } = parseElf(elf);
+    const { status, program } = await run(elf, { executor: 'translate', translateUntil: entry });
+    expect(status).toEqual({ code: 7 });
+    expect(program.stats.regions).toBe(0);
+  }, 120_000);
 });
 
 describe('the end of a program', () => {

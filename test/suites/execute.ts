@@ -124,7 +124,12 @@ export class Lane {
 
   private async here(job: Job): Promise<JobResult> {
     if (this.programs++ % PROGRAMS_PER_THREAD === 0) await this.retire();
-    const worker = this.worker ?? new Worker(this.guestModule, { workerData: { library: pathToFileURL(join(ROOT, 'dist')).href } });
+    const worker =
+      this.worker ??
+      new Worker(this.guestModule, {
+        workerData: { library: pathToFileURL(join(ROOT, 'dist')).href },
+        resourceLimits: { maxYoungGenerationSizeMb: 64 },
+      });
     this.worker = worker;
     return new Promise((resolve) => {
       const finish = (value: JobResult): void => {

@@ -30,7 +30,7 @@ async function run({ file, args, executor, timeout }: Job): Promise<JobResult> {
   let length = 0;
   try {
     const bytes = readFileSync(file);
-    const main = executor === 'translate' ? symbol(bytes, 'main') : undefined;
+    const [main, exit] = executor === 'translate' ? ['main', 'exit'].map((name) => symbol(bytes, name)) : [];
     const program = await loadProgram(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length), {
       runtime,
       executor,
@@ -39,6 +39,7 @@ async function run({ file, args, executor, timeout }: Job): Promise<JobResult> {
       cwd: '/tmp',
       timeout,
       ...(main !== undefined && { translateFrom: main }),
+      ...(exit !== undefined && { translateUntil: exit }),
       stdout: {
         write(chunk) {
           length += chunk.length;
