@@ -10,3 +10,4 @@ export { x86_access_rights, x86_load_segment, x86_segment_limit } from './x86/se
 export { sse_compute, sse_fxrstor, sse_fxsave, sse_load_mxcsr, sse_masked_store } from './x86/sse';
 export { x86_rep_cmps, x86_rep_lods, x86_rep_movs, x86_rep_scas, x86_rep_stos } from './x86/strings';
 export * from './x86/x87';
+export * from './x86/x87-double';

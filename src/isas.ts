@@ -1,13 +1,16 @@
 import { mips, mipsel } from '../translators/mips/index.ts';
 import { missing as mipsMissing } from '../translators/mips/missing.ts';
 import { ROWS as mipsRows } from '../translators/mips/rows.ts';
-import { x86, rows as x86Rows } from '../translators/x86/index.ts';
+import { x86, x86Double, rows as x86Rows } from '../translators/x86/index.ts';
 import { missing as x86Missing } from '../translators/x86/missing.ts';
 import type { Isa } from './isa/isa.ts';
 import type { SensitiveInstruction } from './isa/system.ts';
 
 /** The guest instruction sets, by name. The only place in src/ that knows the translators. */
 export const ISAS: Readonly<Record<IsaName, Isa>> = { mips, mipsel, x86 };
+
+/** What ProgramOptions.x87 chooses instead of x86. */
+export const X86_DOUBLE = x86Double;
 
 export type IsaName = 'mips' | 'mipsel' | 'x86';
 

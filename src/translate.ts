@@ -8,10 +8,13 @@ import { liftBlock } from './ir/lift.ts';
 import { deadcode } from './ir/passes/deadcode.ts';
 import { printBlock } from './ir/print.ts';
 import { verify } from './ir/verify.ts';
+import { X86_DOUBLE } from './isas.ts';
 
 export interface TranslateOptions extends CodeOptions {
   /** Check page permissions at each access, with precise faults (memory model `checked`). */
   readonly checked?: boolean;
+  /** As in ProgramOptions. */
+  readonly x87?: 64 | 80;
 }
 
 /** One guest function (region), at every stage of the pipeline. */
@@ -33,7 +36,8 @@ export interface Translation {
  * bytes leaves the function. Throws RangeError on an address or ISA that does not exist.
  */
 export async function translate(bytes: Uint8Array, options: TranslateOptions): Promise<Translation> {
-  const { isa, pc, code } = codeOf(bytes, options);
+  const { isa: exact, pc, code } = codeOf(bytes, options);
+  const isa = options.x87 === 64 && exact.name === 'x86' ? X86_DOUBLE : exact;
   const builder = new Builder(isa.helpers);
   const checked = options.checked ?? false;
   const inside = (at: number): boolean => (at & ~1) >>> 0 >= pc && at < pc + bytes.length;

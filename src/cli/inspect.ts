@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import type { Translation } from '../translate.ts';
 import { CliError, ExitCode } from './errors.ts';
+import { x87Option } from './run.ts';
 
 type Stage = 'all' | 'asm' | 'ir' | 'wat';
 
@@ -8,6 +9,7 @@ interface InspectOptions {
   readonly stage: Stage;
   readonly bytes?: string;
   readonly strict?: boolean;
+  readonly x87: '64' | '80';
   readonly width?: string;
 }
 
@@ -19,6 +21,7 @@ export function inspectCommand(): Command {
     .addOption(new Option('--stage <stage>', 'only this stage').choices(['all', 'asm', 'ir', 'wat']).default('all'))
     .option('--bytes <n>', 'guest code to look at, instead of up to the end of the function')
     .option('--strict', 'translate for checked memory')
+    .addOption(x87Option())
     .option('--width <columns>', 'width of the output (default: the terminal’s, or 160)')
     .action(inspect);
 }
@@ -40,6 +43,7 @@ async function inspect(path: string, where: string, options: InspectOptions): Pr
     isa: executable.isa.name as 'mips' | 'mipsel' | 'x86',
     pc: range.start,
     checked: options.strict ?? false,
+    x87: options.x87 === '64' ? 64 : 80,
   });
   process.stdout.write(`${render(translation, options.stage, width)}\n`);
 }

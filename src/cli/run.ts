@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { MountPoint } from '../linux/fs/tree.ts';
 import type { FileSystem } from '../linux/fs/vfs.ts';
 import type { ExitStatus, Program, ProgramOptions } from '../linux/program.ts';
@@ -18,6 +18,7 @@ export interface RunOptions {
   readonly interpret?: boolean;
   readonly translate?: boolean;
   readonly strict?: boolean;
+  readonly x87: '64' | '80';
   readonly memory?: number;
   readonly timeout?: number;
   readonly stats?: boolean;
@@ -44,6 +45,9 @@ function sample(text: string): number {
   return Number(n);
 }
 
+export const x87Option = (): Option =>
+  new Option('--x87 <bits>', '64: x87 in double precision, fast but inexact').choices(['64', '80']).default('80');
+
 /** What says which program to run, and how. */
 export function guestOptions(command: Command): Command {
   return command
@@ -59,6 +63,7 @@ export function guestOptions(command: Command): Command {
     .option('--interpret', 'never translate')
     .option('--translate', 'always translate')
     .option('--strict', 'check page permissions at each access, from the start')
+    .addOption(x87Option())
     .option('--memory <bytes>', 'what the guest may map, e.g. 256m (default: 1g)', (text) => bytes(text, 2 ** 32, ' up to 4G'))
     .option('--timeout <seconds>', 'kill it after so long; the exit code is then 124', seconds)
     .option('--cache-dir <folder>', 'keep translations for the next run there (default: in the user’s cache folder)')
@@ -111,6 +116,7 @@ export async function run(
       stdout: node.nodeStdout(),
       stderr: node.nodeStderr(),
       executor: options.interpret ? 'interpret' : options.translate ? 'translate' : 'tiered',
+      x87: options.x87 === '64' ? 64 : 80,
       memoryModel: options.strict ? 'checked' : 'direct',
       stackBytes: stackBytes(),
       ...(folder !== undefined && { translations: node.nodeTranslationStore(folder) }),

@@ -41,7 +41,7 @@ export interface Helper {
   /** Reads or writes guest state in memory: locals are written back before and read again after. */
   readonly state: boolean;
   /** With `state`: it touches only these bytes of it, which hold no local register. Locals then stay where they are. */
-  readonly range?: readonly [from: number, to: number];
+  readonly range?: readonly [from: number, to: number] | undefined;
   /** Has no effect and reads only its arguments; unused calls may go. Excludes `state`. */
   readonly pure: boolean;
 }
@@ -58,6 +58,8 @@ export interface Disassembly {
 export interface Isa {
   /** Name on the command line: mips, mipsel, x86. */
   readonly name: string;
+  /** What distinguishes it from another one of this name. */
+  readonly variant?: string;
   readonly endian: 'little' | 'big';
   readonly registers: readonly Register[];
   /** Bytes of guest state. */

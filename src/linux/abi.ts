@@ -72,6 +72,8 @@ export type AbiName = 'mips' | 'mipsel' | 'i386';
 export interface Abi extends FileAbi {
   readonly name: AbiName;
   readonly isa: Isa;
+  /** The same with an x87 that computes in double precision (ProgramOptions.x87). */
+  readonly double?: Isa;
   /** utsname.machine and AT_PLATFORM. */
   readonly machine: string;
   readonly platform: string;

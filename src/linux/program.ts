@@ -63,6 +63,8 @@ export interface ProgramOptions {
   readonly translateFrom?: number;
   /** With `translate`: interpreted again once it reaches this address, as that of `exit`, which ends the program. */
   readonly translateUntil?: number;
+  /** 64: the x87 computes in double precision, fast but not as a processor does; see README. Default: 80. */
+  readonly x87?: 64 | 80;
   /** Default: direct, until the program handles SIGSEGV or SIGBUS. */
   readonly memoryModel?: MemoryModel;
   /** Arrivals at a loop header or function after which it is translated. Default: 3000. */
@@ -176,7 +178,7 @@ function auxiliaryBytes(auxiliary: readonly (readonly [number, number])[], littl
  */
 export async function loadProgram(elfBytes: Uint8Array, options: ProgramOptions): Promise<Program> {
   const elf = parseElf(elfBytes);
-  const abi = await importAbi(elf.abi);
+  const abi = abiFor(await importAbi(elf.abi), options);
   const base = options.host ?? defaultHost;
   const host: Host = options.seed === undefined ? base : { ...base, random: seededRandom(options.seed) };
   const memory = guestMemoryFor(abi);
@@ -220,6 +222,8 @@ export async function loadProgram(elfBytes: Uint8Array, options: ProgramOptions)
   if (profiler) vcpu.noteCalls();
   return makeProgram(p, vcpu, files, options, { key: storeKey(elfBytes), report, profiler });
 }
+
+const abiFor = (abi: Abi, { x87 }: ProgramOptions): Abi => (x87 === 64 && abi.double ? { ...abi, isa: abi.double } : abi);
 
 function makeVcpu(abi: Abi, memory: ReturnType<typeof guestMemoryFor>, runtime: Runtime, options: ProgramOptions): Vcpu {
   const make = options.makeVcpu ?? ((given) => new Vcpu(given));

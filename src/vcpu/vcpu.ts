@@ -278,7 +278,16 @@ export class Vcpu {
   /** What saved translations must agree in with this run. */
   private get translationKey(): string {
     const { isa, mode, checked, exact, executor, memory } = this;
-    return [TRANSLATOR, isa.name, mode, checked, exact, executor === 'translate', memory.memory.buffer.byteLength / 65536].join(' ');
+    return [
+      TRANSLATOR,
+      isa.name,
+      isa.variant ?? '',
+      mode,
+      checked,
+      exact,
+      executor === 'translate',
+      memory.memory.buffer.byteLength / 65536,
+    ].join(' ');
   }
   /** What to begin another run with; undefined if there is nothing new. */
   translations(): Uint8Array | undefined {

@@ -23,6 +23,9 @@ export interface Context {
   readonly full: Value[];
   readonly narrowSize: number[];
   readonly narrow: Value[];
+  /** The integer of 64 bits that FILD made the value `loaded` of (x87 in double precision). */
+  integer: Value;
+  loaded: Value;
   /** Accesses that are not aligned raise #AC. */
   align: boolean;
   /** Accesses are compared with data breakpoints. */
@@ -32,7 +35,18 @@ export interface Context {
 export function contextOf(b: Builder): Context {
   let context = b.context as Context | undefined;
   if (!context) {
-    context = { setter: undefined, sign: -1, extended: -1, full: [], narrowSize: [], narrow: [], align: false, watch: false };
+    context = {
+      setter: undefined,
+      sign: -1,
+      extended: -1,
+      full: [],
+      narrowSize: [],
+      narrow: [],
+      integer: -1,
+      loaded: -1,
+      align: false,
+      watch: false,
+    };
     b.context = context;
   }
   return context;

@@ -4,7 +4,7 @@ import type { Helper, Isa, Register } from '../../src/isa/isa.ts';
 import { ABI, MXCSR_RESET, setEflags } from './abi.ts';
 import { Decoded, decode, makeTable, newInsn } from './decode.ts';
 import { disassemble } from './disassemble.ts';
-import type { Row } from './row.ts';
+import type { Meaning, Row } from './row.ts';
 import { arithmetic } from './rows/arithmetic.ts';
 import { bcd } from './rows/bcd.ts';
 import { bit } from './rows/bit.ts';
@@ -22,6 +22,7 @@ import { stack } from './rows/stack.ts';
 import { string, stringHelpers } from './rows/string.ts';
 import { system, systemHelpers } from './rows/system.ts';
 import { x87, x87Helpers } from './rows/x87.ts';
+import { doubleHelpers, doubleMeaning, doubleRegisters } from './rows/x87-double.ts';
 import { Eflags, Vector } from './sdm.ts';
 import { segmentationHelpers } from './segmentation.ts';
 import { X86 } from './state.ts';
@@ -92,6 +93,19 @@ numberSensitive(sensitiveInstructions);
 
 const insn = newInsn(table.rows[0]);
 
+const lift =
+  (meaningOf: (row: Row) => Meaning): Isa['lift'] =>
+  (b, code, pc, mode) => {
+    if (mode !== 0) return liftSystem(table, insn, b, code, pc, mode);
+    const decoded = decode(table, insn, code, pc >>> 0);
+    if (decoded === Decoded.Ok) {
+      b.insn(pc, insn.length);
+      meaningOf(insn.row)(b, insn);
+    } else if (decoded === Decoded.Illegal) b.exit(ExitKind.Illegal, pc);
+    else b.exit(ExitKind.Exception, pc, Vector.GP, 0);
+    return insn.next;
+  };
+
 /** x86: in user mode 32-bit protected mode with flat segments, what a Linux i386 program sees; in system mode all modes of 32 bits. */
 export const x86: Isa = {
   name: 'x86',
@@ -101,16 +115,7 @@ export const x86: Isa = {
   helpers,
   stackPointer: ABI.stackPointer,
   coherentCode: true,
-  lift(b, code, pc, mode) {
-    if (mode !== 0) return liftSystem(table, insn, b, code, pc, mode);
-    const decoded = decode(table, insn, code, pc >>> 0);
-    if (decoded === Decoded.Ok) {
-      b.insn(pc, insn.length);
-      insn.row.meaning(b, insn);
-    } else if (decoded === Decoded.Illegal) b.exit(ExitKind.Illegal, pc);
-    else b.exit(ExitKind.Exception, pc, Vector.GP, 0);
-    return insn.next;
-  },
+  lift: lift((row) => row.meaning),
   disassemble: (code, pc) => disassemble(table, code, pc),
   reset(state) {
     for (let offset = 0; offset < X86.SIZE; offset += 4) state.setUint32(offset, 0, true);
@@ -127,4 +132,16 @@ export const x86: Isa = {
     sensitive: sensitiveInstructions,
     counts: (cpu) => sensitiveInstructions.map(({ number }) => cpu.get32(counterOf(number)) >>> 0),
   },
+};
+
+const { system: _, ...userMode } = x86;
+/** User mode with the x87 in double precision, which is no longer what a processor does. */
+export const x86Double: Isa = {
+  ...userMode,
+  variant: 'x87-64',
+  registers: [...registers, ...doubleRegisters],
+  stateSize: X86.DOUBLES_END,
+  // status word and TOP may be in locals
+  helpers: [...helpers.map((helper) => (x87Helpers.includes(helper) ? { ...helper, range: undefined } : helper)), ...doubleHelpers],
+  lift: lift(doubleMeaning),
 };

@@ -75,4 +75,8 @@ export const enum X86 {
   /** What a helper of rows/sse.ts leaves; sixteen bytes. */
   SSE_RESULT = 464,
   SIZE = 480,
+
+  /** Where the x87 computes in double precision, behind System's: ST(0)…ST(7) as f64. */
+  DOUBLES = 1184,
+  DOUBLES_END = 1248,
 }

@@ -1,5 +1,5 @@
 import { ABI, getEflags, Vector } from '../../../translators/x86/abi.ts';
-import { x86 } from '../../../translators/x86/index.ts';
+import { x86, x86Double } from '../../../translators/x86/index.ts';
 import { X86 } from '../../../translators/x86/state.ts';
 import type { Abi } from '../abi.ts';
 import { fileCalls, fileNotes } from '../calls/files.ts';
@@ -113,6 +113,7 @@ export const i386: Abi = {
   ...i386Files,
   name: 'i386',
   isa: x86,
+  double: x86Double,
   machine: 'i686',
   platform: 'i686',
   hwcap: ABI.hwcap >>> 0,

@@ -31,6 +31,7 @@ function copyIn(p: Process, from: number, offset: number, length: number): void 
 export function writeFpState(p: Process, at: number): void {
   const { memory } = p;
   memory.view(at, FPSTATE_SIZE, 'write').fill(0);
+  if (p.abi.isa === p.abi.double) p.vcpu.callHelper('x87_widen');
   const top = word(p, X86.FTOP);
   const status = (half(p, X86.FSW) & ~0x3800) | (top << 11);
   const tags = half(p, X86.FTW);
@@ -81,6 +82,7 @@ export function readFpState(p: Process, at: number): void {
   const hasFxsave = memory.u16(at + STATUS + 2) === 0;
   for (let index = 0; index < 8; index++)
     copyIn(p, hasFxsave ? at + FX_REGISTERS + index * 16 : at + REGISTERS + index * 10, st(p, index), 10);
+  if (p.abi.isa === p.abi.double) vcpu.callHelper('x87_narrow');
   if (!hasFxsave) return;
   setMxcsr(vcpu.state, memory.u32(at + FXSAVE + 24), false);
   copyIn(p, at + FX_XMM, X86.XMM, 128);
