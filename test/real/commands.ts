@@ -102,9 +102,9 @@ export const COMMANDS: readonly CommandLine[] = [
     'local t = setmetatable({}, {__index=function(t,k) return k*2 end}) print(t[21], rawget(t,1), #"\\u{48}", string.pack("<i4d", 7, 1.5):byte(1,-1))',
   ),
   { program: 'lua', args: ['-'], stdin: 'print("from stdin", _VERSION)' },
-  sqlite(':memory:', '.read script.sql'),
   sqlite('test.db', 'create table a(x,y); insert into a values(1,2.5),(3,4.5); select sum(x), avg(y), x||y from a;'),
   sqlite('-header', '-column', ':memory:', "select 1.1 as a, 'text' as b, null as c, x'0102' as d, 1e100 as e, date(0, 'unixepoch') as f"),
+  sqlite(':memory:', '.read script.sql'),
   sqlite(':memory:', 'select * from missing'),
   {
     program: 'sqlite',
