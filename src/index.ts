@@ -53,6 +53,7 @@ export type { CheckedProgram, CheckOptions, Divergence } from './lockstep/index.
 export type { TranslateOptions, Translation } from './translate.ts';
 export type { Executor, MemoryModel } from './vcpu/vcpu.ts';
 export { BootError } from './vmm/boot/error.ts';
+export type { HookedInstruction, HookHandler } from './vmm/hooks.ts';
 export {
   type ArgumentTypes,
   defineHypercall,

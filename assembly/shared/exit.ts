@@ -32,6 +32,8 @@ export const enum ExitKind {
   Interrupt = 13,
   /** The processor has stopped for good or resets itself (x86 triple fault). */
   Shutdown = 14,
+  /** Memory model paged: the instruction at PC is hooked, and has not been executed; arg0 its number (SensitiveInstruction). */
+  Hooked = 15,
   /** Internal: nothing is translated at PC. */
   Miss = 64,
   /** Internal: the block at PC has become hot. */

@@ -1,4 +1,4 @@
-import type { ExitKind } from '../../assembly/shared/exit.ts';
+import { ExitKind } from '../../assembly/shared/exit.ts';
 import type { Helper } from '../isa/isa.ts';
 import { Block, type Terminator, type Value } from './block.ts';
 import { COMMUTATIVE, foldBinary, foldUnary, ZERO_RIGHT } from './fold.ts';
@@ -92,6 +92,10 @@ export class Builder {
   at = 0;
   /** What a lifter puts in the place of the next terminator; called once. */
   intercept: ((terminator: Terminator) => Terminator) | undefined;
+  /** Sensitive instructions, by number, that leave with ExitKind.Hooked instead of being executed. */
+  hooked: ReadonlySet<number> | undefined;
+  /** The one that is executed all the same, or does nothing: where it stands, any place if that is left out; whether it was met. */
+  passing: { readonly pc?: number; readonly skip: boolean; met: boolean } | undefined;
 
   constructor(private readonly helpers: readonly Helper[]) {
     this.helperNumbers = new Map(helpers.map((h, i) => [h.name, i]));
@@ -158,6 +162,18 @@ export class Builder {
     this.at = pc >>> 0;
     this.instructions++;
     this.push(INSN, pc, length, restart);
+  }
+
+  /** Whether a sensitive instruction is to be lifted. If not, it has left, or it does nothing. */
+  enters(number: number): boolean {
+    const { passing } = this;
+    if (passing && (passing.pc ?? this.at) === this.at) {
+      passing.met = true;
+      return !passing.skip;
+    }
+    if (!this.hooked?.has(number)) return true;
+    this.exit(ExitKind.Hooked, this.at, number);
+    return false;
   }
 
   private push(opcode: number, a = 0, b = 0, c = 0, d = 0): Value {

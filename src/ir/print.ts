@@ -14,6 +14,7 @@ const EXIT_NAMES = new Map<number, string>([
   [ExitKind.PortIo, 'port-io'],
   [ExitKind.MemoryIo, 'memory-io'],
   [ExitKind.Privileged, 'privileged'],
+  [ExitKind.Hooked, 'hooked'],
   [ExitKind.Hypercall, 'hypercall'],
   [ExitKind.CodeWritten, 'code-written'],
 ]);

@@ -86,7 +86,8 @@ export interface Isa {
    * `mode` is the value of the word at Isa.mode, or 0.
    */
   lift(b: Builder, code: Code, pc: number, mode: number): number;
-  disassemble(code: Code, pc: number): Disassembly;
+  /** `mode` as for `lift`. */
+  disassemble(code: Code, pc: number, mode?: number): Disassembly;
   /** Sets all of the state to what a new user-mode process finds, registers zero. `state` is Layout.STATE on. */
   reset(state: DataView): void;
   /** What whole machines need; absent where only user mode is there. */

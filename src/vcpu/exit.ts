@@ -39,6 +39,7 @@ export type Exit =
   | { readonly kind: 'halt'; readonly pc: number }
   | { readonly kind: 'interrupt'; readonly pc: number }
   | { readonly kind: 'shutdown'; readonly pc: number }
+  | { readonly kind: 'hooked'; readonly pc: number; readonly number: number }
   | { readonly kind: 'breakpoint'; readonly pc: number; readonly code: number }
   | { readonly kind: 'code-written'; readonly pc: number; readonly address: number; readonly bytes: number }
   | { readonly kind: 'illegal'; readonly pc: number };
@@ -66,6 +67,8 @@ export function makeExit(kind: ExitKind, pc: number, arg0: number, arg1: number,
       return { kind: 'interrupt', pc };
     case ExitKind.Shutdown:
       return { kind: 'shutdown', pc };
+    case ExitKind.Hooked:
+      return { kind: 'hooked', pc, number: arg0 };
     case ExitKind.PortIo:
       return { kind: 'port-io', pc, port: arg0, bytes: arg1 & 0xff, write: arg1 >>> 8 !== 0, value: arg2 };
     case ExitKind.MemoryIo:

@@ -378,6 +378,40 @@ export class Vcpu {
     return Number(this.runtime.exports[name](...args));
   }
 
+  /** Memory model paged: sensitive instructions, by number, that leave with exit `hooked` before they are executed. */
+  hook(numbers: ReadonlySet<number>): void {
+    this.builder.hooked = numbers.size === 0 ? undefined : numbers;
+    this.cache.clear();
+  }
+  /** The hooked instruction that an exit was about is executed, or passed over. An Exit if it leaves. */
+  passHooked(pc: number, skip: boolean): Exit | undefined {
+    this.setHeader(Layout.BUDGET, MOST_PASSED);
+    this.setHeader(Layout.REP_WORK, 0);
+    // it was counted when it left
+    this.memory.data.setBigInt64(Layout.RETIRED, BigInt(this.stats.instructions - 1 + MOST_PASSED), true);
+    const passing = { pc, skip, met: false };
+    const at = this.isa.system?.restart?.(pc) ?? pc;
+    this.builder.passing = passing;
+    try {
+      const exit = this.interpretOne(pc);
+      if (exit || passing.met || at === pc) return exit;
+      // a branch came first, and its delay slot is a block of its own
+      this.builder.passing = { skip, met: false };
+      return this.interpretOne(this.pc);
+    } finally {
+      this.builder.passing = undefined;
+      this.countInstructions();
+    }
+  }
+  private countInstructions(): void {
+    this.stats.instructions = Number(this.memory.data.getBigInt64(Layout.RETIRED, true)) - this.getHeader(Layout.BUDGET);
+  }
+  /** The instruction at the guest's pc, or at another. */
+  disassemble(pc = this.pc): string {
+    this.code.forget();
+    return this.isa.disassemble(this.code, pc, this.mode).text;
+  }
+
   /** From inside a run, out of busWrite and the like: memory model paged stops soon, unless its budget is exact. Else nothing. */
   stopSoon(): void {
     (this.runtime.exports.stopSoon as () => void)();
@@ -401,7 +435,7 @@ export class Vcpu {
     }
     for (;;) {
       const exit = this.step() ?? this.pause(compiledBefore);
-      this.stats.instructions = Number(this.memory.data.getBigInt64(Layout.RETIRED, true)) - this.getHeader(Layout.BUDGET);
+      this.countInstructions();
       if (!exit) continue;
       this.stats.exits[exit.kind] = (this.stats.exits[exit.kind] ?? 0) + 1;
       return exit;
@@ -705,6 +739,9 @@ export class Vcpu {
     }
   }
 }
+
+/** More than the instructions that stand for one hooked: a branch with its delay slot, STI with the next. */
+const MOST_PASSED = 16;
 
 /** Arrivals at a hot block after which it asks again, if the compiler was busy. */
 const BUSY_ARRIVALS = 1000;

@@ -2,6 +2,8 @@ import type { IsaSystem, SystemVcpu } from '../isa/system.ts';
 import type { Exit } from '../vcpu/exit.ts';
 import type { MachineClock } from './clock.ts';
 
+export type HookedExit = Extract<Exit, { kind: 'hooked' }>;
+
 /** The vCPU as the loop drives it. */
 export interface LoopVcpu extends SystemVcpu {
   run(budget: number): Exit;
@@ -22,8 +24,10 @@ export interface LoopParts {
   readonly turn: () => Promise<void>;
   /** Resolves after so many milliseconds, or when `signal` fires. */
   readonly sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
-  /** What the ISA does not deliver itself: hypercalls and hooks. A promise if it takes its time. */
-  readonly special: (exit: Exit) => Promise<void> | undefined;
+  /** A hypercall. A promise if it takes its time. */
+  readonly hypercall: () => Promise<void> | undefined;
+  /** A hooked instruction, which is then done with; an Exit if it left. */
+  readonly hooked: (exit: HookedExit) => Exit | undefined | Promise<Exit | undefined>;
   /** The processor gave up. */
   readonly shutdown: () => void;
 }
@@ -106,8 +110,14 @@ export function makeLoop(parts: LoopParts): Loop {
         loop.halted = true;
         return undefined;
       case 'hypercall':
-      case 'privileged':
-        return parts.special(exit);
+        return parts.hypercall();
+      case 'hooked': {
+        const next = parts.hooked(exit);
+        if (!(next instanceof Promise)) return next && handle(next);
+        return next.then(async (left) => {
+          if (left) await handle(left);
+        });
+      }
       default:
         if (system.deliver(vcpu, exit) === 'shutdown') parts.shutdown();
         return undefined;
@@ -161,6 +171,8 @@ export function makeLoop(parts: LoopParts): Loop {
         }
         const waiting = handle(exit);
         if (waiting) await waiting;
+        // hooked instructions that were executed
+        clock.completed(vcpu.retired - before - ran);
         if (now - turn > TURN_MS) {
           await parts.turn();
           turn = elapsed();

@@ -5,7 +5,6 @@ import type { Stateful } from '../devices/device.ts';
 import type { SystemImports } from '../isa/system.ts';
 import { ISAS } from '../isas.ts';
 import { defaultHost } from '../linux/host.ts';
-import type { Exit } from '../vcpu/exit.ts';
 import { GuestMemory } from '../vcpu/guest-memory.ts';
 import { Vcpu } from '../vcpu/vcpu.ts';
 import { attachDevices } from './attach.ts';
@@ -13,6 +12,7 @@ import type { Board, Wiring } from './board.ts';
 import { BootError } from './boot/error.ts';
 import { Bus } from './bus.ts';
 import { makeClock } from './clock.ts';
+import { type HookHandler, makeHooks } from './hooks.ts';
 import { type Hypercalls, makeHypercalls } from './hypercalls.ts';
 import { makeLoop } from './loop.ts';
 import { MACHINES, type MachineName } from './machines/index.ts';
@@ -44,6 +44,11 @@ export interface Machine {
   /** Pages of 4 KiB that the guest should give back. */
   setBalloon(pages: number): void;
   on<K extends keyof MachineEvents>(event: K, listener: MachineEvents[K]): () => void;
+  /**
+   * Calls `handler` each time before the guest executes an instruction that listSensitive has: by its text, or by its mnemonic for all
+   * its forms. Gives what ends that. Throws RangeError if there is none of that name.
+   */
+  hook(name: string, handler: HookHandler): () => void;
   readonly stats: MachineStats;
   readonly vcpu: Vcpu;
   readonly board: Board;
@@ -167,7 +172,8 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       consoles.flush();
       return host.sleep(milliseconds, signal);
     },
-    special,
+    hypercall: () => hypercalls?.dispatch(vcpu),
+    hooked: (exit) => hooks.handle(exit),
     shutdown: () => finish('shutdown', SHUTDOWN_CODE),
   });
   let typed: Uint8Array = new Uint8Array(0);
@@ -195,12 +201,8 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
         await host.turn();
       },
     });
-  /** What the runtime does not deliver to the guest by itself. */
-  function special(exit: Exit): Promise<void> | undefined {
-    if (exit.kind === 'hypercall' && hypercalls) return hypercalls.dispatch(vcpu);
-    if (system!.deliver(vcpu, exit) === 'shutdown') finish('shutdown', SHUTDOWN_CODE);
-    return undefined;
-  }
+  const hooks = makeHooks(vcpu, isa, physical);
+  for (const [name, handler] of Object.entries(options.hooks ?? {})) hooks.add(name, handler);
 
   for (const entry of board.memory) {
     if ('ram' in entry) physical.map(entry.at, entry.size, wiring.ramIndex + entry.ram, true);
@@ -315,6 +317,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       listeners[event].add(listener);
       return () => void listeners[event].delete(listener);
     },
+    hook: (name, handler) => hooks.add(name, handler),
     get stats() {
       const counts = system.counts?.(vcpu) ?? [];
       const sensitive = Object.fromEntries((system.sensitive ?? []).map(({ number, text }) => [text, counts[number]]));

@@ -6,6 +6,7 @@ import type { FileSystem } from '../linux/fs/vfs.ts';
 import type { Host } from '../linux/host.ts';
 import type { Compiler } from '../vcpu/region-tier.ts';
 import type { Executor, VcpuStats } from '../vcpu/vcpu.ts';
+import type { HookHandler } from './hooks.ts';
 import type { UserHypercall } from './hypercalls.ts';
 import type { MachineName } from './machines/index.ts';
 
@@ -35,6 +36,8 @@ export interface MachineOptions {
   readonly balloon?: boolean;
   /** Hypercalls of one's own, made with defineHypercall. */
   readonly hypercalls?: readonly UserHypercall[];
+  /** As Machine.hook, from the first instruction on. */
+  readonly hooks?: Readonly<Record<string, HookHandler>>;
   /** Devices of one's own. */
   readonly devices?: (context: DeviceContext) => readonly OwnDevice[];
   readonly executor?: Executor;

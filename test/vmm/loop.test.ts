@@ -53,7 +53,8 @@ function made(guest: (budget: number) => { ran: number; exit: Exit }, kind: 'hos
       slept.push(milliseconds);
       if (!signal.aborted) time += milliseconds * 1e6;
     },
-    special: () => undefined,
+    hypercall: () => undefined,
+    hooked: () => undefined,
     shutdown: () => {
       shut++;
       loop.stop();

@@ -181,9 +181,9 @@ function prefixes(i: Insn, code: Code, name: string): string {
 }
 
 /** GNU objdump's Intel syntax, one space after the mnemonic. What is no instruction is `(bad)`, one byte. */
-export function disassemble(table: OpcodeTable, code: Code, pc: number): Disassembly {
+export function disassemble(table: OpcodeTable, code: Code, pc: number, size = 4): Disassembly {
   const i = newInsn(table.rows[0]);
-  if (decode(table, i, code, pc >>> 0) !== Decoded.Ok) return { text: '(bad)', length: 1 };
+  if (decode(table, i, code, pc >>> 0, size) !== Decoded.Ok) return { text: '(bad)', length: 1 };
   let name = mnemonic(i);
   let operands = i.row.operands.map((operand, n) => operandText(i, operand, n)).join(',');
   if (name === 'xchg' && i.row.opcodes === 8 && (i.opcode & 7) === 0 && i.operandSize === 4) [name, operands] = ['nop', ''];

@@ -28,10 +28,10 @@ import { segmentationHelpers } from './segmentation.ts';
 import { X86 } from './state.ts';
 import { ioHelpers } from './system/io.ts';
 import { debugHelpers, liftSystem } from './system/lift.ts';
-import { machine, machineHelpers } from './system/machine.ts';
+import { machine, machineHelpers, SYSTEM_REGISTERS } from './system/machine.ts';
 import { registerHelpers } from './system/registers.ts';
 import { counterOf, numberSensitive, sensitiveList } from './system/sensitive.ts';
-import { System } from './system/state.ts';
+import { Mode, System } from './system/state.ts';
 import { transferHelpers } from './system/transfer.ts';
 
 /** All instruction forms; the published instruction list. */
@@ -85,6 +85,7 @@ const registers: readonly Register[] = [
   i32('other_flags', X86.OTHER_FLAGS, false),
   ...['es', 'cs', 'ss', 'ds', 'fs', 'gs'].map((name, n) => i32(name, X86.ES + n * 4)),
   ...['es', 'cs', 'ss', 'ds', 'fs', 'gs'].map((name, n) => i32(`${name}_base`, X86.ES_BASE + n * 4, false)),
+  ...[...SYSTEM_REGISTERS].map(([name, offset]) => ({ ...i32(name, offset, false), local: false })),
   ...Array.from({ length: 8 }, (_, n) => ({ name: `xmm${n}`, offset: X86.XMM + n * 16, type: Type.V128, local: true, visible: true })),
 ];
 
@@ -116,7 +117,7 @@ export const x86: Isa = {
   stackPointer: ABI.stackPointer,
   coherentCode: true,
   lift: lift((row) => row.meaning),
-  disassemble: (code, pc) => disassemble(table, code, pc),
+  disassemble: (code, pc, mode = 0) => disassemble(table, code, pc, mode === 0 || mode & Mode.CODE32 ? 4 : 2),
   reset(state) {
     for (let offset = 0; offset < X86.SIZE; offset += 4) state.setUint32(offset, 0, true);
     setEflags(state, Eflags.IF);
@@ -139,7 +140,7 @@ const { system: _, ...userMode } = x86;
 export const x86Double: Isa = {
   ...userMode,
   variant: 'x87-64',
-  registers: [...registers, ...doubleRegisters],
+  registers: [...registers.filter(({ name }) => !SYSTEM_REGISTERS.has(name)), ...doubleRegisters],
   stateSize: X86.DOUBLES_END,
   // status word and TOP may be in locals
   helpers: [...helpers.map((helper) => (x87Helpers.includes(helper) ? { ...helper, range: undefined } : helper)), ...doubleHelpers],

@@ -7,7 +7,7 @@ import { gpr, group, type Meaning, type Site, setGpr } from '../row.ts';
 import { Cp0, Mips } from '../state.ts';
 import { CONSTANT, MASKED, PLAIN } from '../system/coprocessor0.ts';
 import { readCount } from '../system/count.ts';
-import { countSensitive } from '../system/sensitive.ts';
+import { countSensitive, enters } from '../system/sensitive.ts';
 import { usesCoprocessor0 } from '../system/usable.ts';
 
 /** MIPS32 volume II, privileged instructions. In user mode of Linux they leave; in system mode they need coprocessor 0. */
@@ -17,7 +17,7 @@ const system =
   <P extends string>(name: string, meaning: Meaning<P>): Meaning<P> =>
   (fields, b, site) => {
     if (!site.system) privileged(b, site);
-    else if (usesCoprocessor0(b, site)) {
+    else if (enters(b, name) && usesCoprocessor0(b, site)) {
       countSensitive(b, name);
       meaning(fields, b, site);
     }

@@ -61,7 +61,7 @@ export const continued = group(CONTINUED, (row) => [
 export const system = group('system', (row) => [
   row('000000 cccccccccc qqqqqqqqqq 001101', 'break $c$q', ({ c, q }, b, site) => b.exit(ExitKind.Breakpoint, site.pc, (c << 10) | q)),
   row('011111 00000 ttttt rrrrr 00000 111011', 'rdhwr $t,$r', ({ t, r }, b, site) => {
-    if (site.system) hardwareEnabled(b, site, r);
+    if (site.system && !hardwareEnabled(b, site, r)) return;
     switch (r) {
       case 0: // CPUNum
         return setGpr(b, t, b.i32(0));

@@ -27,10 +27,21 @@ export const SENSITIVE: readonly SensitiveInstruction[] = [
 
 const NUMBERS = new Map(SENSITIVE.map(({ text, number }) => [text, number]));
 
-/** Counts the instruction as executed. */
-export function countSensitive(b: Builder, name: string): void {
+function numberOf(name: string): number {
   const number = NUMBERS.get(name);
   if (number === undefined) throw new Error(`${name} is not in the list of sensitive instructions`);
-  const at = Mips.SENSITIVE_COUNTS + 4 * number;
+  return number;
+}
+
+/** Counts the instruction as executed. */
+export function countSensitive(b: Builder, name: string): void {
+  const at = Mips.SENSITIVE_COUNTS + 4 * numberOf(name);
   b.set(at, b.add(b.get(Type.I32, at), b.i32(1)));
+}
+
+/** Whether the instruction is to be lifted: it may be hooked, and then be passed over. */
+export function enters(b: Builder, name: string): boolean {
+  if (b.enters(numberOf(name))) return true;
+  if (!b.ended) countSensitive(b, name);
+  return false;
 }

@@ -12,7 +12,7 @@ import { Vector } from '../sdm.ts';
 import { checkFetch } from '../segmentation.ts';
 import { exitIfRaised, takeInterrupt } from './privilege.ts';
 import { sti } from './registers.ts';
-import { countSensitive } from './sensitive.ts';
+import { countSensitive, enters } from './sensitive.ts';
 import { Mode, Raised } from './state.ts';
 
 const I32 = Type.I32;
@@ -61,6 +61,8 @@ function build(b: Builder, i: Insn): void {
   context.align = (mode & Mode.ALIGN) !== 0;
   context.watch = (mode & Mode.STEP) !== 0;
   checkFetch(b, i);
+  const entered = enters(b, row);
+  if (b.ended) return;
   if (mode & Mode.STEP) {
     exitIfRaised(b, b.helper('x86_breakpoint', b.i32(i.pc)));
     b.intercept = stepping(b, row);
@@ -72,7 +74,7 @@ function build(b: Builder, i: Insn): void {
   }
   const next = i.next;
   countSensitive(b, row);
-  (row.system ?? row.meaning)(b, i);
+  if (entered) (row.system ?? row.meaning)(b, i);
   if (mode & Mode.STEP && !b.ended) b.goto(next);
 }
 

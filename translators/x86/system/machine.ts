@@ -61,6 +61,21 @@ function reset(cpu: SystemVcpu): void {
 const BOOT_CS = 0x10;
 const BOOT_DS = 0x18;
 
+/** Registers of the privileged architecture by name. */
+export const SYSTEM_REGISTERS: ReadonlyMap<string, number> = new Map([
+  ['cr0', System.CR0],
+  ['cr2', System.CR2],
+  ['cr3', System.CR3],
+  ['cr4', System.CR4],
+  ['gdtr_base', System.GDTR_BASE],
+  ['gdtr_limit', System.GDTR_LIMIT],
+  ['idtr_base', System.IDTR_BASE],
+  ['idtr_limit', System.IDTR_LIMIT],
+  ['ldtr', System.LDTR],
+  ['tr', System.TR],
+  ['cpl', System.CPL],
+]);
+
 export const machine: IsaSystem = {
   mmu: Mmu.X86,
   hypercall: { number: 'eax', args: ['ebx', 'ecx', 'edx', 'esi'], result: 'eax' },
@@ -74,8 +89,9 @@ export const machine: IsaSystem = {
     const names = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'];
     for (const [name, value] of Object.entries(registers)) {
       const number = names.indexOf(name);
-      if (number < 0) throw new Error(`x86 has no register ${name} that a boot protocol could set`);
-      cpu.set32(X86.EAX + number * 4, value);
+      const offset = number < 0 ? SYSTEM_REGISTERS.get(name) : X86.EAX + number * 4;
+      if (offset === undefined) throw new Error(`x86 has no register ${name} that a boot protocol could set`);
+      cpu.set32(offset, value);
     }
     cpu.callHelper('x86_update_mode');
     cpu.pc = pc;

@@ -29,6 +29,12 @@ export function numberSensitive(list: readonly SensitiveInstruction[]): void {
 
 export const counterOf = (number: number): number => System.COUNTERS + number * 4;
 
+/** Whether the row's instruction is to be lifted: it may be hooked. */
+export function enters(b: Builder, row: Row): boolean {
+  const number = row.sensitivity && numbers.get(row.text);
+  return number === undefined || b.enters(number);
+}
+
 /** Counts that a sensitive instruction begins. */
 export function countSensitive(b: Builder, row: Row): void {
   const number = row.sensitivity && numbers.get(row.text);
