@@ -108,6 +108,10 @@ export interface Abi extends FileAbi {
   setSyscallResult(p: Process, result: number): void;
   /** pipe(2) returns its descriptors in registers on MIPS; true if it took them. */
   setPipeResult?(p: Process, read: number, write: number): boolean;
+  /** clone(2)'s argument `tls`; throws SyscallError if it is none. */
+  setThreadPointer(p: Process, tls: number): void;
+  /** Offset of a word of the state that a switch to another thread clears (MIPS: the reservation of LL). */
+  readonly reservation?: number;
   stackPointer(p: Process): number;
   setStackPointer(p: Process, address: number): void;
   /** Where execution starts again after a fault at `pc` (a branch, if that is its delay slot). */

@@ -7,8 +7,8 @@ import { type Action, type Pending, SIG_DFL, SIG_IGN, SiCode, type SignalName, s
 /** Delivers what is pending and not blocked, and settles how an interrupted call goes on. Called before guest code runs. */
 export function deliverSignals(p: Process): void {
   const { signals } = p;
-  for (let next = signals.next(); next && !p.end; next = signals.next()) deliver(p, next);
-  if (p.end) return;
+  for (let next = signals.next(); next && !p.group.end; next = signals.next()) deliver(p, next);
+  if (p.group.end) return;
   if (p.interrupted) {
     // no handler ran: the call is made again
     p.vcpu.pc = p.interrupted.at;
@@ -25,7 +25,6 @@ function deliver(p: Process, pending: Pending): void {
   const { signals } = p;
   const { signal } = pending;
   const action = signals.action(signal);
-  if (signal === signals.number('SIGCONT')) p.stopped = false;
   if (action.handler === SIG_IGN) return;
   if (action.handler === SIG_DFL) {
     byDefault(p, signal);
@@ -39,12 +38,12 @@ function deliver(p: Process, pending: Pending): void {
     if (!(error instanceof GuestMemoryFault)) throw error;
     // no room for the frame
     signals.setAction(signals.number('SIGSEGV'), { ...action, handler: SIG_DFL });
-    p.fault ??= {
+    p.group.fault ??= {
       signal: signals.number('SIGSEGV'),
       pc: p.vcpu.pc,
       text: `no stack for the handler of ${signals.name(signal)}: ${error.message}`,
     };
-    p.end = { signal: signals.number('SIGSEGV'), core: true };
+    p.group.end = { signal: signals.number('SIGSEGV'), core: true };
     return;
   }
   const { SA_NODEFER, SA_RESETHAND } = p.abi.actionFlags;
@@ -68,13 +67,13 @@ function byDefault(p: Process, signal: number): void {
     case 'continue':
       return;
     case 'stop':
-      p.stopped = true;
+      p.group.stopped = true;
       return;
     case 'core':
-      p.end = { signal, core: true };
+      p.group.end = { signal, core: true };
       return;
     case 'terminate':
-      p.end = { signal, core: false };
+      p.group.end = { signal, core: false };
       return;
   }
 }
@@ -88,7 +87,7 @@ export function fault(p: Process, name: SignalName, info: SignalInfo, pc: number
   const signal = signals.number(name);
   const action = signals.action(signal);
   const blocked = (signals.mask & signalBit(signal)) !== 0n;
-  p.fault = { signal, pc, text };
+  p.group.fault = { signal, pc, text };
   if (blocked || action.handler === SIG_IGN) {
     signals.setAction(signal, { ...action, handler: SIG_DFL });
     signals.mask &= ~signalBit(signal);

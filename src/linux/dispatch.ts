@@ -1,5 +1,6 @@
 import type { Exit } from '../vcpu/exit.ts';
 import { GuestMemoryFault } from '../vcpu/guest-memory.ts';
+import type { Abi } from './abi.ts';
 import { deliverSignals } from './deliver.ts';
 import { Errno } from './errno.ts';
 import type { Process } from './process.ts';
@@ -9,8 +10,11 @@ import { KEEP_REGISTERS, SyscallError, type SyscallRow } from './syscall.ts';
 export type OnSyscall = (name: string, args: readonly number[], result: number) => void;
 
 export interface Dispatcher {
-  /** Makes the call that the guest asked for; the promise, if any, settles when it is done. */
-  dispatch(p: Process, exit: Extract<Exit, { kind: 'syscall' }>): undefined | Promise<void>;
+  /**
+   * Makes the call that the thread asked for. The promise, if any, settles when it is done; what it gives is to be called once the
+   * processor has that thread's registers.
+   */
+  dispatch(p: Process, exit: Extract<Exit, { kind: 'syscall' }>): undefined | Promise<() => void>;
 }
 
 /** Programs are prepared for these not to exist, and nothing is lost. */
@@ -24,27 +28,25 @@ function errorResult(error: unknown): number {
 
 const isRestart = (result: number): boolean => result <= -Errno.ERESTARTSYS && result >= -Errno.ERESTARTNOHAND;
 
-/** `killed` settles when a call that waits is no longer of interest. */
-export function makeDispatcher(p: Process, killed: Promise<void>, onSyscall?: OnSyscall): Dispatcher {
-  const { abi } = p;
+export function makeDispatcher(abi: Abi, onSyscall?: OnSyscall): Dispatcher {
   const rows = new Map<number, SyscallRow>(abi.table.map((row) => [row.number, row]));
   const names = new Map<number, string>(Object.entries(abi.numbers).map(([name, number]) => [number, name]));
 
-  function notImplemented(number: number, row: SyscallRow | undefined): number {
+  function notImplemented(p: Process, number: number, row: SyscallRow | undefined): number {
     const name = names.get(number) ?? `number ${number}`;
     if (!QUIET.has(name)) p.warn(`syscall ${name}`, `system call ${name} is not implemented${row?.note ? ` (${row.note})` : ''}`);
     return -Errno.ENOSYS;
   }
 
-  function finish(result: number, at: number): void {
-    if (p.end) return;
+  function finish(p: Process, result: number, at: number): void {
+    if (p.group.end) return;
     if (isRestart(result)) p.interrupted = { at, errno: -result };
     else if (result !== KEEP_REGISTERS) abi.setSyscallResult(p, result);
     if (p.interrupted || p.signals.mustDeliver) deliverSignals(p);
   }
 
   return {
-    dispatch(_, exit) {
+    dispatch(p, exit) {
       let number = abi.syscallNumber(p);
       let args = abi.syscallArguments(p);
       if (number === abi.indirect) {
@@ -53,7 +55,7 @@ export function makeDispatcher(p: Process, killed: Promise<void>, onSyscall?: On
       }
       const row = rows.get(number);
       let result: number | Promise<number>;
-      if (!row || row.missing) result = notImplemented(number, row);
+      if (!row || row.missing) result = notImplemented(p, number, row);
       else {
         try {
           result = row.call(p, args);
@@ -63,16 +65,13 @@ export function makeDispatcher(p: Process, killed: Promise<void>, onSyscall?: On
       }
       if (typeof result === 'number') {
         onSyscall?.(row?.name ?? names.get(number) ?? `${number}`, args, result);
-        finish(result, exit.at);
+        finish(p, result, exit.at);
         return undefined;
       }
-      const start = p.host.monotonic();
-      const done = result.catch(errorResult).then((settled) => {
-        p.idle += p.host.monotonic() - start;
+      return result.catch(errorResult).then((settled) => () => {
         onSyscall?.(row?.name ?? `${number}`, args, settled);
-        finish(settled, exit.at);
+        finish(p, settled, exit.at);
       });
-      return Promise.race([done, killed]);
     },
   };
 }

@@ -2,6 +2,7 @@ import type { GuestMemory } from '../vcpu/guest-memory.ts';
 import type { Abi } from './abi.ts';
 import type { Cpu } from './cpu.ts';
 import type { FileTable } from './fs/file-table.ts';
+import type { Futexes } from './futexes.ts';
 import type { Host } from './host.ts';
 import type { Limits } from './limits.ts';
 import type { MemoryMap } from './memory-map.ts';
@@ -21,7 +22,27 @@ export interface Credentials {
 /** How a program ended. */
 export type ProcessEnd = { readonly code: number } | { readonly signal: number; readonly core: boolean };
 
-/** A running guest program: what system calls act on. */
+/** What the threads of a process share and change. */
+export interface ThreadGroup {
+  pgid: number;
+  sid: number;
+  personality: number;
+  /** Stopped by SIGSTOP or the like. */
+  stopped: boolean;
+  /** The last fault, for the report if it was the end. */
+  fault?: { readonly signal: number; readonly pc: number; readonly text: string } | undefined;
+  /** Nanoseconds that all threads were blocked in calls. */
+  idle: bigint;
+  /** Set once the program has ended. */
+  end?: ProcessEnd;
+  /** Threads that have not ended, by their numbers. */
+  readonly threads: Map<number, Process>;
+  readonly futexes: Futexes;
+  /** Has a new thread run, with the registers of this one and what `prepare` then changes of them. Nothing happens if that throws. */
+  start(thread: Process, prepare: () => void): void;
+}
+
+/** A running guest program as one of its threads sees it: what system calls act on. */
 export interface Process {
   readonly abi: Abi;
   readonly vcpu: Cpu;
@@ -33,10 +54,11 @@ export interface Process {
   readonly limits: Limits;
   readonly host: Host;
   readonly credentials: Credentials;
+  readonly group: ThreadGroup;
   readonly pid: number;
   readonly ppid: number;
-  pgid: number;
-  sid: number;
+  /** Number of the thread; the first one's is `pid`. */
+  readonly tid: number;
   /** Absolute guest path of the executable, and its arguments and environment at the start. */
   readonly executable: string;
   readonly argv: readonly string[];
@@ -44,21 +66,18 @@ export interface Process {
   /** prctl(PR_SET_NAME), up to 15 bytes. */
   name: string;
   readonly hostname: string;
-  personality: number;
   /** A call that a signal interrupted: the pc of its instruction, and one of the ERESTART numbers. */
   interrupted?: { readonly at: number; readonly errno: number } | undefined;
+  /** The thread has ended, with this status. */
+  exited?: number;
+  /** set_tid_address(2): where to write 0 when the thread ends, and wake who waits there; 0 for nowhere. */
+  clearTid: number;
+  /** set_robust_list(2); 0 for none. */
+  robustList: number;
   /** Lowest address of the stack, and of the gap below it that no mapping uses. */
   readonly stack: { readonly low: number; readonly neighbourhood: number };
   /** Guest address of the page with the ABI's trampolines. */
   readonly trampolines: number;
-  /** Stopped by SIGSTOP or the like. */
-  stopped: boolean;
-  /** The last fault, for the report if it was the end. */
-  fault?: { readonly signal: number; readonly pc: number; readonly text: string } | undefined;
-  /** Nanoseconds that the program was blocked in calls. */
-  idle: bigint;
-  /** Set once the program has ended. */
-  end?: ProcessEnd;
   /** Nanoseconds of `host.monotonic()` when the program started. */
   readonly started: bigint;
   /**

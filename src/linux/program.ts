@@ -11,21 +11,24 @@ import { makeDispatcher, type OnSyscall } from './dispatch.ts';
 import { ElfError, parseElf } from './elf.ts';
 import { Errno } from './errno.ts';
 import { checkStack, handleFault } from './exits.ts';
+import { fail } from './fs/fail.ts';
 import type { FileTable } from './fs/file-table.ts';
 import { processView } from './fs/process-view.ts';
 import type { Output, Stdin } from './fs/stdio.ts';
 import { type Files, type MountPoint, makeFiles, readWhole } from './fs/tree.ts';
 import type { FileSystem } from './fs/vfs.ts';
+import { Futexes } from './futexes.ts';
 import { defaultHost, type Host, seededRandom } from './host.ts';
 import { defaultLimits, STACK_LIMIT } from './limits.ts';
 import { guestMemoryFor, loadExecutable, mapStack } from './load.ts';
 import { MemoryMap } from './memory-map.ts';
-import type { Process } from './process.ts';
+import type { Process, ThreadGroup } from './process.ts';
 import { type Profile, Profiler } from './profile.ts';
 import { type FaultReport, makeReport } from './report.ts';
 import { SiCode, type SignalName, Signals } from './signals.ts';
 import { At, buildStack } from './stack.ts';
 import { SyscallError } from './syscall.ts';
+import { makeScheduler } from './threads.ts';
 
 export interface ProgramOptions {
   /** build/runtime.wasm: its bytes, or compiled. */
@@ -298,7 +301,17 @@ function makeProcess(abi: Abi, options: ProgramOptions, parts: Parts): Process {
   const uid = options.uid ?? 0;
   const gid = options.gid ?? 0;
   const warned = new Set<string>();
-  return {
+  const group: ThreadGroup = {
+    pgid: PID,
+    sid: 1,
+    personality: 0,
+    stopped: false,
+    idle: 0n,
+    threads: new Map(),
+    futexes: new Futexes(),
+    start: () => fail('EAGAIN'),
+  };
+  const p: Process = {
     abi,
     vcpu,
     memory: map.memory,
@@ -307,21 +320,20 @@ function makeProcess(abi: Abi, options: ProgramOptions, parts: Parts): Process {
     signals,
     limits,
     host,
+    group,
     credentials: { uid, euid: uid, suid: uid, gid, egid: gid, sgid: gid, groups: [gid] },
     pid: PID,
     ppid: 1,
-    pgid: PID,
-    sid: 1,
+    tid: PID,
     executable: path,
     argv: options.argv ?? [path],
     env: options.env ?? [],
     name: path.slice(path.lastIndexOf('/') + 1).slice(0, 15),
     hostname: options.hostname ?? 'wasmvisor',
-    personality: 0,
+    clearTid: 0,
+    robustList: 0,
     stack: { low: abi.stackTop - stackSize, neighbourhood: trampolines + 4096 },
     trampolines,
-    stopped: false,
-    idle: 0n,
     started: host.monotonic(),
     interrupt: () => signals.interrupt(),
     warn(key, text) {
@@ -330,6 +342,8 @@ function makeProcess(abi: Abi, options: ProgramOptions, parts: Parts): Process {
       options.onWarning?.(text);
     },
   };
+  group.threads.set(p.tid, p);
+  return p;
 }
 
 function buildProgramStack(p: Process, stackSize: number, random: Uint8Array, auxiliary: readonly (readonly [At, number])[]): number {
@@ -369,14 +383,16 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
   const killed = new Promise<void>((resolve) => {
     kill = resolve;
   });
-  const dispatcher = makeDispatcher(p, killed, (name, args, result) => {
+  const scheduler = makeScheduler(p, killed);
+  p.group.start = scheduler.start;
+  const dispatcher = makeDispatcher(p.abi, (name, args, result) => {
     calls[name] = (calls[name] ?? 0) + 1;
     options.onSyscall?.(name, args, result);
   });
   const end = (reason: 'timeout' | 'instructions'): void => {
-    if (p.end) return;
+    if (p.group.end) return;
     forced = reason;
-    p.end = { signal: p.signals.number('SIGKILL'), core: false };
+    p.group.end = { signal: p.signals.number('SIGKILL'), core: false };
     kill();
   };
   const fromOutside = new Set<number>();
@@ -385,7 +401,7 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
     p.signals.raise(signal, { code: SiCode.User, pid: 0, uid: 0 });
     // whatever a call waits for, this ends it
     if (signal === 'SIGKILL') {
-      p.end ??= { signal: p.signals.number('SIGKILL'), core: false };
+      p.group.end ??= { signal: p.signals.number('SIGKILL'), core: false };
       kill();
     }
   };
@@ -402,7 +418,7 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
     return Math.max(1, every + ((samples++ * 7919) % (every / 2)) - every / 4) | 0;
   };
 
-  /** Guest code until the program ends. Returns nothing; `p.end` says how. */
+  /** Guest code until the program ends. Returns nothing; `p.group.end` says how. */
   async function loop(): Promise<void> {
     let slice = 200_000;
     let exitsUntilLook = EXITS_PER_LOOK;
@@ -416,18 +432,19 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
       }
       await host.turn();
       turn = host.monotonic();
-      if (p.signals.mustDeliver) deliverSignals(p);
-      while (p.stopped && !p.end) {
-        await Promise.race([p.signals.arrival(), killed]);
-        deliverSignals(p);
-      }
+      if (p.group.stopped) await untilContinued();
+      if (p.group.end) return;
+      scheduler.rotate();
+      const { current } = scheduler;
+      if (current.signals.mustDeliver && !p.group.end) deliverSignals(current);
     };
-    while (!p.end) {
+    while (!p.group.end) {
+      const { current } = scheduler;
       const left = options.maxInstructions === undefined ? slice : Math.min(slice, options.maxInstructions - vcpu.retired);
       if (left <= 0) return end('instructions');
       // not always as many, so that loops do not hide between
       const exit = vcpu.run(profiler ? Math.min(left, nextSample()) : left);
-      if ((exit.kind === 'syscall' || exit.kind === 'budget') && checkStack(p)) continue;
+      if ((exit.kind === 'syscall' || exit.kind === 'budget') && checkStack(current)) continue;
       if (exit.kind === 'budget') {
         profiler?.sample();
         if (profiler && Number(host.monotonic() - turn) < SLICE_MS * 1e6) continue;
@@ -435,25 +452,47 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
         await takeTurn();
         continue;
       }
-      const waiting = exit.kind === 'syscall' ? dispatcher.dispatch(p, exit) : handleOther(exit);
-      if (waiting) await waiting;
+      const waiting = exit.kind === 'syscall' ? dispatcher.dispatch(current, exit) : handleOther(current, exit);
+      if (waiting) await scheduler.wait(waiting);
+      else if (current.exited !== undefined) await endThread(current);
       else if (--exitsUntilLook > 0) continue;
       exitsUntilLook = EXITS_PER_LOOK;
-      if (Number(host.monotonic() - turn) > SLICE_MS * 1e6 || p.stopped) await takeTurn();
+      if (Number(host.monotonic() - turn) > SLICE_MS * 1e6 || p.group.stopped) await takeTurn();
     }
   }
 
-  function handleOther(exit: Exclude<Exit, { kind: 'budget' | 'syscall' }>): undefined {
-    handleFault(p, exit);
-    if (p.signals.mustDeliver && !p.end) deliverSignals(p);
+  let resume = (): void => {};
+  p.signals.onRaise((signal) => {
+    const name = p.signals.name(signal);
+    if (name !== 'SIGCONT' && name !== 'SIGKILL') return;
+    p.group.stopped = false;
+    resume();
+  });
+  async function untilContinued(): Promise<void> {
+    while (p.group.stopped && !p.group.end) {
+      const resumed = new Promise<void>((resolve) => {
+        resume = resolve;
+      });
+      await Promise.race([resumed, killed]);
+    }
+  }
+
+  async function endThread(thread: Process): Promise<void> {
+    if (p.group.threads.size === 1) p.group.end ??= { code: (p.exited ?? thread.exited)! };
+    else await scheduler.end();
+  }
+
+  function handleOther(thread: Process, exit: Exclude<Exit, { kind: 'budget' | 'syscall' }>): undefined {
+    handleFault(thread, exit);
+    if (thread.signals.mustDeliver && !p.group.end) deliverSignals(thread);
   }
 
   function status(): ExitStatus {
-    const result = p.end!;
+    const result = p.group.end!;
     if ('code' in result) return { code: result.code };
     const { signal, core } = result;
     const name = p.signals.name(signal);
-    const cause = p.fault?.signal === signal && !forced ? p.fault : undefined;
+    const cause = p.group.fault?.signal === signal && !forced ? p.group.fault : undefined;
     return {
       signal,
       name,
@@ -478,7 +517,7 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
         clock.abort();
         stopTimers(p);
         vcpu.close();
-        p.end ??= { signal: p.signals.number('SIGKILL'), core: false };
+        p.group.end ??= { signal: p.signals.number('SIGKILL'), core: false };
         ended = host.monotonic();
       }
       p.map.sync();
@@ -500,7 +539,7 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
         ...vcpu.stats,
         syscalls: calls,
         time: Number(now - p.started) / 1e6,
-        waiting: Number(p.idle) / 1e6,
+        waiting: Number(p.group.idle) / 1e6,
         memory: p.map.used,
         peakMemory: p.map.peak,
       };

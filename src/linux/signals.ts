@@ -122,12 +122,22 @@ const DEFAULT_ACTION: Action = { handler: SIG_DFL, flags: 0, mask: 0n, restorer:
 
 export const signalBit = (signal: number): bigint => 1n << BigInt(signal - 1);
 
+/** What the threads of a process share: what signals do, and those sent to the process. */
+interface SharedSignals {
+  readonly actions: Map<number, Action>;
+  readonly queue: Pending[];
+  /** The first is the thread that the process began with, as long as it runs. */
+  readonly threads: Set<Signals>;
+  listener?: (signal: number) => void;
+}
+
+/** A thread's signals. */
 export class Signals {
   altStack: AltStack = { start: 0, size: 0, disabled: true };
   /** Signals that interrupt a call although they are blocked (sigtimedwait). */
   awaited = 0n;
-  private readonly actions = new Map<number, Action>();
-  private readonly queue: Pending[] = [];
+  /** Sent to this thread alone. */
+  private readonly own: Pending[] = [];
   private readonly names = new Map<number, SignalName>();
   private readonly unblockable: bigint;
   private blocked = 0n;
@@ -139,9 +149,23 @@ export class Signals {
     private readonly numbers: Readonly<Record<SignalName, number>>,
     /** The highest signal. */
     readonly count: number,
+    private readonly shared: SharedSignals = { actions: new Map(), queue: [], threads: new Set() },
   ) {
     for (const [name, number] of Object.entries(numbers)) this.names.set(number, name as SignalName);
     this.unblockable = signalBit(numbers.SIGKILL) | signalBit(numbers.SIGSTOP);
+    shared.threads.add(this);
+  }
+
+  /** Signals of a new thread of the process: nothing is pending, and the same is blocked. */
+  forThread(): Signals {
+    const signals = new Signals(this.numbers, this.count, this.shared);
+    signals.blocked = this.blocked;
+    return signals;
+  }
+  /** The thread is no more. */
+  leave(): void {
+    this.shared.threads.delete(this);
+    this.announceShared();
   }
 
   number(signal: SignalName | number): number {
@@ -165,6 +189,8 @@ export class Signals {
   set mask(mask: bigint) {
     this.blocked = mask & ~this.unblockable;
     this.announce();
+    // what this thread no longer takes is another's
+    this.announceShared();
   }
 
   /**
@@ -183,10 +209,10 @@ export class Signals {
   }
 
   action(signal: number): Action {
-    return this.actions.get(signal) ?? DEFAULT_ACTION;
+    return this.shared.actions.get(signal) ?? DEFAULT_ACTION;
   }
   setAction(signal: number, action: Action): void {
-    this.actions.set(signal, { ...action, mask: action.mask & ~this.unblockable });
+    this.shared.actions.set(signal, { ...action, mask: action.mask & ~this.unblockable });
     if (this.isIgnored(signal)) this.forget(signal);
   }
 
@@ -201,46 +227,87 @@ export class Signals {
   }
 
   private forget(signal: number): void {
-    for (let index = this.queue.length - 1; index >= 0; index--) if (this.queue[index].signal === signal) this.queue.splice(index, 1);
+    for (const queue of [this.shared.queue, ...Array.from(this.shared.threads, (thread) => thread.own)])
+      for (let index = queue.length - 1; index >= 0; index--) if (queue[index].signal === signal) queue.splice(index, 1);
   }
 
+  /** Pending for this thread or the process. */
   get pending(): bigint {
-    return this.queue.reduce((set, entry) => set | signalBit(entry.signal), 0n);
+    return [...this.own, ...this.shared.queue].reduce((set, entry) => set | signalBit(entry.signal), 0n);
   }
 
-  /** Makes a signal pending; it is delivered before the guest runs on. False if the queue is full. */
+  /** Makes a signal of the process pending; a thread that does not block it gets it before it runs on. False if the queue is full. */
   raise(which: SignalName | number, info: SignalInfo = { code: SiCode.Kernel }): boolean {
-    const signal = this.number(which);
-    const bit = signalBit(signal);
-    if (signal === this.numbers.SIGCONT)
-      for (const name of ['SIGSTOP', 'SIGTSTP', 'SIGTTIN', 'SIGTTOU'] as const) this.forget(this.numbers[name]);
-    if (this.isIgnored(signal) && !(bit & (this.blocked | this.awaited))) return true;
-    if (signal < FIRST_REALTIME && this.queue.some((entry) => entry.signal === signal)) return true;
-    if (this.queue.length >= MAX_QUEUED && signal !== this.numbers.SIGKILL) return false;
-    this.queue.push({ signal, info });
+    if (!this.enqueue(this.shared.queue, this.shared.threads, which, info)) return false;
+    this.announceShared();
+    return true;
+  }
+  /** The same for this thread alone. */
+  raiseHere(which: SignalName | number, info: SignalInfo = { code: SiCode.Kernel }): boolean {
+    if (!this.enqueue(this.own, [this], which, info)) return false;
     this.announce();
     return true;
   }
+  private enqueue(queue: Pending[], threads: Iterable<Signals>, which: SignalName | number, info: SignalInfo): boolean {
+    const signal = this.number(which);
+    if (signal === this.numbers.SIGCONT)
+      for (const name of ['SIGSTOP', 'SIGTSTP', 'SIGTTIN', 'SIGTTOU'] as const) this.forget(this.numbers[name]);
+    this.shared.listener?.(signal);
+    const bit = signalBit(signal);
+    const kept = Array.from(threads).some((thread) => bit & (thread.blocked | thread.awaited));
+    if (this.isIgnored(signal) && !kept) return true;
+    if (signal < FIRST_REALTIME && queue.some((entry) => entry.signal === signal)) return true;
+    if (queue.length >= MAX_QUEUED && signal !== this.numbers.SIGKILL) return false;
+    queue.push({ signal, info });
+    return true;
+  }
+  /** Is told of each signal that is raised, whether or not it is blocked. */
+  onRaise(listener: (signal: number) => void): void {
+    this.shared.listener = listener;
+  }
 
-  /** Takes the lowest pending signal of `set` out of the queue. */
+  /** Takes the lowest pending signal of `set` out of the queues. */
   take(set: bigint): Pending | undefined {
+    return this.takeFrom(this.own, set) ?? this.takeFrom(this.shared.queue, set);
+  }
+  private takeFrom(queue: Pending[], set: bigint): Pending | undefined {
     let found = -1;
-    this.queue.forEach((entry, index) => {
+    queue.forEach((entry, index) => {
       if (!(signalBit(entry.signal) & set)) return;
-      if (found < 0 || entry.signal < this.queue[found].signal) found = index;
+      if (found < 0 || entry.signal < queue[found].signal) found = index;
     });
-    return found < 0 ? undefined : this.queue.splice(found, 1)[0];
+    return found < 0 ? undefined : queue.splice(found, 1)[0];
   }
   /** Takes the next signal that is not blocked. */
   next(): Pending | undefined {
-    return this.queue.length === 0 ? undefined : this.take(~this.blocked);
+    if (this.own.length > 0) {
+      const pending = this.takeFrom(this.own, ~this.blocked);
+      if (pending) return pending;
+    }
+    return this.shared.queue.length === 0 ? undefined : this.takeFrom(this.shared.queue, this.mine(~this.blocked));
+  }
+
+  /** Of signals of the process, those that this thread is to take: they go to the first thread that does not block them. */
+  private mine(set: bigint): bigint {
+    let rest = set;
+    for (const thread of this.shared.threads) {
+      if (thread === this) return rest;
+      rest &= thread.blocked & ~thread.awaited;
+    }
+    return 0n;
+  }
+  private has(set: bigint): boolean {
+    if (this.own.length > 0 && this.own.some((entry) => signalBit(entry.signal) & set)) return true;
+    if (this.shared.queue.length === 0) return false;
+    const mine = this.mine(set);
+    return this.shared.queue.some((entry) => signalBit(entry.signal) & mine);
   }
   private get wanted(): boolean {
-    return this.queue.some((entry) => signalBit(entry.signal) & (~this.blocked | this.awaited));
+    return this.has(~this.blocked | this.awaited);
   }
   /** Whether something is to be delivered. */
   get deliverable(): boolean {
-    return this.queue.length > 0 && this.queue.some((entry) => signalBit(entry.signal) & ~this.blocked);
+    return this.has(~this.blocked);
   }
 
   /** Whether deliverSignals has something to do. */
@@ -264,5 +331,14 @@ export class Signals {
     this.controller?.abort();
     for (const resolve of this.arrivals) resolve();
     this.arrivals.clear();
+  }
+  /** Tells the threads that are to take what is pending for the process. */
+  private announceShared(): void {
+    for (const { signal } of this.shared.queue) this.taker(signal)?.announce();
+  }
+  private taker(signal: number): Signals | undefined {
+    const bit = signalBit(signal);
+    for (const thread of this.shared.threads) if (bit & (~thread.blocked | thread.awaited)) return thread;
+    return undefined;
   }
 }

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -37,12 +37,13 @@ export function lacks({ compiler, runner }: Target): string {
   return missing.length === 0 ? '' : ` (skipped: needs ${missing.join(' and ')})`;
 }
 
-/** Compiles a file of programs/, without a C library unless `hosted`. Gives the program's path. */
-export function compile(target: Target, name: string, hosted = false): string {
+/** Compiles a file of programs/, once, without a C library unless `hosted`. Gives the program's path. */
+export function compile(target: Target, name: string, hosted = false, more: readonly string[] = []): string {
   const source = fileURLToPath(new URL(`./programs/${name}.c`, import.meta.url));
   const file = join(folder, `${name}-${target.name}`);
-  const flags = hosted ? ['-static'] : [...FREESTANDING, ...target.flags];
-  execFileSync(target.compiler, ['-O1', '-w', ...flags, '-o', file, source]);
+  if (existsSync(file)) return file;
+  const flags = hosted ? ['-static', ...more] : [...FREESTANDING, ...target.flags];
+  execFileSync(target.compiler, ['-O1', '-w', ...flags, '-o', file, source], { stdio: 'pipe' });
   return file;
 }
 

@@ -206,7 +206,7 @@ describe('system calls', () => {
     // fork twice
     const twice = await run(i386Program(...call(2), ...call(2), 0xf7, 0xd8, ...EXIT_EAX));
     expect(twice.status).toEqual({ code: 38 });
-    expect(twice.warnings).toEqual(['system call fork is not implemented (one process, one thread)']);
+    expect(twice.warnings).toEqual(['system call fork is not implemented (one process)']);
     const mips = await run(mipsProgram(false, li(V0, 4999), SYSCALL, 0x00402021, li(V0, 4001), SYSCALL));
     expect(mips.status).toEqual({ code: 89 });
     expect(mips.warnings).toEqual(['system call number 4999 is not implemented']);

@@ -1,11 +1,11 @@
 /** Failures of ours that are left, each with its cause. A run that finds any other one fails. */
 
-const THREADS = 'needs threads: clone is refused (one process with one thread)';
+const FORK = 'needs fork: there is one process';
 const STEP = 'needs EFLAGS.TF, single step';
 
 /** By suite (or its beginning) and check. */
 const KNOWN: readonly { readonly suite: string; readonly checks: readonly string[]; readonly cause: string }[] = [
-  { suite: 'qemu-multiarch', checks: ['linux-test', 'testthread', 'threadcount', 'munmap-pthread', 'signals'], cause: THREADS },
+  { suite: 'qemu-multiarch', checks: ['linux-test'], cause: FORK },
   { suite: 'qemu-i386', checks: ['test-i386'], cause: 'needs modify_ldt: segments that do not start at 0, 16-bit code' },
   { suite: 'qemu-i386', checks: ['si_signo', 'trapno', 'EIP', 'val'].map((kind) => `test-i386/${kind}`), cause: STEP },
   { suite: 'valgrind-programs', checks: ['smc1'], cause: 'jumps to data that is not executable, on the processor, too' },

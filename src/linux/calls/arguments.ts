@@ -1,4 +1,4 @@
-import { PagePermission } from '../../vcpu/guest-memory.ts';
+import { GuestMemoryFault, PagePermission } from '../../vcpu/guest-memory.ts';
 import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import { decodeName } from '../fs/names.ts';
@@ -67,6 +67,15 @@ export function buffer(p: Process, address: number, length: number, access: 'rea
   const usable = p.memory.accessible(address, length, need);
   if (usable === 0 && length > 0) fail('EFAULT');
   return p.memory.view(address, usable, access);
+}
+
+/** What the kernel writes or reads at the end and does not mind if it cannot. */
+export function ignoringFaults(act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    if (!(error instanceof GuestMemoryFault)) throw error;
+  }
 }
 
 export interface Segment {

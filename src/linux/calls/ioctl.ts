@@ -118,12 +118,12 @@ export const ioctl: Syscall = (p, a) => {
       p.memory.view(argument, 8, 'read');
       return 0;
     case 'TIOCGPGRP':
-      p.memory.setU32(argument, p.pgid);
+      p.memory.setU32(argument, p.group.pgid);
       return 0;
     case 'TIOCSPGRP':
-      return p.memory.u32(argument) === p.pgid ? 0 : -Errno.EPERM;
+      return p.memory.u32(argument) === p.group.pgid ? 0 : -Errno.EPERM;
     case 'TIOCGSID':
-      p.memory.setU32(argument, p.sid);
+      p.memory.setU32(argument, p.group.sid);
       return 0;
     case 'TIOCOUTQ':
       p.memory.setU32(argument, 0);

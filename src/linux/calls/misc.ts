@@ -1,8 +1,7 @@
 import { Errno } from '../errno.ts';
 import type { Process } from '../process.ts';
-import { type Calls, missing, partial, type Syscall, type SyscallResult } from '../syscall.ts';
+import { type Calls, missing, partial, type Syscall } from '../syscall.ts';
 import { buffer } from './arguments.ts';
-import { readTimespec, readTimespec64 } from './time.ts';
 
 export const RELEASE = '6.1.0-wasmvisor';
 export const VERSION = '#1 SMP';
@@ -45,76 +44,6 @@ function getrandom(p: Process, address: number, length: number, flags: number): 
     into.set(bytes.subarray(0, Math.min(bytes.length, count - at)), at);
   }
   return count;
-}
-
-const enum Futex {
-  Wait = 0,
-  Wake = 1,
-  Requeue = 3,
-  CmpRequeue = 4,
-  WakeOp = 5,
-  LockPi = 6,
-  UnlockPi = 7,
-  WaitBitset = 9,
-  WakeBitset = 10,
-  Command = 0x7f,
-  ClockRealtime = 0x100,
-}
-
-/** There is one thread, so nobody is woken, and whoever waits does so until its time is over or a signal comes. */
-function futex(p: Process, a: readonly number[], read: (p: Process, address: number) => number): SyscallResult {
-  const [address, operation, value, timeout] = a;
-  if (address % 4) return -Errno.EINVAL;
-  const command = operation & Futex.Command;
-  switch (command) {
-    case Futex.Wait:
-    case Futex.WaitBitset: {
-      if (command === Futex.WaitBitset && a[5] === 0) return -Errno.EINVAL;
-      if (p.memory.u32(address) !== value) return -Errno.EAGAIN;
-      if (timeout === 0) return waitForEver(p);
-      let duration = read(p, timeout);
-      if (command === Futex.WaitBitset) {
-        const now = operation & Futex.ClockRealtime ? p.host.now() : p.host.monotonic();
-        duration -= Number(now) / 1e6;
-      }
-      return waitFor(p, duration);
-    }
-    case Futex.Wake:
-    case Futex.WakeBitset:
-    case Futex.Requeue:
-    case Futex.WakeOp:
-      p.memory.u32(address);
-      return 0;
-    case Futex.CmpRequeue:
-      return p.memory.u32(address) === a[5] ? 0 : -Errno.EAGAIN;
-    case Futex.LockPi:
-      if (p.memory.u32(address) !== 0) return -Errno.EDEADLK;
-      p.memory.setU32(address, p.pid);
-      return 0;
-    case Futex.UnlockPi:
-      if ((p.memory.u32(address) & 0x3fff_ffff) !== p.pid) return -Errno.EPERM;
-      p.memory.setU32(address, 0);
-      return 0;
-    default:
-      return -Errno.ENOSYS;
-  }
-}
-
-async function waitForEver(p: Process): Promise<number> {
-  p.warn('futex', 'the program waits on a futex that no other thread can wake');
-  await p.signals.arrival();
-  return -Errno.ERESTARTSYS;
-}
-
-async function waitFor(p: Process, milliseconds: number): Promise<number> {
-  const end = p.host.monotonic() + BigInt(Math.round(Math.max(0, milliseconds) * 1e6));
-  for (;;) {
-    const left = Number(end - p.host.monotonic()) / 1e6;
-    if (left <= 0) return -Errno.ETIMEDOUT;
-    const abort = p.interrupt();
-    if (abort.aborted) return -Errno.EINTR;
-    await p.host.sleep(left, abort);
-  }
 }
 
 const refuse =
@@ -161,8 +90,6 @@ export const miscCalls: Calls = {
   sethostname: refuse(Errno.EPERM),
   setdomainname: refuse(Errno.EPERM),
   getrandom: (p, a) => getrandom(p, a[0], a[1], a[2]),
-  futex: partial((p, a) => futex(p, a, readTimespec), 'one thread: nobody is woken'),
-  futex_time64: partial((p, a) => futex(p, a, readTimespec64), 'one thread: nobody is woken'),
   rseq: partial(refuse(Errno.ENOSYS), 'ENOSYS'),
   socket: partial(noSocket, 'EAFNOSUPPORT'),
   socketpair: partial(noSocket, 'EAFNOSUPPORT'),

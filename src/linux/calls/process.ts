@@ -4,7 +4,7 @@ import type { Limit, LimitName } from '../limits.ts';
 import type { Process } from '../process.ts';
 import { type Calls, missing, partial, type Syscall } from '../syscall.ts';
 
-const single = 'one process, one thread';
+const single = 'one process';
 
 type CredentialName = 'uid' | 'euid' | 'suid' | 'gid' | 'egid' | 'sgid';
 
@@ -182,53 +182,37 @@ export function prctl(p: Process, option: number, argument: number): number {
 }
 
 const self = (p: Process, pid: number): boolean => pid === 0 || pid === p.pid;
+/** Scheduling is asked of threads. */
+const isThread = (p: Process, id: number): boolean => id === 0 || p.group.threads.has(id);
 const only =
   (result: number): Syscall =>
   (p, a) =>
-    self(p, a[0]) ? result : -Errno.ESRCH;
-
-function exit(p: Process, status: number): number {
-  p.end = { code: status & 0xff };
-  return 0;
-}
+    isThread(p, a[0]) ? result : -Errno.ESRCH;
 
 /** What a mask of the one processor takes. */
 const CPU_MASK = 4;
 
 export const processCalls: Calls = {
-  exit: (p, a) => exit(p, a[0]),
-  exit_group: (p, a) => exit(p, a[0]),
   getpid: (p) => p.pid,
-  gettid: (p) => p.pid,
   getppid: (p) => p.ppid,
-  getpgrp: (p) => p.pgid,
-  getpgid: (p, a) => (self(p, a[0]) ? p.pgid : -Errno.ESRCH),
+  getpgrp: (p) => p.group.pgid,
+  getpgid: (p, a) => (self(p, a[0]) ? p.group.pgid : -Errno.ESRCH),
   setpgid: (p, a) => {
     if (!self(p, a[0])) return -Errno.ESRCH;
     if ((a[1] | 0) < 0) return -Errno.EINVAL;
-    if (p.sid === p.pid || !(self(p, a[1]) || a[1] === p.pgid)) return -Errno.EPERM;
-    p.pgid = a[1] === 0 ? p.pid : a[1];
+    if (p.group.sid === p.pid || !(self(p, a[1]) || a[1] === p.group.pgid)) return -Errno.EPERM;
+    p.group.pgid = a[1] === 0 ? p.pid : a[1];
     return 0;
   },
-  getsid: (p, a) => (self(p, a[0]) ? p.sid : -Errno.ESRCH),
+  getsid: (p, a) => (self(p, a[0]) ? p.group.sid : -Errno.ESRCH),
   setsid: (p) => {
-    if (p.pgid === p.pid) return -Errno.EPERM;
-    p.pgid = p.pid;
-    p.sid = p.pid;
+    if (p.group.pgid === p.pid) return -Errno.EPERM;
+    p.group.pgid = p.pid;
+    p.group.sid = p.pid;
     return p.pid;
-  },
-  set_tid_address: (p) => p.pid,
-  set_robust_list: (_p, a) => (a[1] === 12 ? 0 : -Errno.EINVAL),
-  get_robust_list: (p, a) => {
-    if (!self(p, a[0])) return -Errno.ESRCH;
-    p.memory.setU32(a[1], 0);
-    p.memory.setU32(a[2], 12);
-    return 0;
   },
   fork: missing(single),
   vfork: missing(single),
-  clone: missing(single),
-  clone3: missing(single),
   execve: missing(single),
   execveat: missing(single),
   waitpid: () => -Errno.ECHILD,
@@ -246,27 +230,26 @@ export const processCalls: Calls = {
     return setLimit(p, limit, value(a[1]), value(a[1] + 4));
   }, 'only RLIMIT_NOFILE has an effect'),
   prlimit64: partial((p, a) => prlimit64(p, a[0], a[1], a[2], a[3]), 'only RLIMIT_NOFILE has an effect'),
-  getpriority: (p, a) => (a[0] > 2 ? -Errno.EINVAL : self(p, a[1]) ? 20 : -Errno.ESRCH),
-  setpriority: (p, a) => (a[0] > 2 ? -Errno.EINVAL : self(p, a[1]) ? 0 : -Errno.ESRCH),
+  getpriority: (p, a) => (a[0] > 2 ? -Errno.EINVAL : isThread(p, a[1]) ? 20 : -Errno.ESRCH),
+  setpriority: (p, a) => (a[0] > 2 ? -Errno.EINVAL : isThread(p, a[1]) ? 0 : -Errno.ESRCH),
   nice: () => 0,
-  sched_yield: () => 0,
   sched_getscheduler: only(0),
   sched_setscheduler: only(0),
   sched_setparam: only(0),
   sched_getparam: (p, a) => {
     p.memory.setU32(a[1], 0);
-    return self(p, a[0]) ? 0 : -Errno.ESRCH;
+    return isThread(p, a[0]) ? 0 : -Errno.ESRCH;
   },
   sched_get_priority_max: (_p, a) => (a[0] === 1 || a[0] === 2 ? 99 : a[0] <= 6 ? 0 : -Errno.EINVAL),
   sched_get_priority_min: (_p, a) => (a[0] === 1 || a[0] === 2 ? 1 : a[0] <= 6 ? 0 : -Errno.EINVAL),
   sched_getaffinity: (p, a) => {
-    if (!self(p, a[0])) return -Errno.ESRCH;
+    if (!isThread(p, a[0])) return -Errno.ESRCH;
     if (a[1] < CPU_MASK || a[1] % 4) return -Errno.EINVAL;
     p.memory.setU32(a[2], 1);
     return CPU_MASK;
   },
   sched_setaffinity: (p, a) => {
-    if (!self(p, a[0])) return -Errno.ESRCH;
+    if (!isThread(p, a[0])) return -Errno.ESRCH;
     return a[1] > 0 && p.memory.u8(a[2] + (p.abi.isa.endian === 'little' ? 0 : Math.min(3, a[1] - 1))) & 1 ? 0 : -Errno.EINVAL;
   },
   getcpu: (p, a) => {
@@ -276,8 +259,8 @@ export const processCalls: Calls = {
   },
   prctl: partial((p, a) => prctl(p, a[0], a[1]), 'name, dumpable, parent-death signal, no_new_privs'),
   personality: (p, a) => {
-    const before = p.personality;
-    if (a[0] !== 0xffff_ffff) p.personality = a[0];
+    const before = p.group.personality;
+    if (a[0] !== 0xffff_ffff) p.group.personality = a[0];
     return before;
   },
   /** All capabilities as root, else none. */

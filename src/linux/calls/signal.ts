@@ -83,7 +83,7 @@ export function sigsuspend(p: Process, mask: bigint): SyscallResult {
 function kill(p: Process, target: number, signal: number): number {
   const pid = target | 0;
   if (signal !== 0 && !p.signals.isValid(signal)) return -Errno.EINVAL;
-  const self = pid === p.pid || pid === 0 || pid === -1 || pid === -p.pgid;
+  const self = pid === p.pid || pid === 0 || pid === -1 || pid === -p.group.pgid;
   if (!self) return pid === p.ppid || pid === 1 ? -Errno.EPERM : -Errno.ESRCH;
   // kill(-1) does not reach the caller itself
   if (pid !== -1 && signal !== 0 && !p.signals.raise(signal, userSignal(p))) return -Errno.EAGAIN;
@@ -92,18 +92,22 @@ function kill(p: Process, target: number, signal: number): number {
 
 function tkill(p: Process, thread: number, signal: number): number {
   if ((thread | 0) <= 0 || (signal !== 0 && !p.signals.isValid(signal))) return -Errno.EINVAL;
-  if (thread !== p.pid) return -Errno.ESRCH;
-  if (signal !== 0) p.signals.raise(signal, { ...userSignal(p), code: SiCode.Tkill });
+  const target = p.group.threads.get(thread);
+  if (!target) return -Errno.ESRCH;
+  if (signal !== 0 && !target.signals.raiseHere(signal, { ...userSignal(p), code: SiCode.Tkill })) return -Errno.EAGAIN;
   return 0;
 }
 
-function queueInfo(p: Process, pid: number, signal: number, info: number): number {
-  if (pid !== p.pid) return -Errno.ESRCH;
+function queueInfo(p: Process, thread: number | undefined, signal: number, info: number): number {
+  const target = thread === undefined ? p : p.group.threads.get(thread);
+  if (!target) return -Errno.ESRCH;
   if (!p.signals.isValid(signal)) return -Errno.EINVAL;
   const swapped = p.abi.name !== 'i386';
   const code = p.memory.i32(info + (swapped ? 4 : 8));
   const [sender, uid, value] = [p.memory.u32(info + 12), p.memory.u32(info + 16), p.memory.u32(info + 20)];
-  return p.signals.raise(signal, { code, pid: sender, uid, value }) ? 0 : -Errno.EAGAIN;
+  const told = { code, pid: sender, uid, value };
+  const { signals } = target;
+  return (thread === undefined ? signals.raise(signal, told) : signals.raiseHere(signal, told)) ? 0 : -Errno.EAGAIN;
 }
 
 async function sigtimedwait(p: Process, set: bigint, info: number, milliseconds: number | undefined): Promise<number> {
@@ -159,10 +163,10 @@ export const sigreturn =
       popFrame(p);
     } catch (error) {
       if (!(error instanceof GuestMemoryFault)) throw error;
-      p.fault = { signal: p.signals.number('SIGSEGV'), pc: p.vcpu.pc, text: `no signal frame to return from: ${error.message}` };
+      p.group.fault = { signal: p.signals.number('SIGSEGV'), pc: p.vcpu.pc, text: `no signal frame to return from: ${error.message}` };
       p.signals.setAction(p.signals.number('SIGSEGV'), { handler: SIG_DFL, flags: 0, mask: 0n, restorer: 0 });
       p.signals.mask = 0n;
-      p.signals.raise('SIGSEGV', { code: SiCode.Kernel });
+      p.signals.raiseHere('SIGSEGV', { code: SiCode.Kernel });
     }
     return KEEP_REGISTERS;
   };
@@ -210,6 +214,6 @@ export const signalCalls: Calls = {
   kill: (p, a) => kill(p, a[0], a[1]),
   tkill: (p, a) => tkill(p, a[0], a[1]),
   tgkill: (p, a) => ((a[0] | 0) <= 0 ? -Errno.EINVAL : a[0] !== p.pid ? -Errno.ESRCH : tkill(p, a[1], a[2])),
-  rt_sigqueueinfo: (p, a) => queueInfo(p, a[0], a[1], a[2]),
+  rt_sigqueueinfo: (p, a) => (a[0] === p.pid ? queueInfo(p, undefined, a[1], a[2]) : -Errno.ESRCH),
   rt_tgsigqueueinfo: (p, a) => (a[0] === p.pid ? queueInfo(p, a[1], a[2], a[3]) : -Errno.ESRCH),
 };

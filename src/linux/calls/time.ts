@@ -1,5 +1,5 @@
 import { Errno } from '../errno.ts';
-import type { Process } from '../process.ts';
+import type { Process, ThreadGroup } from '../process.ts';
 import { type Calls, partial, SyscallError, type SyscallResult } from '../syscall.ts';
 
 const BILLION = 1_000_000_000n;
@@ -34,7 +34,7 @@ const writeTimeval: WriteTime = (p, address, time) => {
 
 /** Processor time: all that was not waiting. */
 export function processTime(p: Process): bigint {
-  return p.host.monotonic() - p.started - p.idle;
+  return p.host.monotonic() - p.started - p.group.idle;
 }
 
 /** Time since the host's own clock started, a plausible uptime. */
@@ -60,7 +60,7 @@ function clock(p: Process, id: number): bigint | undefined {
     default: {
       // CPU clocks of a process or thread: ~pid << 3 | kind
       const pid = ~(id | 0) >> 3;
-      return (id | 0) < 0 && (pid === 0 || pid === p.pid) && (id & 3) !== 3 ? processTime(p) : undefined;
+      return (id | 0) < 0 && (pid === 0 || p.group.threads.has(pid)) && (id & 3) !== 3 ? processTime(p) : undefined;
     }
   }
 }
@@ -114,12 +114,12 @@ interface Timer {
   interval: number;
   stop: AbortController;
 }
-const timers = new WeakMap<Process, (Timer | undefined)[]>();
+const timers = new WeakMap<ThreadGroup, (Timer | undefined)[]>();
 const timersOf = (p: Process): (Timer | undefined)[] => {
-  let list = timers.get(p);
+  let list = timers.get(p.group);
   if (!list) {
     list = [];
-    timers.set(p, list);
+    timers.set(p.group, list);
   }
   return list;
 };
@@ -147,7 +147,7 @@ function setTimer(p: Process, which: number, value: number, interval: number): v
 async function runTimer(p: Process, which: number, timer: Timer): Promise<void> {
   for (;;) {
     while (now(p) < timer.due && !timer.stop.signal.aborted) await p.host.sleep(timer.due - now(p), timer.stop.signal);
-    if (timer.stop.signal.aborted || p.end) return;
+    if (timer.stop.signal.aborted || p.group.end) return;
     p.signals.raise(TIMER_SIGNALS[which]);
     if (timer.interval <= 0) {
       timersOf(p)[which] = undefined;

@@ -105,7 +105,7 @@ function writeAll(p: Process, description: Description, file: OpenFile, given: U
       return done;
     } catch (error) {
       if (done > 0) return done;
-      if (error instanceof SyscallError && error.errno === Errno.EPIPE) p.signals.raise('SIGPIPE');
+      if (error instanceof SyscallError && error.errno === Errno.EPIPE) p.signals.raiseHere('SIGPIPE');
       throw error;
     } finally {
       if (file.seekable && at === undefined) description.position = start + done;

@@ -14,6 +14,8 @@ export interface ProcessView {
   /** Guest path. */
   executable(): string;
   name(): string;
+  /** How many there are. */
+  threads(): number;
   argv(): readonly string[];
   env(): readonly string[];
   /** The lines of /proc/self/maps. */
@@ -55,7 +57,7 @@ function statLine(view: ProcessView): string {
     // tty_nr … cstime: no terminal, no faults counted, run time as user time.
     ...[0, -1, 0, 0, 0, 0, 0, (view.age() * TICKS) / SECOND, 0, 0, 0],
     // priority, nice, num_threads, itrealvalue, starttime
-    ...[20, 0, 1, 0, 0],
+    ...[20, 0, view.threads(), 0, 0],
     view.memoryUsed(),
     Math.ceil(view.memoryUsed() / PAGE),
     4294967295,
@@ -81,7 +83,7 @@ function statusText(view: ProcessView): string {
     `VmPeak:\t${kilobytes(view.memoryUsed())}`,
     `VmSize:\t${kilobytes(view.memoryUsed())}`,
     `VmRSS:\t${kilobytes(view.memoryUsed())}`,
-    'Threads:\t1',
+    `Threads:\t${view.threads()}`,
     'Cpus_allowed:\t1',
     'Cpus_allowed_list:\t0',
     '',

@@ -20,12 +20,13 @@ export function processView(
 ): ProcessView {
   return {
     ...fixed,
-    pgid: () => get().pgid,
-    sid: () => get().sid,
+    pgid: () => get().group.pgid,
+    sid: () => get().group.sid,
     uid: () => get().credentials.uid,
     gid: () => get().credentials.gid,
     executable: () => get().executable,
     name: () => get().name,
+    threads: () => get().group.threads.size,
     argv: () => get().argv,
     env: () => get().env,
     maps: () => Array.from(get().map.areas, (area) => mapLine(area, get().files.namespace.root.fileSystem.device)).join(''),

@@ -3,16 +3,18 @@ import { x86, x86Double } from '../../../translators/x86/index.ts';
 import { X86 } from '../../../translators/x86/state.ts';
 import type { Abi } from '../abi.ts';
 import { fileCalls, fileNotes } from '../calls/files.ts';
+import { futexCalls } from '../calls/futex.ts';
 import { memoryCalls } from '../calls/memory.ts';
 import { miscCalls } from '../calls/misc.ts';
 import { dividedCredentialCalls, processCalls } from '../calls/process.ts';
 import { sigaction, signalCalls, sigreturn, sigsuspend } from '../calls/signal.ts';
+import { threadCalls } from '../calls/thread.ts';
 import { timeCalls } from '../calls/time.ts';
 import { Errno } from '../errno.ts';
 import type { Process } from '../process.ts';
 import { printWords } from '../registers.ts';
 import { type Action, SiCode } from '../signals.ts';
-import { type Calls, makeTable, missing, withNotes } from '../syscall.ts';
+import { type Calls, makeTable, missing, SyscallError, withNotes } from '../syscall.ts';
 import { i386Files } from './files.ts';
 import { NUMBERS } from './numbers.ts';
 import {
@@ -123,7 +125,18 @@ export const i386: Abi = {
   mapBase: 0xb7fff000,
   pieBase: 0x56555000,
   alignedPairs: false,
-  table: makeTable(NUMBERS, withNotes(fileCalls, fileNotes), memoryCalls, processCalls, signalCalls, timeCalls, miscCalls, ownCalls),
+  table: makeTable(
+    NUMBERS,
+    withNotes(fileCalls, fileNotes),
+    memoryCalls,
+    processCalls,
+    threadCalls,
+    futexCalls,
+    signalCalls,
+    timeCalls,
+    miscCalls,
+    ownCalls,
+  ),
   numbers: NUMBERS,
   errno: (generic) => generic,
   mmap: { MAP_SHARED: 1, MAP_PRIVATE: 2, MAP_FIXED: 0x10, MAP_ANONYMOUS: 0x20, MAP_GROWSDOWN: 0x100, MAP_FIXED_NOREPLACE: 0x100000 },
@@ -138,6 +151,10 @@ export const i386: Abi = {
   syscallNumber: (p) => get(p, ABI.syscallNumber),
   syscallArguments: (p) => [...ABI.syscallArguments.map((slot) => get(p, slot)), 0, 0],
   setSyscallResult: (p, result) => p.vcpu.set32(ABI.syscallResult, result),
+  setThreadPointer(p, tls) {
+    const error = p.memory.i32(tls) === -1 ? -Errno.EINVAL : setThreadArea(p, tls);
+    if (error < 0) throw new SyscallError(-error);
+  },
   stackPointer: (p) => get(p, ABI.stackPointer),
   setStackPointer: (p, address) => p.vcpu.set32(ABI.stackPointer, address),
   startRegisters(p, pc, stackPointer) {

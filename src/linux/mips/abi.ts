@@ -4,10 +4,12 @@ import { Mips, Mode } from '../../../translators/mips/state.ts';
 import { PagePermission } from '../../vcpu/guest-memory.ts';
 import type { Abi } from '../abi.ts';
 import { fileCalls, fileNotes } from '../calls/files.ts';
+import { futexCalls } from '../calls/futex.ts';
 import { memoryCalls } from '../calls/memory.ts';
 import { miscCalls } from '../calls/misc.ts';
 import { prctl, processCalls, wordCredentialCalls } from '../calls/process.ts';
 import { readSet, sigaction, signalCalls, sigreturn, sigsuspend } from '../calls/signal.ts';
+import { threadCalls } from '../calls/thread.ts';
 import { timeCalls } from '../calls/time.ts';
 import { Errno, mipsErrno } from '../errno.ts';
 import type { Process } from '../process.ts';
@@ -88,7 +90,18 @@ const ownCalls: Calls = {
   syscall: () => -Errno.EINVAL,
 };
 
-const table = makeTable(NUMBERS, withNotes(fileCalls, fileNotes), memoryCalls, processCalls, signalCalls, timeCalls, miscCalls, ownCalls);
+const table = makeTable(
+  NUMBERS,
+  withNotes(fileCalls, fileNotes),
+  memoryCalls,
+  processCalls,
+  threadCalls,
+  futexCalls,
+  signalCalls,
+  timeCalls,
+  miscCalls,
+  ownCalls,
+);
 
 const REGISTER_NAMES = ['zero at v0 v1 a0 a1 a2 a3 t0 t1 t2 t3 t4 t5 t6 t7 s0 s1 s2 s3 s4 s5 s6 s7 t8 t9 k0 k1 gp sp fp ra'].flatMap(
   (names) => names.split(' '),
@@ -146,6 +159,8 @@ function makeMips(endian: 'little' | 'big'): Abi {
       p.vcpu.set32(ABI.syscallResult2, write);
       return true;
     },
+    setThreadPointer: (p, tls) => p.vcpu.set32(ABI.threadPointer, tls),
+    reservation: Mips.LLBIT,
     stackPointer: (p) => get(p, ABI.stackPointer),
     setStackPointer: (p, address) => p.vcpu.set32(ABI.stackPointer, address),
     startRegisters(p, pc, stackPointer, elf, interpreter) {

@@ -143,7 +143,7 @@ function readContext(p: Process, at: number): void {
     const fcsr = p.memory.u32(at + Sc.FPC_CSR);
     const pending = pendingCauses(fcsr);
     setFcsr(p, fcsr & ~pending);
-    if (pending) p.signals.raise('SIGFPE');
+    if (pending) p.signals.raiseHere('SIGFPE');
   }
   p.vcpu.set32(Mips.HI, word(at + Sc.MDHI));
   p.vcpu.set32(Mips.LO, word(at + Sc.MDLO));

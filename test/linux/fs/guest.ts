@@ -77,10 +77,9 @@ export function makeGuest(abi: 'i386' | 'mips' | 'mipsel' = 'i386', options: Par
     host: defaultHost,
     credentials: { uid: 0, euid: 0, suid: 0, gid: 0, egid: 0, sgid: 0, groups: [] as number[] },
     pid: 7,
-    pgid: 7,
-    sid: 7,
+    group: { pgid: 7, sid: 7 },
     signals: {
-      raise: (name: string) => raised.push(name),
+      raiseHere: (name: string) => raised.push(name),
       suspendMask() {},
     },
     interrupt: () => controller.signal,
