@@ -44,6 +44,22 @@ import {
 } from '../softfloat/float80-convert';
 import { extract, extractedExponentSe, extractedExponentSig, remainder, scale } from './float80-remainder';
 import {
+  Operation,
+  quickArithmetic,
+  quickArithmeticF32,
+  quickArithmeticF64,
+  quickCompare,
+  quickCopy,
+  quickD9,
+  quickExchange,
+  quickPushF32,
+  quickPushF64,
+  quickPushSt,
+  quickStoreBits,
+  quickStoreF64,
+  quickStoreFlags,
+} from './x87-quick';
+import {
   fill,
   free,
   isEmpty,
@@ -65,18 +81,6 @@ import {
   writeResult,
 } from './x87-stack';
 import { transcendental } from './x87-transcendental';
-
-/** ModRM.reg of D8: what an arithmetic instruction does. */
-const enum Operation {
-  Add,
-  Mul,
-  Com,
-  Comp,
-  Sub,
-  Subr,
-  Div,
-  Divr,
-}
 
 function operate(operation: u32, aSig: u64, aSe: u32, bSig: u64, bSe: u32): void {
   switch (operation) {
@@ -124,6 +128,7 @@ function deliverUnderflow(number: u32): bool {
 
 /** ST(destination) ← ST(destination) op ST(source); `pops` 0 or 1. */
 export function x87_arithmetic(operation: u32, registers: u32, pops: u32): u32 {
+  if (quickArithmetic(operation, registers, pops)) return Status.Done;
   if (pending()) return Status.Pending;
   clearFlags();
   const destination = physical(registers & 7);
@@ -157,11 +162,13 @@ function withMemory(operation: u32, denormal: bool): void {
 }
 
 export function x87_arithmetic_f64(bits: u64, operation: u32): void {
+  if (quickArithmeticF64(bits, operation)) return;
   clearFlags();
   fromF64(bits);
   withMemory(operation, isDenormalF64(bits));
 }
 export function x87_arithmetic_f32(bits: u32, operation: u32): void {
+  if (quickArithmeticF32(bits, operation)) return;
   clearFlags();
   fromF32(bits);
   withMemory(operation, isDenormalF32(bits));
@@ -201,6 +208,13 @@ function finishCompare(codes: u32, pops: u32): void {
 
 /** FCOM, FUCOM and their popping forms: ST(0) with ST(i). */
 export function x87_compare(i: u32, quiet: u32, pops: u32): u32 {
+  const found = quickCompare(i, pops);
+  if (found >= 0) {
+    clearFlags();
+    raise(found);
+    settle(CONDITIONS);
+    return Status.Done;
+  }
   if (pending()) return Status.Pending;
   clearFlags();
   const top = physical(0);
@@ -217,6 +231,11 @@ export function x87_compare(i: u32, quiet: u32, pops: u32): u32 {
  * As on the processor that the tests ran on, an unmasked invalid operation sets them, too.
  */
 export function x87_compare_flags(i: u32, quiet: u32, pops: u32): u32 {
+  const found = quickCompare(i, pops);
+  if (found >= 0) {
+    settleQuiet();
+    return u32(found) >> 8;
+  }
   if (pending()) return 0x10000;
   clearFlags();
   const top = physical(0);
@@ -239,12 +258,14 @@ function pushResult(): void {
 }
 
 export function x87_push_f64(bits: u64): void {
+  if (quickPushF64(bits)) return;
   clearFlags();
   fromF64(bits);
   if (resultSe() << 17 == EXPONENT << 17 || isDenormalF64(bits)) pushChecked(isDenormalF64(bits));
   else pushResult();
 }
 export function x87_push_f32(bits: u32): void {
+  if (quickPushF32(bits)) return;
   clearFlags();
   fromF32(bits);
   pushChecked(isDenormalF32(bits));
@@ -277,6 +298,7 @@ export function x87_push_f80(sig: u64, se: u32): void {
 }
 /** FLD ST(i) */
 export function x87_push_st(i: u32): u32 {
+  if (quickPushSt(i)) return Status.Done;
   if (pending()) return Status.Pending;
   clearFlags();
   const source = physical(i);
@@ -309,6 +331,10 @@ const NO_STORE: u32 = Fsw.IE | Fsw.OE | Fsw.UE;
 export function x87_store_f64(address: u32): u64 {
   clearFlags();
   kept = false;
+  if (quickStoreF64()) {
+    raise(quickStoreFlags());
+    return quickStoreBits();
+  }
   const top = physical(0);
   let bits: u64 = 0xfff8000000000000;
   if (isEmpty(top)) underflow();
@@ -356,6 +382,7 @@ export function x87_stored(pops: u32): void {
 
 /** FST ST(i) and FSTP ST(i) */
 export function x87_copy(i: u32, pops: u32): u32 {
+  if (quickCopy(i, pops)) return Status.Done;
   if (pending()) return Status.Pending;
   clearFlags();
   const top = physical(0);
@@ -372,6 +399,7 @@ export function x87_copy(i: u32, pops: u32): u32 {
 }
 
 export function x87_exchange(i: u32): u32 {
+  if (quickExchange(i)) return Status.Done;
   if (pending()) return Status.Pending;
   clearFlags();
   const top = physical(0);
@@ -423,6 +451,7 @@ export function x87_free(i: u32, pops: u32): u32 {
 // D9 E0…FF: one operand or none.
 
 export function x87_d9(number: u32): u32 {
+  if (quickD9(number)) return Status.Done;
   if (pending()) return Status.Pending;
   clearFlags();
   const top = physical(0);

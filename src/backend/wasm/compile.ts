@@ -151,6 +151,7 @@ function build(groups: readonly RegionGroup[], marks?: Marks): Module {
   };
   for (const [n, { regions, options }] of groups.entries()) {
     const names = new Map(regions.map((region) => [region.entry, functionName(region.entry, n)]));
+    const stackPointer = options.checked || options.paged ? undefined : options.isa.stackPointer;
     for (const formed of regions) {
       const leavesAtEntry = (block: Block): boolean => options.expectedBytes?.has(block.pc) ?? false;
       const { region, plan } = planSlots(formed, slots, {
@@ -158,6 +159,7 @@ function build(groups: readonly RegionGroup[], marks?: Marks): Module {
         leavesAtEntry,
         exactState: options.exactState ?? false,
         callee: (pc) => options.callees?.get(pc),
+        readByCalls: stackPointer,
       });
       const name = names.get(region.entry)!;
       emitRegion(region, plan, {
@@ -169,7 +171,7 @@ function build(groups: readonly RegionGroup[], marks?: Marks): Module {
         paged: options.paged && { mode: options.paged.mode, pages: options.paged.pages.get(region.entry) ?? [] },
         alignedAccess: options.isa.alignedAccess ?? false,
         slowPaths: options.slowPaths?.get(region.entry) ?? 'leave',
-        stackPointer: options.isa.stackPointer,
+        stackPointer,
         callSlot: (pc) => {
           const index = options.callSlots?.get(pc);
           return index === undefined ? undefined : options.relocatable ? imported(`s${pc.toString(16)}`) : m.i32.const(index);

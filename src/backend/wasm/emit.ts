@@ -47,7 +47,7 @@ export interface EmitContext {
   /** Memory model paged: an access that is not naturally aligned faults. */
   readonly alignedAccess: boolean;
   readonly slowPaths: SlowPaths;
-  /** See Isa.stackPointer. */
+  /** Where calls have to look whether it points to memory; see Isa.stackPointer. */
   readonly stackPointer: number | undefined;
   /** Index in the function table through which code at this pc is called, if it has one. */
   callSlot(pc: number): Expression | undefined;
@@ -554,8 +554,9 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
 
   /** Leaves with a memory fault at `pc` if the stack pointer does not point to where a call can write. State is in memory. */
   function checkStack(pc: number, unpaid: number): Expression[] {
-    if (context.stackPointer === undefined || context.checked || paged) return [];
-    const pointer = (): Expression => m.i32.load(Layout.STATE + context.stackPointer!, 4, i32(0));
+    if (context.stackPointer === undefined) return [];
+    const home = homes[context.slots.at(context.stackPointer, Type.I32)?.number ?? -1];
+    const pointer = (): Expression => (home === undefined ? m.i32.load(Layout.STATE + context.stackPointer!, 4, i32(0)) : local(home));
     const page = m.i32.load8_u(Layout.PAGES, 1, m.i32.shr_u(pointer(), i32(12)));
     const fault = callHelper('exitOnStackFault', [pointer(), i32(pc), budgetAfter(unpaid - 1)]);
     return [m.if(m.i32.eqz(m.i32.and(page, i32(PagePermission.Write))), m.return(fault))];

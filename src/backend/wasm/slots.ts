@@ -1,5 +1,5 @@
 import type { Block } from '../../ir/block.ts';
-import { OPS, op, STATE_GRANULES, TYPE_SIZES, type Type } from '../../ir/ops.ts';
+import { OPS, op, STATE_GRANULES, TYPE_SIZES, Type } from '../../ir/ops.ts';
 import { deadcode } from '../../ir/passes/deadcode.ts';
 import type { Register } from '../../isa/isa.ts';
 import { OUTSIDE, type Region } from './region.ts';
@@ -58,7 +58,7 @@ export class Slots {
     if (this.all.length > 64) throw new Error('more than 64 registers are marked local');
     for (const slot of this.all) for (let i = 0; i < TYPE_SIZES[slot.type]; i += 4) this.byGranule[(slot.offset + i) >>> 2] = slot;
   }
-  /** The slots that these blocks read or write. */
+  /** The slots that these blocks' ops read or write. */
   touchedBy(blocks: readonly Block[]): readonly Slot[] {
     const touched = new Set<number>();
     for (const block of blocks) {
@@ -102,6 +102,8 @@ export interface Purposes {
   readonly exactState: boolean;
   /** The block at a pc that is called, if it can be had. */
   readonly callee: (pc: number) => Block | undefined;
+  /** State offset of a register that calls read, if they do. */
+  readonly readByCalls: number | undefined;
 }
 
 /** A helper that sees local registers in memory. */
@@ -124,7 +126,7 @@ interface SlotEvent {
 
 const isCall = ({ terminator }: Block): boolean => terminator.kind === 'call' || terminator.kind === 'call-indirect';
 
-function eventsOf(block: Block, slots: Slots, precise: boolean): SlotEvent[] {
+function eventsOf(block: Block, slots: Slots, { preciseMemory, readByCalls }: Purposes): SlotEvent[] {
   const events: SlotEvent[] = [];
   for (let v = 0; v < block.length; v++) {
     const access = STATE_ACCESS[block.op[v]];
@@ -132,8 +134,10 @@ function eventsOf(block: Block, slots: Slots, precise: boolean): SlotEvent[] {
       const slot = slots.at(block.a[v], access === 'get' ? OPS[block.op[v]].result : block.typeOf(block.b[v]));
       if (slot) events.push({ kind: access, op: v, slot: slot.number });
     } else if (isBarrier(block, v)) events.push({ kind: 'barrier', op: v, slot: -1 });
-    else if (isSpillPoint(block, v, precise)) events.push({ kind: 'spill', op: v, slot: -1 });
+    else if (isSpillPoint(block, v, preciseMemory)) events.push({ kind: 'spill', op: v, slot: -1 });
   }
+  const slot = isCall(block) && readByCalls !== undefined ? slots.at(readByCalls, Type.I32) : undefined;
+  if (slot) events.push({ kind: 'get', op: block.length, slot: slot.number });
   return events;
 }
 
@@ -144,7 +148,7 @@ function overwrittenByCallee(block: Block, slots: Slots, purposes: Purposes): Sl
   const callee = t.kind === 'call' ? purposes.callee(t.target) : undefined;
   if (!callee) return overwritten;
   const read = emptySet();
-  for (const { kind, slot } of eventsOf(callee, slots, purposes.preciseMemory)) {
+  for (const { kind, slot } of eventsOf(callee, slots, purposes)) {
     if (kind === 'get') add(read, slot);
     else if (kind === 'set') add(overwritten, slot);
     else break;
@@ -160,7 +164,7 @@ function overwrittenByCallee(block: Block, slots: Slots, purposes: Purposes): Sl
  */
 function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: readonly SlotSet[], allDirty: boolean): SlotPlan {
   const n = region.blocks.length;
-  const events = region.blocks.map((block) => eventsOf(block, slots, purposes.preciseMemory));
+  const events = region.blocks.map((block) => eventsOf(block, slots, purposes));
   const make = (): SlotSet[] => Array.from({ length: n }, emptySet);
   const dirtyIn = allDirty ? region.blocks.map(() => copy(slots.everything)) : make();
   const dirtyOut = make();
