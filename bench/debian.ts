@@ -70,7 +70,7 @@ const WORKLOADS: readonly Workload[] = [
   { name: 'sort', path: '/usr/bin/sort', args: ['-k2,2n', '-k1,1', 'data.txt'] },
 ];
 
-const FANNKUCH = `local n, p, q, s, sign, most, sum = tonumber(arg[1]), {}, {}, {}, 1, 0, 0
+export const FANNKUCH = `local n, p, q, s, sign, most, sum = tonumber(arg[1]), {}, {}, {}, 1, 0, 0
 for i = 1, n do p[i], q[i], s[i] = i, i, i end
 local function count()
   local first, flips = p[1], 1

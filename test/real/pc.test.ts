@@ -1,33 +1,18 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createMachine } from '../../src/vmm/machine.ts';
 import { makeCpio } from '../support/cpio.ts';
 import { systemModule } from '../support/runtime.ts';
-import { guestRoot, noDownloads, ROOT, unpackPackages, whyMissing } from './guests.ts';
+import { guestRoot } from './guests.ts';
 import { debianKernel } from './kernels.ts';
+import { seabios } from './seabios.ts';
 
 const runtime = systemModule();
 const programs = guestRoot('i386');
 const guest = 'missing' in programs ? programs : debianKernel('686');
-const firmware = seabios();
-
-/** SeaBIOS as Debian has it, kept in .guests/. */
-function seabios(): Uint8Array<ArrayBuffer> | { readonly missing: string } {
-  const folder = join(ROOT, '.guests/seabios');
-  const image = join(folder, 'root/usr/share/seabios/bios.bin');
-  if (!existsSync(image)) {
-    const missing = noDownloads();
-    if (missing) return { missing };
-    try {
-      unpackPackages(folder, ['seabios']);
-    } catch (error) {
-      return whyMissing("Debian's SeaBIOS", error);
-    }
-  }
-  return readFileSync(image);
-}
+const bios = seabios();
 
 const INIT = `#!/bin/sh
 /bin/busybox mkdir -p /proc /sys
@@ -108,10 +93,11 @@ describe('pc', () => {
     300_000,
   );
 
-  it.skipIf('missing' in firmware)(
+  it.skipIf('missing' in bios)(
     'runs SeaBIOS from the reset address to its attempt to boot',
     async () => {
-      if ('missing' in firmware) return;
+      if ('missing' in bios) return;
+      const firmware = readFileSync(join(bios.folder, 'bios.bin'));
       const machine = await createMachine({ machine: 'pc', runtime, firmware, memory: 32 << 20 });
       let text = '';
       machine.on('console', (bytes) => {
