@@ -208,6 +208,16 @@ export function slowWrite(address: u32, bytes: u32): i32 {
   return 0;
 }
 
+/** The same for a region, which has so much of its budget left. */
+export function regionRead(address: u32, bytes: u32, budget: i32): usize {
+  store<i32>(Layout.BUDGET, budget);
+  return slowRead(address, bytes);
+}
+export function regionWrite(address: u32, bytes: u32, budget: i32): i32 {
+  store<i32>(Layout.BUDGET, budget);
+  return slowWrite(address, bytes);
+}
+
 /** Whether the access lies in one page, and is aligned where it must be. */
 export function fits(address: u32, bytes: u32): bool {
   return (address & 0xfff) <= 0x1000 - bytes && !(address & load<u32>(Layout.ALIGNED) & (bytes - 1));

@@ -14,7 +14,7 @@ export {
 } from './mips/coprocessor0';
 export { mips_interrupt_pending, mips_line, mips_take_interrupt } from './mips/privileged';
 export { mips_check_store, mips_random, mips_tlbp, mips_tlbr, mips_tlbwi, mips_tlbwr } from './mips/tlb';
-export { codeEntry, codePhysical, flushTlb, protectCode, samePage, slowRead, slowWrite } from './paged';
+export { codeEntry, codePhysical, flushTlb, protectCode, regionRead, regionWrite, samePage } from './paged';
 export { goesOn } from './system';
 export {
   x86_clts,

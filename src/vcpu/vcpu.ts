@@ -38,7 +38,7 @@ export interface VcpuOptions {
   readonly memoryModel?: MemoryModel;
   /** Stop after exactly the budget (in every executor alike), or at the next convenient place before. */
   readonly exactBudget?: boolean;
-  /** Arrivals at a loop header or function after which it is translated (tiered). Default: 3000, in machines 1500. */
+  /** Arrivals at a loop header or function after which it is translated (tiered). Default: 3000, in machines 8000. */
   readonly hotThreshold?: number;
   /** Guest instructions to complete before the Wasm back end is loaded (tiered). Default: 0. */
   readonly compilerAfter?: number;
@@ -751,7 +751,7 @@ const WARM = 8;
 
 /** Arrivals after which code is translated. A kernel that boots has much code that runs some hundred times. */
 const HOT = 3000;
-const HOT_IN_MACHINE = 1500;
+const HOT_IN_MACHINE = 8000;
 
 /** More than any block's µops take. */
 const UOP_RESERVE = 1 << 20;

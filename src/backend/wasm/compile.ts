@@ -24,8 +24,8 @@ const ENGINE_HELPERS: Readonly<Record<string, number>> = {
   exitOnStackFault: 3,
   compileMissing: 2,
   samePage: 2,
-  slowRead: 2,
-  slowWrite: 2,
+  regionRead: 3,
+  regionWrite: 3,
 };
 
 /** The accesses that may trap, in the order of their marks in the source map. */

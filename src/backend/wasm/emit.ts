@@ -141,6 +141,31 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
   const checkBudget = (need: number, pc: number, dirty: SlotSet): Expression =>
     m.if(m.i32.lt_s(local(BUDGET), i32(need)), m.block(null, [...spill(dirty), ...leave(ExitKind.Budget, pc, 0)]));
 
+  /** Model `paged`: where accesses that fault leave, by the registers that are to be written; they share that code, and tell their pc in a local. */
+  const faults = new Map<string, { readonly label: string; readonly dirty: SlotSet }>();
+  let faultLocal = -1;
+  const faultPc = (): number => {
+    if (faultLocal < 0) faultLocal = 1 + locals.push(Type.I32);
+    return faultLocal;
+  };
+  const faultLabel = (dirty: SlotSet): string => {
+    const key = `${dirty.lo},${dirty.hi}`;
+    const known = faults.get(key);
+    if (known) return known.label;
+    const label = `fault${faults.size}`;
+    faults.set(key, { label, dirty });
+    return label;
+  };
+  const withFaults = (body: readonly Expression[]): readonly Expression[] => {
+    let all = body;
+    for (const { label, dirty } of faults.values()) {
+      const left = m.i32.load(Layout.BUDGET, 4, i32(0));
+      const out = m.return(callHelper('exitRegion', [i32(ExitKind.MemoryFault), local(faultPc()), left]));
+      all = [labelledBlock(m, label, all), ...spill(dirty), out];
+    }
+    return all;
+  };
+
   const callParams = binaryen.createType([binaryen.i32, binaryen.i32]);
   const callTable = (index: Expression, args: Expression[], tail: boolean): Expression =>
     tail
@@ -325,17 +350,17 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
       const beyond = context.alignedAccess
         ? m.i32.and(address(), i32(info.bytes - 1))
         : m.i32.gt_u(m.i32.and(address(), i32(0xfff)), i32(0x1000 - info.bytes));
-      return m.if(
-        info.bytes === 1 ? denied : m.i32.or(denied, beyond),
-        m.block(null, otherwise),
-        fast(m.i32.add(address(), m.i32.and(local(entry), i32(TlbBit.ADDRESS)))),
-      );
+      // two branches, since a comparison costs least where one follows at once
+      const slow = `slow${i}_${v}`;
+      const past = `past${i}_${v}`;
+      const place = m.i32.add(address(), m.i32.and(local(entry), i32(TlbBit.ADDRESS)));
+      const quick = [m.br(slow, denied), ...(info.bytes === 1 ? [] : [m.br(slow, beyond)]), fast(place), m.br(past)];
+      return labelledBlock(m, past, [labelledBlock(m, slow, quick), ...otherwise]);
     };
     const aroundSlow = (v: Value, failed: (call: Expression) => Expression, name: string): Expression[] => [
-      storeBudget(unpaid + done),
       m.if(
-        failed(callHelper(name, [value(block.a[v]), i32(OPS[block.op[v]].bytes)])),
-        m.block(null, [...spill(plan.spillAt[i].get(v)!), ...leave(ExitKind.MemoryFault, pc, unpaid + done)]),
+        failed(callHelper(name, [value(block.a[v]), i32(OPS[block.op[v]].bytes), budgetAfter(unpaid + done)])),
+        m.block(null, [m.local.set(faultPc(), i32(pc)), m.br(faultLabel(plan.spillAt[i].get(v)!))]),
       ),
       budgetAgain(unpaid + done),
     ];
@@ -343,7 +368,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
       const info = OPS[block.op[v]];
       const from = temporary(Type.I32);
       const found = (call: Expression): Expression => m.i32.eqz(m.local.tee(from, call, binaryen.i32));
-      out.push(findPlace(v, (place) => m.local.set(from, place), aroundSlow(v, found, 'slowRead')));
+      out.push(findPlace(v, (place) => m.local.set(from, place), aroundSlow(v, found, 'regionRead')));
       const result = temporary(info.result);
       out.push(
         m.local.set(
@@ -363,7 +388,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
           () => local(held, type),
           (name, x) => storeExpression(m, name, 0, place, x),
         );
-      const slow = aroundSlow(v, (call) => call, 'slowWrite');
+      const slow = aroundSlow(v, (call) => call, 'regionWrite');
       out.push(m.local.set(held, value(block.b[v])));
       out.push(findPlace(v, store, [store(i32(Layout.SCRATCH)), ...slow]));
     };
@@ -638,7 +663,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
   if (!region.isLoopHeader[0]) prologue.push(checkBudget(longest[0], region.entry, { lo: 0, hi: 0 }));
   prologue.push(...reload(plan.entry));
   const types = locals.map((type) => WASM_TYPES[type]);
-  m.addFunction(name, callParams, binaryen.i32, types, m.block(null, [...prologue, ...body, m.unreachable()]));
+  m.addFunction(name, callParams, binaryen.i32, types, m.block(null, [...prologue, ...withFaults([...body, m.unreachable()])]));
 }
 
 /** Estimated bytes of machine stack that a frame takes in an engine's baseline code, which keeps every local in it. */
