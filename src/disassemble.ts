@@ -8,6 +8,8 @@ export interface CodeOptions {
   readonly isa: IsaName;
   /** Byte order of the guest; MIPS only, default that of `isa`. */
   readonly endian?: 'little' | 'big';
+  /** x86: 16 for code of real mode, or of a segment whose D bit is clear; `disassemble` only. Default: 32. */
+  readonly bits?: 16 | 32;
   /** Guest address of the first byte; default 0x10000. */
   readonly pc?: number;
 }
@@ -19,7 +21,7 @@ const DEFAULT_PC = 0x10000;
 /** The instructions in `bytes`, one after the other; one that is cut off at the end is left out. Throws RangeError as `translate` does. */
 export function disassemble(bytes: Uint8Array, options: CodeOptions): PlacedDisassembly[] {
   const { isa, pc, code } = codeOf(bytes, options);
-  return disassembleRange(isa, code, pc, pc + bytes.length);
+  return disassembleRange(isa, code, pc, pc + bytes.length, options.bits);
 }
 
 /** Checks the options. Throws RangeError on an address or ISA that does not exist. */
@@ -39,11 +41,12 @@ function isaOf(options: CodeOptions): Isa {
 }
 
 /** Instructions one after the other, from `start` up to `end`; what is cut off at the end is left out. */
-export function disassembleRange(isa: Isa, code: Code, start: number, end: number): PlacedDisassembly[] {
+export function disassembleRange(isa: Isa, code: Code, start: number, end: number, bits?: 16 | 32): PlacedDisassembly[] {
+  const mode = bits === 16 ? isa.mode16 : undefined;
   const out: PlacedDisassembly[] = [];
   try {
     for (let pc = start; pc < end; ) {
-      const instruction = isa.disassemble(code, pc);
+      const instruction = isa.disassemble(code, pc, mode);
       out.push({ pc, ...instruction });
       pc += instruction.length;
     }

@@ -1,10 +1,11 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { CliError, ExitCode } from './errors.ts';
 
 interface DisasmOptions {
   readonly symbol?: string;
   readonly start?: string;
   readonly stop?: string;
+  readonly bits: '16' | '32';
 }
 
 export function disasmCommand(): Command {
@@ -14,6 +15,7 @@ export function disasmCommand(): Command {
     .option('--symbol <name>', 'only this function')
     .option('--start <address>', 'from this address on (0x… or decimal)')
     .option('--stop <address>', 'up to this address')
+    .addOption(new Option('--bits <16|32>', 'x86: what its code segment gives, 16 for real mode').choices(['16', '32']).default('32'))
     .action(disasm);
 }
 
@@ -35,6 +37,7 @@ async function disasm(path: string, options: DisasmOptions): Promise<void> {
 
   const names = new Map<number, string>();
   for (const s of symbols) if (!names.has(s.address)) names.set(s.address, s.name);
+  const mode = options.bits === '16' ? isa.mode16 : undefined;
   const lines: string[] = [];
   for (const range of ranges) {
     let pc = Math.max(range.start, start ?? 0);
@@ -42,7 +45,7 @@ async function disasm(path: string, options: DisasmOptions): Promise<void> {
     while (pc < end) {
       const name = names.get(pc);
       if (name) lines.push('', `${hex8(pc)} <${name}>:`);
-      const { text, length } = isa.disassemble(code, pc);
+      const { text, length } = isa.disassemble(code, pc, mode);
       const bytes: string[] = [];
       for (let i = 0; i < length && pc + i < end; i++)
         bytes.push(

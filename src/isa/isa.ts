@@ -86,6 +86,8 @@ export interface Isa {
    * `mode` is the value of the word at Isa.mode, or 0.
    */
   lift(b: Builder, code: Code, pc: number, mode: number): number;
+  /** A mode of code whose operands and addresses have 16 bits (x86). */
+  readonly mode16?: number;
   /** `mode` as for `lift`. */
   disassemble(code: Code, pc: number, mode?: number): Disassembly;
   /** Sets all of the state to what a new user-mode process finds, registers zero. `state` is Layout.STATE on. */

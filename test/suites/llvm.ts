@@ -24,7 +24,7 @@ interface Reason {
 /** Passed, or why it is not asked, or that it failed. */
 type Verdict = 'passed' | 'failed' | { readonly reason: string };
 
-const tidy = (text: string): string =>
+export const tidy = (text: string): string =>
   text
     .trim()
     .replace(/\s+/g, ' ')
@@ -44,7 +44,7 @@ function begins(ours: string, expected: string): boolean {
 const exchanged = (ours: string): string => ours.replace(/^(xchg\w) (%\w+),(%\w+)$/, '$1 $3,$2');
 
 /** The name without LLVM's size at its end, and the text in the order of Intel's operands. */
-function named(expected: string): [name: string, text: string] {
+export function named(expected: string): [name: string, text: string] {
   const [name, operands = ''] = tidy(expected).split(' ');
   const text = `${name} ${operands.replaceAll('%', '').split(',').reverse().join(',')}`;
   return [name, /^mov[wl]\b/.test(text) ? text.replace(/^mov[wl]/, 'mov') : text];
@@ -84,7 +84,7 @@ const MIPS_REASONS: readonly Reason[] = [
   { reason: "several lines of assembler's directives", applies: ({ expected }) => expected.startsWith('.set') },
 ];
 /** LLVM's other names for the same. */
-const mipsExpected = (text: string): string =>
+export const mipsExpected = (text: string): string =>
   canonical(text)
     .replace(/^not (\$\d+),(\$\d+)$/, 'nor $1,$2,$0')
     .replace(/^addiu (\$\d+),\$0,/, 'li $1,')

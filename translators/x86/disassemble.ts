@@ -69,9 +69,13 @@ function memorySize(i: Insn, operand: Operand): number {
   return code === 'a' ? i.operandSize * 2 : 0;
 }
 
-const target = (i: Insn): string => hex(i.operandSize === 4 ? i.next + i.immediate : (i.next + i.immediate) & 0xffff);
+/** In 16-bit code, in the same 64 KiB of linear addresses, where the base of its segment mostly is. */
+function target(i: Insn, size: 2 | 4): string {
+  const to = i.next + i.immediate;
+  return hex(i.operandSize === 4 ? to : (size === 2 ? i.next & ~0xffff : 0) | (to & 0xffff));
+}
 
-function operandText(i: Insn, operand: Operand, n: number): string {
+function operandText(i: Insn, operand: Operand, n: number, codeSize: 2 | 4): string {
   const size = operand.size || i.operandSize;
   const inMemory = (): string => (POINTERS[memorySize(i, operand)] ?? '') + memory(i);
   switch (operand.kind) {
@@ -98,7 +102,7 @@ function operandText(i: Insn, operand: Operand, n: number): string {
     case Kind.One:
       return '1';
     case Kind.J:
-      return target(i);
+      return target(i, codeSize);
     case Kind.A:
       return `${hex(i.immediate2)}:${hex(i.operandSize === 4 ? i.immediate : i.immediate & 0xffff)}`;
     case Kind.O:
@@ -134,16 +138,17 @@ function operandText(i: Insn, operand: Operand, n: number): string {
   }
 }
 
-/** Without a register or memory operand that tells it, a 16-bit operand size is told by the mnemonic. */
+/** Without a register or memory operand that tells it, the operand size that a prefix asks for is told by the mnemonic. */
 const SUFFIXED = /^(PUSH|POP) ([C-G]S|SS|I)|^(RETF?|ENTER)( I|$)|^(CALL|JMP) Jz|^(FLDENV|FNSTENV|FRSTOR|FNSAVE)/;
 /** Here, either size is. */
 const TABLE = /^[SL][GI]DT/;
 /** The registers of a selector have the operand size, its place in memory two bytes. */
 const SELECTOR = /^(LAR|LSL|MOV Sw|SLDT|STR|SMSW)/;
 
-/** objdump shows the address size of MOV with an offset in the code. */
-const takesAddress = (i: Insn): boolean =>
-  (i.row.modrm && i.mod !== 3) || i.row.operands.some(({ kind }) => kind === Kind.X || kind === Kind.Y || kind === Kind.B);
+/** objdump shows the address size of MOV with an offset in the code, and in 16-bit code that of any address without registers. */
+const takesAddress = (i: Insn, size: 2 | 4): boolean =>
+  (i.row.modrm && i.mod !== 3 && (size === 4 || i.base >= 0 || i.index >= 0)) ||
+  i.row.operands.some(({ kind }) => kind === Kind.X || kind === Kind.Y || kind === Kind.B);
 const accessesMemory = (i: Insn): boolean =>
   (i.row.modrm && i.mod !== 3) || i.row.operands.some(({ kind }) => kind === Kind.O || kind === Kind.X || kind === Kind.B);
 
@@ -155,16 +160,19 @@ function usesOperandSize(i: Insn): boolean {
   return row.operands.some(({ size, kind, text }) => size === 0 || kind === Kind.A || text === 'Mp' || text === 'Ma');
 }
 
-function mnemonic(i: Insn): string {
-  const name = i.operandSize === 2 ? i.row.mnemonic16 : i.row.mnemonic32;
+function mnemonic(i: Insn, size: 2 | 4): string {
+  const { mnemonic16, mnemonic32 } = i.row;
+  // a size at the end is that which is not the segment's
+  if (size === 2 && mnemonic16 === `${mnemonic32}w`) return i.operandSize === 2 ? mnemonic32 : `${mnemonic32}d`;
+  const name = i.operandSize === 2 ? mnemonic16 : mnemonic32;
   if (i.row.opcodes === 16) return name.replace('cc', CONDITIONS[i.opcode & 15]);
   if (name === 'jecxz' && i.addressSize === 2) return 'jcxz';
   if (TABLE.test(i.row.text)) return name + (i.operandSize === 2 ? 'w' : 'd');
-  return i.operandSize === 2 && SUFFIXED.test(i.row.text) ? `${name}w` : name;
+  return i.operandSize !== size && SUFFIXED.test(i.row.text) ? name + (size === 4 ? 'w' : 'd') : name;
 }
 
 /** The prefixes that change nothing else in the text, in their order; of several of one kind, the last one has the effect. */
-function prefixes(i: Insn, code: Code, name: string): string {
+function prefixes(i: Insn, code: Code, name: string, size: 2 | 4): string {
   const bytes: number[] = [];
   for (let at = i.pc; PREFIX_NAMES[code.u8(at)] !== undefined; at++) bytes.push(code.u8(at));
   const used = (found: (byte: number) => boolean, uses: boolean): void => {
@@ -173,23 +181,24 @@ function prefixes(i: Insn, code: Code, name: string): string {
   };
   used((byte) => PREFIX_NAMES[byte].length === 2, accessesMemory(i));
   used((byte) => byte === 0x66, usesOperandSize(i));
-  used((byte) => byte === 0x67, takesAddress(i) || name === 'jcxz');
+  used((byte) => byte === 0x67, takesAddress(i, size) || /^je?cxz$/.test(name));
   used((byte) => byte === 0xf3, i.row.mandatory === Mandatory.PF3);
   used((byte) => byte === 0xf2, i.row.mandatory === Mandatory.PF2);
   const rep = i.row.group === 'string' && !CONDITIONAL_STRING.test(name) ? bytes.lastIndexOf(0xf3) : -1;
-  return bytes.map((byte, n) => (byte < 0 ? '' : `${n === rep ? 'rep' : PREFIX_NAMES[byte]} `)).join('');
+  const nameOf = (byte: number): string => (size === 2 ? PREFIX_NAMES[byte].replace('16', '32') : PREFIX_NAMES[byte]);
+  return bytes.map((byte, n) => (byte < 0 ? '' : `${n === rep ? 'rep' : nameOf(byte)} `)).join('');
 }
 
-/** GNU objdump's Intel syntax, one space after the mnemonic. What is no instruction is `(bad)`, one byte. */
-export function disassemble(table: OpcodeTable, code: Code, pc: number, size = 4): Disassembly {
+/** GNU objdump's Intel syntax, one space after the mnemonic. `size`: of operands and addresses without a prefix. What is no instruction is `(bad)`, one byte. */
+export function disassemble(table: OpcodeTable, code: Code, pc: number, size: 2 | 4 = 4): Disassembly {
   const i = newInsn(table.rows[0]);
   if (decode(table, i, code, pc >>> 0, size) !== Decoded.Ok) return { text: '(bad)', length: 1 };
-  let name = mnemonic(i);
-  let operands = i.row.operands.map((operand, n) => operandText(i, operand, n)).join(',');
-  if (name === 'xchg' && i.row.opcodes === 8 && (i.opcode & 7) === 0 && i.operandSize === 4) [name, operands] = ['nop', ''];
+  let name = mnemonic(i, size);
+  let operands = i.row.operands.map((operand, n) => operandText(i, operand, n, size)).join(',');
+  if (name === 'xchg' && i.row.opcodes === 8 && (i.opcode & 7) === 0 && i.operandSize === size) [name, operands] = ['nop', ''];
   if (COMPARE.test(name) && i.immediate >>> 0 < 8) {
     name = name.replace(COMPARE, `cmp${COMPARISONS[i.immediate]}$1`);
     operands = operands.slice(0, operands.lastIndexOf(','));
   }
-  return { text: `${prefixes(i, code, name)}${name}${operands && ' '}${operands}`, length: i.length };
+  return { text: `${prefixes(i, code, name, size)}${name}${operands && ' '}${operands}`, length: i.length };
 }

@@ -10,7 +10,7 @@ import { bcd } from './rows/bcd.ts';
 import { bit } from './rows/bit.ts';
 import { control } from './rows/control.ts';
 import { logic } from './rows/logic.ts';
-import { misc } from './rows/misc.ts';
+import { misc, writeHelpers } from './rows/misc.ts';
 import { mmxRows } from './rows/mmx.ts';
 import { move } from './rows/move.ts';
 import { shift } from './rows/shift.ts';
@@ -59,6 +59,7 @@ export const table = makeTable(rows);
 
 const helpers: readonly Helper[] = [
   ...stringHelpers,
+  ...writeHelpers,
   ...systemHelpers,
   ...x87Helpers,
   ...sseHelpers,
@@ -117,6 +118,7 @@ export const x86: Isa = {
   stackPointer: ABI.stackPointer,
   coherentCode: true,
   lift: lift((row) => row.meaning),
+  mode16: Mode.SYSTEM,
   disassemble: (code, pc, mode = 0) => disassemble(table, code, pc, mode === 0 || mode & Mode.CODE32 ? 4 : 2),
   reset(state) {
     for (let offset = 0; offset < X86.SIZE; offset += 4) state.setUint32(offset, 0, true);

@@ -210,9 +210,9 @@ export function readSigned(b: Builder, i: Insn, n: number): Value {
   return signExtend(b, read(b, i, n), size);
 }
 
-/** Call before a store to the memory operand: its segment may not be written (#GP). */
-export function checkWritable(b: Builder, i: Insn): void {
-  checkSegmentWritable(b, i, segmentOf(i));
+/** Call before a store to the memory operand (if it `writes`, 0 or 1): its segment may not be written (#GP). */
+export function checkWritable(b: Builder, i: Insn, writes?: Value): void {
+  checkSegmentWritable(b, i, segmentOf(i), writes);
 }
 
 /** Writes the low bytes of `value` to operand `n`, a general register or memory. See `setRegister` for `zeroExtended`. */

@@ -45,10 +45,10 @@ function checkOffset(b: Builder, segment: number, offset: Value, bytes: number):
   b.exitIf(fault, ExitKind.Exception, faultOf(segment));
 }
 
-export function checkSegmentWritable(b: Builder, i: Insn, segment: number): void {
-  if (segment === Segment.CS && (i.mode === 0 || i.mode & Mode.PROTECTED)) b.exitIf(b.i32(1), ExitKind.Exception, Vector.GP);
+export function checkSegmentWritable(b: Builder, i: Insn, segment: number, writes = b.i32(1)): void {
+  if (segment === Segment.CS && (i.mode === 0 || i.mode & Mode.PROTECTED)) b.exitIf(writes, ExitKind.Exception, Vector.GP);
   else if (i.mode !== 0 && !isFlat(i, segment))
-    b.exitIf(b.eqz(b.get(Type.I32, System.WRITABLE + segment * 4)), ExitKind.Exception, faultOf(segment));
+    b.exitIf(b.and(writes, b.eqz(b.get(Type.I32, System.WRITABLE + segment * 4))), ExitKind.Exception, faultOf(segment));
 }
 
 /** After a helper that accesses memory: leaves with the fault that it recorded. */

@@ -8,6 +8,8 @@ export interface Compared {
   readonly pc: number;
   readonly here: Shown;
   readonly there: Shown;
+  /** As Sweep.bits. */
+  readonly bits?: 16 | 32 | undefined;
 }
 
 /** Why texts differ although nothing is wrong here. */
@@ -31,6 +33,8 @@ export interface SuiteResult {
 
 export interface Sweep {
   readonly isa: Isa;
+  /** x86: as Isa.disassemble has it. */
+  readonly bits?: 16 | 32;
   readonly tool: string;
   readonly command: string;
   readonly options: readonly string[];
@@ -46,10 +50,10 @@ const BATCH = 50_000;
 const SHOWN_FAILURES = 20;
 
 /** The bytes of an encoding, and what may be read beyond its end. */
-export function disassembleHere(isa: Isa, bytes: Uint8Array, pc: number): Shown {
+export function disassembleHere(isa: Isa, bytes: Uint8Array, pc: number, bits?: 16 | 32): Shown {
   const padded = new Uint8Array(bytes.length + 16).fill(0x90);
   padded.set(bytes);
-  return isa.disassemble(Code.of(padded, pc), pc);
+  return isa.disassemble(Code.of(padded, pc), pc, bits === 16 ? isa.mode16 : undefined);
 }
 
 /** Compares encodings number `from` to `to`: length, validity and text. */
@@ -76,7 +80,7 @@ export function sweep(s: Sweep, from: number, to: number): SuiteResult {
   for (let first = from; first < to; first += BATCH) {
     let rest: Placed[] = Array.from({ length: Math.min(BATCH, to - first) }, (_, i) => {
       const bytes = s.encoding(first + i);
-      const { text, length } = disassembleHere(s.isa, bytes, 0);
+      const { text, length } = disassembleHere(s.isa, bytes, 0, s.bits);
       return { bytes, length: s.isBad(text) && !s.fixedLength ? 0 : length, pc: 0 };
     });
     // those that the tool did not meet at their start, since zeros around them are left out, are tried again without zeros
@@ -90,7 +94,13 @@ export function sweep(s: Sweep, from: number, to: number): SuiteResult {
         const shown = there.get(piece.pc);
         if (shown) {
           const bytes = image.slice(piece.pc, piece.pc + piece.bytes.length);
-          judge({ bytes, pc: piece.pc, here: s.isa.disassemble(code, piece.pc), there: shown });
+          judge({
+            bytes,
+            pc: piece.pc,
+            here: s.isa.disassemble(code, piece.pc, s.bits === 16 ? s.isa.mode16 : undefined),
+            there: shown,
+            bits: s.bits,
+          });
         } else lost.push(piece);
       }
       rest = lost;
@@ -99,5 +109,14 @@ export function sweep(s: Sweep, from: number, to: number): SuiteResult {
     for (const { bytes } of rest.slice(0, 3)) failures.push(`${Buffer.from(bytes).toString('hex')}: not met by the tool`);
   }
   const skipped = [...reasons].map(([reason, count]) => ({ reason, count })).sort((a, b) => b.count - a.count);
-  return { suite: 'encodings', isa: s.isa.name, tool: s.tool, cases: to - from, passed, failed, skipped, failures };
+  return {
+    suite: 'encodings',
+    isa: s.bits === 16 ? `${s.isa.name}, 16-bit code` : s.isa.name,
+    tool: s.tool,
+    cases: to - from,
+    passed,
+    failed,
+    skipped,
+    failures,
+  };
 }

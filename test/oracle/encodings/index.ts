@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { llvmSuite } from '../../suites/llvm.ts';
 import { nativeExecutor } from '../x86/native.ts';
 import { type SuiteResult, sweep } from './compare.ts';
+import { llvmMcSweep } from './llvm-mc.ts';
 import { mipsSweep } from './mips.ts';
 import { processorSweep } from './processor.ts';
 import { x86Sweep } from './x86.ts';
@@ -10,11 +11,15 @@ import { x86Sweep } from './x86.ts';
 /** By name, random encodings and LLVM's. Each gives its result, or says why it cannot run. */
 export const SWEEPS: Readonly<Record<string, (count: number, seed: number) => SuiteResult | { readonly missing: string }>> = {
   x86: (count, seed) => run(x86Sweep(seed), count),
+  'x86-16': (count, seed) => run(x86Sweep(seed, 16), count),
   mips: (count, seed) => run(mipsSweep('mips', seed), count),
   mipsel: (count, seed) => run(mipsSweep('mipsel', seed), count),
   'llvm-x86': () => llvmSuite('x86'),
   'llvm-mips': () => llvmSuite('mips'),
   'llvm-mipsel': () => llvmSuite('mipsel'),
+  'llvm-mc-x86': (count, seed) => llvmMcSweep('x86', seed, count),
+  'llvm-mc-mips': (count, seed) => llvmMcSweep('mips', seed, count),
+  'llvm-mc-mipsel': (count, seed) => llvmMcSweep('mipsel', seed, count),
   /** Of all encodings, about `count`. */
   processor: (count, seed) => {
     const processor = nativeExecutor();
@@ -47,7 +52,7 @@ export function main(args: readonly string[]): number {
     }
     failed += result.failed;
     results.push(result);
-    const seeded = /^llvm/.test(name) ? '' : `, seed ${seed}`;
+    const seeded = /^llvm-(?!mc)/.test(name) ? '' : `, seed ${seed}`;
     console.log(`${name}${seeded}, against ${result.tool}: ${result.passed} of ${result.cases} agree, ${result.failed} differ`);
     for (const { reason, count: n } of result.skipped) console.log(`  ${String(n).padStart(7)} explained: ${reason}`);
     for (const failure of result.failures) console.log(`  ${failure}`);

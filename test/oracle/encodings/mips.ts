@@ -5,7 +5,7 @@ import type { Cause, Compared, Sweep } from './compare.ts';
 import { toolVersion } from './objdump.ts';
 
 /** Every other word is one of a row's, with any fields; of the others, half have a major opcode that holds more instructions. */
-function encoding(little: boolean, seed: number, n: number): Uint8Array {
+export function encoding(little: boolean, seed: number, n: number): Uint8Array {
   const rnd = random(Math.imul(n + 1, 0x9e3779b1) ^ seed);
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, word(rnd, n), little);

@@ -45,7 +45,7 @@ const BAD = '(bad)';
 /** objdump also shows instructions with an operand that does not exist. */
 const isBad = (text: string): boolean => text.includes('bad') || /[ ,]\?/.test(text);
 
-const PREFIX_WORDS = /^((data16|addr16|[cdefgs]s|lock|repn?z|rep|bnd|notrack|xacquire|xrelease) )*/;
+const PREFIX_WORDS = /^((data(?:16|32)|addr(?:16|32)|[cdefgs]s|lock|repn?z|rep|bnd|notrack|xacquire|xrelease) )*/;
 const bare = (text: string): string => text.replace(PREFIX_WORDS, '');
 const mnemonic = (text: string): string => bare(text).split(' ')[0];
 
@@ -76,15 +76,18 @@ function withoutLock(c: Compared): boolean {
   const bytes = c.bytes.filter((byte, n) => byte !== LOCK || n > prefixes);
   const there = { text: c.there.text.replace(/\block /g, ''), length: c.there.length - locks };
   // the same place after it
-  const here = disassembleHere(x86, bytes, c.pc + locks);
+  const here = disassembleHere(x86, bytes, c.pc + locks, c.bits);
   if (isBad(here.text) ? isBad(there.text) : here.text === there.text && here.length === there.length) return true;
-  return CAUSES.some((cause) => cause.explains({ bytes, pc: c.pc + locks, here, there }));
+  return CAUSES.some((cause) => cause.explains({ ...c, bytes, pc: c.pc + locks, here, there }));
 }
 
 /** A short jump with a 16-bit operand size goes to a 16-bit address (SDM volume 2, JMP, Jcc, LOOP). */
 const SHORT_JUMP = /\bdata16 (.* )?(j[a-z]+|loop[a-z]*) 0x[0-9a-f]+$/;
-const to16 = (text: string): string =>
-  text.replace(/0x([0-9a-f]+)$/, (_, n: string) => `0x${(Number.parseInt(n, 16) & 0xffff).toString(16)}`);
+function cut(text: string, { bits, pc, there }: Compared): string {
+  if (bits !== 16 && !SHORT_JUMP.test(text)) return text;
+  const segment = bits === 16 ? (pc + there.length) & ~0xffff : 0;
+  return text.replace(/(?<=\b(j[a-z]+|loop[a-z]*) )0x[0-9a-f]+$/, (to) => `0x${(segment | (Number(to) & 0xffff)).toString(16)}`);
+}
 
 const plainAddress = (text: string): string => bare(text).replace(/(?<=PTR )..:/, '');
 
@@ -114,7 +117,7 @@ const LATER: readonly Later[] = [
   {
     reason: 'later: MOVBE, ADX, RDRAND, CLWB and the like, TSX, direct stores',
     names:
-      /^(movbe|a(dc|do)x|rd(rand|seed|pid)|clwb|clflushopt|clzero|xbeginw?|xabort|xend|xtest|xs?usldtrk|xresldtrk|movdiri|movdir64b|enqcmds?|ptwrite|aadd|aand|aor|axor|u(mwait|monitor)|tpause|serialize|hreset|wbnoinvd|pcommit|stac|clac|senduipi|cldemote|lzcnt|tzcnt)$/,
+      /^(movbe|a(dc|do)x|rd(rand|seed|pid)|clwb|clflushopt|clzero|xbegin[wd]?|xabort|xend|xtest|xs?usldtrk|xresldtrk|movdiri|movdir64b|enqcmds?|ptwrite|aadd|aand|aor|axor|u(mwait|monitor)|tpause|serialize|hreset|wbnoinvd|pcommit|stac|clac|senduipi|cldemote|lzcnt|tzcnt)$/,
   },
   {
     reason: 'later: SYSENTER, SYSCALL, VMX, SVM, SMX, SMM, XSAVE, PadLock, CET, FSGSBASE',
@@ -125,10 +128,11 @@ const LATER: readonly Later[] = [
 
 const CAUSES: readonly Cause[] = [
   { reason: 'LOCK where it is not allowed is #UD (SDM volume 2, LOCK); objdump does not ask', explains: withoutLock },
-  rewritten('prefixes that later processors take for hints (MPX, HLE, CET) are named so by objdump', (text) =>
-    hints(SHORT_JUMP.test(text) ? to16(text) : text),
-  ),
-  rewritten('objdump does not cut the target of a short jump to 16 bits', (text) => (SHORT_JUMP.test(text) ? to16(text) : text)),
+  rewritten('prefixes that later processors take for hints (MPX, HLE, CET) are named so by objdump', (text, c) => {
+    const hinted = hints(text);
+    return hinted === c.here.text ? hinted : hints(cut(text, c));
+  }),
+  rewritten('objdump does not cut the target of a short jump to 16 bits', cut),
   rewritten('objdump says which coprocessor had the instruction', (text) => text.replace(/\((8087|287) only\)$/, '')),
   {
     reason: 'reserved NOP encodings (0F 18…1F) in which later processors have hints: NOP here',
@@ -179,15 +183,16 @@ function hints(text: string): string {
   return plain.replace(/\bnotrack (.*PTR )\[/, '$1ds:[').replace(/\bnotrack /, 'ds ');
 }
 
-/** A sweep of x86-32 against objdump, or why there is none. */
-export function x86Sweep(seed: number): Sweep | { readonly missing: string } {
+/** A sweep of x86, 32-bit or 16-bit code, against objdump, or why there is none. */
+export function x86Sweep(seed: number, bits: 16 | 32 = 32): Sweep | { readonly missing: string } {
   const command = ['i686-linux-gnu-objdump', 'objdump'].find((name) => toolVersion(name) !== undefined);
   if (!command) return { missing: 'there is no objdump for i386' };
   return {
     isa: x86,
+    bits,
     tool: toolVersion(command)!,
     command,
-    options: ['-m', 'i386', '-M', 'intel,i386'],
+    options: ['-m', 'i386', '-M', bits === 16 ? 'intel,i8086' : 'intel,i386'],
     causes: CAUSES,
     encoding: (n) => encoding(seed, n),
     isBad,

@@ -246,8 +246,7 @@ export function generate(rnd: Random, r: Row, base = randomBase(rnd)): Generated
           DATA + 0xffc,
           DATA + 0xff9,
           DATA + 0x1000,
-          // the processor does not write where nothing changes, and we do
-          name === 'ARPL' ? DATA : READ_ONLY + 64,
+          READ_ONLY + 64,
           0,
           0xffff,
         ]);

@@ -8,6 +8,23 @@ import { bytesOf } from './support.ts';
 const disassemble = (bytes: readonly number[], pc: number) => x86.disassemble(Code.of(Uint8Array.from(bytes), pc), pc);
 
 describe('disassembler', () => {
+  it.each([
+    ['b8 34 12', 'mov ax,0x1234'],
+    ['66 b8 78 56 34 12', 'mov eax,0x12345678'],
+    ['8b 47 fe', 'mov ax,WORD PTR [bx-0x2]'],
+    ['67 8b 44 24 04', 'mov ax,WORD PTR [esp+0x4]'],
+    ['c3', 'ret'],
+    ['66 c3', 'retd'],
+    ['66 9d', 'popfd'],
+    ['67 e3 02', 'jecxz 0x8005'],
+    ['eb fe', 'jmp 0x8000'],
+    ['ea 00 00 00 f0', 'jmp 0xf000:0x0'],
+    ['0f 01 17', 'lgdtw [bx]'],
+  ])('shows 16-bit code: %s is %s', (hex, text) => {
+    const bytes = Uint8Array.from(bytesOf(hex));
+    expect(x86.disassemble(Code.of(bytes, 0x8000), 0x8000, x86.mode16)).toEqual({ text, length: bytes.length });
+  });
+
   const texts: readonly [hex: string, text: string][] = [
     ['90', 'nop'],
     ['66 90', 'xchg ax,ax'],

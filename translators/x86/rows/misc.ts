@@ -1,11 +1,21 @@
 import { ExitKind } from '../../../assembly/shared/exit.ts';
+import { Type } from '../../../src/ir/ops.ts';
+import type { Helper } from '../../../src/isa/isa.ts';
 import { carryFlag, lowFlags, setCarry, setLowFlags, setZero } from '../flags.ts';
-import { read, register, setRegister, write } from '../operands.ts';
-import { group, limited, type Meaning, type Row, row, sensitive } from '../row.ts';
+import { address, checkWritable, read, register, setRegister, write } from '../operands.ts';
+import { group, type Meaning, type Row, row, sensitive } from '../row.ts';
+import { exitOnFault } from '../segmentation.ts';
 import { X86 } from '../state.ts';
 import { in_, out } from '../system/io.ts';
 import { protectedOnly } from '../system/privilege.ts';
 import { cli, hlt, sti } from '../system/registers.ts';
+
+const I = Type.I32;
+/** See assembly/x86/writes.ts. */
+export const writeHelpers: readonly Helper[] = [
+  { name: 'x86_store16_if', params: [I, I, I], result: I, state: false, pure: false },
+  { name: 'x86_probe_write', params: [I, I], result: I, state: false, pure: false },
+];
 
 const AL = 0;
 const AH = 4;
@@ -19,7 +29,12 @@ const arpl: Meaning = (b, i) => {
   const selector = read(b, i, 0);
   const rpl = b.and(read(b, i, 1), b.i32(3));
   const lower = b.ltU(b.and(selector, b.i32(3)), rpl);
-  write(b, i, 0, b.select(lower, b.or(b.and(selector, b.i32(~3)), rpl), selector), true);
+  const raised = b.or(b.and(selector, b.i32(~3)), rpl);
+  if (i.mod === 3) write(b, i, 0, b.select(lower, raised, selector), true);
+  else {
+    checkWritable(b, i, lower);
+    exitOnFault(b, b.helper('x86_store16_if', address(b, i), raised, lower));
+  }
   setZero(b, b.eqz(lower));
 };
 
@@ -55,9 +70,7 @@ export const misc: readonly Row[] = group('misc', [
   row('9E', 'SAHF', (b) => setLowFlags(b, register(b, AH, 1))),
   // not in the SDM: AL becomes CF, all bits
   row('D6', 'SALC', (b) => setRegister(b, AL, 1, b.neg(carryFlag(b)))),
-  ...limited('writes its destination even if nothing changes, so that memory that cannot be written always faults', [
-    sensitive('behaviour-sensitive', protectedOnly(arpl), row('63 /r', 'ARPL Ew, Gw', arpl)),
-  ]),
+  sensitive('behaviour-sensitive', protectedOnly(arpl), row('63 /r', 'ARPL Ew, Gw', arpl)),
   sensitive('privileged', hlt, row('F4', 'HLT', privileged)),
   sensitive('privileged', cli, row('FA', 'CLI', privileged)),
   sensitive('privileged', sti, row('FB', 'STI', privileged)),

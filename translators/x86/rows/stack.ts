@@ -6,7 +6,7 @@ import { composeFlags, restoreFlags } from '../flags.ts';
 import { type Insn, inMemory, load, read, register, setRegister, store, write } from '../operands.ts';
 import { group, type Meaning, type Row, row, sensitive } from '../row.ts';
 import { Eflags, Segment } from '../sdm.ts';
-import { checkSegmentWritable, framePointer, moved, onStack, setStackPointer, stackPointer } from '../segmentation.ts';
+import { checkSegmentWritable, exitOnFault, framePointer, moved, onStack, setStackPointer, stackPointer } from '../segmentation.ts';
 import { X86 } from '../state.ts';
 import { checkVirtualIopl, mayChangeInterruptFlag, takeInterrupt } from '../system/privilege.ts';
 import { Mode, Raised } from '../system/state.ts';
@@ -100,8 +100,7 @@ const enter: Meaning = (b, i) => {
   }
   top = moved(b, i, top, -(i.immediate & 0xffff));
   // it faults if a write to the new top of the stack would (SDM volume 2, ENTER)
-  const at = pushAt(b, i, top, size);
-  store(b, at, size, load(b, at, size));
+  exitOnFault(b, b.helper('x86_probe_write', pushAt(b, i, top, size), b.i32(size)));
   setRegister(b, EBP, size, frame);
   setStackPointer(b, i, top);
 };
