@@ -139,7 +139,7 @@ interface Command extends Pick<Execution, 'command' | 'args' | 'argv0'> {
 
 function commandsOf(arch: Arch, root: string, { path, args }: Workload, cwd: string, caches: string): Partial<Record<Runner, Command>> {
   const run = [
-    join(ROOT, 'dist/cli.js'),
+    join(ROOT, 'dist/cli.cjs'),
     'run',
     '--root',
     root,

@@ -7,7 +7,7 @@ import { Bench } from 'tinybench';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const rounds = Number(process.argv[2] ?? 20);
-const hello = (isa) => [join(root, 'dist/cli.js'), 'run', join(root, 'corpus/programs', isa, 'hello')];
+const hello = (isa) => [join(root, 'dist/cli.cjs'), 'run', join(root, 'corpus/programs', isa, 'hello')];
 const commands = { 'node -e 0': ['-e', '0'], 'hello (mips)': hello('mips'), 'hello (x86)': hello('x86') };
 
 const samples = Object.fromEntries(Object.keys(commands).map((name) => [name, []]));

@@ -79,8 +79,8 @@ function runnersOf(kind: MachineKind, { kernel, initrd }: Guest): Partial<Record
   const qemu = ['-accel', 'tcg', '-m', '128', '-nographic', '-monitor', 'none', '-serial', 'stdio', '-net', 'none', '-no-reboot'];
   const bios = seabios();
   return {
-    wasmvisor: { command: join(ROOT, 'dist/cli.js'), args: boot },
-    interpret: { command: join(ROOT, 'dist/cli.js'), args: [...boot, '--interpret'] },
+    wasmvisor: { command: join(ROOT, 'dist/cli.cjs'), args: boot },
+    interpret: { command: join(ROOT, 'dist/cli.cjs'), args: [...boot, '--interpret'] },
     ...(kind === 'pc' && {
       v86:
         'missing' in bios

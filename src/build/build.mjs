@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -11,6 +12,7 @@ import { splitBinaryen } from './binaryen.mjs';
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 process.chdir(root);
 
+const builtins = createRequire(import.meta.url);
 const bin = (name) => join(root, 'node_modules/.bin', name);
 const step = async (name, work) => {
   const start = performance.now();
@@ -80,6 +82,21 @@ const place = {
   setup: (build) => build.onResolve({ filter: /^(binaryen|wabt)$/ }, ({ path }) => ({ path: PLACES[path], external: true })),
 };
 
+/** Node's modules that take milliseconds to load and that few runs need: loaded when something of them is used. */
+const SELDOM = /^(?:node:)?(child_process|crypto|fs\/promises|net|readline|stream|tty|v8|worker_threads|zlib)$/;
+const seldom = {
+  name: 'seldom',
+  setup(build) {
+    build.onResolve({ filter: SELDOM }, ({ path, namespace }) =>
+      namespace === 'seldom' ? { path, external: true } : { path: SELDOM.exec(path)[1], namespace: 'seldom' },
+    );
+    build.onLoad({ filter: /./, namespace: 'seldom' }, ({ path }) => {
+      const getters = Object.keys(builtins(path)).map((name) => `get ${name}() { return require('node:${path}').${name}; },`);
+      return { contents: `module.exports = {\n${getters.join('\n')}\n};` };
+    });
+  },
+};
+
 await step('binaryen', () => {
   mkdirSync('dist', { recursive: true });
   if (!isNewer('dist/binaryen.js', ['src/build/binaryen.mjs', 'package-lock.json'])) splitBinaryen('dist');
@@ -111,18 +128,24 @@ await step('dist', async () => {
     write: false,
     format: 'cjs',
     external: [],
-    plugins: [fromLibrary],
+    plugins: [fromLibrary, seldom],
     define: { 'import.meta.url': '__fileUrl', BUILD_DIGEST: JSON.stringify(buildDigest) },
     banner: { js: "const __fileUrl = require('node:url').pathToFileURL(__filename).href;" },
   });
   let text = main.outputFiles[0].text;
   const dynamic = Object.values(main.metafile.outputs)[0].imports.filter(({ kind, external }) => external && kind === 'dynamic-import');
   for (const path of new Set(dynamic.map((imported) => imported.path))) text = text.replaceAll(`import("${path}")`, `__import("${path}")`);
+  text = `(function (exports, require, module, __filename, __dirname, __import) {${text}\n})`;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is what the command is read as
+  if (/[^\x00-\x7f]/.test(text)) throw new Error('the command has characters beyond ASCII');
   const mainFile = `main-${createHash('sha256').update(text).digest('hex').slice(0, 16)}.cjs`;
   writeFileSync(join('dist', mainFile), text);
   const start = await build({
     ...node,
     entryPoints: [{ in: 'src/cli/start.ts', out: 'cli' }],
+    format: 'cjs',
+    outExtension: { '.js': '.cjs' },
+    plugins: [seldom],
     define: { MAIN_FILE: JSON.stringify(mainFile) },
   });
   // what an earlier build left goes last, so that dist/ works all the time
@@ -133,7 +156,7 @@ await step('dist', async () => {
   ]);
   for (const file of readdirSync('dist')) if (/\.c?js$/.test(file) && !made.has(file)) rmSync(join('dist', file));
   for (const name of Object.keys(RUNTIMES)) copyFileSync(`build/${name}`, `dist/${name}`);
-  chmodSync('dist/cli.js', 0o755);
+  chmodSync('dist/cli.cjs', 0o755);
   writeFileSync(
     'dist/THIRD-PARTY-LICENSES.txt',
     licences(['node_modules/binaryen/', ...[library, main, start].flatMap((result) => Object.keys(result.metafile.inputs))]),

@@ -1,40 +1,41 @@
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import v8 from 'node:v8';
 import vm from 'node:vm';
-
-/** Bytes of code, of ours and of Node's own, beyond what there was at the end of the start that saved it: worth saving it anew. */
-const WORTH_SAVING = 32 << 10;
 
 /** Files kept: one for each Node, its flags, and build of the command. */
 const KEPT = 8;
 
 const PREFIX = 'code-';
 
-const compiledBytes = (): number => v8.getHeapCodeStatistics().bytecode_and_metadata_size;
+/** What the file exports. */
+interface Exports {
+  readonly main: (argv: readonly string[]) => Promise<void>;
+  /** Names for the parts of it that this start has used: where one is new, the code compiled is worth saving anew. */
+  readonly parts: ReadonlySet<string>;
+}
 
 /**
- * The exports of a CommonJS file, which finds import() as `__import` (code from the cache cannot use it by itself), relative
- * to this file. What V8 compiles of it is kept from start to start, in the user's cache folder: compiling takes as long as
- * all else that a short program needs. The file's name must tell its content, since V8 compares no more than the length.
- * NODE_DISABLE_COMPILE_CACHE=1 turns the cache off, as it does Node's own.
+ * The exports of a file that is a function of (exports, require, module, __filename, __dirname, __import), in ASCII; the last is import(), which
+ * code from the cache cannot use by itself, relative to this file. What V8 compiles of it is kept from start to start, in the
+ * user's cache folder: compiling takes as long as all else that a short program needs. The file's name must tell its content,
+ * since V8 compares no more than the length. NODE_DISABLE_COMPILE_CACHE=1 turns the cache off, as it does Node's own.
  */
-export function loadCommand(file: string): unknown {
+export function loadCommand(file: string, require: (name: string) => unknown): Exports {
   const saved = process.env.NODE_DISABLE_COMPILE_CACHE ? undefined : cacheFile(file);
   const cached = saved ? attempt(() => read(saved)) : undefined;
   const cachedData = cached?.code;
-  const source = `(function (exports, require, module, __filename, __dirname, __import) {${fs.readFileSync(file, 'utf8')}\n})`;
-  const script = new vm.Script(source, { filename: file, ...(cachedData && { cachedData }) });
-  const known = cached && !script.cachedDataRejected ? cached.compiled : Number.NEGATIVE_INFINITY;
+  const script = new vm.Script(fs.readFileSync(file, 'latin1'), { filename: file, ...(cachedData && { cachedData }) });
+  const module = { exports: {} as Exports };
   if (saved)
     process.on('exit', () => {
-      if (compiledBytes() - known > WORTH_SAVING) attempt(() => save(saved, script));
+      const known = cached && !script.cachedDataRejected ? cached.parts : [];
+      const parts = new Set([...known, ...module.exports.parts]);
+      if (parts.size > known.length) attempt(() => save(saved, script, [...parts]));
     });
-  const module = { exports: {} };
   const run = script.runInThisContext() as (...values: unknown[]) => void;
-  run(module.exports, createRequire(file), module, file, path.dirname(file), (specifier: string) => import(specifier));
+  run(module.exports, require, module, file, path.dirname(file), (specifier: string) => import(specifier));
   return module.exports;
 }
 
@@ -42,7 +43,11 @@ export function loadCommand(file: string): unknown {
 function cacheFile(file: string): string | undefined {
   const folder = process.env.XDG_CACHE_HOME || attempt(() => path.join(homedir(), '.cache'));
   if (!folder || !path.isAbsolute(folder)) return undefined;
-  const version = `${process.version}-${process.arch}-${v8.cachedDataVersionTag().toString(36)}`;
+  const flags = [...process.execArgv, process.env.NODE_OPTIONS ?? '']
+    .join(' ')
+    .replace(/[^\w=.-]+/g, '_')
+    .slice(0, 100);
+  const version = `${process.version}-${process.arch}-${flags}`;
   return path.join(folder, 'wasmvisor', `${PREFIX}${path.parse(file).name}-${version}`);
 }
 
@@ -54,8 +59,8 @@ function isOurs(folder: string): boolean {
 
 interface Cached {
   readonly code: Buffer;
-  /** `compiledBytes` at the end of the start that saved it. */
-  readonly compiled: number;
+  /** What the starts that it was saved by had used. */
+  readonly parts: readonly string[];
 }
 
 /** The file holds everything twice: V8 does not check what it runs, and comparing is faster than any digest. */
@@ -65,19 +70,21 @@ function read(file: string): Cached | undefined {
   const once = twice.subarray(0, twice.length >> 1);
   if (once.length < 4 || !once.equals(twice.subarray(once.length))) return undefined;
   const end = once.length - 4;
-  return { code: once.subarray(0, end), compiled: once.readUInt32LE(end) };
+  const code = once.subarray(0, once.readUInt32LE(end));
+  return { code, parts: once.toString('utf8', code.length, end).split(' ') };
 }
 
-function save(file: string, script: vm.Script): void {
+function save(file: string, script: vm.Script, parts: readonly string[]): void {
   // V8 takes code only under the flags that it was made with
   v8.setFlagsFromString('--opt');
   const folder = path.dirname(file);
   fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
   if (!isOurs(folder)) return;
   const temporary = `${file}.${process.pid}`;
-  const compiled = Buffer.alloc(4);
-  compiled.writeUInt32LE(compiledBytes());
-  const once = Buffer.concat([script.createCachedData(), compiled]);
+  const code = script.createCachedData();
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(code.length);
+  const once = Buffer.concat([code, Buffer.from(parts.join(' ')), length]);
   fs.writeFileSync(temporary, Buffer.concat([once, once]), { mode: 0o600 });
   fs.renameSync(temporary, file);
   const age = (name: string): number => fs.statSync(path.join(folder, name)).mtimeMs;

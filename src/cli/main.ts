@@ -8,9 +8,23 @@ import { CliError, ExitCode } from './errors.ts';
 import { inspectCommand } from './inspect.ts';
 import { listCommand } from './list.ts';
 import { lockstepCommand } from './lockstep.ts';
+import { parts } from './parts.ts';
 import { profileCommand } from './profile.ts';
 import { runCommand } from './run.ts';
 import { version } from './version.ts';
+
+const COMMANDS: readonly (readonly [name: string, make: () => Command])[] = [
+  ['run', runCommand],
+  ['boot', bootCommand],
+  ['disasm', disasmCommand],
+  ['inspect', inspectCommand],
+  ['profile', profileCommand],
+  ['bench', benchCommand],
+  ['demo', demoCommand],
+  ['list', listCommand],
+  ['conformance', conformanceCommand],
+  ['lockstep', lockstepCommand],
+];
 
 /** One line for an error of the user's or of ours; where ours happened with WASMVISOR_DEBUG in the environment. Gives the exit code. */
 function explain(error: unknown): number {
@@ -28,6 +42,8 @@ function explain(error: unknown): number {
 const SIGPIPE = 13;
 process.on('uncaughtException', (error) => process.exit(explain(error)));
 
+export { parts };
+
 export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('wasmvisor')
     .description('Runs MIPS and x86 Linux programs by translating them into WebAssembly.')
@@ -38,20 +54,10 @@ export async function main(argv: readonly string[]): Promise<void> {
     })
     .enablePositionalOptions()
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'wasmvisor: ')) });
-  for (const command of [
-    runCommand(),
-    bootCommand(),
-    disasmCommand(),
-    inspectCommand(),
-    profileCommand(),
-    benchCommand(),
-    demoCommand(),
-    listCommand(),
-    conformanceCommand(),
-    lockstepCommand(),
-  ]) {
-    program.addCommand(command.copyInheritedSettings(program));
-  }
+  // only the one that is wanted, if it is known: making all takes longer than hello runs
+  const [wanted, make] = COMMANDS.find(([name]) => name === argv[2]) ?? ['usage', undefined];
+  parts.add(wanted);
+  for (const command of make ? [make()] : COMMANDS.map(([, each]) => each())) program.addCommand(command.copyInheritedSettings(program));
   for (const command of [program, ...program.commands, ...program.commands.flatMap((c) => c.commands)]) command.exitOverride();
   try {
     await program.parseAsync(argv);

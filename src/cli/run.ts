@@ -2,11 +2,13 @@ import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { TranslationStore } from '../cache/persistence.ts';
 import type { MountPoint } from '../linux/fs/tree.ts';
 import type { FileSystem } from '../linux/fs/vfs.ts';
 import type { ExitStatus, Program, ProgramOptions } from '../linux/program.ts';
 import { CliError, ExitCode } from './errors.ts';
 import { bytes, collect, opened, seconds } from './options.ts';
+import { parts } from './parts.ts';
 import { stackBytes } from './stack.ts';
 
 export interface RunOptions {
@@ -83,7 +85,6 @@ export async function run(
   if (options.interpret && options.translate) throw new CliError('--interpret and --translate exclude each other', ExitCode.Usage);
   if (options.cwd !== undefined && !options.cwd.startsWith('/'))
     throw new CliError(`--cwd ${options.cwd}: not an absolute path`, ExitCode.Usage);
-  startCold();
   const [{ loadProgram }, { ElfError }, node, { fileInGuest }] = await Promise.all([
     import('../linux/program.ts'),
     import('../linux/elf.ts'),
@@ -100,6 +101,7 @@ export async function run(
   });
   const { elf, guestPath } = fileInGuest(path, root, mounts, options.cwd ?? '/');
 
+  if (!options.cache) startCold();
   const folder = options.cache ? (options.cacheDir ?? cacheFolder()) : undefined;
   let program: Program;
   try {
@@ -119,7 +121,7 @@ export async function run(
       x87: options.x87 === '64' ? 64 : 80,
       memoryModel: options.strict ? 'checked' : 'direct',
       stackBytes: stackBytes(),
-      ...(folder !== undefined && { translations: node.nodeTranslationStore(folder) }),
+      ...(folder !== undefined && { translations: settling(node.nodeTranslationStore(folder)) }),
       ...(options.memory !== undefined && { memoryLimit: options.memory }),
       ...(options.timeout !== undefined && { timeout: options.timeout * 1000 }),
       ...(process.getuid && process.getgid && { uid: process.getuid(), gid: process.getgid() }),
@@ -133,6 +135,7 @@ export async function run(
       throw new CliError(`no address space for the guest: ${error.message}`);
     throw error;
   }
+  parts.add(program.abi);
   forwardSignals(program);
   let status: ExitStatus;
   try {
@@ -144,6 +147,7 @@ export async function run(
     if (status.reason === 'timeout') process.stderr.write(`wasmvisor: stopped after ${options.timeout} seconds\n`);
     else if (status.report) process.stderr.write(`wasmvisor: ${status.report.text}\n`);
   }
+  for (const name of Object.keys(program.stats.syscalls)) parts.add(name);
   if (options.stats) {
     const { describeStats } = await import('./stats.ts');
     process.stderr.write(describeStats(program.stats));
@@ -168,6 +172,18 @@ const SETTLED_MS = 300;
 function startCold(): void {
   setFlagsFromString('--no-opt');
   setTimeout(() => setFlagsFromString('--opt'), SETTLED_MS).unref();
+}
+
+/** Nothing kept from an earlier run means that much is translated at the start. */
+function settling(store: TranslationStore): TranslationStore {
+  return {
+    ...store,
+    async load(key) {
+      const data = await store.load(key).catch(() => undefined);
+      if (!data) startCold();
+      return data;
+    },
+  };
 }
 
 function variable(text: string): string[] {

@@ -7,11 +7,15 @@ import type { Output, Stdin, TerminalHost } from '../linux/fs/stdio.ts';
 /** Milliseconds between attempts to write to a pipe that is full. */
 const RETRY_MS = 2;
 
+/** Whether the terminal may be in raw mode. */
+let changed = false;
+
 function terminalHost(output: () => WriteStream): TerminalHost {
   return {
     columns: () => output().columns ?? 80,
     rows: () => output().rows ?? 24,
     setRaw(raw) {
+      changed = true;
       if (process.stdin.isTTY) process.stdin.setRawMode(raw);
     },
     // The same way as a signal that the terminal raised itself.
@@ -21,6 +25,12 @@ function terminalHost(output: () => WriteStream): TerminalHost {
 
 /** One object, so that the standard streams know that they are the same terminal. */
 const terminal = terminalHost(() => (process.stdout.isTTY ? process.stdout : process.stderr) as WriteStream);
+
+/** Numbers below this are devices that are memory (major number 1, as /dev/null), which is told without asking them. */
+const FIRST_OTHER_DEVICE = 0x200;
+
+const isTerminal = (fd: number, stats: fs.Stats): boolean =>
+  stats.isCharacterDevice() && !(process.platform === 'linux' && stats.rdev < FIRST_OTHER_DEVICE) && isatty(fd);
 
 /** Reads a file synchronously from where the descriptor stands. */
 function fileStdin(fd: number): Stdin {
@@ -78,7 +88,7 @@ export function nodeStdin(): Stdin {
     // Closed.
     return { read: () => null };
   }
-  if (isatty(0)) return streamStdin(process.stdin, terminal);
+  if (isTerminal(0, stats)) return streamStdin(process.stdin, terminal);
   if (stats.isFile() || stats.isCharacterDevice()) return fileStdin(0);
   return streamStdin(process.stdin);
 }
@@ -131,10 +141,18 @@ export function descriptorOutput(fd: number, tty?: TerminalHost): Output {
   };
 }
 
-export const nodeStdout = (): Output => descriptorOutput(1, isatty(1) ? terminal : undefined);
-export const nodeStderr = (): Output => descriptorOutput(2, isatty(2) ? terminal : undefined);
+function standardOutput(fd: number): Output {
+  try {
+    return descriptorOutput(fd, isTerminal(fd, fs.fstatSync(fd)) ? terminal : undefined);
+  } catch {
+    // Closed.
+    return descriptorOutput(fd);
+  }
+}
+export const nodeStdout = (): Output => standardOutput(1);
+export const nodeStderr = (): Output => standardOutput(2);
 
 /** Gives the terminal back as it was. To be called when the program has ended, however it did. */
 export function restoreTerminal(): void {
-  if (process.stdin.isTTY && process.stdin.isRaw) process.stdin.setRawMode(false);
+  if (changed && process.stdin.isTTY && process.stdin.isRaw) process.stdin.setRawMode(false);
 }

@@ -509,12 +509,12 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
       const { translations } = options;
       if (translations) vcpu.persist(await translations.load(key).catch(() => undefined));
       await vcpu.prepare();
-      const clock = new AbortController();
-      if (options.timeout !== undefined) void watchTime(options.timeout, clock.signal);
+      const clock = options.timeout === undefined ? undefined : new AbortController();
+      if (clock) void watchTime(options.timeout!, clock.signal);
       try {
         await loop();
       } finally {
-        clock.abort();
+        clock?.abort();
         stopTimers(p);
         vcpu.close();
         p.group.end ??= { signal: p.signals.number('SIGKILL'), core: false };

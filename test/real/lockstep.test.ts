@@ -20,7 +20,7 @@ for (const arch of ['mipsel', 'i386'] satisfies Arch[]) {
         const { stdout, stderr, status } = await inTree((cwd) =>
           execute({
             command: process.execPath,
-            args: [`${ROOT}/dist/cli.js`, 'lockstep', ...options, '--root', root, '--mount', `${cwd}:/here:ro`, ...command],
+            args: [`${ROOT}/dist/cli.cjs`, 'lockstep', ...options, '--root', root, '--mount', `${cwd}:/here:ro`, ...command],
             cwd,
             env: ENV,
           }),
