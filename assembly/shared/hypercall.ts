@@ -8,7 +8,7 @@
  * the environment variable `wasmvisor` that the boot loader gives, whose value is the version.
  */
 export const enum HypercallAbi {
-  VERSION = 1,
+  VERSION = 2,
   CPUID_SIGNATURE = 0x40000100,
   CPUID_VERSION = 0x40000101,
   /** "wasm" "viso" "r", as little-endian words in ebx, ecx, edx. */
@@ -19,6 +19,8 @@ export const enum HypercallAbi {
   BATCH_ENTRY = 24,
   /** Most calls in a batch. */
   BATCH_MOST = 256,
+  /** Bytes that BLOCK_INFO writes. */
+  BLOCK_INFO_BYTES = 16,
   /** Event channels, numbered from 0. */
   CHANNELS = 32,
   /** Input of the interrupt controllers that events raise. */
@@ -46,6 +48,14 @@ export const enum Hypercall {
   REVOKE = 0x57560008,
   /** (address, count) → calls of the batch that were made; each has its result */
   BATCH = 0x57560009,
+  /** (disk, address) → 0; four words there: its sectors of 512 bytes, their upper half, 1 if it is read-only, 512 */
+  BLOCK_INFO = 0x5756000a,
+  /** (disk, sector, address, count) → sectors read */
+  BLOCK_READ = 0x5756000b,
+  /** (disk, sector, address, count) → sectors written */
+  BLOCK_WRITE = 0x5756000c,
+  /** (disk) → 0, when what was written is on it */
+  BLOCK_FLUSH = 0x5756000d,
   /** Calls that the embedder registers: this and up. */
   USER = 0x57560100,
   USER_END = 0x57560200,

@@ -1,7 +1,7 @@
 /* Made by src/build/hypercall-header.mjs of assembly/shared/hypercall.ts, which says what each call does. */
 #pragma once
 
-#define WV_VERSION 1
+#define WV_VERSION 2
 #define WV_CPUID_SIGNATURE 0x40000100
 #define WV_CPUID_VERSION 0x40000101
 #define WV_SIGNATURE_EBX 0x6d736177 /* "wasm" "viso" "r", as little-endian words in ebx, ecx, edx. */
@@ -9,6 +9,7 @@
 #define WV_SIGNATURE_EDX 0x00000072
 #define WV_BATCH_ENTRY 24 /* Bytes of one call in a batch: number, four arguments, result; words in the guest's byte order. */
 #define WV_BATCH_MOST 256 /* Most calls in a batch. */
+#define WV_BLOCK_INFO_BYTES 16 /* Bytes that BLOCK_INFO writes. */
 #define WV_CHANNELS 32 /* Event channels, numbered from 0. */
 #define WV_EVENT_INTERRUPT 5 /* Input of the interrupt controllers that events raise. */
 
@@ -22,6 +23,10 @@
 #define WV_CALL_GRANT 0x57560007 /* (address, length, writable) -> handle of memory that the other end may use */
 #define WV_CALL_REVOKE 0x57560008 /* (handle) -> 0 */
 #define WV_CALL_BATCH 0x57560009 /* (address, count) -> calls of the batch that were made; each has its result */
+#define WV_CALL_BLOCK_INFO 0x5756000a /* (disk, address) -> 0; four words there: its sectors of 512 bytes, their upper half, 1 if it is read-only, 512 */
+#define WV_CALL_BLOCK_READ 0x5756000b /* (disk, sector, address, count) -> sectors read */
+#define WV_CALL_BLOCK_WRITE 0x5756000c /* (disk, sector, address, count) -> sectors written */
+#define WV_CALL_BLOCK_FLUSH 0x5756000d /* (disk) -> 0, when what was written is on it */
 #define WV_CALL_USER 0x57560100 /* Calls that the embedder registers: this and up. */
 #define WV_CALL_USER_END 0x57560200
 

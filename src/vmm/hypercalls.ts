@@ -1,6 +1,7 @@
 import { Hypercall, HypercallAbi, HypercallError } from '../../assembly/shared/hypercall.ts';
 import { CodeMode } from '../../assembly/shared/layout.ts';
 import { type InterruptLine, PhysicalMemoryFault, type Saved, type Stateful } from '../devices/device.ts';
+import { type Disk, SECTOR } from '../devices/virtio/block.ts';
 import type { HypercallRegisters, SystemVcpu } from '../isa/system.ts';
 import type { Paravirtual } from './kvm.ts';
 import type { PhysicalMemory } from './physical-memory.ts';
@@ -64,11 +65,14 @@ export interface HypercallWiring {
   /** At most so many bytes of console input. */
   readonly read: (most: number) => Uint8Array;
   readonly turn: () => Promise<void>;
+  readonly disks: readonly Disk[];
 }
 
 const MOST_GRANTS = 1024;
 /** Bytes of one argument. */
 const MOST_BYTES = 16 << 20;
+
+const after = <T>(work: Promise<void> | void, then: () => T): T | Promise<T> => (work instanceof Promise ? work.then(then) : then());
 
 export interface Dispatcher extends Hypercalls {
   /** Handles a call; a promise if the guest has to wait. */
@@ -124,6 +128,34 @@ export function makeHypercalls(w: HypercallWiring): Dispatcher {
     return (call as (...args: unknown[]) => number | Promise<number>)(...args);
   }
 
+  const words = (...values: readonly number[]): Uint8Array => {
+    const view = new DataView(new ArrayBuffer(4 * values.length));
+    values.forEach((value, index) => {
+      view.setUint32(4 * index, value, !w.bigEndian);
+    });
+    return new Uint8Array(view.buffer);
+  };
+
+  function block(number: number, disk: Disk | undefined, [, sector, address, count]: readonly number[]): number | Promise<number> {
+    if (!disk) return HypercallError.INVALID;
+    if (number === Hypercall.BLOCK_FLUSH) return after(disk.flush(), () => 0);
+    if (number === Hypercall.BLOCK_INFO) {
+      memory.write(sector, words(disk.sectors, Math.floor(disk.sectors / 2 ** 32), Number(disk.readOnly), SECTOR));
+      return 0;
+    }
+    if (sector + count > disk.sectors || count * SECTOR > MOST_BYTES) return HypercallError.INVALID;
+    if (number === Hypercall.BLOCK_WRITE) {
+      if (disk.readOnly) return HypercallError.NOT_PERMITTED;
+      return after(disk.write(sector, bytesAt(address, count * SECTOR)), () => count);
+    }
+    check(address, count * SECTOR);
+    const bytes = new Uint8Array(count * SECTOR);
+    return after(disk.read(sector, bytes), () => {
+      memory.write(address, bytes);
+      return count;
+    });
+  }
+
   function perform(number: number, a: readonly number[], inBatch: boolean): number | Promise<number> {
     switch (number) {
       case Hypercall.VERSION:
@@ -166,6 +198,11 @@ export function makeHypercalls(w: HypercallWiring): Dispatcher {
         if (inBatch || a[1] > HypercallAbi.BATCH_MOST) return HypercallError.INVALID;
         check(a[0], a[1] * HypercallAbi.BATCH_ENTRY);
         return batch(a[0], a[1]);
+      case Hypercall.BLOCK_INFO:
+      case Hypercall.BLOCK_READ:
+      case Hypercall.BLOCK_WRITE:
+      case Hypercall.BLOCK_FLUSH:
+        return block(number, w.disks[a[0]], a);
       default: {
         const call = user.get(number);
         if (call) return callUser(call, a);
@@ -190,13 +227,11 @@ export function makeHypercalls(w: HypercallWiring): Dispatcher {
     const entry = (index: number): DataView =>
       new DataView(bytesAt(address + index * HypercallAbi.BATCH_ENTRY, HypercallAbi.BATCH_ENTRY).buffer);
     const store = (index: number, value: number): void => {
-      const bytes = new DataView(new ArrayBuffer(4));
-      bytes.setInt32(0, value, !w.bigEndian);
-      memory.write(address + index * HypercallAbi.BATCH_ENTRY + 20, new Uint8Array(bytes.buffer));
+      memory.write(address + index * HypercallAbi.BATCH_ENTRY + 20, words(value));
     };
     const one = (index: number): number | Promise<number> => {
-      const words = entry(index);
-      const word = (i: number): number => words.getUint32(4 * i, !w.bigEndian);
+      const view = entry(index);
+      const word = (i: number): number => view.getUint32(4 * i, !w.bigEndian);
       return result(word(0), [word(1), word(2), word(3), word(4)], true);
     };
     const from = async (start: number, waiting: Promise<number>): Promise<number> => {

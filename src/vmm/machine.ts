@@ -187,6 +187,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       memory: physical,
       user: options.hypercalls ?? [],
       others: board.paravirtual,
+      disks: (options.drives ?? []).map(({ disk }) => disk),
       interrupt: board.irq(HypercallAbi.EVENT_INTERRUPT),
       write: (bytes) => {
         for (const byte of bytes) consoles.add(HYPERCALL_CONSOLE, byte);

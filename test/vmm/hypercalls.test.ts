@@ -5,6 +5,7 @@ import { Hypercall, HypercallAbi, HypercallError } from '../../assembly/shared/h
 import { Layout } from '../../assembly/shared/layout.ts';
 // @ts-expect-error a script without types
 import { HEADER, header } from '../../src/build/hypercall-header.mjs';
+import { type Disk, memoryDisk } from '../../src/devices/virtio/block.ts';
 import type { SystemVcpu } from '../../src/isa/system.ts';
 import { GuestMemory } from '../../src/vcpu/guest-memory.ts';
 import { defineHypercall, makeHypercalls, type UserHypercall } from '../../src/vmm/hypercalls.ts';
@@ -21,7 +22,7 @@ const SYSTEM = systemModule();
 
 const RAM = 1 << 20;
 
-function made(user: readonly UserHypercall[] = [], mode = 0) {
+function made(user: readonly UserHypercall[] = [], mode = 0, disks: readonly Disk[] = []) {
   const memory = new PhysicalMemory(new GuestMemory(Layout.FLOOR + RAM, 'little'));
   memory.map(0, RAM, Layout.WINDOW, true);
   const registers = new Int32Array(6);
@@ -40,6 +41,7 @@ function made(user: readonly UserHypercall[] = [], mode = 0) {
     },
     read: (most) => new TextEncoder().encode('typed').subarray(0, most),
     turn: async () => {},
+    disks,
   });
   const cpu = {
     mode,
@@ -121,6 +123,43 @@ describe('hypercalls', () => {
     expect(await call(Hypercall.REVOKE, handle)).toBe(HypercallError.INVALID);
   });
 
+  test('blocks: what a disk does at once, and what takes its time', async () => {
+    const bytes = Uint8Array.from({ length: 2048 }, (_, i) => i >>> 9);
+    const fast = memoryDisk(bytes);
+    const slow: Disk = {
+      sectors: 2 ** 33,
+      readOnly: true,
+      read: async (sector, into) => {
+        if (sector === 1) throw new Error('unreadable');
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        into.fill(9);
+      },
+      write: () => {},
+      flush: async () => {},
+    };
+    const { call, memory } = made([], 0, [fast, slow]);
+    expect(await call(Hypercall.BLOCK_READ, 0, 1, 0x1000, 3)).toBe(3);
+    expect([0x1000, 0x1200, 0x1400].map((at) => memory.u8(at))).toEqual([1, 2, 3]);
+    expect(await call(Hypercall.BLOCK_WRITE, 0, 0, 0x1200, 1)).toBe(1);
+    expect(fast.bytes[0]).toBe(2);
+    expect(await call(Hypercall.BLOCK_FLUSH, 0)).toBe(0);
+    expect(await call(Hypercall.BLOCK_READ, 1, 7, 0x1000, 1)).toBe(1);
+    expect(memory.u8(0x11ff)).toBe(9);
+    expect(await call(Hypercall.BLOCK_INFO, 1, 0x2000)).toBe(0);
+    expect([0, 4, 8, 12].map((at) => memory.u32(0x2000 + at))).toEqual([0, 2, 1, 512]);
+    expect(await call(Hypercall.BLOCK_READ, 1, 1, 0x1000, 1)).toBe(HypercallError.FAILED);
+    expect(await call(Hypercall.BLOCK_WRITE, 1, 0, 0x1000, 1)).toBe(HypercallError.NOT_PERMITTED);
+    for (const args of [
+      [0, 4, 0x1000, 1],
+      [0, 0, 0x1000, 0x7fffffff],
+      [0, -1, 0x1000, 1],
+      [2, 0, 0x1000, 1],
+    ])
+      expect(await call(Hypercall.BLOCK_READ, ...args)).toBe(HypercallError.INVALID);
+    expect(await call(Hypercall.BLOCK_READ, 0, 0, RAM - 511, 1)).toBe(HypercallError.FAULT);
+    expect(await call(Hypercall.BLOCK_WRITE, 0, 0, -1, 1)).toBe(HypercallError.FAULT);
+  });
+
   test('typed calls of the embedder’s, asynchronous ones too, and batches of them', async () => {
     const add = defineHypercall({ number: 0, params: ['u32', 'i32'], call: (a, b) => a + b });
     const shout = defineHypercall({
@@ -157,16 +196,21 @@ describe('hypercalls', () => {
       memory.setU32(0x4000 + 4 * index, word);
     });
     expect(await call(Hypercall.BATCH, 0x4000, 4)).toBe(4);
-    expect(entries.map((_, index) => memory.u32(0x4000 + 24 * index + 20) | 0)).toEqual([3, 3, HypercallError.INVALID, 1]);
+    expect(entries.map((_, index) => memory.u32(0x4000 + 24 * index + 20) | 0)).toEqual([
+      3,
+      3,
+      HypercallError.INVALID,
+      HypercallAbi.VERSION,
+    ]);
     expect(() => made([add, add])).toThrow(RangeError);
   });
 
   test('any call with any arguments gives a number and nothing else', async () => {
-    const { call } = made();
+    const { call } = made([], 0, [memoryDisk(new Uint8Array(4096))]);
     const word = fc.oneof(fc.nat(0x2000), fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }));
     await fc.assert(
       fc.asyncProperty(
-        fc.oneof(fc.integer({ min: Hypercall.VERSION, max: Hypercall.BATCH + 2 }), word),
+        fc.oneof(fc.integer({ min: Hypercall.VERSION, max: Hypercall.BLOCK_FLUSH + 2 }), word),
         word,
         word,
         word,
