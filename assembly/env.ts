@@ -6,6 +6,8 @@ export declare function busWrite(physical: u32, bytes: u32, value: u32): void;
 /** x86 IN and OUT. */
 export declare function portRead(port: u32, bytes: u32): u32;
 export declare function portWrite(port: u32, bytes: u32, value: u32): void;
+/** A hypercall, whose number and arguments are in the guest's registers: 1 if the guest has to wait for its result. */
+export declare function hypercall(): u32;
 /** Guest time in nanoseconds since the machine was switched on. */
 export declare function now(): f64;
 /** A model-specific register of KVM's, by its newer number, was written; or TSC was. */

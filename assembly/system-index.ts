@@ -12,7 +12,7 @@ export {
   mips_timer_next,
   mips_timer_tick,
 } from './mips/coprocessor0';
-export { mips_interrupt_pending, mips_line, mips_take_interrupt } from './mips/privileged';
+export { mips_hypercall, mips_interrupt_pending, mips_line, mips_take_interrupt } from './mips/privileged';
 export { mips_check_store, mips_random, mips_tlbp, mips_tlbr, mips_tlbwi, mips_tlbwr } from './mips/tlb';
 export { codeEntry, codePhysical, flushTlb, protectCode, regionRead, regionWrite, samePage } from './paged';
 export { goesOn } from './system';

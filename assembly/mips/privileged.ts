@@ -1,6 +1,7 @@
 // MIPS32 volume III: exceptions and interrupts, and the mode that follows from Status.
 import { ExcCode } from '../../translators/mips/exception-code';
 import { Cause, Mips, Mode, Status } from '../../translators/mips/state';
+import { hypercall } from '../env';
 import { stopSoon } from '../leave';
 import { flushTlb } from '../paged';
 import { ExitKind, Fault, FaultAccess } from '../shared/exit';
@@ -155,4 +156,10 @@ export function mips_interrupt_pending(): i32 {
 }
 export function mips_take_interrupt(): void {
   enter(ExcCode.Int, 0, load<u32>(Layout.PC), get(Mips.CAUSE) & Cause.IV ? Vector.INTERRUPT : Vector.GENERAL, false);
+}
+
+/** 1: the guest waits, then goes on at `next`, or if that is 0 where mips_next said. */
+export function mips_hypercall(next: u32): u32 {
+  if (next) store<u32>(Layout.NEXT_PC, next);
+  return hypercall();
 }

@@ -24,7 +24,7 @@ export const enum ExitKind {
   MemoryIo = 9,
   /** Privileged or sensitive instruction at PC. */
   Privileged = 10,
-  /** arg0 hypercall number. */
+  /** Memory model paged: a hypercall waits for its result; the guest goes on at Layout.NEXT_PC then. */
   Hypercall = 11,
   /** The guest declared code changed (cacheflush, SYNCI) or wrote to it; PC is the next instruction, arg0 address, arg1 bytes. */
   CodeWritten = 12,

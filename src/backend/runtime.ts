@@ -38,6 +38,7 @@ const NO_MACHINE: SystemImports = {
   busWrite: absent,
   portRead: absent,
   portWrite: absent,
+  hypercall: absent,
   now: absent,
   msrWritten: absent,
 };

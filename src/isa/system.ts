@@ -22,6 +22,8 @@ export interface SystemImports {
   /** x86 ports. */
   portRead(port: number, bytes: number): number;
   portWrite(port: number, bytes: number, value: number): void;
+  /** A hypercall, see IsaSystem.hypercall. 1 if the guest waits for its result: then it leaves with exit `hypercall`. */
+  hypercall(): number;
   /** Guest time in nanoseconds since the machine was switched on: what time stamp counters count. Never goes back. */
   now(): number;
   /**

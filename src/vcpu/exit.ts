@@ -11,7 +11,7 @@ export { ExitKind, FaultAccess };
 export type Exit =
   | { readonly kind: 'budget'; readonly pc: number }
   | { readonly kind: 'syscall'; readonly pc: number; readonly at: number }
-  | { readonly kind: 'hypercall'; readonly pc: number; readonly number: number }
+  | { readonly kind: 'hypercall'; readonly pc: number }
   | {
       readonly kind: 'port-io';
       readonly pc: number;
@@ -76,7 +76,7 @@ export function makeExit(kind: ExitKind, pc: number, arg0: number, arg1: number,
     case ExitKind.Privileged:
       return { kind: 'privileged', pc };
     case ExitKind.Hypercall:
-      return { kind: 'hypercall', pc, number: arg0 };
+      return { kind: 'hypercall', pc };
     case ExitKind.CodeWritten:
       return { kind: 'code-written', pc, address: arg0, bytes: arg1 };
     default:

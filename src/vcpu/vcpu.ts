@@ -486,7 +486,9 @@ export class Vcpu {
       this.invalidatePhysical(this.getHeader(Layout.EXIT_ARG2) >>> 0, 1);
       return this.interpretOne(pc);
     }
-    return this.exitOf(kind, pc);
+    if (kind !== ExitKind.Hypercall) return this.exitOf(kind, pc);
+    this.pc = this.getHeader(Layout.NEXT_PC);
+    return this.exitOf(kind, this.pc);
   }
   /** What the interpreter left with, which the guest itself may have to handle. */
   private goesOn(): boolean {

@@ -81,6 +81,9 @@ export interface Dispatcher extends Hypercalls {
 
 export function makeHypercalls(w: HypercallWiring): Dispatcher {
   const { memory } = w;
+  const numberAt = w.offset(w.registers.number);
+  const argsAt = w.registers.args.map(w.offset);
+  const resultAt = w.offset(w.registers.result);
   const user = new Map<number, UserHypercall>();
   for (const call of w.user) {
     const number = Hypercall.USER + call.number;
@@ -224,14 +227,12 @@ export function makeHypercalls(w: HypercallWiring): Dispatcher {
   }
 
   function batch(address: number, count: number): number | Promise<number> {
-    const entry = (index: number): DataView =>
-      new DataView(bytesAt(address + index * HypercallAbi.BATCH_ENTRY, HypercallAbi.BATCH_ENTRY).buffer);
+    const entries = new DataView(bytesAt(address, count * HypercallAbi.BATCH_ENTRY).buffer);
     const store = (index: number, value: number): void => {
       memory.write(address + index * HypercallAbi.BATCH_ENTRY + 20, words(value));
     };
     const one = (index: number): number | Promise<number> => {
-      const view = entry(index);
-      const word = (i: number): number => view.getUint32(4 * i, !w.bigEndian);
+      const word = (i: number): number => entries.getUint32(index * HypercallAbi.BATCH_ENTRY + 4 * i, !w.bigEndian);
       return result(word(0), [word(1), word(2), word(3), word(4)], true);
     };
     const from = async (start: number, waiting: Promise<number>): Promise<number> => {
@@ -279,10 +280,10 @@ export function makeHypercalls(w: HypercallWiring): Dispatcher {
       };
     },
     dispatch(cpu) {
-      const get = (name: string): number => cpu.get32(w.offset(name)) >>> 0;
-      const done = (value: number): void => cpu.set32(w.offset(w.registers.result), value | 0);
+      const get = (offset: number): number => cpu.get32(offset) >>> 0;
+      const done = (value: number): void => cpu.set32(resultAt, value | 0);
       if (cpu.mode & CodeMode.User) return void done(HypercallError.NOT_PERMITTED);
-      const value = result(get(w.registers.number), w.registers.args.map(get), false);
+      const value = result(get(numberAt), argsAt.map(get), false);
       if (typeof value !== 'number') return value.then(done);
       done(value);
       return undefined;

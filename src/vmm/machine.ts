@@ -100,11 +100,17 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
   );
   const memoryBus = new Bus('physical address', warn, 12);
   const portBus = new Bus('port', warn, 0);
+  /** The hypercall that the guest waits for. */
+  let waiting: Promise<void> | undefined;
   const imports: SystemImports = {
     busRead: (at, bytes) => memoryBus.read(at, bytes),
     busWrite: (at, bytes, value) => memoryBus.write(at, bytes, value),
     portRead: (port, bytes) => portBus.read(port & 0xffff, bytes),
     portWrite: (port, bytes, value) => portBus.write(port & 0xffff, bytes, value),
+    hypercall() {
+      waiting = hypercalls?.dispatch(vcpu);
+      return Number(waiting !== undefined);
+    },
     now: () => clock.now(),
     msrWritten: (register, value, tscOffset) => board.paravirtual?.msrWritten(register >>> 0, value >>> 0, tscOffset),
   };
@@ -172,7 +178,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       consoles.flush();
       return host.sleep(milliseconds, signal);
     },
-    hypercall: () => hypercalls?.dispatch(vcpu),
+    hypercall: () => waiting,
     hooked: (exit) => hooks.handle(exit),
     shutdown: () => finish('shutdown', SHUTDOWN_CODE),
   });

@@ -3,6 +3,10 @@ import { type Memory, PhysicalMemoryFault } from '../devices/device.ts';
 import { PAGE_SIZE } from '../isa/code.ts';
 import type { GuestMemory } from '../vcpu/guest-memory.ts';
 
+/** Bytes that are copied one by one: a view of them takes longer to make. */
+const SMALL = 64;
+const isSmall = (address: number, length: number): boolean => length > 0 && length <= SMALL && (address % PAGE_SIZE) + length <= PAGE_SIZE;
+
 /** What the engine must be told of. */
 export interface MemoryListener {
   /** The host or a device wrote to a page that blocks were translated from. */
@@ -72,11 +76,24 @@ export class PhysicalMemory implements Memory {
   }
 
   read(address: number, target: Uint8Array): void {
+    const { length } = target;
+    if (isSmall(address, length)) {
+      const index = this.single(address, length, PhysicalPage.Memory);
+      for (let i = 0; i < length; i++) target[i] = this.bytes[index + i];
+      return;
+    }
     this.pieces(address, target.length, PhysicalPage.Memory, (index, length, done) =>
       target.set(this.bytes.subarray(index, index + length), done),
     );
   }
   write(address: number, source: Uint8Array): void {
+    const { length } = source;
+    if (isSmall(address, length)) {
+      const index = this.single(address, length, PhysicalPage.Memory | PhysicalPage.Writable);
+      for (let i = 0; i < length; i++) this.bytes[index + i] = source[i];
+      this.tell(address, length);
+      return;
+    }
     this.pieces(address, source.length, PhysicalPage.Memory | PhysicalPage.Writable, (index, length, done) => {
       this.bytes.set(source.subarray(done, done + length), index);
       this.tell(address + done, length);

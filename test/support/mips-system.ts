@@ -49,6 +49,7 @@ export async function mipsSystem(executor: Executor, code: Readonly<Record<numbe
     busWrite: (at, bytes, value) => void written.push([at >>> 0, bytes, value >>> 0]),
     portRead: absent,
     portWrite: absent,
+    hypercall: absent,
     msrWritten: absent,
     now: () => system.time,
   };

@@ -4,7 +4,7 @@ import { Cpuid, Feature, FeatureC } from '../../../translators/x86/features';
 import { Vector } from '../../../translators/x86/sdm';
 import { X86 } from '../../../translators/x86/state';
 import { Cr0, Cr4, System } from '../../../translators/x86/system/state';
-import { msrWritten, now } from '../../env';
+import { hypercall, msrWritten, now } from '../../env';
 import { flushPage, flushTlb } from '../../paged';
 import { HypercallAbi } from '../../shared/hypercall';
 import { KvmCpuid, KvmFeature, KvmMsr } from '../../shared/kvm';
@@ -197,6 +197,8 @@ export function x86_system_cpuid(): void {
   } else if (leaf === HypercallAbi.CPUID_VERSION) set(X86.EAX, HypercallAbi.VERSION);
 }
 
-export function x86_hypercall(): void {
-  store<u32>(Layout.EXIT_ARG0, get(X86.EAX));
+/** 1: the guest waits, then goes on at `next`. */
+export function x86_hypercall(next: u32): u32 {
+  goTo(next);
+  return hypercall();
 }

@@ -6,7 +6,7 @@ import { privileged, reserved } from '../exception.ts';
 import { gpr, group, type Meaning, type Site, setGpr } from '../row.ts';
 import { Cp0, Mips } from '../state.ts';
 import { CONSTANT, MASKED, PLAIN } from '../system/coprocessor0.ts';
-import { readCount } from '../system/count.ts';
+import { goOn, readCount } from '../system/count.ts';
 import { countSensitive, enters } from '../system/sensitive.ts';
 import { usesCoprocessor0 } from '../system/usable.ts';
 
@@ -155,7 +155,10 @@ export const kernel = group(PRIVILEGED, (row) => [
   row(
     '010000 1 0000 kkkkkkkkkk 00000 101000',
     'hypcall $k',
-    system('hypcall', (_, b, site) => b.exit(ExitKind.Hypercall, site.next)),
+    system('hypcall', (_, b, site) => {
+      b.exitIf(b.helper('mips_hypercall', b.i32(site.next)), ExitKind.Hypercall);
+      goOn(b, site);
+    }),
   ),
   // caches are coherent and cannot be seen
   row(

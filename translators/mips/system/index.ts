@@ -38,6 +38,7 @@ export const systemHelpers: readonly Helper[] = [
   // guest time may follow from the budget, which a helper with all of the state finds up to date
   { name: 'mips_count', params: [], result: Type.I32, state: true, pure: false },
   { name: 'mips_mtc0_time', params: [Type.I32, Type.I32, Type.I32], result: Type.I32, state: true, pure: false },
+  { name: 'mips_hypercall', params: [Type.I32], result: Type.I32, state: true, pure: false },
   { name: 'mips_eret', params: [], result: Type.None, state: true, pure: false },
   // between two runs
   { name: 'mips_line', params: [Type.I32, Type.I32], result: Type.None, state: true, pure: false },

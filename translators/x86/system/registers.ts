@@ -8,7 +8,17 @@ import type { Meaning } from '../row.ts';
 import { Vector } from '../sdm.ts';
 import { checkSegmentWritable, linear, segmentOf } from '../segmentation.ts';
 import { X86 } from '../state.ts';
-import { checkIopl, clearInterruptFlag, cplOf, exitIfRaised, privileged, setInterruptFlag, transfer, transferNext } from './privilege.ts';
+import {
+  checkIopl,
+  clearInterruptFlag,
+  cplOf,
+  exitIfRaised,
+  privileged,
+  setInterruptFlag,
+  takeInterrupt,
+  transfer,
+  transferNext,
+} from './privilege.ts';
 import { Cr4, Mode, System } from './state.ts';
 import { storeWord } from './transfer.ts';
 
@@ -27,7 +37,7 @@ export const registerHelpers: readonly Helper[] = [
   { name: 'x86_wrmsr', params: [], result: I32, state: true, pure: false },
   { name: 'x86_system_cpuid', params: [], result: Type.None, state: true, pure: false },
   { name: 'x86_time_stamp', params: [], result: Type.I64, state: true, pure: false },
-  { name: 'x86_hypercall', params: [], result: Type.None, state: true, pure: false },
+  { name: 'x86_hypercall', params: [I32], result: I32, state: true, pure: false },
 ];
 
 const general = (n: number): number => X86.EAX + n * 4;
@@ -111,6 +121,6 @@ export const hlt: Meaning = privileged((b, i) => b.exit(ExitKind.Halt, i.next));
 /** VMCALL, and AMD's VMMCALL: at any privilege, which the host may ask. */
 export const vmcall: Meaning = (b, i) => {
   if ((i.mode & Mode.PROTECTED) === 0) return b.exit(ExitKind.Illegal, i.pc);
-  b.helper('x86_hypercall');
-  b.exit(ExitKind.Hypercall, i.next);
+  b.exitIf(b.helper('x86_hypercall', b.i32(i.next)), ExitKind.Hypercall);
+  takeInterrupt(b, i);
 };
