@@ -52,3 +52,27 @@ export function run(): void {
 export function runBlock(block: u32): void {
   interpret(block, false, true);
 }
+
+/** Runs guest code from PC on in blocks, though there may be regions, until the next one costs more than the budget has or EXIT_KIND says why it stopped. */
+export function runBlocks(): void {
+  while (true) {
+    const pc = load<u32>(Layout.PC);
+    if (PAGED) {
+      if (load<u32>(Layout.ATTENTION)) {
+        leave(ExitKind.Interrupt, pc);
+        return;
+      }
+    }
+    const block = findBlock(pc);
+    if (!block || load<u32>(block, BlockHeader.FLAGS) & BlockFlag.STALE) {
+      leave(ExitKind.Miss, pc);
+      return;
+    }
+    interpret(block, false, true);
+    if (load<i32>(Layout.EXIT_KIND) !== ExitKind.None) {
+      if (PAGED) {
+        if (!goesOn()) return;
+      } else return;
+    }
+  }
+}

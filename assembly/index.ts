@@ -1,4 +1,4 @@
-export { run, runBlock } from './dispatch';
+export { run, runBlock, runBlocks } from './dispatch';
 export { exitOnStackFault, exitRegion } from './leave';
 export { checkAccess } from './memory';
 export { mips_cfc1, mips_ctc1 } from './mips/fcsr';

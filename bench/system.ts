@@ -6,11 +6,11 @@ import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { corpusPath, corpusPrograms } from '../src/cli/corpus.ts';
 import { available, geometricMean, median } from '../src/cli/measure.ts';
+import { type ConsoleCommand, openConsole, type Took } from '../test/real/console.ts';
 import { type Arch, guestRoot, ROOT } from '../test/real/guests.ts';
 import { executable, initramfs } from '../test/real/initramfs.ts';
 import { debianKernel } from '../test/real/kernels.ts';
 import { seabios } from '../test/real/seabios.ts';
-import { type ConsoleCommand, openConsole, type Took } from './console.ts';
 import { FANNKUCH } from './debian.ts';
 
 type MachineKind = 'pc' | 'malta';

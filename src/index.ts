@@ -26,6 +26,7 @@ export type {
   Timer,
 } from './devices/device.ts';
 export { PhysicalMemoryFault } from './devices/device.ts';
+export { makeNat, type Nat, type NatHost, type NatRule, parseNatRule } from './devices/net/nat.ts';
 export { type Disk, memoryDisk, overlayDisk } from './devices/virtio/block.ts';
 export type { VirtioDevice, VirtioType } from './devices/virtio/device.ts';
 export { Hub, type NetPort } from './devices/virtio/net.ts';

@@ -10,6 +10,7 @@ export interface Runtime {
   readonly run: () => void;
   /** Runs the block with this µop address once; afterwards EXIT_KIND is None if nothing stopped it. */
   readonly runBlock: (address: number) => void;
+  readonly runBlocks: () => void;
   /** Functions that generated code calls: helpers by their number among the runtime's exports, then whatever its owner adds by `grow`. Entry 0 is empty. */
   readonly table: WebAssembly.Table;
   readonly exports: Readonly<Record<string, CallableFunction>>;
@@ -77,6 +78,7 @@ export function createRuntime(
   return {
     run: exports.run as () => void,
     runBlock: exports.runBlock as (address: number) => void,
+    runBlocks: exports.runBlocks as () => void,
     table,
     exports,
     words,

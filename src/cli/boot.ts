@@ -1,10 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
+import { makeNat, parseNatRule } from '../devices/net/nat.ts';
 import { overlayDisk } from '../devices/virtio/block.ts';
 import type { Stdin } from '../linux/fs/stdio.ts';
 import type { Machine } from '../vmm/machine.ts';
 import type { MachineName } from '../vmm/machines/index.ts';
-import type { DriveOptions, ShareOptions } from '../vmm/options.ts';
+import type { DriveOptions, NetworkOptions, ShareOptions } from '../vmm/options.ts';
 import { CliError, ExitCode } from './errors.ts';
 import { bytes, collect, opened, seconds } from './options.ts';
 import { stackBytes } from './stack.ts';
@@ -17,6 +18,8 @@ interface BootOptions {
   readonly firmware?: string;
   readonly drive: readonly string[];
   readonly share: readonly string[];
+  readonly net?: 'user';
+  readonly allow: readonly string[];
   readonly memory?: number;
   readonly interpret?: boolean;
   readonly translate?: boolean;
@@ -38,6 +41,13 @@ export function bootCommand(): Command {
     .option('--firmware <file>', 'a BIOS image to start instead of a kernel (pc)')
     .option('--drive <file[:ro|:snapshot]>', 'a raw disk image; with :snapshot, writes are kept in memory (repeatable)', collect, [])
     .option('--share <folder[:tag[:ro]]>', 'a folder, mounted by its tag (share) over virtio with 9p (repeatable)', collect, [])
+    .addOption(new Option('--net <kind>', 'a network card; its network has the host’s sockets behind it').choices(['user']))
+    .option(
+      '--allow <tcp|udp:host:port>',
+      'what the guest may reach over --net user; it finds this host at 10.0.2.2 (repeatable)',
+      collect,
+      [],
+    )
     .option('--memory <bytes>', 'RAM, e.g. 256M (default: 128M)', (text) => bytes(text))
     .option('--save <file>', 'where Ctrl-A s, or SIGUSR2, writes the machine’s state; it then ends')
     .option('--restore <file>', 'go on from such a file')
@@ -72,6 +82,19 @@ function openShare(text: string, node: typeof import('../host/node.ts')): ShareO
   return { tag, fileSystem: opened('--share', folder, () => node.nodeFileSystem(folder, { readOnly: readOnly !== undefined })) };
 }
 
+function openNetwork({ net, allow }: BootOptions, node: typeof import('../host/node.ts')): NetworkOptions[] {
+  if (net === undefined) {
+    if (allow.length > 0) throw new CliError('--allow needs --net user', ExitCode.Usage);
+    return [];
+  }
+  const rules = allow.map((text) => {
+    const rule = parseNatRule(text);
+    if (!rule) throw new CliError(`--allow ${text}: not tcp:host:port or udp:host:port`, ExitCode.Usage);
+    return rule;
+  });
+  return [{ port: makeNat(rules, node.nodeNatHost) }];
+}
+
 async function boot(options: BootOptions): Promise<void> {
   if (options.interpret && options.translate) throw new CliError('--interpret and --translate exclude each other', ExitCode.Usage);
   const kernel = read(options.kernel, '--kernel');
@@ -97,6 +120,7 @@ async function boot(options: BootOptions): Promise<void> {
       stackBytes: stackBytes(),
       drives: options.drive.map((text) => openDrive(text, node)),
       shares: options.share.map((text) => openShare(text, node)),
+      network: openNetwork(options, node),
       ...(options.memory !== undefined && { memory: options.memory }),
       ...(kernel && { kernel }),
       ...(initrd && { initrd }),

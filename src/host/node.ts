@@ -1,5 +1,6 @@
 /** What a Node program needs to give a guest files and streams of its own machine. */
 export { nodeCompiler } from './compiler-thread.ts';
+export { nodeNatHost } from './nat-host.ts';
 export { nodeDisk } from './node-disk.ts';
 export { type NodeFileSystemOptions, nodeFileSystem } from './node-fs.ts';
 export { nodeHost } from './node-host.ts';

@@ -699,46 +699,45 @@ export class Vcpu {
     const block = this.tryLifted(pc);
     return block ? this.runOnce(block) : this.fetchFault(pc);
   }
-  private runOnce(block: Block): Exit | undefined {
+  private runOnce(block: Block, isPart = false): Exit | undefined {
     const address = Layout.UOPS_END - UOP_RESERVE / 2;
     this.lower(block, address);
     const fault = this.enter(() => this.runtime.runBlock(address));
     if (fault) return fault;
     const kind = this.getHeader(Layout.EXIT_KIND) as ExitKind;
     if (kind === ExitKind.None || this.goesOn()) return undefined;
-    if (kind === ExitKind.Budget) return this.exact ? this.spendRest() : makeExit(kind, this.pc, 0, 0, 0);
+    if (kind === ExitKind.Budget) return this.exact && !isPart ? this.spendRest() : makeExit(kind, this.pc, 0, 0, 0);
     if (kind === ExitKind.Stale) this.cache.invalidate(block.pc, 1);
     return kind >= ExitKind.Miss ? undefined : this.left(kind, this.pc);
   }
 
-  /** Less than the next block or region needs is left: single blocks, cut to size, up to the exact end. */
+  /** Less than the next region needs is left: blocks, the last one cut to size, up to the exact end. */
   private spendRest(): Exit {
     for (;;) {
-      const left = this.getHeader(Layout.BUDGET);
-      const pc = this.pc;
-      if (left <= 0) return makeExit(ExitKind.Budget, pc, 0, 0, 0);
-      if (this.paged && this.getHeader(Layout.ATTENTION)) return makeExit(ExitKind.Interrupt, pc, 0, 0, 0);
-      let block = this.tryLifted(pc);
-      if (block && block.instructions > left) block = this.tryLift(pc, { limit: left });
-      if (!block) {
-        const exit = this.fetchFault(pc);
-        if (exit) return exit;
-        continue;
-      }
-      // a branch and its delay slot cannot be parted
-      if (block.instructions > left) this.setHeader(Layout.BUDGET, block.instructions);
-      const address = Layout.UOPS_END - UOP_RESERVE / 2;
-      this.lower(block, address);
-      const fault = this.enter(() => this.runtime.runBlock(address));
+      const fault = this.enter(() => this.runtime.runBlocks());
       if (fault) return fault;
       const kind = this.getHeader(Layout.EXIT_KIND) as ExitKind;
-      if (kind === ExitKind.None || kind === ExitKind.Miss || kind === ExitKind.Hot || this.goesOn()) continue;
-      if (kind === ExitKind.Stale) this.cache.invalidate(pc, 1);
-      else {
-        const exit = this.left(kind, this.pc);
-        if (exit) return exit;
-      }
+      const { pc } = this;
+      let exit: Exit | undefined;
+      if (kind === ExitKind.Budget) exit = this.interpretPart(pc, this.getHeader(Layout.BUDGET));
+      else if (kind === ExitKind.Miss) exit = this.interpretable(pc) ? undefined : this.fetchFault(pc);
+      else if (kind === ExitKind.Stale) this.cache.invalidate(pc, 1);
+      else exit = this.left(kind, pc);
+      if (exit) return exit;
     }
+  }
+  /** So many instructions from `pc` on, if its block has more; a branch and its delay slot cannot be parted. */
+  private interpretPart(pc: number, instructions: number): Exit | undefined {
+    const spent = makeExit(ExitKind.Budget, pc, 0, 0, 0);
+    if (instructions <= 0) return spent;
+    const whole = this.tryLifted(pc);
+    if (!whole) return this.fetchFault(pc);
+    // a repeated string operation that has worked for long lets others have their turn
+    if (whole.instructions <= instructions) return spent;
+    const block = this.tryLift(pc, { limit: instructions });
+    if (!block) return this.fetchFault(pc);
+    if (block.instructions > instructions) this.setHeader(Layout.BUDGET, block.instructions);
+    return this.runOnce(block, true);
   }
 }
 

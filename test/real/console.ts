@@ -12,6 +12,9 @@ export interface Console {
   /** Waits until what was printed since the last call ends with `end`; gives it, with how long it took. */
   until(end: string): Promise<Took & { readonly text: string }>;
   send(text: string): void;
+  signal(name: NodeJS.Signals): void;
+  /** The exit code; null if it was killed. */
+  readonly ended: Promise<number | null>;
   /** Ends the process, if it has not ended. */
   close(): Promise<void>;
 }
@@ -57,10 +60,10 @@ export function openConsole({ command, args, env }: ConsoleCommand, limit: numbe
     look();
   };
   child.on('error', ({ message }) => end(message));
-  const closed = new Promise<void>((resolve) => {
+  const closed = new Promise<number | null>((resolve) => {
     child.on('close', (code, signal) => {
       end(`${command} ended with ${code ?? signal}`);
-      resolve();
+      resolve(code);
     });
   });
   return {
@@ -85,6 +88,8 @@ export function openConsole({ command, args, env }: ConsoleCommand, limit: numbe
       last = { ms: performance.now(), cpu: cpuOf(child) };
       child.stdin.write(text);
     },
+    signal: (name) => void child.kill(name),
+    ended: closed,
     async close() {
       if (child.pid === undefined) return;
       child.kill('SIGKILL');

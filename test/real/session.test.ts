@@ -1,0 +1,185 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openConsole } from './console.ts';
+import { type Arch, guestRoot, have, ROOT } from './guests.ts';
+import { initramfs } from './initramfs.ts';
+import { debianKernel } from './kernels.ts';
+
+// A scripted session with Debian's kernels, through the command. WASMVISOR_SESSIONS=all adds the kernel -686-pae, which CI leaves out.
+interface Session {
+  readonly kernel: '686' | '686-pae' | '4kc-malta';
+  readonly machine: 'pc' | 'malta';
+  readonly arch: Arch;
+  readonly processor: RegExp;
+  /** What else is typed, and what comes. */
+  readonly more: readonly (readonly [command: string, prints: RegExp])[];
+}
+const PC: Omit<Session, 'kernel'> = {
+  machine: 'pc',
+  arch: 'i386',
+  processor: /wasmvisor virtual processor/,
+  more: [
+    ['uname -srm', /^Linux 6\.1\.\S+ i686$/m],
+    // it knows its host, and takes the time from it
+    ['dmesg | grep Hypervisor', /Hypervisor detected: KVM/],
+    ['cd /sys/devices/system/clocksource/clocksource0; cat current*; cd', /^kvm-clock$/m],
+  ],
+};
+const MALTA: Session = {
+  kernel: '4kc-malta',
+  machine: 'malta',
+  arch: 'mipsel',
+  processor: /system type\s*: MIPS Malta/,
+  more: [['uname -srm', /^Linux 6\.1\.\S+-4kc-malta mips$/m]],
+};
+const SESSIONS: readonly Session[] = [
+  { ...PC, kernel: '686' },
+  MALTA,
+  ...(process.env.WASMVISOR_SESSIONS === 'all' ? [{ ...PC, kernel: '686-pae' } as const] : []),
+];
+
+/** In an order in which they load. */
+const MODULES = `virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk failover net_failover virtio_net
+  crc16 crc32c_generic mbcache jbd2 ext4`.split(/\s+/);
+const APPLETS = 'sh mount umount insmod cat md5sum sync ip wget poweroff echo ls dmesg grep uname date'.split(' ');
+const PROMPT = 'ready> ';
+const INIT = `#!/bin/sh
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+for m in ${MODULES.join(' ')}; do insmod /m/$m.ko || echo $m does not load; done
+PS1="${PROMPT}" exec sh
+`;
+const LIMIT_MS = 600_000;
+const CLI = join(ROOT, 'dist/cli.js');
+const missing = ['mke2fs', 'e2fsck', 'debugfs'].find((tool) => !have(tool)) ?? (existsSync(CLI) ? undefined : 'dist/cli.js');
+if (missing) console.warn(`no session with Debian's kernels: ${missing} is not there`);
+
+/** Bytes that nothing makes by chance: a linear congruential generator's. */
+function noise(length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let i = 0, state = 1; i < length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    bytes[i] = state >>> 24;
+  }
+  return bytes;
+}
+
+function modulesOf(folder: string) {
+  const files = execFileSync('find', [folder, '-name', '*.ko'], { encoding: 'utf8' }).trim().split('\n');
+  return files
+    .filter((file) => MODULES.includes(basename(file, '.ko')))
+    .map((file) => ({ name: `m/${basename(file)}`, mode: 0o100644, content: new Uint8Array(readFileSync(file)) }));
+}
+
+describe.skipIf(missing)('a session with Debian’s kernel', () => {
+  const big = noise(20 << 20);
+  let folder: string;
+  let server: Server;
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'wasmvisor-session-'));
+    mkdirSync(join(folder, 'content'));
+    writeFileSync(join(folder, 'content/big'), big);
+    server = createServer((_request, response) => void response.end('hello from the host\n'));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  });
+  afterAll(() => {
+    server.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test.each(SESSIONS)('$kernel: files, network, a snapshot that another process goes on from', async (session) => {
+    const guest = guestRoot(session.arch);
+    const debian = 'missing' in guest ? guest : debianKernel(session.kernel);
+    if ('missing' in guest || 'missing' in debian) {
+      console.warn(`${session.kernel} is not booted: ${'missing' in debian ? debian.missing : ''}`);
+      return;
+    }
+    const file = (name: string): string => join(folder, `${session.kernel}.${name}`);
+    writeFileSync(file('kernel'), debian.kernel);
+    writeFileSync(
+      file('initrd'),
+      initramfs(guest.root, APPLETS, INIT, [
+        ...modulesOf(debian.modules),
+        { name: 'disk/.mounted-here', mode: 0o100644 },
+        { name: 'm/.modules', mode: 0o100644 },
+      ]),
+    );
+    execFileSync('mke2fs', ['-q', '-t', 'ext4', '-d', join(folder, 'content'), file('image'), '64M'], { stdio: 'pipe' });
+    const { port } = server.address() as AddressInfo;
+    const machine = ['boot', '--machine', session.machine, '--drive', file('image'), '--net', 'user', '--allow', `tcp:127.0.0.1:${port}`];
+    const start = (...more: string[]) => {
+      const console = openConsole({ command: process.execPath, args: ['--stack-size=3900', CLI, ...machine, ...more] }, LIMIT_MS);
+      const type = async (command: string): Promise<string> => {
+        console.send(`${command}\n`);
+        return (await console.until(PROMPT)).text.slice(command.length + 1);
+      };
+      return { console, type };
+    };
+
+    const first = start(
+      '--kernel',
+      file('kernel'),
+      '--initrd',
+      file('initrd'),
+      '--append',
+      'console=ttyS0 quiet',
+      '--save',
+      file('snapshot'),
+    );
+    try {
+      expect((await first.console.until(PROMPT)).text).not.toContain('does not load');
+      expect(await first.type('cat /proc/cpuinfo')).toMatch(session.processor);
+      for (const [command, prints] of session.more) expect(await first.type(command)).toMatch(prints);
+      const before = Date.now() / 1000;
+      const date = Number(await first.type('date +%s'));
+      expect(date).toBeGreaterThan(before - 5);
+      expect(date).toBeLessThan(Date.now() / 1000 + 5);
+      expect(await first.type('mount -t ext4 /dev/vda /disk && md5sum /disk/big')).toBe(
+        `${createHash('md5').update(big).digest('hex')}  /disk/big\n`,
+      );
+      expect(await first.type('i=41; echo $((i+1)) > /disk/note; sync')).toBe('');
+      await first.type('ip addr add 10.0.2.15/24 dev eth0; ip link set eth0 up');
+      expect(await first.type(`wget -q -O - http://10.0.2.2:${port}/`)).toBe('hello from the host\n');
+      expect(await first.type('wget -q -O - http://10.0.2.2:1/')).toContain('refused');
+      first.console.signal('SIGUSR2');
+      expect(await first.console.ended).toBe(0);
+    } finally {
+      await first.console.close();
+    }
+    copyFileSync(file('image'), file('image-then'));
+
+    const second = start('--restore', file('snapshot'));
+    try {
+      expect(await second.type('echo $i $(cat /disk/note)')).toBe('41 42\n');
+      expect(await second.type('umount /disk && mount -t ext4 /dev/vda /disk && cat /disk/note')).toBe('42\n');
+      expect(await second.type(`wget -q -O - http://10.0.2.2:${port}/`)).toBe('hello from the host\n');
+      expect(await second.type('echo more > /disk/more; sync; umount /disk')).toBe('');
+      expect(await second.type('dmesg | grep -ciE "oops|bug:|trace:|fs error"')).toBe('0\n');
+      second.console.send('poweroff -f\n');
+      expect(await second.console.ended).toBe(0);
+    } finally {
+      await second.console.close();
+    }
+    const check = spawnSync('e2fsck', ['-f', '-n', file('image')], { encoding: 'utf8' });
+    expect(check.status, check.stdout).toBe(0);
+    expect(execFileSync('debugfs', ['-R', 'cat more', file('image')], { encoding: 'utf8', stdio: 'pipe' })).toBe('more\n');
+
+    // rolled back: the state of then, with the disk of then
+    copyFileSync(file('image-then'), file('image'));
+    const third = start('--restore', file('snapshot'));
+    try {
+      expect(await third.type('ls /disk; echo $i')).toBe('big\nlost+found\nnote\n41\n');
+      third.console.send('poweroff -f\n');
+      expect(await third.console.ended).toBe(0);
+    } finally {
+      await third.console.close();
+    }
+  }, 900_000);
+});
