@@ -57,8 +57,8 @@ for m in ${MODULES.join(' ')}; do insmod /m/$m.ko || echo $m does not load; done
 PS1="${PROMPT}" exec sh
 `;
 const LIMIT_MS = 600_000;
-const CLI = join(ROOT, 'dist/cli.js');
-const missing = ['mke2fs', 'e2fsck', 'debugfs'].find((tool) => !have(tool)) ?? (existsSync(CLI) ? undefined : 'dist/cli.js');
+const CLI = join(ROOT, 'dist/cli.cjs');
+const missing = ['mke2fs', 'e2fsck', 'debugfs'].find((tool) => !have(tool)) ?? (existsSync(CLI) ? undefined : 'dist/cli.cjs');
 if (missing) console.warn(`no session with Debian's kernels: ${missing} is not there`);
 
 /** Bytes that nothing makes by chance: a linear congruential generator's. */
