@@ -341,8 +341,14 @@ export class RegionTier {
       if (whole) this.mayWiden(region, entry === pc ? patience : PATIENCE);
       this.noteBlocks(region);
       if (regions.length >= MODULE_REGIONS || instructions >= MODULE_INSTRUCTIONS) break;
-      for (const { terminator: t } of region.blocks)
-        if (t.kind === 'call' && !this.cache.region(t.target) && !this.awaited.has(t.target) && context.isWarm(t.target))
+      for (const [i, { terminator: t }] of region.blocks.entries())
+        if (
+          t.kind === 'call' &&
+          !region.isInlined[i] &&
+          !this.cache.region(t.target) &&
+          !this.awaited.has(t.target) &&
+          context.isWarm(t.target)
+        )
           seen.add(t.target);
     }
     return regions.length === 0 ? undefined : { number: this.nextModule++, regions, options: this.optionsFor(regions), instructions };
@@ -358,6 +364,7 @@ export class RegionTier {
   }
   private noteBlocks(region: Region): void {
     for (const [i, block] of region.blocks.entries()) {
+      if (region.returnsTo[i] !== undefined) continue;
       if (i > 0) this.inRegions.add(block.pc);
       if (region.isLoopHeader[i]) this.loopHeaders.add(block.pc);
     }

@@ -56,6 +56,8 @@ export function restoredRegion(saved: SavedRegion): Region {
   return {
     entry: saved.entry,
     blocks,
+    isInlined: blocks.map(() => false),
+    returnsTo: blocks.map(() => undefined),
     successors: blocks.map(() => []),
     dominatorChildren: blocks.map(() => []),
     isLoopHeader: blocks.map(({ pc }) => headers.has(pc)),

@@ -3,7 +3,7 @@ import { JumpSite, Layout } from '../../assembly/shared/layout.ts';
 import { lowerBlock } from '../backend/interpret/lower.ts';
 import type { Runtime } from '../backend/runtime.ts';
 import type { SlowPaths } from '../backend/wasm/options.ts';
-import { REGION_LIMITS } from '../backend/wasm/region.ts';
+import { INLINED_INSTRUCTIONS, REGION_LIMITS } from '../backend/wasm/region.ts';
 import { type CachedBlock, CodeCache } from '../cache/code-cache.ts';
 import { decodeTranslations, encodeTranslations, TRANSLATOR } from '../cache/persistence.ts';
 import type { Block } from '../ir/block.ts';
@@ -162,7 +162,11 @@ export class Vcpu {
       translates: (pc) => this.translates(pc),
       isWarm: (pc) => this.isWarm(pc),
       slowPaths: options.slowPaths ?? 'adapt',
-      limits: { ...REGION_LIMITS, ...(options.limits?.blocks !== undefined && { blocks: options.limits.blocks }) },
+      limits: {
+        ...REGION_LIMITS,
+        ...(!this.paged && { inlined: INLINED_INSTRUCTIONS }),
+        ...(options.limits?.blocks !== undefined && { blocks: options.limits.blocks }),
+      },
     });
     this.cache = new CodeCache(this.memory, this.paged ?? virtualPlaces(this.memory), {
       staleBlock: (address) => this.runtime.markStale(address),

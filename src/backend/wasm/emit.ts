@@ -19,7 +19,7 @@ import {
   WASM_TYPES,
 } from './expressions.ts';
 import type { SlowPaths } from './options.ts';
-import { OUTSIDE, type Region } from './region.ts';
+import { callsOut, OUTSIDE, type Region } from './region.ts';
 import { has, isBarrier, type SlotPlan, type SlotSet, type Slots, STATE_ACCESS } from './slots.ts';
 
 const HELPER = op('helper');
@@ -602,6 +602,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
         return [...pay(unpaid - rest), m.if(condition, m.block(null, taken), m.block(null, next))];
       }
       case 'call':
+        if (region.isInlined[i]) return emitEdge(i, 0, t.target, unpaid);
         return [...flush(), ...checkStack(pc, unpaid), m.local.set(RESULT, goTo(t.target, false)), ...afterCall(i, t.next)];
       case 'call-indirect': {
         const target = temporary(Type.I32);
@@ -609,8 +610,13 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
         const [find, call] = goToLocal(target, false);
         return [setTarget, ...flush(), ...checkStack(pc, unpaid), find, m.local.set(RESULT, call), ...afterCall(i, t.next)];
       }
-      case 'return':
-        return [m.local.set(RESULT, value(t.target)), ...flush(), m.return(local(RESULT))];
+      case 'return': {
+        const out = [m.local.set(RESULT, value(t.target))];
+        const next = region.returnsTo[i];
+        if (next === undefined) return [...out, ...flush(), m.return(local(RESULT))];
+        const elsewhere = m.block(null, [...flush(), m.return(local(RESULT))]);
+        return [...out, m.if(m.i32.ne(local(RESULT), i32(next)), elsewhere), ...emitEdge(i, 0, next, unpaid)];
+      }
       case 'jump': {
         const target = temporary(Type.I32);
         const setTarget = m.local.set(target, value(t.target));
@@ -692,9 +698,8 @@ function longestPaths(region: Region): Int32Array {
   for (let i = region.blocks.length - 1; i >= 0; i--) {
     const block = region.blocks[i];
     let rest = 0;
-    if (block.terminator.kind === 'goto' || block.terminator.kind === 'branch' || block.terminator.kind === 'jump') {
+    if (!callsOut(region, i))
       for (const to of region.successors[i]) if (to > i && !region.isLoopHeader[to]) rest = Math.max(rest, longest[to]);
-    }
     longest[i] = block.instructions + rest;
   }
   return longest;

@@ -4,8 +4,16 @@ import type { Block } from '../../ir/block.ts';
 export interface RegionLimits {
   readonly blocks: number;
   readonly instructions: number;
+  /** Of callees that are put in place of calls, in all; without it none are. */
+  readonly inlined?: number;
 }
 export const REGION_LIMITS: RegionLimits = { blocks: 400, instructions: 4000 };
+/** For RegionLimits.inlined. */
+export const INLINED_INSTRUCTIONS = 150;
+/** A callee that is put in place of a call has less than these. */
+const CALLEE_LIMITS: RegionLimits = { blocks: 12, instructions: 40 };
+/** Calls in callees in place of calls, so deep. */
+const INLINED_DEPTH = 2;
 const FRAGMENT_LIMITS: RegionLimits = { blocks: 16, instructions: 100 };
 
 /** Where control goes on inside a region: positions in Region.blocks, or OUTSIDE. */
@@ -17,7 +25,12 @@ export const OUTSIDE = -1;
  */
 export interface Region {
   readonly entry: number;
+  /** A block of a callee that was put in place of calls is there once for each. */
   readonly blocks: readonly Block[];
+  /** By position: a call in whose place its callee's blocks are. */
+  readonly isInlined: readonly boolean[];
+  /** By position, for blocks of a callee in place of a call: the pc that it is expected to return to. */
+  readonly returnsTo: readonly (number | undefined)[];
   /** For each block its successors in the order of successorPcs(). */
   readonly successors: readonly (readonly number[])[];
   readonly dominatorChildren: readonly (readonly number[])[];
@@ -52,6 +65,28 @@ function successorPcs(block: Block, jumpTargets: (block: Block) => readonly numb
   }
 }
 
+/** A call that leaves the region and comes back. */
+export const callsOut = (region: Region, i: number): boolean => isCall(region.blocks[i]) && !region.isInlined[i];
+const isCall = ({ terminator: { kind } }: Block): boolean => kind === 'call' || kind === 'call-indirect';
+
+/** A callee in place of a call. */
+interface Frame {
+  readonly number: number;
+  /** Where the call goes on: a pc of the caller. */
+  readonly next: number;
+  readonly caller: Frame | undefined;
+  readonly depth: number;
+}
+/** A block at a position of the region. */
+interface Node {
+  readonly block: Block;
+  readonly frame: Frame | undefined;
+  /** The callee that takes the place of the call at the block's end. */
+  callee?: Frame;
+}
+/** Nodes by pc and frame. */
+const nodeKey = (pc: number, frame: Frame | undefined): number => pc + (frame?.number ?? 0) * 0x1_0000_0000;
+
 /**
  * Collects the blocks of the guest function that `entry` begins, breadth first, as far as the limits allow and without those
  * that `endsBefore` leaves out.
@@ -73,29 +108,24 @@ export function formRegion(
     }
     return pcs;
   };
-  const first = lift(entry);
-  if (!first) return undefined;
-  let found = new Map<number, Block>([[entry, first]]);
-  const queue = [first];
-  let instructions = first.instructions;
-  for (let i = 0; i < queue.length; i++) {
-    for (const pc of successorPcs(queue[i], jumpTargets)) {
-      if (found.has(pc) || found.size >= limits.blocks || instructions >= limits.instructions || endsBefore(pc)) continue;
-      const block = lift(pc);
-      if (!block) continue;
-      found.set(pc, block);
-      queue.push(block);
-      instructions += block.instructions;
-    }
-  }
-  found = splitOverlaps(found, lift, known);
-  const blocks = reversePostorder(entry, found, jumpTargets);
-  const position = new Map(blocks.map((block, i) => [block.pc, i]));
+  const found = collectBlocks(entry, lift, jumpTargets, known, limits, endsBefore);
+  if (!found) return undefined;
+  const nodes = new Map<number, Node>([...found].map(([pc, block]) => [pc, { block, frame: undefined }]));
+  inlineCallees(nodes, lift, limits.inlined ?? 0);
+  const successorKeys = ({ block, frame, callee }: Node): readonly number[] => {
+    const t = block.terminator;
+    if (callee && t.kind === 'call') return [nodeKey(t.target, callee)];
+    if (frame && t.kind === 'return') return [nodeKey(frame.next, frame.caller)];
+    return successorPcs(block, jumpTargets).map((pc) => nodeKey(pc, frame));
+  };
+  const order = reversePostorder(entry, nodes, successorKeys);
+  const blocks = order.map(({ block }) => block);
+  const position = new Map(order.map(({ block, frame }, i) => [nodeKey(block.pc, frame), i]));
   const outside = new Set<number>();
-  const successors = blocks.map((block) =>
-    successorPcs(block, jumpTargets).map((pc) => {
-      const to = position.get(pc);
-      if (to === undefined) outside.add(pc);
+  const successors = order.map((node) =>
+    successorKeys(node).map((key) => {
+      const to = position.get(key);
+      if (to === undefined) outside.add(key >>> 0);
       return to ?? OUTSIDE;
     }),
   );
@@ -114,6 +144,8 @@ export function formRegion(
   return {
     entry,
     blocks,
+    isInlined: order.map(({ callee }) => callee !== undefined),
+    returnsTo: order.map(({ frame }) => frame?.next),
     successors,
     dominatorChildren,
     isLoopHeader,
@@ -122,6 +154,73 @@ export function formRegion(
     outside,
     jumpTargets: known,
   };
+}
+
+/** By pc; undefined if there is nothing at `entry`. */
+function collectBlocks(
+  entry: number,
+  lift: LiftTo,
+  jumpTargets: (block: Block) => readonly number[],
+  known: Map<number, readonly number[]>,
+  limits: RegionLimits,
+  endsBefore: (pc: number) => boolean,
+): Map<number, Block> | undefined {
+  const first = lift(entry);
+  if (!first) return undefined;
+  const found = new Map<number, Block>([[entry, first]]);
+  const queue = [first];
+  let instructions = first.instructions;
+  for (let i = 0; i < queue.length; i++) {
+    for (const pc of successorPcs(queue[i], jumpTargets)) {
+      if (found.has(pc) || found.size >= limits.blocks || instructions >= limits.instructions || endsBefore(pc)) continue;
+      const block = lift(pc);
+      if (!block) continue;
+      found.set(pc, block);
+      queue.push(block);
+      instructions += block.instructions;
+    }
+  }
+  return splitOverlaps(found, lift, known);
+}
+
+/** Puts small functions in place of calls of them, and of calls in those, until there are so many instructions more. */
+function inlineCallees(nodes: Map<number, Node>, lift: LiftTo, instructions: number): void {
+  if (instructions === 0) return;
+  const bodies = new Map<number, readonly Block[] | undefined>();
+  let left = instructions;
+  let frames = 0;
+  // nodes that are added come at the end, so callees of the function itself come first
+  for (const node of nodes.values()) {
+    const t = node.block.terminator;
+    const depth = node.frame?.depth ?? 0;
+    if (t.kind !== 'call' || depth >= INLINED_DEPTH) continue;
+    if (!bodies.has(t.target)) bodies.set(t.target, calleeBody(t.target, lift));
+    const body = bodies.get(t.target);
+    const cost = body?.reduce((sum, block) => sum + block.instructions, 0) ?? 0;
+    if (!body || cost > left) continue;
+    left -= cost;
+    const frame: Frame = { number: ++frames, next: t.next, caller: node.frame, depth: depth + 1 };
+    node.callee = frame;
+    for (const block of body) nodes.set(nodeKey(block.pc, frame), { block, frame });
+  }
+}
+
+/** The blocks of a function that is small and does nothing but compute, call and return. */
+function calleeBody(target: number, lift: LiftTo): readonly Block[] | undefined {
+  const found = collectBlocks(
+    target,
+    lift,
+    () => [],
+    new Map(),
+    CALLEE_LIMITS,
+    () => false,
+  );
+  if (!found) return undefined;
+  const body = [...found.values()];
+  const kinds = new Set(body.map(({ terminator }) => terminator.kind));
+  const simple = !kinds.has('jump') && !kinds.has('exit') && !kinds.has('call-indirect') && kinds.has('return');
+  const size = body.reduce((sum, block) => sum + block.instructions, 0);
+  return simple && size < CALLEE_LIMITS.instructions && body.length < CALLEE_LIMITS.blocks ? body : undefined;
 }
 
 /**
@@ -157,26 +256,26 @@ export function formFragment(
   return formRegion(entry, lift, seenTargets, FRAGMENT_LIMITS, endsBefore);
 }
 
-function reversePostorder(entry: number, found: ReadonlyMap<number, Block>, jumpTargets: (block: Block) => readonly number[]): Block[] {
-  const order: Block[] = [];
+function reversePostorder(entry: number, nodes: ReadonlyMap<number, Node>, successorKeys: (node: Node) => readonly number[]): Node[] {
+  const order: Node[] = [];
   const seen = new Set([entry]);
-  const stack: { block: Block; next: number; pcs: readonly number[] }[] = [];
-  const enter = (block: Block): void => {
-    stack.push({ block, next: 0, pcs: successorPcs(block, jumpTargets) });
+  const stack: { node: Node; next: number; keys: readonly number[] }[] = [];
+  const enter = (node: Node): void => {
+    stack.push({ node, next: 0, keys: successorKeys(node) });
   };
-  enter(found.get(entry)!);
+  enter(nodes.get(entry)!);
   while (stack.length > 0) {
     const top = stack[stack.length - 1];
-    if (top.next === top.pcs.length) {
-      order.push(top.block);
+    if (top.next === top.keys.length) {
+      order.push(top.node);
       stack.pop();
       continue;
     }
-    const pc = top.pcs[top.next++];
-    const block = found.get(pc);
-    if (block && !seen.has(pc)) {
-      seen.add(pc);
-      enter(block);
+    const key = top.keys[top.next++];
+    const node = nodes.get(key);
+    if (node && !seen.has(key)) {
+      seen.add(key);
+      enter(node);
     }
   }
   return order.reverse();

@@ -2,7 +2,7 @@ import type { Block } from '../../ir/block.ts';
 import { OPS, op, STATE_GRANULES, TYPE_SIZES, Type } from '../../ir/ops.ts';
 import { deadcode } from '../../ir/passes/deadcode.ts';
 import type { Register } from '../../isa/isa.ts';
-import { OUTSIDE, type Region } from './region.ts';
+import { callsOut, OUTSIDE, type Region } from './region.ts';
 
 /** A register that regions keep in a Wasm local. */
 export interface Slot {
@@ -124,9 +124,7 @@ interface SlotEvent {
   readonly slot: number;
 }
 
-const isCall = ({ terminator }: Block): boolean => terminator.kind === 'call' || terminator.kind === 'call-indirect';
-
-function eventsOf(block: Block, slots: Slots, { preciseMemory, readByCalls }: Purposes): SlotEvent[] {
+function eventsOf(block: Block, slots: Slots, { preciseMemory }: Purposes): SlotEvent[] {
   const events: SlotEvent[] = [];
   for (let v = 0; v < block.length; v++) {
     const access = STATE_ACCESS[block.op[v]];
@@ -136,8 +134,6 @@ function eventsOf(block: Block, slots: Slots, { preciseMemory, readByCalls }: Pu
     } else if (isBarrier(block, v)) events.push({ kind: 'barrier', op: v, slot: -1 });
     else if (isSpillPoint(block, v, preciseMemory)) events.push({ kind: 'spill', op: v, slot: -1 });
   }
-  const slot = isCall(block) && readByCalls !== undefined ? slots.at(readByCalls, Type.I32) : undefined;
-  if (slot) events.push({ kind: 'get', op: block.length, slot: slot.number });
   return events;
 }
 
@@ -164,7 +160,13 @@ function overwrittenByCallee(block: Block, slots: Slots, purposes: Purposes): Sl
  */
 function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: readonly SlotSet[], allDirty: boolean): SlotPlan {
   const n = region.blocks.length;
-  const events = region.blocks.map((block) => eventsOf(block, slots, purposes));
+  const { readByCalls } = purposes;
+  const readByCall = readByCalls === undefined ? undefined : slots.at(readByCalls, Type.I32);
+  const events = region.blocks.map((block, i) => {
+    const list = eventsOf(block, slots, purposes);
+    if (readByCall && callsOut(region, i)) list.push({ kind: 'get', op: block.length, slot: readByCall.number });
+    return list;
+  });
   const make = (): SlotSet[] => Array.from({ length: n }, emptySet);
   const dirtyIn = allDirty ? region.blocks.map(() => copy(slots.everything)) : make();
   const dirtyOut = make();
@@ -182,7 +184,7 @@ function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: re
       }
       dirtyOut[i] = dirty;
       spillOut[i] = without(dirty, overwritten[i]);
-      if (isCall(region.blocks[i])) continue;
+      if (callsOut(region, i)) continue;
       for (const to of region.successors[i]) {
         if (to === OUTSIDE) continue;
         const before = copy(dirtyIn[to]);
@@ -227,9 +229,9 @@ function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: re
 function liveOutOf(region: Region, i: number, spillOut: readonly SlotSet[], liveIn: readonly SlotSet[]): SlotSet {
   const { kind } = region.blocks[i].terminator;
   // a jump may also go where it was never seen to go
-  const leaves = kind !== 'goto' && kind !== 'branch';
+  const leaves = kind !== 'goto' && kind !== 'branch' && !region.isInlined[i];
   const live = leaves ? copy(spillOut[i]) : emptySet();
-  if (isCall(region.blocks[i])) return live;
+  if (callsOut(region, i)) return live;
   for (const to of region.successors[i]) addAll(live, to === OUTSIDE ? spillOut[i] : liveIn[to]);
   return live;
 }

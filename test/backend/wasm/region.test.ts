@@ -3,7 +3,7 @@ import { ExitKind, RegionResult } from '../../../assembly/shared/exit.ts';
 import { Layout } from '../../../assembly/shared/layout.ts';
 import { accessAtOffset, compileRegions } from '../../../src/backend/wasm/compile.ts';
 import type { CompileOptions } from '../../../src/backend/wasm/options.ts';
-import { formRegion } from '../../../src/backend/wasm/region.ts';
+import { formRegion, REGION_LIMITS } from '../../../src/backend/wasm/region.ts';
 import type { Block } from '../../../src/ir/block.ts';
 import { Builder } from '../../../src/ir/builder.ts';
 import { OPS, op, Type } from '../../../src/ir/ops.ts';
@@ -27,6 +27,7 @@ function machine(
   checked = false,
   expected?: ReadonlyMap<number, Uint8Array>,
   exactState = false,
+  inlined = 0,
 ) {
   const memory = new WebAssembly.Memory({ initial: PAGES, maximum: 65536 });
   const table = new WebAssembly.Table({ element: 'anyfunc', initial: 64 });
@@ -41,7 +42,8 @@ function machine(
     verify(block, 64);
     return block;
   };
-  const regions = entries.map((entry) => formRegion(entry, lift)!);
+  const limits = { ...REGION_LIMITS, inlined };
+  const regions = entries.map((entry) => formRegion(entry, lift, undefined, limits)!);
   const options: CompileOptions = {
     isa,
     checked,
@@ -193,6 +195,57 @@ describe('a region', () => {
     // no stack left: the callee hands its own pc to the dispatcher
     m.set(0, 4);
     expect(m.call(at(4), 250)).toBe(at(0));
+  });
+
+  it('puts small callees in place of calls, goes on where they return, and leaves where they do not', () => {
+    // r0 += 2·r1 by two calls of a function that returns to r2, unless r1 is 7: then to 0x5555
+    const code: Record<number, Lift> = {
+      [at(0)]: (b) => {
+        b.insn(at(0), 4);
+        b.set(8, b.i32(at(1)));
+        b.call(at(4), at(1));
+      },
+      [at(1)]: (b) => {
+        b.insn(at(1), 4);
+        b.set(8, b.i32(at(2)));
+        b.call(at(4), at(2));
+      },
+      [at(2)]: (b) => {
+        b.insn(at(2), 4);
+        b.return(r(b, 3));
+      },
+      [at(4)]: (b) => {
+        b.insn(at(4), 4);
+        b.set(0, b.add(r(b, 0), r(b, 1)));
+        b.branch(b.eq(r(b, 1), b.i32(7)), at(5), at(6));
+      },
+      [at(5)]: (b) => {
+        b.insn(at(5), 4);
+        b.set(8, b.i32(0x5555));
+        b.goto(at(6));
+      },
+      [at(6)]: (b) => {
+        b.insn(at(6), 4);
+        b.return(r(b, 2));
+      },
+    };
+    const m = machine(code, [at(0)], false, undefined, false, 20);
+    expect(m.regions[0].blocks.filter((block) => block.pc === at(4))).toHaveLength(2);
+    m.set(0, 100);
+    m.set(1, 4);
+    m.set(3, 0x1234);
+    expect(m.call(at(0))).toBe(0x1234);
+    expect([m.get(0), m.get(2), m.budget()]).toEqual([108, at(2), 1_000_000 - 7]);
+    m.set(1, 7);
+    expect(m.call(at(0))).toBe(0x5555);
+    expect([m.get(0), m.get(2), m.budget()]).toEqual([115, 0x5555, 1_000_000 - 7 - 4]);
+    // without enough for two callees, the second is called
+    const one = machine(code, [at(0)], false, undefined, false, 5);
+    expect(one.regions[0].isInlined.filter(Boolean)).toHaveLength(1);
+    one.set(1, 4);
+    one.set(3, 0x1234);
+    expect(one.call(at(0))).toBe(at(4));
+    expect([one.get(0), one.get(2)]).toEqual([4, at(2)]);
   });
 
   it('follows diamonds, and a side exit sees the state of its instruction', () => {
