@@ -1,0 +1,425 @@
+import { ExitKind, FaultAccess } from '../../../assembly/shared/exit.ts';
+import { CodeMode, Layout, PagePermission, TlbBit } from '../../../assembly/shared/layout.ts';
+import type { Block, Value } from '../../ir/block.ts';
+import { OPS, op, STATE_GRANULES, Type } from '../../ir/ops.ts';
+import { isConditional } from '../../isa/isa.ts';
+import {
+  binaryen,
+  byteSwap,
+  constant,
+  type Expression,
+  isConstant,
+  labelledBlock,
+  loadExpression,
+  loadName,
+  storeExpression,
+  storeName,
+  WASM_TYPES,
+} from './expressions.ts';
+import type { RegionFunction } from './function.ts';
+import { isBarrier, type SlotSet, type Slots, STATE_ACCESS } from './slots.ts';
+
+const HELPER = op('helper');
+const EXIT_IF = op('exit.if');
+const INSN = op('insn');
+const I32_ADD = op('i32.add');
+const I32_OR = op('i32.or');
+const I32_CONST = op('i32.const');
+const SHUFFLE = op('i8x16.shuffle');
+const IS_SELECT = OPS.map((info) => info.name.startsWith('select.'));
+const IS_SLOW = OPS.map((info) => info.name.startsWith('slow.'));
+const IS_LANE = OPS.map((info) => /_lane/.test(info.name));
+
+/**
+ * A block's ops, without its terminator. `unpaid`: instructions completed on the way here that BUDGET still holds. `value` makes
+ * the expression for a value that the terminator needs, `pc` is that of the last instruction.
+ */
+export function emitOps(f: RegionFunction, i: number, unpaid: number): { out: Expression[]; pc: number; value: (v: Value) => Expression } {
+  const { region, plan, context, m, homes, temporary, i32, local, header, spill, reload } = f;
+  const { budgetAfter, storeBudget, budgetAgain, callHelper, leave, faultPc, faultLabel } = f;
+  const { paged } = context;
+  const block = region.blocks[i];
+  const out: Expression[] = [];
+  f.freeTemporaries();
+  const expected = context.expectedBytes(block.pc);
+  if (expected) out.push(...verifyBytes(f, block, expected, plan.spillIn[i], unpaid));
+  const uses = useCounts(block);
+  const at = emitPositions(block, uses);
+  const kept = keepsRegister(block, uses, at, context.slots);
+  const place = new Int32Array(block.length).fill(-1);
+  let done = -1;
+  let pc = block.pc;
+  /** Where the current instruction is executed anew, and how many are completed there; by pc. */
+  let restart = pc;
+  let restarted = 0;
+  const completed = new Map<number, number>();
+
+  /** The expression for a value; to be evaluated where the op that uses it is emitted. */
+  const value = (v: Value): Expression => {
+    if (place[v] >= 0) return local(place[v], block.typeOf(v));
+    return compute(v);
+  };
+  const compute = (v: Value): Expression => {
+    const number = block.op[v];
+    if (isConstant(number)) return constant(m, block, v);
+    const info = OPS[number];
+    if (STATE_ACCESS[number] === 'get') {
+      const slot = context.slots.at(block.a[v], info.result);
+      return slot ? local(homes[slot.number], slot.type) : loadExpression(m, loadName(info.result), Layout.STATE + block.a[v], i32(0));
+    }
+    if (info.memory === 'load') return loadValue(v);
+    if (number === HELPER) {
+      const helper = block.helpers[block.a[v]];
+      context.useHelper(helper.name);
+      const args = helper.params.map((_, k) => value(block.operand(v, k + 1)));
+      if (isConditional(helper)) {
+        const condition = temporary(Type.I32);
+        return m.if(
+          m.local.tee(condition, args[0], binaryen.i32),
+          m.block(
+            null,
+            [
+              m.v128.store(Layout.VECTOR_A, 4, i32(0), args[1]),
+              m.v128.store(Layout.VECTOR_B, 4, i32(0), args[2]),
+              m.call(helper.name, [local(condition)], binaryen.i32),
+            ],
+            binaryen.i32,
+          ),
+          i32(0),
+        );
+      }
+      return m.call(helper.name, args, WASM_TYPES[helper.result]);
+    }
+    if (IS_SELECT[number]) return m.select(value(block.a[v]), value(block.b[v]), value(block.c[v]));
+    const make = context.constructors(number);
+    if (number === SHUFFLE) return make(value(block.a[v]), value(block.b[v]), block.shuffles[block.c[v]]);
+    // lane immediates come before a replaced value in binaryen's order
+    if (IS_LANE[number])
+      return info.operands.length === 2 ? make(value(block.a[v]), block.b[v]) : make(value(block.a[v]), block.c[v], value(block.b[v]));
+    return info.operands.length === 1 ? make(value(block.a[v])) : make(value(block.a[v]), value(block.b[v]));
+  };
+
+  /** Memory index of a guest address; Layout.WINDOW is the static offset. */
+  const index = (address: Value): Expression => {
+    const fold = (k: number): Expression => i32((k - Layout.FLOOR) | 0);
+    if (place[address] < 0) {
+      if (block.op[address] === I32_CONST) return fold(block.a[address]);
+      if (block.op[address] === I32_ADD && block.op[block.b[address]] === I32_CONST)
+        return m.i32.add(value(block.a[address]), fold(block.a[block.b[address]]));
+    }
+    return m.i32.add(value(address), fold(0));
+  };
+  const note = (expression: Expression, write = false): Expression => {
+    context.noteAccess?.(expression, { pc, write });
+    return expression;
+  };
+  /** A value loaded in the guest's byte order; `load` makes the plain load of that name. */
+  const swapLoaded = (v: Value, load: (name: string) => Expression): Expression => {
+    const info = OPS[block.op[v]];
+    if (block.b[v] === 0 || info.bytes === 1) return load(info.name);
+    if (info.bytes === 2) {
+      const t = temporary(Type.I32);
+      const raw = load('i32.load16_u');
+      const swapped = byteSwap(m, 2, (first) => (first ? m.local.tee(t, raw, binaryen.i32) : local(t)));
+      return info.name === 'i32.load16_s' ? m.i32.extend16_s(swapped) : swapped;
+    }
+    if (info.bytes === 4) {
+      const t = temporary(Type.I32);
+      const raw = load('i32.load');
+      const swapped = byteSwap(m, 4, (first) => (first ? m.local.tee(t, raw, binaryen.i32) : local(t)));
+      return info.result === Type.F32 ? m.f32.reinterpret(swapped) : swapped;
+    }
+    const t = temporary(Type.I64);
+    const raw = load('i64.load');
+    const swapped = m.i64x2.extract_lane(byteSwap64(m.local.tee(t, raw, binaryen.i64)), 0);
+    return info.result === Type.F64 ? m.f64.reinterpret(swapped) : swapped;
+  };
+  const loadValue = (v: Value): Expression => swapLoaded(v, (name) => note(loadExpression(m, name, Layout.WINDOW, index(block.a[v]))));
+  const byteSwap64 = (x: Expression): Expression => {
+    const splat = m.i64x2.splat(x);
+    return m.i8x16.swizzle(splat, m.v128.const([7, 6, 5, 4, 3, 2, 1, 0, 7, 6, 5, 4, 3, 2, 1, 0]));
+  };
+  /** Stores a value in the guest's byte order; `store` makes the plain store of that name. */
+  const storeSwapped = (v: Value, x: () => Expression, store: (name: string, value: Expression) => Expression): Expression => {
+    const info = OPS[block.op[v]];
+    const type = info.operands[1] as Type;
+    if (block.c[v] === 0 || info.bytes === 1) return store(info.name, x());
+    if (info.bytes <= 4) {
+      const t = temporary(Type.I32);
+      const raw = type === Type.F32 ? m.i32.reinterpret(x()) : x();
+      const swapped = byteSwap(m, info.bytes as 2 | 4, (first) => (first ? m.local.tee(t, raw, binaryen.i32) : local(t)));
+      return store(info.bytes === 2 ? 'i32.store16' : 'i32.store', swapped);
+    }
+    const raw = type === Type.F64 ? m.i64.reinterpret(x()) : x();
+    return store('i64.store', m.i64x2.extract_lane(byteSwap64(raw), 0));
+  };
+  const storeValue = (v: Value): Expression =>
+    storeSwapped(
+      v,
+      () => value(block.b[v]),
+      (name, x) => note(storeExpression(m, name, Layout.WINDOW, index(block.a[v]), x), true),
+    );
+  /**
+   * Model `paged`: the TLB's word of the page says whether the access may be made straight away, and where the page lies. Does
+   * `fast` with that, or `otherwise`. The address is in a local.
+   */
+  const findPlace = (v: Value, fast: (place: Expression) => Expression, otherwise: Expression[]): Expression => {
+    const info = OPS[block.op[v]];
+    const address = (): Expression => value(block.a[v]);
+    const shift = ((paged?.mode ?? 0) & CodeMode.User) << 1;
+    const bit = (info.memory === 'load' ? TlbBit.KernelRead : TlbBit.KernelWrite) << shift;
+    const entry = temporary(Type.I32);
+    const word = m.i32.load(Layout.TLB, 4, m.i32.shl(m.i32.shr_u(address(), i32(12)), i32(2)));
+    const denied = m.i32.eqz(m.i32.and(m.local.tee(entry, word, binaryen.i32), i32(bit)));
+    const beyond = context.alignedAccess
+      ? m.i32.and(address(), i32(info.bytes - 1))
+      : m.i32.gt_u(m.i32.and(address(), i32(0xfff)), i32(0x1000 - info.bytes));
+    // two branches, since a comparison costs least where one follows at once
+    const slow = `slow${i}_${v}`;
+    const past = `past${i}_${v}`;
+    const place = m.i32.add(address(), m.i32.and(local(entry), i32(TlbBit.ADDRESS)));
+    const quick = [m.br(slow, denied), ...(info.bytes === 1 ? [] : [m.br(slow, beyond)]), fast(place), m.br(past)];
+    return labelledBlock(m, past, [labelledBlock(m, slow, quick), ...otherwise]);
+  };
+  const aroundSlow = (v: Value, failed: (call: Expression) => Expression, name: string): Expression[] => [
+    m.if(
+      failed(callHelper(name, [value(block.a[v]), i32(OPS[block.op[v]].bytes), budgetAfter(unpaid + done)])),
+      m.block(null, [m.local.set(faultPc(), i32(pc)), m.br(faultLabel(plan.spillAt[i].get(v)!))]),
+    ),
+    budgetAgain(unpaid + done),
+  ];
+  const pagedLoad = (v: Value): number => {
+    const info = OPS[block.op[v]];
+    const from = temporary(Type.I32);
+    const found = (call: Expression): Expression => m.i32.eqz(m.local.tee(from, call, binaryen.i32));
+    out.push(findPlace(v, (place) => m.local.set(from, place), aroundSlow(v, found, 'regionRead')));
+    const result = temporary(info.result);
+    out.push(
+      m.local.set(
+        result,
+        swapLoaded(v, (name) => loadExpression(m, name, 0, local(from))),
+      ),
+    );
+    return result;
+  };
+  const pagedStore = (v: Value): void => {
+    const info = OPS[block.op[v]];
+    const type = info.operands[1] as Type;
+    const held = temporary(type);
+    const store = (place: Expression): Expression =>
+      storeSwapped(
+        v,
+        () => local(held, type),
+        (name, x) => storeExpression(m, name, 0, place, x),
+      );
+    const slow = aroundSlow(v, (call) => call, 'regionWrite');
+    out.push(m.local.set(held, value(block.b[v])));
+    out.push(findPlace(v, store, [store(i32(Layout.SCRATCH)), ...slow]));
+  };
+
+  /** Model `checked`: leaves with a precise fault if the page or pages do not permit the access. */
+  const checkAccess = (v: Value): Expression => {
+    const info = OPS[block.op[v]];
+    const read = info.memory === 'load';
+    const need = read ? PagePermission.Read : PagePermission.Write;
+    const address = block.a[v];
+    const page = m.i32.load8_u(Layout.PAGES, 1, m.i32.shr_u(value(address), i32(12)));
+    const denied = m.i32.eqz(m.i32.and(page, i32(need)));
+    const crosses = m.i32.gt_u(m.i32.and(value(address), i32(0xfff)), i32(0x1000 - info.bytes));
+    context.useHelper('checkAccess');
+    return m.if(
+      info.bytes === 1 ? denied : m.i32.or(denied, crosses),
+      m.if(
+        m.call('checkAccess', [value(address), i32(info.bytes), i32(read ? FaultAccess.Read : FaultAccess.Write)], binaryen.i32),
+        m.block(null, [...spill(plan.spillAt[i].get(v)!), ...leave(ExitKind.MemoryFault, pc, unpaid + done)]),
+      ),
+    );
+  };
+
+  /** Goes to the label if the condition is not zero. */
+  const branchIf = (label: string, condition: Value): Expression[] =>
+    block.op[condition] === I32_OR && place[condition] < 0 && at[condition] !== condition
+      ? [...branchIf(label, block.a[condition]), ...branchIf(label, block.b[condition])]
+      : [m.br(label, value(condition))];
+  /**
+   * Where the fast result of op v will not do: leaves for the interpreter, which executes the instruction anew; or calls the
+   * helper. What comes back here stands in the engine's code between its neighbours; what leaves goes to the end.
+   */
+  const slowPath = (v: Value): Expression => {
+    const { slowPaths } = context;
+    const slow = `slow${i}_${v}`;
+    const past = `past${i}_${v}`;
+    const state = spill(plan.spillAt[i].get(v)!);
+    const rest: Expression[] = [];
+    if (slowPaths !== 'leave') rest.push(m.br(past, m.i32.eqz(value(block.c[v]))));
+    if (slowPaths === 'call') {
+      const helper = block.helpers[block.d[v]];
+      const { result } = OPS[block.op[v]];
+      context.useHelper(helper.name);
+      rest.push(
+        ...state,
+        storeBudget(unpaid + done),
+        m.if(m.call(helper.name, [], binaryen.i32), m.block(null, leave(ExitKind.Exception, pc, unpaid + done))),
+        m.local.set(place[v], loadExpression(m, loadName(result), Layout.SLOW_RESULT, i32(0))),
+      );
+    } else rest.push(...state, ...leave(ExitKind.Slow, restart, unpaid + restarted, [region.entry]));
+    return m.block(past, [m.block(slow, [...branchIf(slow, block.a[v]), m.br(past)], binaryen.none), ...rest], binaryen.none);
+  };
+
+  for (let v = 0; v < block.length; v++) {
+    const number = block.op[v];
+    const info = OPS[number];
+    if (number === INSN) {
+      pc = block.a[v] >>> 0;
+      done++;
+      completed.set(pc, done);
+      restart = block.c[v] >>> 0;
+      restarted = completed.get(restart) ?? 0;
+      continue;
+    }
+    if (STATE_ACCESS[number] === 'set') {
+      const type = block.typeOf(block.b[v]);
+      const slot = context.slots.at(block.a[v], type);
+      const x = value(block.b[v]);
+      out.push(slot ? m.local.set(homes[slot.number], x) : storeExpression(m, storeName(type), Layout.STATE + block.a[v], i32(0), x));
+      continue;
+    }
+    if (info.memory && (context.checked || paged)) {
+      // the address is needed several times
+      const address = block.a[v];
+      if (place[address] < 0 && !isConstant(block.op[address])) {
+        place[address] = temporary(Type.I32);
+        out.push(m.local.set(place[address], compute(address)));
+      }
+      if (paged) {
+        if (info.memory === 'load') place[v] = pagedLoad(v);
+        else pagedStore(v);
+        continue;
+      }
+      out.push(checkAccess(v));
+    }
+    if (info.memory === 'store') {
+      out.push(storeValue(v));
+      continue;
+    }
+    if (number === EXIT_IF) {
+      const kind = block.b[v] as ExitKind;
+      const args = kind === ExitKind.MemoryFault ? [] : [block.c[v], 0];
+      out.push(m.if(value(block.a[v]), m.block(null, [...spill(plan.spillAt[i].get(v)!), ...leave(kind, pc, unpaid + done, args)])));
+      continue;
+    }
+    if (IS_SLOW[number]) {
+      place[v] = temporary(info.result);
+      out.push(m.local.set(place[v], value(block.b[v])), slowPath(v));
+      continue;
+    }
+    if (isBarrier(block, v)) {
+      // an operand that is a register keeps its value in the local; memory is written first
+      out.push(...spill(plan.spillAt[i].get(v)!), storeBudget(unpaid + done + 1), header(Layout.PC, i32(pc)));
+      if (block.typeOf(v) === Type.None) out.push(compute(v));
+      else place[v] = define(v);
+      if (paged) out.push(budgetAgain(unpaid + done + 1));
+      out.push(...reload(plan.reloadAt[i].get(v)!));
+      continue;
+    }
+    if (number === HELPER && block.typeOf(v) === Type.None) {
+      out.push(compute(v));
+      continue;
+    }
+    if (uses[v] === 0) {
+      if (info.memory === 'load') out.push(m.drop(compute(v)));
+      else if (number === HELPER) out.push(m.drop(compute(v)));
+      continue;
+    }
+    if (isConstant(number) || kept[v] || at[v] !== v) continue;
+    place[v] = define(v);
+  }
+
+  function define(v: Value): number {
+    const x = compute(v);
+    const t = temporary(block.typeOf(v));
+    out.push(m.local.set(t, x));
+    return t;
+  }
+
+  return { out, pc, value };
+}
+
+/** Leaves if the block's bytes are not these any more. */
+function verifyBytes(f: RegionFunction, block: Block, bytes: Uint8Array, dirty: SlotSet, unpaid: number): Expression[] {
+  const { m, i32, spill, leave } = f;
+  const index = (): Expression => i32((block.pc - Layout.FLOOR) | 0);
+  let differs: Expression | undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  for (let k = 0; k < bytes.length; ) {
+    const whole = bytes.length - k >= 4;
+    const test = whole
+      ? m.i32.ne(m.i32.load(Layout.WINDOW + k, 1, index()), i32(view.getInt32(k, true)))
+      : m.i32.ne(m.i32.load8_u(Layout.WINDOW + k, 1, index()), i32(bytes[k]));
+    differs = differs === undefined ? test : m.i32.or(differs, test);
+    k += whole ? 4 : 1;
+  }
+  if (differs === undefined) return [];
+  return [m.if(differs, m.block(null, [...spill(dirty), ...leave(ExitKind.Stale, block.pc, unpaid)]))];
+}
+
+function useCounts(block: Block): Uint16Array {
+  const uses = new Uint16Array(block.length);
+  for (let v = 0; v < block.length; v++) {
+    for (let mask = block.valueMask(v), i = 0; mask !== 0; mask >>>= 1, i++) if (mask & 1) uses[block.operand(v, i)]++;
+  }
+  if (block.terminatorValue >= 0) uses[block.terminatorValue]++;
+  return uses;
+}
+
+/** Where each value is computed: at its own op, or, if it is pure and used once, inside the op that uses it. */
+function emitPositions(block: Block, uses: Uint16Array): Int32Array {
+  const n = block.length;
+  const at = new Int32Array(n);
+  const user = new Int32Array(n).fill(-1);
+  for (let v = 0; v < n; v++) {
+    for (let mask = block.valueMask(v), i = 0; mask !== 0; mask >>>= 1, i++) if (mask & 1) user[block.operand(v, i)] = v;
+  }
+  if (block.terminatorValue >= 0) user[block.terminatorValue] = n;
+  for (let v = n - 1; v >= 0; v--) {
+    const inline = uses[v] === 1 && OPS[block.op[v]].pure && STATE_ACCESS[block.op[v]] === undefined;
+    at[v] = !inline ? v : user[v] === n ? n : at[user[v]];
+  }
+  return at;
+}
+
+/** Which register reads need no copy, because the register is not written before the last use. */
+function keepsRegister(block: Block, uses: Uint16Array, at: Int32Array, slots: Slots): Uint8Array {
+  const n = block.length;
+  const kept = new Uint8Array(n);
+  const last = new Int32Array(n).fill(-1);
+  for (let v = 0; v < n; v++) {
+    for (let mask = block.valueMask(v), i = 0; mask !== 0; mask >>>= 1, i++) {
+      if (!(mask & 1)) continue;
+      const x = block.operand(v, i);
+      last[x] = Math.max(last[x], at[v]);
+    }
+  }
+  if (block.terminatorValue >= 0) last[block.terminatorValue] = n;
+  /** Next op that writes the granule, scanning backward. */
+  const written = new Int32Array(STATE_GRANULES).fill(n + 1);
+  let barrier = n + 1;
+  for (let v = n - 1; v >= 0; v--) {
+    const access = STATE_ACCESS[block.op[v]];
+    if (access === 'set') {
+      const granules = [0, 1, 2, 1, 2, 4][block.typeOf(block.b[v])];
+      for (let g = 0; g < granules; g++) written[(block.a[v] >>> 2) + g] = v;
+    } else if (access === 'get') {
+      const granules = [0, 1, 2, 1, 2, 4][OPS[block.op[v]].result];
+      let next = barrier;
+      for (let g = 0; g < granules; g++) next = Math.min(next, written[(block.a[v] >>> 2) + g]);
+      // what is in memory is read once
+      const cheap = uses[v] === 1 || slots.at(block.a[v], OPS[block.op[v]].result) !== undefined;
+      kept[v] = uses[v] > 0 && cheap && last[v] <= next ? 1 : 0;
+    } else if (IS_SLOW[block.op[v]]) {
+      const [from, to] = block.helpers[block.d[v]].range!;
+      written.fill(v, from >>> 2, to >>> 2);
+    } else if (block.op[v] === HELPER && block.helpers[block.a[v]].state) barrier = v;
+  }
+  return kept;
+}
