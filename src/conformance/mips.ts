@@ -20,11 +20,18 @@ export const enum MipsImage {
   BYTES = 404,
 }
 
-/** Status.FR, and FCSR.NAN2008 with ABS2008. */
+/** Status.FR; FCSR.NAN2008 with ABS2008; as after sysmips(MIPS_FIXADE, 0). */
 export const enum MipsImageMode {
   FR = 1,
   NAN2008 = 2,
+  ALIGNED = 4,
 }
+
+const MODES: readonly (readonly [image: MipsImageMode, own: Mode])[] = [
+  [MipsImageMode.FR, Mode.FR],
+  [MipsImageMode.NAN2008, Mode.NAN2008],
+  [MipsImageMode.ALIGNED, Mode.ALIGNED],
+];
 
 /** Linux's numbers; MIPS has its own from 10 (SIGBUS) on. */
 const enum Signal {
@@ -96,7 +103,7 @@ export const mipsSubject: Subject = {
   ],
   prepare(vcpu, image) {
     const mode = new DataView(image.buffer, image.byteOffset, image.length).getUint32(MipsImage.MODE, true);
-    vcpu.mode = (mode & MipsImageMode.FR ? Mode.FR : 0) | (mode & MipsImageMode.NAN2008 ? Mode.NAN2008 : 0);
+    vcpu.mode = MODES.reduce((bits, [image, own]) => bits | (mode & image ? own : 0), 0);
   },
   write(vcpu, image) {
     const { state, mode } = vcpu;
@@ -115,7 +122,11 @@ export const mipsSubject: Subject = {
     for (const [to, from, words] of PLACES)
       for (let i = 0; i < 4 * words; i += 4) view.setUint32(to + i, state.getUint32(from + i, true), true);
     const { mode } = vcpu;
-    view.setUint32(MipsImage.MODE, (mode & Mode.FR ? MipsImageMode.FR : 0) | (mode & Mode.NAN2008 ? MipsImageMode.NAN2008 : 0), true);
+    view.setUint32(
+      MipsImage.MODE,
+      MODES.reduce((bits, [image, own]) => bits | (mode & own ? image : 0), 0),
+      true,
+    );
     view.setUint32(MipsImage.FCSR, vcpu.callHelper('mips_cfc1', FCSR), true);
     return image;
   },

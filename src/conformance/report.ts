@@ -11,7 +11,14 @@ export interface SuiteResult {
 }
 
 const ISA_TITLES: { readonly [isa: string]: string } = { x86: 'x86', mips: 'MIPS32 big-endian', mipsel: 'MIPS32 little-endian' };
-const PART_TITLES: { readonly [part: string]: string } = { mmx: 'MMX', sse: 'SSE', sse2: 'SSE2', sse3: 'SSE3 and SSSE3', fpu: 'FPU' };
+const PART_TITLES: { readonly [part: string]: string } = {
+  mmx: 'MMX',
+  sse: 'SSE',
+  sse2: 'SSE2',
+  sse3: 'SSE3 and SSSE3',
+  fpu: 'FPU',
+  unaligned: 'unaligned accesses',
+};
 
 /** What people call a suite: its name has an ISA and a part. */
 export function titleOf(name: string): string {

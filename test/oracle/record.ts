@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { brotliCompressSync, constants } from 'node:zlib';
 import { encodeSuite, type Oracle, type RecordedSuite } from '../../src/conformance/vectors.ts';
-import { recordMipsSuite } from './mips/record-suite.ts';
+import { recordMipsSuite, recordUnaligned } from './mips/record-suite.ts';
 import { nativeExecutor } from './x86/native.ts';
 import { recordSuite, SUITES } from './x86/record.ts';
 
@@ -44,6 +44,11 @@ function mipsSuite(isa: 'mips' | 'mipsel', part: 'integer' | 'fpu', seed: number
   return recordMipsSuite(isa, part, { seed, count, oracle: { name: `qemu-${isa}`, details } });
 }
 
+function unalignedSuite(seed: number, count: number): RecordedSuite | string {
+  const details = { qemu: firstLine('qemu-system-mipsel', '--version'), compiler: firstLine('mipsel-linux-gnu-gcc', '--version') };
+  return recordUnaligned({ seed, count, oracle: { name: 'Linux on qemu-system-mipsel', details } });
+}
+
 type Recorder = (seed: number, count: number) => RecordedSuite | string;
 const RECORDERS: Readonly<Record<string, Recorder>> = {
   ...Object.fromEntries(
@@ -57,6 +62,7 @@ const RECORDERS: Readonly<Record<string, Recorder>> = {
       ]),
     ),
   ),
+  'mipsel-unaligned': unalignedSuite,
 };
 
 /** The command: gives the exit code. */

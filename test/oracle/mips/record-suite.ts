@@ -4,8 +4,10 @@ import type { MipsRow } from '../../../translators/mips/row.ts';
 import { ROWS } from '../../../translators/mips/rows.ts';
 import { generateFloat, isFloatRow } from './float.ts';
 import { generate } from './generate.ts';
+import { runOnMalta } from './malta.ts';
 import { type Departure, departure, plainly, undefinedText } from './manual.ts';
 import { CODE, CODE_WORDS, DATA, DATA_BYTES, FPUS, type Fpu, type Record, runInQemu } from './record.ts';
+import { generateUnaligned, UNALIGNED_ROWS } from './unaligned.ts';
 
 const BREAK = 0x0000000d;
 const PC_MASK = 0xffffffff;
@@ -16,7 +18,8 @@ const IGNORED: RecordedSuite['ignored'] = [[K0, K0 + 8, 0xff]];
 const BATCH = PAGE / (4 * CODE_WORDS);
 /** States that one code is run on, where its form allows it: it is translated once for all of them. */
 const PER_CODE = 8;
-const SIGNALS_WITH_ADDRESS = new Set([7, 10, 11]);
+const SIGBUS = 10;
+const SIGNALS_WITH_ADDRESS = new Set([7, SIGBUS, 11]);
 
 /** Whether a row reads or writes FPU state. */
 const usesFpu = (row: MipsRow): boolean => row.group.startsWith('floating-point') || /^(bc1|mov[ft] )/.test(row.text);
@@ -38,7 +41,8 @@ const modeOf = (fpu: Fpu): number => (fpu.wide ? MipsImageMode.FR : 0) | (fpu.na
 
 function imageOf(record: Record, fpu: Fpu): Uint8Array {
   const { gpr, hi, lo, fcsr, fpr } = record;
-  const image = bytesOf([...gpr, hi, lo, fcsr, modeOf(fpu), record.userLocal ?? 0, ...fpr], true);
+  const mode = modeOf(fpu) | (record.aligned ? MipsImageMode.ALIGNED : 0);
+  const image = bytesOf([...gpr, hi, lo, fcsr, mode, record.userLocal ?? 0, ...fpr], true);
   image.set(bytesOf([MIPS_END], true), K0);
   return image;
 }
@@ -108,9 +112,20 @@ export function recordMipsSuite(isa: 'mips' | 'mipsel', part: 'integer' | 'fpu',
     }
   }
 
+  return suiteOf(isa, part, rows, recorded, omitted, { ...options, states: pool.states });
+}
+
+function suiteOf(
+  isa: 'mips' | 'mipsel',
+  part: string,
+  rows: readonly MipsRow[],
+  recorded: readonly Recorded[],
+  omitted: ReadonlyMap<MipsRow, ReadonlyMap<string, number>>,
+  { seed, oracle, states }: MipsRecordOptions & { readonly states: number },
+): RecordedSuite {
   const little = isa === 'mipsel';
   const templates: Uint8Array[] = [];
-  const vectorOf = makeVector(little, templates, pool.states);
+  const vectorOf = makeVector(little, templates, states);
   const vectors = new Map<MipsRow, RecordedVector[]>();
   for (const one of recorded) {
     const list = vectors.get(one.row) ?? [];
@@ -120,7 +135,7 @@ export function recordMipsSuite(isa: 'mips' | 'mipsel', part: 'integer' | 'fpu',
   return {
     name: `${isa}-${part}`,
     isa,
-    oracle: options.oracle,
+    oracle,
     seed,
     imageBytes: MipsImage.BYTES,
     ignored: IGNORED,
@@ -149,6 +164,35 @@ export function recordMipsSuite(isa: 'mips' | 'mipsel', part: 'integer' | 'fpu',
       };
     }),
   };
+}
+
+/**
+ * Accesses that are not aligned, as Debian's kernel for Malta has them under qemu-system-mipsel: made good, and after sysmips(MIPS_FIXADE, 0)
+ * refused. A string says why that is not possible here.
+ */
+export function recordUnaligned(options: MipsRecordOptions): RecordedSuite | string {
+  const { seed, count, oracle } = options;
+  const states = 40;
+  const [fpu] = FPUS;
+  const records = generateUnaligned(count + PER_CODE, seed, PER_CODE, states);
+  const outcomes = runOnMalta(records);
+  if (typeof outcomes === 'string') return outcomes;
+  const byText = new Map(UNALIGNED_ROWS.map((row) => [row.text, row]));
+  const recorded: Recorded[] = [];
+  const taken = new Map<MipsRow, number>();
+  for (const [n, record] of records.entries()) {
+    const row = byText.get(record.text)!;
+    const number = taken.get(row) ?? 0;
+    // one of four is refused
+    const aligned = number % 4 === 3;
+    const after = aligned ? outcomes.refused[n] : outcomes.fixed[n];
+    if (!after || number >= count) continue;
+    taken.set(row, number + 1);
+    const pc = after.pc! - 4 * CODE_WORDS * (record.slot! - (record.slot! % BATCH));
+    recorded.push({ before: { ...record, aligned }, after: { ...after, pc }, fpu, row, departure: { fcsr: 0, fpr: [] } });
+  }
+  const details = { ...oracle.details, kernel: `Linux ${outcomes.kernel}` };
+  return suiteOf('mipsel', 'unaligned', UNALIGNED_ROWS, recorded, new Map(), { ...options, oracle: { ...oracle, details }, states });
 }
 
 /** Makes vectors; the first states become templates, so many. */
@@ -187,11 +231,12 @@ function makeVector(little: boolean, templates: Uint8Array[], states: number): (
         address: SIGNALS_WITH_ADDRESS.has(after.signal) ? after.address! : 0,
       },
       endPc: (stopped ? MIPS_END : after.pc!) & PC_MASK,
-      after: imageOf({ ...after, userLocal: before.userLocal ?? 0 }, fpu),
+      after: imageOf({ ...after, userLocal: before.userLocal ?? 0, aligned: before.aligned ?? false }, fpu),
       changes: new Map(Array.from(after.data, (byte, i) => [DATA + i, byte] as const).filter(([, byte], i) => byte !== before.data[i])),
       ignored,
       ignoredMemory: [0, 0],
-      anyAddress: false,
+      // an exit for an address error has no address
+      anyAddress: after.signal === SIGBUS,
     };
   };
 }

@@ -25,6 +25,8 @@ export interface Record {
   signal: number;
   /** What RDHWR $29 reads; 0 without it. */
   readonly userLocal?: number;
+  /** Accesses that are not aligned are address errors. */
+  readonly aligned?: boolean;
   /** Where its code lies, in units of CODE_WORDS words from CODE on; without it, where the record stands among the others. */
   readonly slot?: number;
   /** After a signal: the instruction, and the address that could not be accessed. */
@@ -33,9 +35,9 @@ export interface Record {
 }
 
 const WORDS = 32 + 4 + 64 + 12 + 2 + CODE_WORDS;
-const SIZE = 4 * WORDS + DATA_BYTES;
+export const SIZE = 4 * WORDS + DATA_BYTES;
 
-function pack(records: readonly Record[], little: boolean): Uint8Array {
+export function pack(records: readonly Record[], little: boolean): Uint8Array {
   const bytes = new Uint8Array(4 + records.length * SIZE);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, records.length, little);
@@ -57,7 +59,7 @@ function pack(records: readonly Record[], little: boolean): Uint8Array {
   return bytes;
 }
 
-function unpack(records: readonly Record[], bytes: Uint8Array, little: boolean): Record[] {
+export function unpack(records: readonly Record[], bytes: Uint8Array, little: boolean): Record[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   return records.map(({ text, code }, k) => {
     const at = k * SIZE;
@@ -95,7 +97,7 @@ const EF_MIPS_NAN2008 = 0x400;
 const built = new Map<string, string | { readonly missing: string }>();
 
 /** The runner for one byte order and FPU, compiled once; or why there is none. */
-function runner(isa: 'mips' | 'mipsel', fpu: Fpu): string | { readonly missing: string } {
+export function runner(isa: 'mips' | 'mipsel', fpu: Fpu): string | { readonly missing: string } {
   const key = `${isa} ${fpu.wide} ${fpu.nan2008}`;
   const known = built.get(key);
   if (known !== undefined) return known;
