@@ -136,7 +136,12 @@ function suiteSection(suite: Suite, own: readonly SuiteResult[]): string {
 function publicTable(suites: readonly PublicSuite[]): string {
   const places = [...new Set(suites.flatMap((s) => Object.keys(s.places)))];
   const rows = suites.map((s) => {
-    const skips = s.skipped.map(({ reason, count }) => `${plural(count, 'case')} skipped: ${text(reason)}`);
+    const skips: string[] = [];
+    if (s.skipped.length > 0) {
+      const total = s.skipped.reduce((sum, { count }) => sum + count, 0);
+      const reasons = s.skipped.map(({ reason, count }) => `${number(count)}: ${text(reason)}`);
+      skips.push(`<details><summary>${plural(total, 'case')} skipped</summary>${reasons.join('<br>')}</details>`);
+    }
     if (s.left > 0) skips.push(`${plural(s.left, 'case')} left out of this run`);
     return `<tr><td>${text(s.title)}<br><small>${text(s.source)}</small></td><td>${text(s.isa)}</td>${places.map((p) => cell(s.places[p])).join('')}<td>${skips.join('<br>')}</td></tr>`;
   });

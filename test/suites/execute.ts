@@ -16,7 +16,7 @@ const COMPILERS: Readonly<Record<Arch, string>> = {
 
 /** Milliseconds for one program: elsewhere, and here. */
 const PATIENCE = 120_000;
-const OUR_PATIENCE = 300_000;
+const OUR_PATIENCE = 1_200_000;
 /** A thread that has run so many programs is replaced, so that their memories go. */
 const PROGRAMS_PER_THREAD = 100;
 

@@ -8,6 +8,11 @@ const KNOWN: readonly { readonly suite: string; readonly checks: readonly string
   { suite: 'qemu-multiarch', checks: ['linux-test'], cause: FORK },
   { suite: 'qemu-i386', checks: ['test-i386'], cause: 'needs modify_ldt: segments that do not start at 0, 16-bit code' },
   { suite: 'qemu-i386', checks: ['si_signo', 'trapno', 'EIP', 'val'].map((kind) => `test-i386/${kind}`), cause: STEP },
+  {
+    suite: 'gcc-target-i386',
+    checks: ['pr81128', 'mvc11'],
+    cause: 'calls the C library before its start-up code; fails on the processor, too',
+  },
   { suite: 'valgrind-programs', checks: ['smc1'], cause: 'jumps to data that is not executable, on the processor, too' },
 ];
 

@@ -138,7 +138,7 @@ const X86_REASONS: readonly Reason[] = [
   },
   {
     reason: 'aliases that LLVM does not know: TEST with F6 /1 and F7 /1, x87',
-    applies: onlyOurs((ours) => /^(test[bwl] \$|f(xch|stp|com|comp|nop|free|nsetpm)|ffreep)/.test(bare(ours))),
+    applies: onlyOurs((ours) => /^(test[bwl] \$|f(xch|stp|com|comp|nop|free|nsetpm|neni|ndisi)|ffreep)/.test(bare(ours))),
   },
   {
     reason: 'LLVM 14 refuses prefixes that have no meaning before an instruction',
@@ -169,7 +169,7 @@ const X86_REASONS: readonly Reason[] = [
     applies: (j) => onlyTheirs(() => true)(j) && prefixesIn(j.bytes).includes(0x66),
   },
   { reason: 'a prefix alone', applies: onlyTheirs((theirs) => PREFIX.test(`${theirs} `)) },
-  { reason: 'instructions of later processors, SMM', applies: onlyTheirs((theirs) => isLater(...named(bare(theirs)))) },
+  { reason: 'instructions of later processors, SMM', applies: onlyTheirs((theirs) => isLater(...named(bare(theirs).replace('}', '')))) },
 ];
 
 const X86: Kind = {

@@ -133,6 +133,9 @@ const CAUSES: readonly Cause[] = [
     return hinted === c.here.text ? hinted : hints(cut(text, c));
   }),
   rewritten('objdump does not cut the target of a short jump to 16 bits', cut),
+  rewritten('objdump shows an address of a SIB byte without registers in another way in 16-bit code', (text, { bits }) =>
+    bits === 16 ? text.replace(/ds:(0x[0-9a-f]+)/, '[eiz*1+$1]') : text,
+  ),
   rewritten('objdump says which coprocessor had the instruction', (text) => text.replace(/\((8087|287) only\)$/, '')),
   {
     reason: 'reserved NOP encodings (0F 18…1F) in which later processors have hints: NOP here',

@@ -67,7 +67,11 @@ export function runOnMalta(records: readonly Record[]): Outcomes | string {
         return bytes.length === SIZE ? unpack([records[k]], bytes, true)[0] : undefined;
       });
     };
-    return { fixed: part('fixed'), refused: part('refused'), kernel: /Linux version (\S+)/.exec(Buffer.from(kernel.kernel).toString('latin1'))?.[1] ?? 'of Debian 12' };
+    return {
+      fixed: part('fixed'),
+      refused: part('refused'),
+      kernel: /Linux version (\S+)/.exec(Buffer.from(kernel.kernel).toString('latin1'))?.[1] ?? 'of Debian 12',
+    };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -188,7 +188,9 @@ export function recordUnaligned(options: MipsRecordOptions): RecordedSuite | str
     const after = aligned ? outcomes.refused[n] : outcomes.fixed[n];
     if (!after || number >= count) continue;
     taken.set(row, number + 1);
-    const pc = after.pc! - 4 * CODE_WORDS * (record.slot! - (record.slot! % BATCH));
+    // Linux shows the branch before a delay slot, an exit the instruction in it
+    const inSlot = after.signal === SIGBUS && record.delayed ? 4 : 0;
+    const pc = after.pc! + inSlot - 4 * CODE_WORDS * (record.slot! - (record.slot! % BATCH));
     recorded.push({ before: { ...record, aligned }, after: { ...after, pc }, fpu, row, departure: { fcsr: 0, fpr: [] } });
   }
   const details = { ...oracle.details, kernel: `Linux ${outcomes.kernel}` };
