@@ -14,6 +14,8 @@ export interface Runtime {
   /** Functions that generated code calls: helpers by their number among the runtime's exports, then whatever its owner adds by `grow`. Entry 0 is empty. */
   readonly table: WebAssembly.Table;
   readonly exports: Readonly<Record<string, CallableFunction>>;
+  /** Makes `table`, with the helpers only, and `exports` anew; no guest code is active. */
+  renew(): void;
   /** The memory up to UOPS_END, as words and as bytes. */
   readonly words: Int32Array;
   readonly bytes: Uint8Array;
@@ -57,30 +59,36 @@ export function createRuntime(
   const names = WebAssembly.Module.exports(module)
     .filter(({ kind }) => kind === 'function')
     .map(({ name }) => name);
-  const table = new WebAssembly.Table({ element: 'anyfunc', initial: 1 + names.length });
-  const env = {
-    memory: memory.memory,
-    table,
-    abort: () => {
-      throw new Error('the runtime aborted');
-    },
-    ...system,
-  };
-  const exports = new WebAssembly.Instance(module, { env }).exports as Record<string, CallableFunction>;
   const indexes = new Map(names.map((name, i) => [name, 1 + i]));
-  for (const [name, index] of indexes) table.set(index, exports[name]);
+  const instantiate = (): Pick<Runtime, 'run' | 'runBlock' | 'runBlocks' | 'table' | 'exports'> => {
+    const table = new WebAssembly.Table({ element: 'anyfunc', initial: 1 + names.length });
+    const env = {
+      memory: memory.memory,
+      table,
+      abort: () => {
+        throw new Error('the runtime aborted');
+      },
+      ...system,
+    };
+    const exports = new WebAssembly.Instance(module, { env }).exports as Record<string, CallableFunction>;
+    for (const [name, index] of indexes) table.set(index, exports[name]);
+    return {
+      run: exports.run as () => void,
+      runBlock: exports.runBlock as (address: number) => void,
+      runBlocks: exports.runBlocks as () => void,
+      table,
+      exports,
+    };
+  };
   const { buffer } = memory.memory;
   const words = new Int32Array(buffer, 0, Layout.UOPS_END / 4);
   const flag = (address: number, bit: BlockFlag, on: boolean): void => {
     const i = (address + BlockHeader.FLAGS) >>> 2;
     words[i] = on ? words[i] | bit : words[i] & ~bit;
   };
-  return {
-    run: exports.run as () => void,
-    runBlock: exports.runBlock as (address: number) => void,
-    runBlocks: exports.runBlocks as () => void,
-    table,
-    exports,
+  const runtime: Runtime = {
+    ...instantiate(),
+    renew: () => void Object.assign(runtime, instantiate()),
     words,
     bytes: new Uint8Array(buffer, 0, Layout.UOPS_END),
     constants: new Map(),
@@ -96,4 +104,5 @@ export function createRuntime(
       words[(address + BlockHeader.HEAT) >>> 2] = Math.max(COLD, -arrivals);
     },
   };
+  return runtime;
 }

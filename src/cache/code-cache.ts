@@ -139,11 +139,15 @@ export class CodeCache {
     this.regionHash[i] = region.entry;
     this.regionHash[i + 1] = tableIndex;
   }
+  /** A region will be missed where the guest comes to its entry, until it is published again. */
+  hideRegion({ entry, blocks }: CachedRegion): void {
+    const i = hashIndex(entry, this.places.modeOf(blocks[0]));
+    if (this.regionHash[i] === entry) this.regionHash.fill(0, i, i + 2);
+  }
   /** Has the interpreter run what lies at a region's entry, until the region is published again. */
   retractRegion(region: CachedRegion): void {
     const [first] = region.blocks;
-    const i = hashIndex(region.entry, this.places.modeOf(first));
-    if (this.regionHash[i] === region.entry) this.regionHash.fill(0, i, i + 2);
+    this.hideRegion(region);
     const cached = this.blocks.get(this.places.keyOf(first));
     if (cached?.address) this.hooks.hasRegion(cached.address, false);
   }
@@ -192,18 +196,22 @@ export class CodeCache {
   private dropModule(key: number): void {
     const current = this.regions.get(key);
     if (!current) return;
-    this.dropRegion(key, current);
+    this.forgetRegion(key, current);
     for (let region: CachedRegion | undefined = current; region; region = region.replaces) {
       this.hooks.dropped(region.module);
       for (const other of region.module.regions) this.dropModule(this.places.keyOf(other.blocks[0]));
     }
+  }
+  /** The same for a region that is current. */
+  dropRegion(region: CachedRegion): void {
+    this.dropModule(this.places.keyOf(region.blocks[0]));
   }
   /** The same by the pc of its entry, where that means this region now. */
   dropRegionAt(entry: number): void {
     this.dropModule(this.places.key(entry));
   }
 
-  private dropRegion(key: number, region: CachedRegion): void {
+  private forgetRegion(key: number, region: CachedRegion): void {
     this.regions.delete(key);
     this.hooks.unlink(key);
     this.retractRegion(region);

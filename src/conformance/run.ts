@@ -1,7 +1,7 @@
 import { createRuntime } from '../backend/runtime.ts';
 import { ISAS } from '../isas.ts';
+import type { Compiler } from '../vcpu/compiler.ts';
 import { GuestMemory, PagePermission } from '../vcpu/guest-memory.ts';
-import type { Compiler } from '../vcpu/region-tier.ts';
 import { Vcpu } from '../vcpu/vcpu.ts';
 import { compare } from './compare.ts';
 import { explain } from './explain.ts';

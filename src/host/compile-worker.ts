@@ -4,7 +4,7 @@ import { accessAtOffset, compileRegions } from '../backend/wasm/compile.ts';
 import type { CompileOptions } from '../backend/wasm/options.ts';
 import type { Region } from '../backend/wasm/region.ts';
 import { Block } from '../ir/block.ts';
-import { namedModule } from '../vcpu/region-tier.ts';
+import { namedModule } from '../vcpu/compiler.ts';
 import type { Answer, Question } from './compiler-thread.ts';
 
 /** Blocks lose their class on the way. */

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { Access, CompileOptions } from '../backend/wasm/options.ts';
 import type { Region } from '../backend/wasm/region.ts';
-import type { BackgroundCompiler, Compiled } from '../vcpu/region-tier.ts';
+import type { BackgroundCompiler, Compiled } from '../vcpu/compiler.ts';
 
 /** What the worker is asked: a module, or with `locate` which access is at an offset of it. */
 export interface Question {

@@ -1,7 +1,7 @@
 import { createRuntime, type Runtime } from '../backend/runtime.ts';
 import { storeKey, type TranslationStore } from '../cache/persistence.ts';
+import type { BackgroundCompiler, Compiler } from '../vcpu/compiler.ts';
 import type { Exit } from '../vcpu/exit.ts';
-import type { BackgroundCompiler, Compiler } from '../vcpu/region-tier.ts';
 import { type Executor, type MemoryModel, Vcpu, type VcpuOptions, type VcpuStats } from '../vcpu/vcpu.ts';
 import type { Abi, AbiName } from './abi.ts';
 import { RELEASE, VERSION } from './calls/misc.ts';

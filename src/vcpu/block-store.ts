@@ -5,8 +5,9 @@ import type { CachedBlock, CodeCache } from '../cache/code-cache.ts';
 import { blockCount, firstBlockFrom, SavedBlock, type SavedBlocks } from '../cache/saved-blocks.ts';
 import { PAGE_SIZE } from '../isa/code.ts';
 import { GuestMemory } from './guest-memory.ts';
+import type { JumpSites } from './jump-sites.ts';
+import type { VcpuStats } from './options.ts';
 import { hasRange, placeOnly } from './saved-code.ts';
-import type { VcpuStats } from './vcpu.ts';
 
 interface StoreContext {
   readonly memory: GuestMemory;
@@ -16,8 +17,7 @@ interface StoreContext {
   readonly coherentCode: boolean;
   /** What saved blocks must agree in with this run. */
   readonly options: () => string;
-  /** A JumpSite for the block at this pc, if there is room. */
-  readonly jumpSite: (pc: number) => number | undefined;
+  readonly jumpSites: JumpSites;
   /** Whether the block's bytes are compared each time it is entered. */
   readonly isVerified: (cached: CachedBlock) => boolean;
   /** A region of an earlier run begins at this pc, which is better than a block. */
@@ -80,7 +80,7 @@ export class BlockStore {
   }
 
   private place({ index, uops, code }: SavedBlocks, n: number, end: number): void {
-    const { memory, runtime, cache, coherentCode, jumpSite } = this.context;
+    const { memory, runtime, cache, coherentCode, jumpSites } = this.context;
     const i = n * SavedBlock.WORDS;
     const pc = index[i + SavedBlock.PC];
     const size = index[i + SavedBlock.SIZE];
@@ -90,7 +90,7 @@ export class BlockStore {
     const address = cache.uopAddress;
     if (address + 4 * (to - from) > end) return;
     runtime.words.set(uops.subarray(from, to), address >>> 2);
-    if (!attach(runtime.words, address, to - from, pc, () => jumpSite(pc))) return;
+    if (!attach(runtime.words, address, to - from, pc, () => jumpSites.at(pc))) return;
     cache.uopAddress = address + 4 * (to - from);
     const cached: CachedBlock = { block: placeOnly(pc, size), address, restored: true };
     cache.addBlock(cached);

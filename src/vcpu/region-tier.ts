@@ -1,4 +1,3 @@
-import { JumpSite } from '../../assembly/shared/layout.ts';
 import type { Runtime } from '../backend/runtime.ts';
 import { type Access, accessIn, type CompileOptions, type SlowPaths } from '../backend/wasm/options.ts';
 import { formFragment, formRegion, type Region, type RegionLimits } from '../backend/wasm/region.ts';
@@ -6,38 +5,14 @@ import type { CachedRegion, CodeCache, CompiledModule } from '../cache/code-cach
 import type { SavedModule } from '../cache/saved-modules.ts';
 import type { Block } from '../ir/block.ts';
 import type { Isa } from '../isa/isa.ts';
+import { CallSlots } from './call-slots.ts';
 import type { PhysicalPlaces } from './code-places.ts';
+import { type BackgroundCompiler, type Compiled, type Compiler, namedModule } from './compiler.ts';
 import type { GuestMemory } from './guest-memory.ts';
+import type { JumpSites } from './jump-sites.ts';
 import type { KeepableModule, ModuleStore } from './module-store.ts';
-import { restoredRegion, siteWord } from './saved-code.ts';
-import type { VcpuStats } from './vcpu.ts';
-
-/** The Wasm back end, loaded when it is first needed. */
-export interface Compiler {
-  readonly compileRegions: (regions: readonly Region[], options: CompileOptions) => Uint8Array<ArrayBuffer>;
-  readonly compileGroups: (
-    groups: readonly { readonly regions: readonly Region[]; readonly options: CompileOptions }[],
-  ) => Uint8Array<ArrayBuffer>;
-  readonly accessAtOffset: (regions: readonly Region[], options: CompileOptions, offset: number) => Access | undefined;
-  readonly accessMap: (regions: readonly Region[], options: CompileOptions) => number[];
-}
-
-/** The Wasm back end on a thread of its own. */
-export interface BackgroundCompiler {
-  /** `done` is called in a later turn of the event loop, without a module if none could be made. */
-  compile(regions: readonly Region[], options: CompileOptions, name: string, done: (compiled: Compiled | undefined) => void): void;
-  /** See accessAtOffset in src/backend/wasm/compile.ts. Waits for the answer. */
-  accessAtOffset(regions: readonly Region[], options: CompileOptions, offset: number): Access | undefined;
-  close(): void;
-}
-
-export interface Compiled {
-  readonly module: WebAssembly.Module;
-  /** Bytes of its binary form. */
-  readonly size: number;
-  /** What it took, in milliseconds. */
-  readonly time: number;
-}
+import type { CodeLimit, VcpuStats } from './options.ts';
+import { restoredRegion } from './saved-code.ts';
 
 interface TierContext {
   readonly isa: Isa;
@@ -51,9 +26,7 @@ interface TierContext {
   /** Memory model paged. */
   readonly paged?: PhysicalPlaces;
   readonly expectedBytes: (block: Block) => Uint8Array | undefined;
-  readonly jumpSite: (block: Block) => number | undefined;
-  readonly seenTargets: (block: Block) => readonly number[];
-  readonly sawTarget: (block: Block, pc: number) => boolean;
+  readonly jumpSites: JumpSites;
   readonly checked: () => boolean;
   /** See Vcpu.mode. */
   readonly mode: () => number;
@@ -67,6 +40,7 @@ interface TierContext {
   readonly isWarm: (pc: number) => boolean;
   readonly slowPaths: SlowPaths | 'adapt';
   readonly limits: RegionLimits;
+  readonly codeLimit: CodeLimit;
 }
 
 interface SlowHistory {
@@ -87,6 +61,13 @@ export interface Job {
 
 interface LoadedModule extends CompiledModule {
   readonly job: Job;
+  /** Bytes of its binary form; and itself, unless it is compiled together with others. */
+  readonly size: number;
+  readonly compiled?: WebAssembly.Module;
+  /** Its regions' functions, by entry. */
+  functions: ReadonlyMap<number, CallableFunction>;
+  /** Whether the guest came to one of its regions since that was last asked. */
+  used: boolean;
   /** What it can be saved from: its binary form, or what it was restored from. */
   readonly binary?: Uint8Array<ArrayBuffer>;
   readonly saved?: SavedModule;
@@ -127,22 +108,13 @@ const SLOW_PERIOD = 1_000_000;
 /** Local registers up to which loop headers write all of them back: what that saves otherwise is machine registers. */
 const FEW_REGISTERS = 32;
 
-/** Entries that the function table grows by. */
-const TABLE_STEP = 512;
-
-/** `(param i32 i32) (result i32) local.get 0`: a call slot that lost its code hands its pc to the dispatcher. */
-const STUB = new Uint8Array([
-  0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 7, 1, 0x60, 2, 0x7f, 0x7f, 1, 0x7f, 3, 2, 1, 0, 7, 5, 1, 1, 0x73, 0, 0, 10, 6, 1, 4, 0, 0x20, 0, 11,
-]);
-
 /** Compiles hot code into regions, links them, and finds the guest instruction behind a Wasm trap. */
 export class RegionTier {
   compiler: Compiler | undefined;
   background: BackgroundCompiler | undefined;
   cache!: CodeCache;
-  private readonly stub: CallableFunction;
-  private readonly environment: WebAssembly.ModuleImports;
-  private readonly callSlots = new Map<number, number>();
+  private environment: WebAssembly.ModuleImports;
+  private readonly slots: CallSlots;
   private readonly modules = new Map<number, LoadedModule>();
   private readonly droppedModules: LoadedModule[] = [];
   /** By entry. */
@@ -154,9 +126,10 @@ export class RegionTier {
   private readonly slowHistory = new Map<number, SlowHistory>();
   private recentSlowPaths = 0;
   private lastSlowPath = 0;
-  private nextSlot = 0;
-  private freeSlots = 0;
   private nextModule = 1;
+  /** Bytes of all modules, and how many went since the function table was new. */
+  private codeBytes = 0;
+  private gone = 0;
   private wanted = new Set<number>();
   /** Entries of regions that another thread compiles. */
   private readonly awaited = new Set<number>();
@@ -167,42 +140,27 @@ export class RegionTier {
   private readonly restoredBlocks = new Set<number>();
 
   constructor(private readonly context: TierContext) {
-    const { memory } = context.memory;
-    const compileMissing = (pc: number, depth: number): number => this.compileMissing(pc >>> 0, depth);
-    this.environment = { ...context.runtime.exports, memory, table: context.runtime.table, compileMissing };
-    this.stub = new WebAssembly.Instance(new WebAssembly.Module(STUB)).exports.s as CallableFunction;
-    // an empty look-up entry seems to be one for pc 0
-    context.runtime.table.set(0, this.stub);
+    this.slots = new CallSlots(context.runtime);
+    this.environment = this.makeEnvironment();
   }
-
-  /** Index in the function table of the code with this key, for good; made for a region only, since large tables slow instantiation. */
-  private slotFor(key: number): number {
-    let index = this.callSlots.get(key);
-    if (index === undefined) {
-      if (this.freeSlots === 0) {
-        this.nextSlot = this.context.runtime.table.grow(TABLE_STEP, this.stub) as number;
-        this.freeSlots = TABLE_STEP;
-      }
-      index = this.nextSlot++;
-      this.freeSlots--;
-      this.callSlots.set(key, index);
-    }
-    return index;
+  private makeEnvironment(): WebAssembly.ModuleImports {
+    const { runtime, memory } = this.context;
+    const compileMissing = (pc: number, depth: number): number => this.compileMissing(pc >>> 0, depth);
+    return { ...runtime.exports, memory: memory.memory, table: runtime.table, compileMissing };
   }
 
   /** Called by a region whose callee has no code yet. Gives what the callee gives. */
   private compileMissing(pc: number, depth: number): number {
     if (depth < MISSING_RESERVE || !this.context.translates(pc) || !(this.restore(pc) || this.compile(pc))) return pc;
-    const callee = this.context.runtime.table.get(this.slotFor(this.cache.places.key(pc))) as (pc: number, depth: number) => number;
+    const callee = this.context.runtime.table.get(this.slots.of(this.cache.places.key(pc))) as (pc: number, depth: number) => number;
     return callee(pc, depth - MISSING_RESERVE);
   }
 
   unlink(key: number): void {
-    const index = this.callSlots.get(key);
-    if (index !== undefined) this.context.runtime.table.set(index, this.stub);
+    this.slots.empty(key);
   }
 
-  /** Another pc took the look-up entry of this region: takes it back. False if there is no region. */
+  /** Another pc took the look-up entry of this region, or it waited to be used: takes it back. False if there is no region. */
   republish(pc: number): boolean {
     const region = this.cache.region(pc);
     if (!region) return this.wanted.delete(pc) && this.compile(pc);
@@ -211,7 +169,9 @@ export class RegionTier {
       this.cache.retractRegion(region);
       return false;
     }
-    this.cache.publishRegion(region, this.slotFor(this.cache.places.key(pc)));
+    const module = region.module as LoadedModule;
+    module.used = true;
+    this.cache.publishRegion(region, this.slots.fill(this.cache.places.key(pc), module.functions.get(region.entry)!));
     return true;
   }
 
@@ -276,7 +236,7 @@ export class RegionTier {
       const { region, jumps } = partial;
       const missed =
         region.outside.has(pc) ||
-        jumps.some((block) => this.context.sawTarget(block, pc) && !region.jumpTargets.get(block.pc)?.includes(pc));
+        jumps.some((block) => this.context.jumpSites.saw(block, pc) && !region.jumpTargets.get(block.pc)?.includes(pc));
       if (!missed || ++partial.misses < partial.patience) continue;
       this.partial.delete(region.entry);
       if (this.cache.region(region.entry)) this.compileFrom(region.entry, 2 * partial.patience);
@@ -289,7 +249,8 @@ export class RegionTier {
    * what is compiled.
    */
   private form(entry: number): { region: Region | undefined; whole: boolean } {
-    const { lift, seenTargets, translatesAll, limits } = this.context;
+    const { lift, jumpSites, translatesAll, limits } = this.context;
+    const seenTargets = (block: Block): readonly number[] => jumpSites.seen(block);
     const known = (pc: number, end?: number): Block | undefined =>
       translatesAll || pc === entry || this.cache.block(pc)?.address || this.restoredBlocks.has(pc) ? lift(pc, end) : undefined;
     const whole = !this.inRegions.has(entry) || this.loopHeaders.has(entry);
@@ -371,13 +332,13 @@ export class RegionTier {
   }
 
   private optionsFor(regions: readonly Region[]): CompileOptions {
-    const { isa, memory, lift, expectedBytes, jumpSite, checked, translatesAll, paged } = this.context;
+    const { isa, memory, lift, expectedBytes, jumpSites: sites, checked, translatesAll, paged } = this.context;
     const callSlots = new Map<number, number>();
     const callees = new Map<number, Block>();
     const expected = new Map<number, Uint8Array>();
     const jumpSites = new Map<number, number>();
     const mayCall = (pc: number): void => {
-      const index = this.callSlots.get(this.cache.places.key(pc));
+      const index = this.slots.get(this.cache.places.key(pc));
       if (index !== undefined && this.cache.region(pc)) callSlots.set(pc, index);
     };
     for (const { blocks, outside } of regions) {
@@ -389,7 +350,7 @@ export class RegionTier {
           const callee = lift(terminator.target);
           if (callee) callees.set(terminator.target, callee);
         }
-        const site = jumpSite(block);
+        const site = sites.of(block);
         if (site !== undefined) jumpSites.set(pc, site);
         const bytes = expectedBytes(block);
         if (bytes) expected.set(pc, bytes);
@@ -433,14 +394,17 @@ export class RegionTier {
     stats.modules++;
     stats.wasmBytes += bytes.length;
     stats.compileTime += performance.now() - start;
-    return jobs.map((job, n) => () => this.link(job, exports, n === 0 ? '' : `_${n}`));
+    return jobs.map((job, n) => () => this.link(job, functionsOf(job, exports, n === 0 ? '' : `_${n}`), { size: 0 }));
   }
 
   private load(job: Job, compiled: WebAssembly.Module, size: number, origin: Pick<LoadedModule, 'binary' | 'saved'> = {}): void {
     const { stats } = this.context;
-    this.link(job, new WebAssembly.Instance(compiled, { env: this.importsOf(job.options) }).exports, '', origin);
+    this.link(job, this.instantiate(job, compiled), { size, compiled, ...origin });
     stats.modules++;
     stats.wasmBytes += size;
+  }
+  private instantiate(job: Job, compiled: WebAssembly.Module): ReadonlyMap<number, CallableFunction> {
+    return functionsOf(job, new WebAssembly.Instance(compiled, { env: this.importsOf(job.options) }).exports);
   }
 
   private importsOf({ relocatable, callSlots, jumpSites }: CompileOptions): WebAssembly.ModuleImports {
@@ -451,17 +415,17 @@ export class RegionTier {
     return env;
   }
 
-  private link(job: Job, exports: WebAssembly.Exports, suffix: string, origin: Pick<LoadedModule, 'binary' | 'saved'> = {}): void {
-    const { runtime, stats } = this.context;
-    const module: LoadedModule = { regions: [], job, ...origin };
+  private link(job: Job, functions: LoadedModule['functions'], origin: Pick<LoadedModule, 'size' | 'compiled' | 'binary' | 'saved'>): void {
+    const { stats } = this.context;
+    const module: LoadedModule = { regions: [], job, functions, used: true, ...origin };
     this.modules.set(job.number, module);
+    this.codeBytes += module.size;
+    this.slots.hold(job.options.callSlots?.values() ?? []);
     for (const [i, { entry, blocks }] of job.regions.entries()) {
       if (origin.saved?.regions[i].live === false) continue;
       const cached: CachedRegion = { entry, blocks, module, replaces: this.cache.regionOf(blocks[0]) };
       module.regions.push(cached);
-      const index = this.slotFor(this.cache.places.keyOf(blocks[0]));
-      runtime.table.set(index, exports[`r${entry.toString(16).padStart(8, '0')}${suffix}`] as CallableFunction);
-      this.cache.addRegion(cached, index);
+      this.cache.addRegion(cached, this.slots.fill(this.cache.places.keyOf(blocks[0]), functions.get(entry)!));
     }
     stats.regions += job.regions.length;
     stats.regionInstructions += job.instructions;
@@ -476,7 +440,7 @@ export class RegionTier {
     const regions = saved.regions.map(restoredRegion);
     const jumpSites = new Map<number, number>();
     for (const block of regions.flatMap(({ blocks }) => blocks)) {
-      const site = context.jumpSite(block);
+      const site = context.jumpSites.of(block);
       if (site !== undefined) jumpSites.set(block.pc, site);
     }
     if (!saved.sites.every((at) => jumpSites.has(at))) return false;
@@ -485,7 +449,7 @@ export class RegionTier {
       checked: context.checked(),
       memoryPages: 0,
       relocatable: true,
-      callSlots: new Map(saved.slots.map((at) => [at, this.slotFor(at)])),
+      callSlots: new Map(saved.slots.map((at) => [at, this.slots.of(at)])),
       jumpSites,
     };
     const number = this.nextModule++;
@@ -504,8 +468,8 @@ export class RegionTier {
       this.mayWiden(region, patience);
       if (way !== 'leave') this.slowHistory.set(region.entry, { way, left: 0, relaxed: 0 });
       for (const [at, targets] of region.jumpTargets) {
-        const words = new Uint32Array(context.memory.memory.buffer, jumpSites.get(at) ?? 0, JumpSite.WORDS);
-        if (jumpSites.has(at)) for (const target of targets) words[siteWord(target)] = target;
+        const site = jumpSites.get(at);
+        if (site !== undefined) context.jumpSites.note(site, targets);
       }
     }
     context.stats.restored++;
@@ -541,10 +505,76 @@ export class RegionTier {
   dropped(module: CompiledModule): void {
     this.droppedModules.push(module as LoadedModule);
   }
-  /** No compiled code is active. */
-  forgetDropped(): void {
-    for (const { job } of this.droppedModules) this.modules.delete(job.number);
+  /** No compiled code is active: what was dropped goes, and what is more than there may be. */
+  tidy(): void {
+    if (this.droppedModules.length > 0) this.forgetDropped();
+    const { bytes, modules, dropped } = this.context.codeLimit;
+    if (this.codeBytes > bytes || this.modules.size > modules) this.evict(bytes / 2, modules / 2);
+    if (this.gone > dropped) this.renew();
+  }
+
+  /** All code was dropped: so is what is known of it. */
+  forgetAdvice(): void {
+    for (const known of [this.inRegions, this.loopHeaders, this.restoredBlocks, this.partial, this.slowHistory, this.wanted]) known.clear();
+  }
+
+  private forgetDropped(): void {
+    const { places } = this.cache;
+    for (const { job, regions, size } of this.droppedModules) {
+      // those of which a region had taken another's place are named more than once
+      if (!this.modules.delete(job.number)) continue;
+      this.gone++;
+      this.codeBytes -= size;
+      this.slots.release(job.options.callSlots?.values() ?? []);
+      for (const { blocks } of regions) this.slots.forget(places.keyOf(blocks[0]));
+      for (const { entry } of regions) {
+        if (this.cache.region(entry)) continue;
+        this.partial.delete(entry);
+        this.slowHistory.delete(entry);
+      }
+    }
     this.droppedModules.length = 0;
+  }
+
+  /**
+   * Drops modules until there are no more than so many: first those that the guest has not come to since the last time, then the oldest. Of the
+   * rest it is noted from now on whether it does: a region is out of the look-up tables until it is missed, and put back then.
+   */
+  private evict(bytes: number, modules: number): void {
+    const isLive = (region: CachedRegion): boolean => this.cache.regionOf(region.blocks[0]) === region;
+    const all = [...this.modules.values()];
+    for (const module of [...all.filter(({ used }) => !used), ...all.filter(({ used }) => used)]) {
+      if (this.codeBytes <= bytes && this.modules.size <= modules) break;
+      for (const region of module.regions) if (isLive(region)) this.cache.dropRegion(region);
+      this.forgetDropped();
+    }
+    for (const module of this.modules.values()) {
+      module.used = false;
+      for (const region of module.regions.filter(isLive)) {
+        this.cache.hideRegion(region);
+        this.slots.empty(this.cache.places.keyOf(region.blocks[0]));
+      }
+    }
+    this.context.stats.evictions++;
+  }
+
+  /** Takes what there is to a new function table. */
+  private renew(): void {
+    const modules = [...this.modules.values()];
+    this.gone = 0;
+    // whoever compiles modules together does without, and a machine's devices hold on to the runtime
+    if (this.context.paged || modules.some(({ compiled }) => !compiled)) return;
+    this.context.runtime.renew();
+    this.environment = this.makeEnvironment();
+    this.slots.renew();
+    for (const module of modules) {
+      module.functions = this.instantiate(module.job, module.compiled!);
+      for (const region of module.regions) {
+        const key = this.cache.places.keyOf(region.blocks[0]);
+        if (this.cache.regionOf(region.blocks[0]) === region && this.slots.isFilled(key))
+          this.slots.fill(key, module.functions.get(region.entry)!);
+      }
+    }
   }
 
   /** The guest access behind a trap of compiled code, or undefined if the error is something else. */
@@ -559,12 +589,5 @@ export class RegionTier {
   }
 }
 
-/** The module with a name section that says its name, which engines show in stack traces. */
-export function namedModule(bytes: Uint8Array, name: string): Uint8Array<ArrayBuffer> {
-  const text = new TextEncoder().encode(name);
-  const section = [4, 0x6e, 0x61, 0x6d, 0x65, 0, text.length + 1, text.length, ...text];
-  const out = new Uint8Array(bytes.length + 2 + section.length);
-  out.set(bytes);
-  out.set([0, section.length, ...section], bytes.length);
-  return out;
-}
+const functionsOf = ({ regions }: Job, exports: WebAssembly.Exports, suffix = ''): ReadonlyMap<number, CallableFunction> =>
+  new Map(regions.map(({ entry }) => [entry, exports[`r${entry.toString(16).padStart(8, '0')}${suffix}`] as CallableFunction]));

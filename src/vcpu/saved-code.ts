@@ -1,4 +1,3 @@
-import { JumpSite } from '../../assembly/shared/layout.ts';
 import type { CompileOptions } from '../backend/wasm/options.ts';
 import type { Region } from '../backend/wasm/region.ts';
 import { rangesOf, type SavedModule, type SavedRegion } from '../cache/saved-modules.ts';
@@ -83,6 +82,3 @@ export function savedRegion(region: Region, live: boolean, patience: number, opt
     way: options.slowPaths?.get(region.entry) ?? 'leave',
   };
 }
-
-/** Where a JumpSite notes a target. */
-export const siteWord = (pc: number): number => ((pc >>> 1) ^ (pc >>> 6)) & (JumpSite.WORDS - 1);

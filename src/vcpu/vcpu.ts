@@ -1,8 +1,7 @@
 import { ExitKind, Fault } from '../../assembly/shared/exit.ts';
-import { JumpSite, Layout } from '../../assembly/shared/layout.ts';
+import { Layout } from '../../assembly/shared/layout.ts';
 import { lowerBlock } from '../backend/interpret/lower.ts';
 import type { Runtime } from '../backend/runtime.ts';
-import type { SlowPaths } from '../backend/wasm/options.ts';
 import { INLINED_INSTRUCTIONS, REGION_LIMITS } from '../backend/wasm/region.ts';
 import { type CachedBlock, CodeCache } from '../cache/code-cache.ts';
 import { decodeTranslations, encodeTranslations, TRANSLATOR } from '../cache/persistence.ts';
@@ -16,71 +15,12 @@ import { BlockStore } from './block-store.ts';
 import { PhysicalPlaces, virtualPlaces } from './code-places.ts';
 import { type Exit, makeExit } from './exit.ts';
 import { GuestMemory, PagePermission } from './guest-memory.ts';
+import { JumpSites } from './jump-sites.ts';
 import { ModuleStore } from './module-store.ts';
-import { type BackgroundCompiler, type Compiler, RegionTier } from './region-tier.ts';
+import { CODE_LIMIT, type CodeLimit, type Executor, type MemoryModel, noStats, type VcpuOptions, type VcpuStats } from './options.ts';
+import { RegionTier } from './region-tier.ts';
 
-/** interpret never translates to Wasm, translate always does, tiered starts in the interpreter and translates what is hot. */
-export type Executor = 'interpret' | 'translate' | 'tiered';
-
-export interface VcpuOptions {
-  readonly isa: Isa;
-  readonly memory: GuestMemory;
-  readonly runtime: Runtime;
-  readonly executor: Executor;
-  /** Loads the Wasm back end; called at most once, when something is hot (tiered) or by `prepare` (translate). */
-  readonly loadCompiler: () => Promise<Compiler>;
-  /** Starts the Wasm back end on another thread, for `tiered`; then `loadCompiler` is not called. */
-  readonly startCompiler?: () => BackgroundCompiler;
-  /** With `translate`: blocks that are reached before this pc are interpreted. */
-  readonly translateFrom?: number;
-  /** With `translate`: what is first reached at this pc and after it is interpreted. */
-  readonly translateUntil?: number;
-  readonly memoryModel?: MemoryModel;
-  /** Stop after exactly the budget (in every executor alike), or at the next convenient place before. */
-  readonly exactBudget?: boolean;
-  /** Arrivals at a loop header or function after which it is translated (tiered). Default: 3000, in machines 8000. */
-  readonly hotThreshold?: number;
-  /** Guest instructions to complete before the Wasm back end is loaded (tiered). Default: 0. */
-  readonly compilerAfter?: number;
-  /** What translated code does about slow paths: what shows to be best (adapt, the default); or, for tests, always the same. */
-  readonly slowPaths?: SlowPaths | 'adapt';
-  /** Bytes of machine stack that nested guest calls may take. */
-  readonly stackBytes?: number;
-  /** Guest instructions of a block and blocks of a region at most; to find out in which a fault lies. */
-  readonly limits?: { readonly instructions?: number; readonly blocks?: number };
-}
-
-/**
- * direct: only null and out-of-range accesses fault. checked: page permissions hold, and faults are precise. paged: a whole
- * machine; addresses are translated, and the runtime is system.wasm.
- */
-export type MemoryModel = 'direct' | 'checked' | 'paged';
-
-/** What happened so far; times in milliseconds. */
-export interface VcpuStats {
-  /** Guest instructions completed. */
-  instructions: number;
-  blocks: number;
-  regions: number;
-  modules: number;
-  /** Guest instructions in translated regions (static). */
-  regionInstructions: number;
-  wasmBytes: number;
-  liftTime: number;
-  compileTime: number;
-  /** Modules that an earlier run compiled, and blocks that one lifted. */
-  restored: number;
-  restoredBlocks: number;
-  restoreTime: number;
-  /** Times that the dispatcher found nothing translated at the pc. */
-  misses: number;
-  hot: number;
-  stale: number;
-  /** Times that a region left for an instruction's slow path. */
-  slow: number;
-  invalidations: number;
-  exits: Partial<Record<Exit['kind'], number>>;
-}
+export type { CodeLimit, Executor, MemoryModel, VcpuOptions, VcpuStats };
 
 const now = (): number => performance.now();
 
@@ -91,25 +31,7 @@ const COMPILE_MS = 50;
 export class Vcpu {
   readonly isa: Isa;
   readonly memory: GuestMemory;
-  readonly stats: VcpuStats = {
-    instructions: 0,
-    blocks: 0,
-    regions: 0,
-    modules: 0,
-    regionInstructions: 0,
-    wasmBytes: 0,
-    liftTime: 0,
-    compileTime: 0,
-    restored: 0,
-    restoredBlocks: 0,
-    restoreTime: 0,
-    misses: 0,
-    hot: 0,
-    stale: 0,
-    slow: 0,
-    invalidations: 0,
-    exits: {},
-  };
+  readonly stats: VcpuStats = noStats();
   readonly executor: Executor;
   private readonly runtime: Runtime;
   private readonly builder: Builder;
@@ -118,8 +40,7 @@ export class Vcpu {
   private readonly tier: RegionTier;
   private readonly exact: boolean;
   private readonly header: Int32Array;
-  /** JumpSite of each block that ends in an indirect jump, by pc. */
-  private readonly jumpSites = new Map<number, number>();
+  private readonly jumpSites: JumpSites;
   private readonly expected = new WeakMap<Block, Uint8Array>();
   /** The block that a part of one was made from. */
   private readonly wholes = new WeakMap<Block, Block>();
@@ -143,6 +64,7 @@ export class Vcpu {
     this.header = new Int32Array(this.memory.memory.buffer, 0, Layout.RUNTIME_DATA / 4);
     this.checked = options.memoryModel === 'checked';
     this.translating = this.executor === 'translate' && options.translateFrom === undefined;
+    this.jumpSites = new JumpSites(this.memory, this.paged !== undefined);
     this.tier = new RegionTier({
       isa: this.isa,
       memory: this.memory,
@@ -152,9 +74,7 @@ export class Vcpu {
       isFresh: (block) => this.cache.holds(this.wholes.get(block) ?? block),
       ...(this.paged && { paged: this.paged }),
       expectedBytes: (block) => this.expected.get(block),
-      jumpSite: (block) => this.jumpSite(block),
-      seenTargets: (block) => this.seenTargets(block),
-      sawTarget: (block, pc) => this.sawTarget(block, pc),
+      jumpSites: this.jumpSites,
       checked: () => this.checked,
       mode: () => this.mode,
       exact: this.exact,
@@ -162,6 +82,7 @@ export class Vcpu {
       translates: (pc) => this.translates(pc),
       isWarm: (pc) => this.isWarm(pc),
       slowPaths: options.slowPaths ?? 'adapt',
+      codeLimit: options.codeLimit ?? CODE_LIMIT,
       limits: {
         ...REGION_LIMITS,
         ...(!this.paged && { inlined: INLINED_INSTRUCTIONS }),
@@ -271,7 +192,7 @@ export class Vcpu {
         cache,
         coherentCode,
         options,
-        jumpSite: (pc) => this.jumpSiteAt(pc),
+        jumpSites: this.jumpSites,
         isVerified: ({ block }) => this.expected.has(block),
         hasSavedRegion: (pc) => store.has(pc),
         stats: this.stats,
@@ -373,6 +294,8 @@ export class Vcpu {
   private clear(): void {
     this.cache.clear();
     this.runtime.constants.clear();
+    this.jumpSites.clear();
+    this.tier.forgetAdvice();
     this.blockStore?.begin();
   }
 
@@ -424,7 +347,7 @@ export class Vcpu {
   /** Runs guest code until it exits, `budget` guest instructions (1 … 2^31−1) are completed, or much had to be compiled (exit `budget`, too). */
   run(budget: number): Exit {
     const grant = Math.max(1, Math.min(budget, 0x7fffffff));
-    this.tier.forgetDropped();
+    this.tier.tidy();
     const before = this.stats.instructions;
     const compiledBefore = this.stats.compileTime;
     this.setHeader(Layout.BUDGET, grant);
@@ -639,34 +562,9 @@ export class Vcpu {
     return cached;
   }
 
-  /** Where the indirect jump at the end of a block notes its targets; undefined without one, or without room. */
-  private jumpSite(block: Block): number | undefined {
-    return block.terminator.kind === 'jump' ? this.jumpSiteAt(block.pc) : undefined;
-  }
-  private jumpSiteAt(pc: number): number | undefined {
-    let site = this.jumpSites.get(pc);
-    if (site === undefined) {
-      site = Layout.JUMP_SITES + JumpSite.SIZE * this.jumpSites.size;
-      if (site >= Layout.UOPS) return undefined;
-      this.jumpSites.set(pc, site);
-    }
-    return site;
-  }
-  private seenTargets(block: Block): readonly number[] {
-    const site = this.jumpSite(block);
-    if (site === undefined) return [];
-    const words = new Uint32Array(this.memory.memory.buffer, site, JumpSite.WORDS);
-    return Array.from(words).filter((pc) => pc !== 0 && (this.paged || (this.memory.permission(pc) & PagePermission.Execute) !== 0));
-  }
-
-  private sawTarget(block: Block, pc: number): boolean {
-    const site = this.jumpSite(block);
-    return site !== undefined && this.memory.data.getUint32(site + 4 * (((pc >>> 1) ^ (pc >>> 6)) & (JumpSite.WORDS - 1)), true) === pc;
-  }
-
   private lower(block: Block, address: number): number {
     return lowerBlock(block, this.runtime, address, {
-      jumpSite: this.jumpSite(block),
+      jumpSite: this.jumpSites.of(block),
       checked: this.checked,
       stackPointer: this.checked || this.paged ? undefined : this.isa.stackPointer,
       verifyBytes: this.expected.get(block),

@@ -4,7 +4,7 @@ import type { VirtioDevice } from '../devices/virtio/device.ts';
 import type { NetPort } from '../devices/virtio/net.ts';
 import type { FileSystem } from '../linux/fs/vfs.ts';
 import type { Host } from '../linux/host.ts';
-import type { Compiler } from '../vcpu/region-tier.ts';
+import type { Compiler } from '../vcpu/compiler.ts';
 import type { Executor, VcpuStats } from '../vcpu/vcpu.ts';
 import type { HookHandler } from './hooks.ts';
 import type { UserHypercall } from './hypercalls.ts';

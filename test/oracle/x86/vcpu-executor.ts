@@ -1,8 +1,8 @@
 import type { Runtime } from '../../../src/backend/runtime.ts';
 import { getFxsave, setFxsave } from '../../../src/conformance/x86-fxsave.ts';
+import type { Compiler } from '../../../src/vcpu/compiler.ts';
 import type { Exit } from '../../../src/vcpu/exit.ts';
 import { GuestMemory, PagePermission } from '../../../src/vcpu/guest-memory.ts';
-import type { Compiler } from '../../../src/vcpu/region-tier.ts';
 import { Vcpu } from '../../../src/vcpu/vcpu.ts';
 import { getEflags, setEflags, Vector } from '../../../translators/x86/abi.ts';
 import { x86 } from '../../../translators/x86/index.ts';
