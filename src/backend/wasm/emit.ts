@@ -115,14 +115,14 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
     return [labelledBlock(m, miss, [body])];
   }
 
-  /** Leaves with a memory fault at `pc` if the stack pointer does not point to where a call can write. State is in memory. */
-  function checkStack(pc: number, unpaid: number): Expression[] {
+  /** Leaves with a memory fault at `pc` if the stack pointer does not point to where a call can write. State is in memory after `flush`. */
+  function checkStack(pc: number, unpaid: number, flush: readonly Expression[] = []): Expression[] {
     if (context.stackPointer === undefined) return [];
     const home = homes[context.slots.at(context.stackPointer, Type.I32)?.number ?? -1];
     const pointer = (): Expression => (home === undefined ? m.i32.load(Layout.STATE + context.stackPointer!, 4, i32(0)) : local(home));
     const page = m.i32.load8_u(Layout.PAGES, 1, m.i32.shr_u(pointer(), i32(12)));
     const fault = callHelper('exitOnStackFault', [pointer(), i32(pc), budgetAfter(unpaid - 1)]);
-    return [m.if(m.i32.eqz(m.i32.and(page, i32(PagePermission.Write))), m.return(fault))];
+    return [m.if(m.i32.eqz(m.i32.and(page, i32(PagePermission.Write))), m.block(null, [...flush, m.return(fault)]))];
   }
 
   /** `pc`: the block's last instruction. */
@@ -140,7 +140,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
         return [...pay(unpaid - rest), m.if(condition, m.block(null, taken), m.block(null, next))];
       }
       case 'call':
-        if (region.isInlined[i]) return emitEdge(i, 0, t.target, unpaid);
+        if (region.isInlined[i]) return [...checkStack(pc, unpaid, spill(plan.spillOut[i])), ...emitEdge(i, 0, t.target, unpaid)];
         return [...flush(), ...checkStack(pc, unpaid), m.local.set(RESULT, goTo(t.target, false)), ...afterCall(i, t.next)];
       case 'call-indirect': {
         const target = temporary(Type.I32);

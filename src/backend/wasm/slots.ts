@@ -164,7 +164,7 @@ function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: re
   const readByCall = readByCalls === undefined ? undefined : slots.at(readByCalls, Type.I32);
   const events = region.blocks.map((block, i) => {
     const list = eventsOf(block, slots, purposes);
-    if (readByCall && callsOut(region, i)) list.push({ kind: 'get', op: block.length, slot: readByCall.number });
+    if (readByCall && (callsOut(region, i) || region.isInlined[i])) list.push({ kind: 'get', op: block.length, slot: readByCall.number });
     return list;
   });
   const make = (): SlotSet[] => Array.from({ length: n }, emptySet);
@@ -200,7 +200,7 @@ function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: re
   for (let changed = true; changed; ) {
     changed = false;
     for (let i = n - 1; i >= 0; i--) {
-      const live = liveOutOf(region, i, spillOut, liveIn);
+      const live = liveOutOf(region, i, spillOut, liveIn, purposes);
       for (let k = events[i].length - 1; k >= 0; k--) {
         const { kind, op: v, slot } = events[i][k];
         if (kind === 'get') add(live, slot);
@@ -226,10 +226,11 @@ function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: re
   return { entry: liveIn[0], spillIn, spillOut, spillAt, reloadAt, liveIn };
 }
 
-function liveOutOf(region: Region, i: number, spillOut: readonly SlotSet[], liveIn: readonly SlotSet[]): SlotSet {
+function liveOutOf(region: Region, i: number, spillOut: readonly SlotSet[], liveIn: readonly SlotSet[], purposes: Purposes): SlotSet {
   const { kind } = region.blocks[i].terminator;
+  const staysInside = region.isInlined[i] && purposes.readByCalls === undefined;
   // a jump may also go where it was never seen to go
-  const leaves = kind !== 'goto' && kind !== 'branch' && !region.isInlined[i];
+  const leaves = kind !== 'goto' && kind !== 'branch' && !staysInside;
   const live = leaves ? copy(spillOut[i]) : emptySet();
   if (callsOut(region, i)) return live;
   for (const to of region.successors[i]) addAll(live, to === OUTSIDE ? spillOut[i] : liveIn[to]);
@@ -241,7 +242,7 @@ export function planSlots(region: Region, slots: Slots, purposes: Purposes): { r
   const overwritten = region.blocks.map((block) => overwrittenByCallee(block, slots, purposes));
   const visible = solve(region, slots, purposes, overwritten, true);
   const blocks = region.blocks.map((block, i) => {
-    const live = liveOutOf(region, i, visible.spillOut, visible.liveIn);
+    const live = liveOutOf(region, i, visible.spillOut, visible.liveIn, purposes);
     const deadOut = new Uint8Array(STATE_GRANULES);
     for (const slot of slots.all) {
       if (has(live, slot.number)) continue;

@@ -58,7 +58,7 @@ describe('faults leave registers as they were', () => {
     ['CMOV whose condition does not hold', '0f 44 03', { ebx: hole, eax: 1 }, hole, 'read'],
     ['PUSHA', '60', { esp: hole + 8 }, hole + 4, 'write'],
     ['ENTER', 'c8 10 00 00', { esp: hole + 4, ebp: 9 }, hole, 'write'],
-    ['ENTER whose new top of the stack is not there', 'c8 00 30 00', { esp: STACK, ebp: 9 }, STACK - 0x3004, 'read'],
+    ['ENTER whose new top of the stack is not there', 'c8 00 30 00', { esp: STACK, ebp: 9 }, STACK - 0x3004, 'write'],
     ['BTS beyond the operand', '0f ab 0b', { ebx: DATA, ecx: (hole - DATA) * 8 }, hole, 'read'],
   ];
   for (const [name, program, before, address, access] of faults) {
