@@ -6,9 +6,17 @@ export { mips_float } from './mips/float';
 export { mips_cycles, mips_synci } from './mips/system';
 export { x86_cpuid } from './x86/cpuid';
 export { x86_rdtsc } from './x86/cycles';
-export { x86_access_rights, x86_load_segment, x86_segment_limit } from './x86/segment';
 export { sse_compute, sse_fxrstor, sse_fxsave, sse_load_mxcsr, sse_masked_store } from './x86/sse';
 export { x86_rep_cmps, x86_rep_lods, x86_rep_movs, x86_rep_scas, x86_rep_stos } from './x86/strings';
+export {
+  x86_descriptor_limit,
+  x86_descriptor_rights,
+  x86_restore_code,
+  x86_segment_fault,
+  x86_set_segment,
+  x86_verify_descriptor,
+} from './x86/system/descriptors';
+export { x86_far_call, x86_far_jump, x86_far_return, x86_iret } from './x86/system/transfer';
 export { x86_probe_write, x86_store16_if } from './x86/writes';
 export * from './x86/x87';
 export * from './x86/x87-double';

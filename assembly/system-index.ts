@@ -28,16 +28,7 @@ export {
   x86_wrmsr,
 } from './x86/system/control';
 export { x86_breakpoint, x86_read_debug, x86_stepped, x86_stepped_on, x86_watch, x86_write_debug } from './x86/system/debug';
-export {
-  x86_descriptor_limit,
-  x86_descriptor_rights,
-  x86_lldt,
-  x86_ltr,
-  x86_segment_fault,
-  x86_set_segment,
-  x86_update_mode,
-  x86_verify_descriptor,
-} from './x86/system/descriptors';
+export { x86_lldt, x86_ltr, x86_update_mode } from './x86/system/descriptors';
 export {
   x86_deliver,
   x86_interrupt_pending,
@@ -47,4 +38,4 @@ export {
   x86_take_interrupt,
 } from './x86/system/interrupts';
 export { x86_in, x86_ins, x86_out, x86_outs, x86_port_permission } from './x86/system/io';
-export { x86_far_call, x86_far_jump, x86_far_return, x86_iret, x86_sysenter, x86_sysexit } from './x86/system/transfer';
+export { x86_sysenter, x86_sysexit } from './x86/system/transfer';

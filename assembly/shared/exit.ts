@@ -42,11 +42,11 @@ export const enum ExitKind {
   Stale = 66,
   /** Internal: the instruction at PC needs its slow path; arg0 is the entry of the region that has left for it. */
   Slow = 67,
-  /** Internal, paged: mode, mapping or interrupt state may have changed; the dispatcher goes on at PC with no compiled code active. */
+  /** Internal: mode, mapping or interrupt state may have changed; it goes on at PC with no compiled code active. */
   Continue = 68,
-  /** Internal, paged: the same, but it goes on at Layout.NEXT_PC. */
+  /** Internal: the same, but it goes on at Layout.NEXT_PC. */
   Resume = 69,
-  /** Internal, paged: the same, but it goes on at arg0. */
+  /** Internal: the same, but it goes on at arg0. */
   Next = 70,
 }
 
@@ -61,10 +61,12 @@ export const enum FaultAccess {
   Execute = 4,
 }
 
-/** Memory model paged: what a memory fault may be besides what the ISA's walker finds. */
+/** What a memory fault may be besides an access that pages or the ISA's walker deny. */
 export const enum Fault {
   /** In arg1 with FaultAccess.Write: code was translated from that physical page (arg2, an address), which the engine has to know. */
   WRITES_CODE = 0x100,
+  /** In arg1: it is an exception that a helper has found, the ISA's number in arg0, its code in arg2. */
+  EXCEPTION = 0x200,
   /** As arg2: the access is not aligned. */
   MISALIGNED = -2,
   /** As arg2: nothing at that physical address can be fetched. */

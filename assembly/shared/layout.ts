@@ -53,7 +53,7 @@ export const enum Layout {
   MODE = 0x1070,
   /** Not 0: an interrupt is pending that the guest would take now. Guest code is left before its next block from the dispatcher. */
   ATTENTION = 0x1074,
-  /** Where ExitKind.Resume goes on; a helper writes it. */
+  /** Where ExitKind.Resume goes on; a helper writes it. In user mode, too. */
   NEXT_PC = 0x1078,
   /** An `Mmu`: who translates addresses and delivers exceptions. */
   MMU = 0x107c,
@@ -108,6 +108,8 @@ export const enum Layout {
    * start) with `TlbBit`s; 0: not filled, take the slow path.
    */
   TLB = 0x8000000,
+  /** User mode: a table of the ISA's own (x86: the LDT), 64 KiB. */
+  USER_TABLE = 0x8000000,
   /** A word for each 4 KiB page of physical addresses: the page's address in this memory with `PhysicalPage` bits; 0: device space. */
   PHYSICAL = 0x8400000,
   PHYSICAL_END = 0x8800000,

@@ -8,6 +8,8 @@ export const enum RepForm {
   REPNE = 16,
   /** Segments have bases and limits; bits 10…8 are the source's number. */
   SEGMENTED = 32,
+  /** One element a pass. */
+  SINGLE = 64,
   SEGMENT_SHIFT = 8,
 }
 

@@ -41,7 +41,8 @@ function advance(slot: u32, delta: u32, within: u32): void {
 }
 /** Elements of this pass. */
 function passCount<T>(form: u32): u32 {
-  const count = min(get(X86.ECX) & mask(form), RepLimit.PASS / sizeof<T>());
+  const most: u32 = form & RepForm.SINGLE ? 1 : RepLimit.PASS / sizeof<T>();
+  const count = min(get(X86.ECX) & mask(form), most);
   store<u32>(Layout.REP_WORK, load<u32>(Layout.REP_WORK) + <u32>(count * sizeof<T>()));
   return count;
 }
@@ -71,20 +72,20 @@ function outcome(form: u32): u32 {
 // @ts-ignore: decorator
 @inline
 function sourceAt(form: u32, base: u32, within: u32): u32 {
-  if (PAGED) return sourceBase(form) + (get(X86.ESI) & within);
+  if (form & RepForm.SEGMENTED) return sourceBase(form) + (get(X86.ESI) & within);
   return base + (get(X86.ESI) & within);
 }
 // @ts-ignore: decorator
 @inline
 function destinationAt(form: u32, within: u32): u32 {
-  if (PAGED) return destinationBase(form) + (get(X86.EDI) & within);
+  if (form & RepForm.SEGMENTED) return destinationBase(form) + (get(X86.EDI) & within);
   return get(X86.EDI) & within;
 }
 /** Whether an element of the source may be read; a fault is recorded if not. */
 // @ts-ignore: decorator
 @inline
 function mayReadSource(form: u32, within: u32, from: u32, size: u32): bool {
-  if (PAGED) {
+  if (form & RepForm.SEGMENTED) {
     if (sourceFault(form, get(X86.ESI) & within, size)) return false;
   }
   return checkRead(from, size);
@@ -92,7 +93,7 @@ function mayReadSource(form: u32, within: u32, from: u32, size: u32): bool {
 // @ts-ignore: decorator
 @inline
 function mayReadDestination(form: u32, within: u32, to: u32, size: u32): bool {
-  if (PAGED) {
+  if (form & RepForm.SEGMENTED) {
     if (destinationFault(form, get(X86.EDI) & within, size, false)) return false;
   }
   return checkRead(to, size);
@@ -100,7 +101,7 @@ function mayReadDestination(form: u32, within: u32, to: u32, size: u32): bool {
 // @ts-ignore: decorator
 @inline
 function mayWrite(form: u32, within: u32, to: u32, size: u32): bool {
-  if (PAGED) {
+  if (form & RepForm.SEGMENTED) {
     if (destinationFault(form, get(X86.EDI) & within, size, true)) return false;
   }
   return checkWrite(to, size);

@@ -1,4 +1,4 @@
-import { Eflags, getEflags, setEflags, Vector } from '../../translators/x86/abi.ts';
+import { Eflags, getEflags, makeDescriptor, setEflags, setGdtEntry, Vector } from '../../translators/x86/abi.ts';
 import { x86 } from '../../translators/x86/index.ts';
 import { UserSegment } from '../../translators/x86/segments.ts';
 import { X86 } from '../../translators/x86/state.ts';
@@ -73,9 +73,7 @@ export const x86Subject: Subject = {
     for (let at = 0; at < 32; at += 4) state.setInt32(X86.EAX + at, view.getInt32(X86Image.GPR + at, true), true);
     setEflags(state, view.getInt32(X86Image.EFLAGS, true));
     const base = view.getInt32(X86Image.SEGMENT_BASE, true);
-    [base, 0xfffff, base === 0 ? 0 : TLS_FLAGS].forEach((value, n) => {
-      state.setInt32(X86.TLS_DESCRIPTORS + n * 4, value, true);
-    });
+    if (base !== 0) setGdtEntry(state, UserSegment.FIRST_TLS, makeDescriptor(base, 0xfffff, TLS_FLAGS));
     for (const segment of [X86.FS, X86.GS]) state.setInt32(segment, base === 0 ? 0 : TLS_SELECTOR, true);
     for (const at of [X86.FS_BASE, X86.GS_BASE]) state.setInt32(at, base, true);
   },

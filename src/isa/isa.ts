@@ -77,8 +77,10 @@ export interface Isa {
   readonly coherentCode: boolean;
   /** System mode: an access that is not naturally aligned is an exception (MIPS), which the runtime finds; else it may cross pages. */
   readonly alignedAccess?: boolean;
-  /** Offset of a word of state that lifting depends on. Whoever changes it (Vcpu.mode) has everything lifted anew. */
+  /** Offset of a word of state that lifting depends on. If it changes, everything is lifted anew. */
   readonly mode?: number;
+  /** Bits of that word that single steps are lifted with. */
+  readonly step?: number;
   /**
    * Lifts the instruction at `pc` (with its delay slot, where there is one) and returns the pc after it. Ends the
    * block through `b` if the instruction ends it. Must read all its bytes from `code` before it adds an op, since

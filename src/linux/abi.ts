@@ -1,4 +1,5 @@
 import type { Isa } from '../isa/isa.ts';
+import type { Exit } from '../vcpu/exit.ts';
 import type { FileAbi } from './calls/file-abi.ts';
 import type { ElfFile } from './elf.ts';
 import type { Process } from './process.ts';
@@ -134,6 +135,11 @@ export interface Abi extends FileAbi {
   readonly stackFields: { readonly start: number; readonly flags: number; readonly size: number };
   /** Machine code that returns from a handler, put on a page of its own: for sigreturn and, 16 bytes further, for rt_sigreturn. */
   readonly trampolines: Uint8Array;
+
+  /** Where the processor is asked for it: one instruction, and the signal after it. Undefined if it is not. */
+  singleStep?(p: Process): Exit | undefined;
+  /** Whether this exception tells that the instruction will ask for that. */
+  beginsSteps?(number: number): boolean;
 
   // Faults.
   /** What an exception of the ISA (Exit 'exception') means to Linux. */

@@ -17,6 +17,11 @@ export interface Cpu {
   mode: number;
   callHelper(name: string, ...args: number[]): number;
   run(budget: number): Exit;
+  /** One instruction; exit `budget` if nothing else happened. */
+  step(): Exit;
+  /** The ISA's own table (Layout.USER_TABLE). */
+  readonly table: Uint8Array;
+  writeTable(offset: number, bytes: Uint8Array): void;
   /** Code in this range of guest addresses changed. */
   invalidate(start: number, length: number): void;
   setMemoryModel(model: 'direct' | 'checked'): void;

@@ -56,6 +56,11 @@ export function handleFault(p: Process, exit: Exclude<Exit, { kind: 'budget' | '
       fault(p, 'SIGILL', { ...p.abi.illegal, address: pc }, pc, 'illegal or not implemented instruction');
       return;
     case 'exception':
+      if (p.abi.beginsSteps?.(exit.number)) {
+        // done as a step, it is not left for that
+        p.vcpu.step();
+        return;
+      }
       exception(p, p.abi.exceptionSignal(p, exit.number, exit.code), pc, { number: exit.number, error: exit.code });
       return;
     case 'breakpoint':

@@ -443,11 +443,12 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
       const left = options.maxInstructions === undefined ? slice : Math.min(slice, options.maxInstructions - vcpu.retired);
       if (left <= 0) return end('instructions');
       // not always as many, so that loops do not hide between
-      const exit = vcpu.run(profiler ? Math.min(left, nextSample()) : left);
+      const stepped = current.abi.singleStep?.(current);
+      const exit = stepped ?? vcpu.run(profiler ? Math.min(left, nextSample()) : left);
       if ((exit.kind === 'syscall' || exit.kind === 'budget') && checkStack(current)) continue;
       if (exit.kind === 'budget') {
         profiler?.sample();
-        if (profiler && Number(host.monotonic() - turn) < SLICE_MS * 1e6) continue;
+        if ((profiler || stepped) && Number(host.monotonic() - turn) < SLICE_MS * 1e6) continue;
         slice = nextSlice(slice, Number(host.monotonic() - turn) / 1e6);
         await takeTurn();
         continue;

@@ -52,6 +52,7 @@ export const enum SiCode {
   BusAlignment = 1,
   BusAddress = 2,
   Breakpoint = 1,
+  Trace = 2,
 }
 
 export const SIG_DFL = 0;

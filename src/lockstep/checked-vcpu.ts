@@ -74,6 +74,10 @@ export class CheckedVcpu extends Vcpu {
     super.invalidate(start, length);
     this.reference.invalidate(start, length);
   }
+  override writeTable(offset: number, bytes: Uint8Array): void {
+    super.writeTable(offset, bytes);
+    this.reference.writeTable(offset, bytes);
+  }
   override setMemoryModel(model: MemoryModel): void {
     super.setMemoryModel(model);
     this.model = model;

@@ -1,4 +1,4 @@
-import { ExitKind, FaultAccess } from '../../assembly/shared/exit.ts';
+import { ExitKind, Fault, FaultAccess } from '../../assembly/shared/exit.ts';
 
 export { ExitKind, FaultAccess };
 
@@ -56,6 +56,7 @@ export function makeExit(kind: ExitKind, pc: number, arg0: number, arg1: number,
     case ExitKind.Illegal:
       return { kind: 'illegal', pc };
     case ExitKind.MemoryFault:
+      if (arg1 & Fault.EXCEPTION) return { kind: 'exception', pc, number: arg0, code: arg2 };
       return { kind: 'memory-fault', pc, address: arg0, access: ACCESS[arg1 as FaultAccess] };
     case ExitKind.Exception:
       return { kind: 'exception', pc, number: arg0, code: arg1 };

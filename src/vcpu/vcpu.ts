@@ -39,6 +39,8 @@ export class Vcpu {
   private readonly cache: CodeCache;
   private readonly tier: RegionTier;
   private readonly exact: boolean;
+  /** What the code in the cache was lifted for; in the memory model paged each has its own. */
+  private liftedMode = 0;
   private readonly header: Int32Array;
   private readonly jumpSites: JumpSites;
   private readonly expected = new WeakMap<Block, Uint8Array>();
@@ -135,6 +137,13 @@ export class Vcpu {
   /** The ISA's state as bytes (little-endian words), live. */
   get state(): DataView {
     return new DataView(this.memory.memory.buffer, Layout.STATE, this.isa.stateSize);
+  }
+  /** User mode: the ISA's own table (Layout.USER_TABLE), to read. */
+  get table(): Uint8Array {
+    return this.memory.bytes.subarray(Layout.USER_TABLE, Layout.USER_TABLE + TABLE_BYTES);
+  }
+  writeTable(offset: number, bytes: Uint8Array): void {
+    this.table.set(bytes, offset);
   }
   /** Guest instructions completed so far. */
   get retired(): number {
@@ -259,6 +268,7 @@ export class Vcpu {
    * translation once its code is in place again.
    */
   translateTogether(count: number, at: (n: number) => number): ((() => void) | undefined)[] {
+    this.followMode();
     const jobs = Array.from({ length: count }, (_, n) => this.tier.plan(at(n)));
     const present = jobs.filter((job) => job !== undefined);
     const loaders = present.length === 0 ? [] : this.tier.compileTogether(present);
@@ -274,7 +284,7 @@ export class Vcpu {
     this.clear();
   }
 
-  /** The word at Isa.mode, 0 without one. Setting it has all code lifted anew. */
+  /** The word at Isa.mode, 0 without one. If it changes, all code is lifted anew. */
   get mode(): number {
     if (this.paged) return this.getHeader(Layout.MODE);
     return this.isa.mode === undefined ? 0 : this.get32(this.isa.mode);
@@ -285,8 +295,13 @@ export class Vcpu {
       return;
     }
     if (this.isa.mode === undefined) throw new Error(`${this.isa.name} has no mode`);
-    if (value === this.mode) return;
     this.set32(this.isa.mode, value);
+  }
+  /** The word may have been written by anybody. */
+  private followMode(): void {
+    const { mode } = this;
+    if (this.paged || mode === this.liftedMode) return;
+    this.liftedMode = mode;
     this.clear();
   }
 
@@ -348,6 +363,7 @@ export class Vcpu {
   run(budget: number): Exit {
     const grant = Math.max(1, Math.min(budget, 0x7fffffff));
     this.tier.tidy();
+    this.followMode();
     const before = this.stats.instructions;
     const compiledBefore = this.stats.compileTime;
     this.setHeader(Layout.BUDGET, grant);
@@ -361,12 +377,22 @@ export class Vcpu {
       } else void this.loadCompiler();
     }
     for (;;) {
-      const exit = this.step() ?? this.pause(compiledBefore);
+      const exit = this.stay() ?? this.pause(compiledBefore);
       this.countInstructions();
       if (!exit) continue;
       this.stats.exits[exit.kind] = (this.stats.exits[exit.kind] ?? 0) + 1;
       return exit;
     }
+  }
+
+  /** The instruction at pc alone, as a single step: exit `budget` if nothing else happened. */
+  step(): Exit {
+    this.setHeader(Layout.BUDGET, 1);
+    this.setHeader(Layout.REP_WORK, 0);
+    this.memory.data.setBigInt64(Layout.RETIRED, BigInt(this.stats.instructions + 1), true);
+    const exit = this.interpretOne(this.pc, this.mode | (this.isa.step ?? 0)) ?? makeExit(ExitKind.Budget, this.pc, 0, 0, 0);
+    this.countInstructions();
+    return exit;
   }
 
   /** Few instructions may ask for much to be compiled: the caller has its turn as if the budget were spent. */
@@ -376,7 +402,7 @@ export class Vcpu {
   }
 
   /** One stay in guest code, and what the engine itself has to do after it; an Exit if it is somebody else's turn. */
-  private step(): Exit | undefined {
+  private stay(): Exit | undefined {
     const fault = this.enter(() => this.runtime.run());
     if (fault) return fault;
     const kind = this.getHeader(Layout.EXIT_KIND) as ExitKind;
@@ -408,7 +434,12 @@ export class Vcpu {
 
   /** Memory model paged: guest code was left, and the runtime has tried to let the guest handle it. */
   private left(kind: ExitKind, pc: number): Exit | undefined {
-    if (!this.paged) return this.exitOf(kind, pc);
+    if (!this.paged) {
+      if (kind < ExitKind.Continue) return this.exitOf(kind, pc);
+      if (kind !== ExitKind.Continue) this.pc = this.getHeader(kind === ExitKind.Resume ? Layout.NEXT_PC : Layout.EXIT_ARG0);
+      this.followMode();
+      return undefined;
+    }
     if (kind === ExitKind.MemoryFault && this.getHeader(Layout.EXIT_ARG1) & Fault.WRITES_CODE) {
       this.invalidatePhysical(this.getHeader(Layout.EXIT_ARG2) >>> 0, 1);
       return this.interpretOne(pc);
@@ -428,12 +459,12 @@ export class Vcpu {
     return this.goesOn() ? undefined : this.exitOf(ExitKind.MemoryFault, pc);
   }
   /** The instruction that an exit is about, alone. It may have been left in the midst of its block. */
-  private interpretOne(pc: number): Exit | undefined {
+  private interpretOne(pc: number, mode?: number): Exit | undefined {
     const at = this.isa.system?.restart?.(pc) ?? pc;
     // the branch before a delay slot is executed once more
     if (at !== pc) this.setHeader(Layout.BUDGET, this.getHeader(Layout.BUDGET) + 1);
     this.pc = at;
-    const block = this.tryLift(at, { limit: 1 });
+    const block = this.tryLift(at, { limit: 1, ...(mode !== undefined && { mode }) });
     if (!block) return this.fetchFault(at);
     const left = this.getHeader(Layout.BUDGET);
     if (left < block.instructions) this.setHeader(Layout.BUDGET, block.instructions);
@@ -514,7 +545,7 @@ export class Vcpu {
       ...options,
       endAfterStore: writable,
       precise: this.checked || this.paged !== undefined,
-      mode: this.mode,
+      mode: options.mode ?? this.mode,
     });
     const block = deadcode(lifted, { preciseMemory: this.checked || this.paged !== undefined });
     this.paged?.note(block);
@@ -610,7 +641,7 @@ export class Vcpu {
     if (kind === ExitKind.None || this.goesOn()) return undefined;
     if (kind === ExitKind.Budget) return this.exact && !isPart ? this.spendRest() : makeExit(kind, this.pc, 0, 0, 0);
     if (kind === ExitKind.Stale) this.cache.invalidate(block.pc, 1);
-    return kind >= ExitKind.Miss ? undefined : this.left(kind, this.pc);
+    return kind >= ExitKind.Miss && kind < ExitKind.Continue ? undefined : this.left(kind, this.pc);
   }
 
   /** Less than the next region needs is left: blocks, the last one cut to size, up to the exact end. */
@@ -655,6 +686,8 @@ const WARM = 8;
 /** Arrivals after which code is translated. A kernel that boots has much code that runs some hundred times. */
 const HOT = 3000;
 const HOT_IN_MACHINE = 8000;
+
+const TABLE_BYTES = 0x10000;
 
 /** More than any block's µops take. */
 const UOP_RESERVE = 1 << 20;

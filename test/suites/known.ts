@@ -1,13 +1,10 @@
 /** Failures of ours that are left, each with its cause. A run that finds any other one fails. */
 
 const FORK = 'needs fork: there is one process';
-const STEP = 'needs EFLAGS.TF, single step';
 
 /** By suite (or its beginning) and check. */
 const KNOWN: readonly { readonly suite: string; readonly checks: readonly string[]; readonly cause: string }[] = [
   { suite: 'qemu-multiarch', checks: ['linux-test'], cause: FORK },
-  { suite: 'qemu-i386', checks: ['test-i386'], cause: 'needs modify_ldt: segments that do not start at 0, 16-bit code' },
-  { suite: 'qemu-i386', checks: ['si_signo', 'trapno', 'EIP', 'val'].map((kind) => `test-i386/${kind}`), cause: STEP },
   {
     suite: 'gcc-target-i386',
     checks: ['pr81128', 'mvc11'],

@@ -167,7 +167,11 @@ export function makeMachine(isa: Isa, options: MachineOptions = {}): Machine {
     },
     run(budget = 1_000_000) {
       let kind = machine.enter(budget);
-      while (kind === ExitKind.Miss) {
+      while (kind === ExitKind.Miss || isModeChange(kind)) {
+        if (isModeChange(kind)) {
+          if (kind !== ExitKind.Continue) machine.pc = header(kind === ExitKind.Resume ? Layout.NEXT_PC : Layout.EXIT_ARG0);
+          forget();
+        }
         machine.install(lift(machine.pc));
         kind = machine.enter(machine.budget);
       }
@@ -188,6 +192,7 @@ export function makeMachine(isa: Isa, options: MachineOptions = {}): Machine {
       return leave(ExitKind.Budget);
     },
   };
+  const isModeChange = (kind: ExitKind): boolean => kind === ExitKind.Continue || kind === ExitKind.Resume || kind === ExitKind.Next;
   const leave = (kind: ExitKind): Exit => {
     if (kind >= ExitKind.Miss) throw new InternalExit(kind, machine.pc);
     return makeExit(kind, machine.pc, header(Layout.EXIT_ARG0) >>> 0, header(Layout.EXIT_ARG1) >>> 0, header(Layout.EXIT_ARG2) >>> 0);

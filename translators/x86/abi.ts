@@ -1,7 +1,9 @@
+import { Layout } from '../../assembly/shared/layout.ts';
 import { Cpuid } from './features.ts';
-import { Eflags } from './sdm.ts';
+import { Eflags, Segment } from './sdm.ts';
 import { UserSegment } from './segments.ts';
 import { X86 } from './state.ts';
+import { Access, Cr0, System } from './system/state.ts';
 
 export { Eflags, Vector } from './sdm.ts';
 
@@ -16,11 +18,9 @@ export const ABI = {
   /** The thread pointer is the base of the segment that GS selects. */
   gsSelector: X86.GS,
   gsBase: X86.GS_BASE,
-  /** GDT entries that set_thread_area fills: the first one's number, how many, where, and words of each. */
+  /** GDT entries that set_thread_area fills: the first one's number, and how many. */
   firstTlsEntry: UserSegment.FIRST_TLS,
   tlsEntries: UserSegment.TLS_ENTRIES,
-  tlsDescriptors: X86.TLS_DESCRIPTORS,
-  tlsDescriptorSize: 12,
   /** AT_HWCAP: CPUID.01H:EDX. */
   hwcap: Cpuid.EDX,
   /** Selectors of 32-bit user code and data. */
@@ -76,4 +76,75 @@ export function setMxcsr(state: DataView, value: number, loaded = true): void {
   state.setUint32(X86.MXCSR, value & 0xffff, true);
   const collected = (value & MXCSR_PE) !== 0 || state.getUint32(X86.MXCSR_LOADED, true) === 0;
   state.setUint32(X86.SSE_EXACT, (value & 0xffff & ~MXCSR_FLAGS) === MXCSR_RESET && collected ? 0 : 1, true);
+}
+
+/** Bits of struct user_desc after the limit (arch/x86/include/uapi/asm/ldt.h). */
+export const enum UserDesc {
+  SEG_32BIT = 1,
+  CONTENTS = 6,
+  READ_EXEC_ONLY = 8,
+  LIMIT_IN_PAGES = 16,
+  NOT_PRESENT = 32,
+  USEABLE = 64,
+}
+
+/** A descriptor's two words (SDM volume 3, figure 3-8) as Linux makes them of a struct user_desc. */
+export function makeDescriptor(base: number, limit: number, flags: number): readonly [low: number, high: number] {
+  const low = (limit & 0xffff) | (base << 16);
+  let high = ((base >>> 16) & 0xff) | (base & 0xff000000) | (limit & 0xf0000) | Access.ACCESSED | Access.S | Access.DPL;
+  if (!(flags & UserDesc.READ_EXEC_ONLY)) high |= Access.SECOND;
+  high |= (flags & UserDesc.CONTENTS) << 9;
+  if (!(flags & UserDesc.NOT_PRESENT)) high |= Access.PRESENT;
+  if (flags & UserDesc.USEABLE) high |= AVL;
+  if (flags & UserDesc.SEG_32BIT) high |= Access.DB;
+  if (flags & UserDesc.LIMIT_IN_PAGES) high |= Access.G;
+  return [low >>> 0, high >>> 0];
+}
+const AVL = 1 << 20;
+
+/** What `makeDescriptor` made two words of. */
+export function readDescriptor(low: number, high: number): { readonly base: number; readonly limit: number; readonly flags: number } {
+  const base = ((low >>> 16) | ((high & 0xff) << 16) | (high & 0xff000000)) >>> 0;
+  let flags = (high >>> 9) & UserDesc.CONTENTS;
+  if (!(high & Access.SECOND)) flags |= UserDesc.READ_EXEC_ONLY;
+  if (!(high & Access.PRESENT)) flags |= UserDesc.NOT_PRESENT;
+  if (high & AVL) flags |= UserDesc.USEABLE;
+  if (high & Access.DB) flags |= UserDesc.SEG_32BIT;
+  if (high & Access.G) flags |= UserDesc.LIMIT_IN_PAGES;
+  return { base, limit: (low & 0xffff) | (high & 0xf0000), flags };
+}
+
+/** Writes an entry of user mode's GDT; `state` is Layout.STATE on. */
+export function setGdtEntry(state: DataView, entry: number, [low, high]: readonly [number, number]): void {
+  state.setUint32(X86.GDT + entry * 8, low, true);
+  state.setUint32(X86.GDT + entry * 8 + 4, high, true);
+}
+
+const FLAT = UserDesc.SEG_32BIT | UserDesc.LIMIT_IN_PAGES;
+const CODE_CONTENTS = 4;
+
+/** Segments as a new program has them; FS and GS count as flat until something is loaded. */
+export function resetSegments(state: DataView): void {
+  const set = (offset: number, value: number): void => state.setUint32(offset, value, true);
+  for (let entry = 0; entry < UserSegment.GDT_ENTRIES; entry++) setGdtEntry(state, entry, [0, 0]);
+  const code = makeDescriptor(0, 0xfffff, FLAT | CODE_CONTENTS);
+  const data = makeDescriptor(0, 0xfffff, FLAT);
+  setGdtEntry(state, UserSegment.CODE >>> 3, code);
+  setGdtEntry(state, UserSegment.DATA >>> 3, data);
+  for (let segment = Segment.ES; segment <= Segment.GS; segment++) {
+    const isCode = segment === Segment.CS;
+    set(X86.ES + segment * 4, isCode ? UserSegment.CODE : segment < Segment.FS ? UserSegment.DATA : 0);
+    set(System.LIMIT + segment * 4, 0xffffffff);
+    set(System.ACCESS + segment * 4, (isCode ? code : data)[1] & Access.KEPT);
+    set(System.END + segment * 4, 0xffffffff - 14);
+    set(System.WRITABLE + segment * 4, isCode ? 0 : 1);
+  }
+  set(System.GDTR_BASE, Layout.STATE + X86.GDT);
+  set(System.GDTR_LIMIT, UserSegment.GDT_ENTRIES * 8 - 1);
+  // selector, base, limit and access word of an LDT, which stays empty until modify_ldt
+  [0, Layout.USER_TABLE, UserSegment.LDT_ENTRIES * 8 - 1, Access.PRESENT].forEach((word, n) => {
+    set(System.LDTR + n * 4, word);
+  });
+  set(System.CR0, Cr0.PE);
+  set(System.CPL, 3);
 }

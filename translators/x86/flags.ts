@@ -295,12 +295,12 @@ export function setZero(b: Builder, result: Value): void {
 }
 
 /**
- * What POPF changes (SDM volume 2, POPF, table 4-15), from 2 or 4 bytes. TF stays clear: in user mode single-stepping is the
- * debugger's, and in system mode a helper sets it.
+ * What POPF changes (SDM volume 2, POPF, table 4-15), from 2 or 4 bytes. TF only in user mode while code is stepped through: else
+ * the instruction is left before if it sets TF, and in system mode a helper does.
  */
 export function restoreFlags(b: Builder, flags: Value, size: number, mode: number): void {
   const kept = get(b, X86.OTHER_FLAGS);
-  let changed = b.i32((size === 4 ? RESTORED : RESTORED & 0xffff) | privilegedFlags(mode));
+  let changed = b.i32((size === 4 ? RESTORED : RESTORED & 0xffff) | privilegedFlags(mode) | stepFlag(mode));
   // at IOPL ≥ CPL, IF too; beyond CPL 0 that is asked
   if (mode !== 0 && privilegedFlags(mode) === 0) {
     const iopl = b.and(b.shrU(kept, b.i32(12)), b.i32(3));
@@ -312,5 +312,6 @@ export function restoreFlags(b: Builder, flags: Value, size: number, mode: numbe
   setLowFlags(b, flags);
 }
 const RESTORED = Eflags.NT | Eflags.AC | Eflags.ID;
+const stepFlag = (mode: number): number => ((mode & (Mode.SYSTEM | Mode.STEP)) === Mode.STEP ? Eflags.TF : 0);
 /** What only CPL 0 changes. */
 const privilegedFlags = (mode: number): number => (mode !== 0 && (mode & Mode.CPL) === 0 ? Eflags.IF | Eflags.IOPL : 0);

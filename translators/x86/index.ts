@@ -1,7 +1,7 @@
 import { ExitKind } from '../../assembly/shared/exit.ts';
 import { Type } from '../../src/ir/ops.ts';
 import type { Helper, Isa, Register } from '../../src/isa/isa.ts';
-import { ABI, MXCSR_RESET, setEflags } from './abi.ts';
+import { ABI, MXCSR_RESET, resetSegments, setEflags } from './abi.ts';
 import { Decoded, decode, makeTable, newInsn } from './decode.ts';
 import { disassemble } from './disassemble.ts';
 import type { Meaning, Row } from './row.ts';
@@ -24,7 +24,7 @@ import { system, systemHelpers } from './rows/system.ts';
 import { x87, x87Helpers } from './rows/x87.ts';
 import { doubleHelpers, doubleMeaning, doubleRegisters } from './rows/x87-double.ts';
 import { Eflags, Vector } from './sdm.ts';
-import { segmentationHelpers } from './segmentation.ts';
+import { checkFetch, segmentationHelpers } from './segmentation.ts';
 import { X86 } from './state.ts';
 import { ioHelpers } from './system/io.ts';
 import { debugHelpers, liftSystem } from './system/lift.ts';
@@ -98,10 +98,12 @@ const insn = newInsn(table.rows[0]);
 const lift =
   (meaningOf: (row: Row) => Meaning): Isa['lift'] =>
   (b, code, pc, mode) => {
-    if (mode !== 0) return liftSystem(table, insn, b, code, pc, mode);
-    const decoded = decode(table, insn, code, pc >>> 0);
+    if (mode & Mode.SYSTEM) return liftSystem(table, insn, b, code, pc, mode);
+    const decoded = decode(table, insn, code, pc >>> 0, mode === 0 || mode & Mode.CODE32 ? 4 : 2);
+    insn.mode = mode;
     if (decoded === Decoded.Ok) {
       b.insn(pc, insn.length);
+      if (mode !== 0) checkFetch(b, insn);
       meaningOf(insn.row)(b, insn);
     } else if (decoded === Decoded.Illegal) b.exit(ExitKind.Illegal, pc);
     else b.exit(ExitKind.Exception, pc, Vector.GP, 0);
@@ -117,14 +119,15 @@ export const x86: Isa = {
   helpers,
   stackPointer: ABI.stackPointer,
   coherentCode: true,
+  mode: X86.MODE,
+  step: Mode.ORDINARY | Mode.STEP,
   lift: lift((row) => row.meaning),
   mode16: Mode.SYSTEM,
   disassemble: (code, pc, mode = 0) => disassemble(table, code, pc, mode === 0 || mode & Mode.CODE32 ? 4 : 2),
   reset(state) {
     for (let offset = 0; offset < X86.SIZE; offset += 4) state.setUint32(offset, 0, true);
     setEflags(state, Eflags.IF);
-    state.setUint32(X86.CS, ABI.userCode, true);
-    for (const segment of [X86.ES, X86.SS, X86.DS]) state.setUint32(segment, ABI.userData, true);
+    resetSegments(state);
     // FNINIT's values (SDM volume 1, 8.1.5, 8.1.7) and MXCSR's at reset (11.6.4)
     state.setUint32(X86.FCW, 0x37f, true);
     state.setUint32(X86.FTW, 0xffff, true);

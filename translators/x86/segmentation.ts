@@ -25,7 +25,10 @@ export function segmentOf(i: Insn): number {
   return i.base === ESP || i.base === EBP ? Segment.SS : Segment.DS;
 }
 
-/** Whether offsets through the segment are linear addresses, and all of them valid. User mode: all but FS and GS, which have bases. */
+/** FS and GS of user mode where only their bases count. */
+export const isPlain = (i: Insn, segment: number): boolean => segment >= Segment.FS && !(i.mode & (Mode.SYSTEM | Mode.LOOSE));
+
+/** Whether offsets through the segment are linear addresses, and all of them valid. */
 function isFlat(i: Insn, segment: number): boolean {
   if (i.mode === 0) return segment < Segment.FS;
   if (segment === Segment.CS) return (i.mode & Mode.FLAT_CODE) !== 0;
@@ -35,7 +38,7 @@ function isFlat(i: Insn, segment: number): boolean {
 /** Linear address of `offset` in a segment, of which `bytes` are read: leaves with #GP or #SS where they may not be. */
 export function linear(b: Builder, i: Insn, segment: number, offset: Value, bytes: number): Value {
   if (isFlat(i, segment)) return offset;
-  if (i.mode !== 0) checkOffset(b, segment, offset, bytes);
+  if (i.mode !== 0 && !isPlain(i, segment)) checkOffset(b, segment, offset, bytes);
   return b.add(b.get(Type.I32, X86.ES_BASE + segment * 4), offset);
 }
 
@@ -47,7 +50,7 @@ function checkOffset(b: Builder, segment: number, offset: Value, bytes: number):
 
 export function checkSegmentWritable(b: Builder, i: Insn, segment: number, writes = b.i32(1)): void {
   if (segment === Segment.CS && (i.mode === 0 || i.mode & Mode.PROTECTED)) b.exitIf(writes, ExitKind.Exception, Vector.GP);
-  else if (i.mode !== 0 && !isFlat(i, segment))
+  else if (i.mode !== 0 && !isFlat(i, segment) && !isPlain(i, segment))
     b.exitIf(b.and(writes, b.eqz(b.get(Type.I32, System.WRITABLE + segment * 4))), ExitKind.Exception, faultOf(segment));
 }
 

@@ -6,4 +6,7 @@ export const enum UserSegment {
   /** GDT entries that set_thread_area fills: the first one's number, and how many. */
   FIRST_TLS = 6,
   TLS_ENTRIES = 3,
+  GDT_ENTRIES = 9,
+  /** LDT_ENTRIES of Linux. */
+  LDT_ENTRIES = 8192,
 }

@@ -43,8 +43,8 @@ export const enum X86 {
   DS_BASE = 100,
   FS_BASE = 104,
   GS_BASE = 108,
-  /** User mode: GDT entries 6, 7, 8 (set_thread_area), each {base, limit, flags as in user_desc's bit fields, 0 = empty}. */
-  TLS_DESCRIPTORS = 112,
+  /** User mode: the first entries of the GDT, as many as UserSegment.GDT_ENTRIES, and UserSegment's selectors' among them. */
+  GDT = 800,
 
   /**
    * x87 control, status (its TOP field is kept in FTOP, ignored here) and tag words (two bits a physical register: 3
@@ -72,6 +72,8 @@ export const enum X86 {
   SSE_EXACT = 452,
   /** 1 since the program has loaded MXCSR: from then on PE is collected. */
   MXCSR_LOADED = 456,
+  /** User mode: what code is lifted for, `Mode` without SYSTEM; 0 where segments are as Linux starts a program with them. */
+  MODE = 460,
   /** What a helper of rows/sse.ts leaves; sixteen bytes. */
   SSE_RESULT = 464,
   SIZE = 480,

@@ -48,11 +48,17 @@ export function inTable(selector: u32): bool {
     limit = get(System.LDTR + 8);
   }
   place = base + (selector & 0xfff8);
-  return (selector | 7) <= limit;
+  return (selector & 0xfff8) + 7 <= limit;
 }
 
 /** Reads the descriptor that `inTable` has found. */
 export function readPlace(): bool {
+  if (!PAGED) {
+    // the tables are the operating system's, outside of the guest's memory
+    low = load<u32>(place);
+    high = load<u32>(place, 4);
+    return true;
+  }
   if (!systemCanRead(place, 8)) return false;
   low = systemLoad<u32>(place);
   high = systemLoad<u32>(place + 4);
@@ -67,6 +73,11 @@ export function readDescriptor(selector: u32, vector: u32): bool {
 /** Sets bits of the second word of the descriptor read last. */
 export function markDescriptor(bits: u32): bool {
   if ((high & bits) === bits) return true;
+  if (!PAGED) {
+    high |= bits;
+    store<u32>(place, high, 4);
+    return true;
+  }
   if (!systemCanWrite(place, 8)) return false;
   high |= bits;
   systemStore<u32>(place + 4, high);
@@ -115,6 +126,10 @@ function isFlat(segment: u32): bool {
 
 /** What code is lifted for: call it after any change of CR0, CR4, CPL, EFLAGS.VM, TF or AC, DR7, CS, SS, DS or ES. */
 export function updateMode(): void {
+  if (!PAGED) {
+    updateUserMode();
+    return;
+  }
   const cr0 = get(System.CR0);
   const flags = get(X86.OTHER_FLAGS);
   const level = cpl();
@@ -125,13 +140,7 @@ export function updateMode(): void {
   if (get(System.ACCESS + Segment.CS * 4) & Access.DB) mode |= Mode.CODE32;
   if (get(System.ACCESS + Segment.SS * 4) & Access.DB) mode |= Mode.STACK32;
   if (isFlat(Segment.CS)) mode |= Mode.FLAT_CODE;
-  if (
-    isFlat(Segment.DS) &&
-    isFlat(Segment.ES) &&
-    isFlat(Segment.SS) &&
-    get(System.WRITABLE + Segment.DS * 4) & get(System.WRITABLE + Segment.ES * 4) & get(System.WRITABLE + Segment.SS * 4)
-  )
-    mode |= Mode.FLAT_DATA;
+  if (isFlatData()) mode |= Mode.FLAT_DATA;
   if (flags & Eflags.TF || get(System.DR7) & 0xff) mode |= Mode.STEP;
   if (cr0 & Cr0.TS) mode |= Mode.TS;
   if (cr0 & Cr0.EM) mode |= Mode.EM;
@@ -139,6 +148,28 @@ export function updateMode(): void {
   if (get(System.CR4) & Cr4.OSFXSR) mode |= Mode.FXSR;
   if (level === 3 && cr0 & Cr0.AM && flags & Eflags.AC) mode |= Mode.ALIGN;
   store<u32>(Layout.MODE, mode);
+}
+
+/** Whether only the base of FS or GS counts. */
+function isPlain(segment: u32): bool {
+  return get(System.LIMIT + segment * 4) === 0xffffffff && get(System.END + segment * 4) !== 0 && get(System.WRITABLE + segment * 4) !== 0;
+}
+function updateUserMode(): void {
+  let mode: u32 = Mode.USER | Mode.CPL | Mode.PROTECTED;
+  if (get(System.ACCESS + Segment.CS * 4) & Access.DB) mode |= Mode.CODE32;
+  if (get(System.ACCESS + Segment.SS * 4) & Access.DB) mode |= Mode.STACK32;
+  if (isFlat(Segment.CS)) mode |= Mode.FLAT_CODE;
+  if (isFlatData()) mode |= Mode.FLAT_DATA;
+  if (!isPlain(Segment.FS) || !isPlain(Segment.GS)) mode |= Mode.LOOSE;
+  set(X86.MODE, mode === Mode.ORDINARY ? 0 : mode);
+}
+function isFlatData(): bool {
+  return (
+    isFlat(Segment.DS) &&
+    isFlat(Segment.ES) &&
+    isFlat(Segment.SS) &&
+    (get(System.WRITABLE + Segment.DS * 4) & get(System.WRITABLE + Segment.ES * 4) & get(System.WRITABLE + Segment.SS * 4)) !== 0
+  );
 }
 
 export function x86_update_mode(): void {
@@ -182,9 +213,21 @@ export function loadSegment(segment: u32, selector: u32): bool {
 /** 0, 1 with an exception recorded, or 2 if code is to be lifted for another mode. */
 export function x86_set_segment(segment: u32, selector: u32): u32 {
   if (!loadSegment(segment, selector)) return 1;
-  const before = load<u32>(Layout.MODE);
+  const place: usize = PAGED ? Layout.MODE : Layout.STATE + X86.MODE;
+  const before = load<u32>(place);
   updateMode();
-  return load<u32>(Layout.MODE) === before ? 0 : 2;
+  return load<u32>(place) === before ? 0 : 2;
+}
+
+/** What a return to user code does with CS: 0, or 1 with an exception recorded. */
+export function x86_restore_code(selector: u32): u32 {
+  if (!(selector & 0xfffc)) return u32(!raise(Vector.GP, 0));
+  if (!readDescriptor(selector, Vector.GP)) return 1;
+  if (!isCode(high) || (!isConforming(high) && dplOf(high) !== 3)) return u32(!raiseSelector(Vector.GP, selector));
+  if (!(high & Access.PRESENT)) return u32(!raiseSelector(Vector.NP, selector));
+  setFromDescriptor(Segment.CS, selector | 3);
+  updateMode();
+  return 0;
 }
 
 /**

@@ -80,6 +80,8 @@ function enterGate(selector: u32): bool {
 }
 
 function toTask(selector: u32, how: TaskSwitch, next: u32): u32 {
+  // Linux has no task gates for user code
+  if (!PAGED) return fault(raiseSelector(Vector.GP, selector));
   if (dplOf(high) < max(cpl(), selector & 3))
     return u32(raiseSelector(how === TaskSwitch.JUMP || how === TaskSwitch.CALL ? Vector.GP : Vector.TS, selector)) ^ 1;
   if (!(high & Access.PRESENT)) return u32(raiseSelector(Vector.NP, selector)) ^ 1;
@@ -167,6 +169,7 @@ export function x86_far_call(target: u32, offset: u32, next: u32): u32 {
   }
   if (!enterGate(selector)) return 1;
   if (isConforming(high) || dplOf(high) === cpl()) return callSameLevel(gateSelector, gateOffset, gateSize, back);
+  if (!PAGED) return fault(raiseSelector(Vector.GP, selector));
   return callInner(back);
 }
 
@@ -314,7 +317,10 @@ export function mergeEflags(flags: u32, bits: u32): void {
 
 export function x86_iret(size: i32, next: u32): u32 {
   set(System.NMI_BLOCKED, 0);
-  if (isProtected() && get(X86.OTHER_FLAGS) & Eflags.NT) return u32(!switchTask(0, TaskSwitch.RETURN, currentEip(next), 0, false));
+  if (isProtected() && get(X86.OTHER_FLAGS) & Eflags.NT) {
+    if (!PAGED) return fault(raise(Vector.GP, 0));
+    return u32(!switchTask(0, TaskSwitch.RETURN, currentEip(next), 0, false));
+  }
   useCurrentStack();
   if (!canPop(3, size)) return 1;
   const eip = peek(size, 0);
@@ -331,7 +337,9 @@ export function x86_iret(size: i32, next: u32): u32 {
     goToEip(eip);
     return 0;
   }
-  if (size === 4 && flags & Eflags.VM && cpl() === 0) return toVirtual(eip, selector, flags);
+  if (PAGED) {
+    if (size === 4 && flags & Eflags.VM && cpl() === 0) return toVirtual(eip, selector, flags);
+  }
   if (!checkReturnCode(selector)) return 1;
   return returnTo(selector, eip, size, 3 * size, 0, flags);
 }

@@ -1,6 +1,7 @@
 import { ABI, getEflags, Vector } from '../../../translators/x86/abi.ts';
 import { x86, x86Double } from '../../../translators/x86/index.ts';
 import { X86 } from '../../../translators/x86/state.ts';
+import { Raised } from '../../../translators/x86/system/state.ts';
 import type { Abi } from '../abi.ts';
 import { fileCalls, fileNotes } from '../calls/files.ts';
 import { futexCalls } from '../calls/futex.ts';
@@ -17,10 +18,10 @@ import { type Action, SiCode } from '../signals.ts';
 import { type Calls, makeTable, missing, SyscallError, withNotes } from '../syscall.ts';
 import { i386Files } from './files.ts';
 import { NUMBERS } from './numbers.ts';
+import { getThreadArea, modifyLdt, setThreadArea } from './segments.ts';
 import {
   ACTION_FLAGS,
   exceptionSignal,
-  loadSegment,
   popFrame,
   pushFrame,
   readAction,
@@ -31,49 +32,7 @@ import {
   writeAction,
   writeSignalInfo,
 } from './signals.ts';
-
-/** struct user_desc: entry_number, base_addr, limit, flags. */
-const enum UserDesc {
-  SIZE = 16,
-  /** seg_not_present and read_exec_only alone: the entry is to be empty. */
-  EMPTY_FLAGS = 0x28,
-}
-
-const descriptorAt = (entry: number): number => ABI.tlsDescriptors + (entry - ABI.firstTlsEntry) * ABI.tlsDescriptorSize;
-const isTlsEntry = (entry: number): boolean => entry >= ABI.firstTlsEntry && entry < ABI.firstTlsEntry + ABI.tlsEntries;
-
-function setThreadArea(p: Process, address: number): number {
-  let entry = p.memory.i32(address);
-  const [base, limit, flags] = [4, 8, 12].map((offset) => p.memory.u32(address + offset));
-  if (entry === -1) {
-    for (entry = ABI.firstTlsEntry; isTlsEntry(entry) && p.vcpu.get32(descriptorAt(entry) + 8) !== 0; ) entry++;
-    if (!isTlsEntry(entry)) return -Errno.ESRCH;
-    p.memory.setU32(address, entry);
-  }
-  if (!isTlsEntry(entry)) return -Errno.EINVAL;
-  const empty = base === 0 && limit === 0 && (flags === UserDesc.EMPTY_FLAGS || flags === 0);
-  const at = descriptorAt(entry);
-  p.vcpu.set32(at, empty ? 0 : base);
-  p.vcpu.set32(at + 4, empty ? 0 : limit);
-  p.vcpu.set32(at + 8, empty ? 0 : flags);
-  // segment registers that hold its selector follow
-  for (const register of [X86.ES, X86.DS, X86.FS, X86.GS]) {
-    const selector = p.vcpu.get32(register);
-    if (selector >>> 3 === entry) loadSegment(p, register, selector);
-  }
-  return 0;
-}
-
-function getThreadArea(p: Process, address: number): number {
-  const entry = p.memory.i32(address);
-  if (!isTlsEntry(entry)) return -Errno.EINVAL;
-  const at = descriptorAt(entry);
-  const flags = p.vcpu.get32(at + 8);
-  p.memory.setU32(address + 4, p.vcpu.get32(at) >>> 0);
-  p.memory.setU32(address + 8, p.vcpu.get32(at + 4) >>> 0);
-  p.memory.setU32(address + 12, flags === 0 ? UserDesc.EMPTY_FLAGS : flags >>> 0);
-  return 0;
-}
+import { singleStep } from './single-step.ts';
 
 /** struct old_sigaction: handler, 32 bits of mask, flags, restorer. */
 function readOldAction(p: Process, address: number): Action {
@@ -97,7 +56,7 @@ const ownCalls: Calls = {
   lchown32: fileCalls.lchown,
   set_thread_area: (p, a) => setThreadArea(p, a[0]),
   get_thread_area: (p, a) => getThreadArea(p, a[0]),
-  modify_ldt: missing('no LDT'),
+  modify_ldt: (p, a) => modifyLdt(p, a[0], a[1], a[2]),
   vm86: missing('no virtual-8086 mode'),
   vm86old: missing('no virtual-8086 mode'),
   iopl: () => -Errno.EPERM,
@@ -162,6 +121,8 @@ export const i386: Abi = {
     p.vcpu.pc = pc;
   },
   faultPc: (_p, pc) => pc,
+  singleStep,
+  beginsSteps: (number) => (number & Raised.KIND) === Raised.POPF,
 
   pushFrame,
   readAction,

@@ -1,10 +1,12 @@
 import { ABI, Eflags, getEflags, setEflags, Vector } from '../../../translators/x86/abi.ts';
 import { X86 } from '../../../translators/x86/state.ts';
+import { GuestMemoryFault } from '../../vcpu/guest-memory.ts';
 import type { Delivery, FaultSignal, SignalInfo } from '../abi.ts';
 import { checkAltStackFrame, frameAddress } from '../frame.ts';
 import type { Process } from '../process.ts';
 import { type Action, type ActionFlags, SiCode, type SignalName } from '../signals.ts';
 import { FPSTATE_SIZE, readFpState, resetFpState, writeFpState } from './fpu-frame.ts';
+import { enterFlatCode, loadSegment, restoreCodeAndStack } from './segments.ts';
 
 /** arch/x86/include/uapi/asm/signal.h */
 export const SIGNALS: Readonly<Record<SignalName, number>> = {
@@ -120,7 +122,7 @@ const RESTORED_FLAGS =
 
 function writeContext(p: Process, at: number, fpState: number, mask: bigint): void {
   for (const [offset, state] of CONTEXT) p.memory.setU32(at + offset, get(p, state));
-  p.memory.setU32(at + Sc.EIP, p.vcpu.pc);
+  p.memory.setU32(at + Sc.EIP, (p.vcpu.pc - get(p, X86.CS_BASE)) >>> 0);
   p.memory.setU32(at + Sc.EFLAGS, getEflags(p.vcpu.state));
   p.memory.setU32(at + Sc.ESP_AT_SIGNAL, get(p, X86.ESP));
   p.memory.setU32(at + Sc.FPSTATE, fpState);
@@ -135,22 +137,14 @@ function readContext(p: Process, at: number): void {
   if (fpState === 0) resetFpState(p);
   else readFpState(p, fpState);
   CONTEXT.forEach(([offset, state], index) => {
-    // code and stack segments stay those of user mode; the others' bases follow from their selectors
     if (offset === Sc.CS || offset === Sc.SS) return;
     if (offset <= 12) loadSegment(p, state, words[index] & 0xffff);
     else p.vcpu.set32(state, words[index]);
   });
   setEflags(p.vcpu.state, (getEflags(p.vcpu.state) & ~RESTORED_FLAGS) | (flags & RESTORED_FLAGS));
-  p.vcpu.pc = pc;
-}
-
-/** A data segment register by selector, with its base; one that does not exist becomes null, as after a failed load in the kernel. */
-export function loadSegment(p: Process, register: number, selector: number): void {
-  const base = X86.ES_BASE + (register - X86.ES);
-  const entry = (selector >>> 3) - ABI.firstTlsEntry;
-  if (entry >= 0 && entry < ABI.tlsEntries) p.vcpu.set32(base, get(p, ABI.tlsDescriptors + entry * ABI.tlsDescriptorSize));
-  else p.vcpu.set32(base, 0);
-  p.vcpu.set32(register, selector);
+  const [code, stack] = [Sc.CS, Sc.SS].map((offset) => p.memory.u32(at + offset) & 0xffff);
+  if (!restoreCodeAndStack(p, code, stack)) throw new GuestMemoryFault(pc, 'read');
+  p.vcpu.pc = (pc + get(p, X86.CS_BASE)) >>> 0;
 }
 
 export function writeMask(p: Process, address: number, mask: bigint): void {
@@ -212,6 +206,7 @@ export function pushFrame(p: Process, { signal, info, action, mask }: Delivery):
   p.vcpu.set32(X86.EDX, realtime ? frame + Frame.RT_INFO : 0);
   p.vcpu.set32(X86.ECX, realtime ? frame + Frame.RT_UCONTEXT : 0);
   p.vcpu.set32(X86.ESP, frame);
+  enterFlatCode(p);
   for (const register of [X86.DS, X86.ES]) loadSegment(p, register, ABI.userData);
   setEflags(p.vcpu.state, getEflags(p.vcpu.state) & ~(Eflags.TF | Eflags.DF | Eflags.RF));
   p.vcpu.pc = action.handler;
@@ -269,6 +264,8 @@ export function exceptionSignal(p: Process, number: number): FaultSignal {
       return { signal: 'SIGFPE', code: floatCode(get(p, X86.MXCSR) & ~(get(p, X86.MXCSR) >>> 7)), text: 'SIMD floating-point exception' };
     case Vector.AC:
       return { signal: 'SIGBUS', code: SiCode.BusAlignment, text: 'unaligned access' };
+    case Vector.SS:
+      return { signal: 'SIGBUS', code: SiCode.Kernel, text: 'stack segment fault' };
     case Vector.NP:
       return { signal: 'SIGBUS', code: SiCode.Kernel, text: 'segment not present' };
     default:

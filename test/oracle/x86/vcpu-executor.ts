@@ -4,7 +4,7 @@ import type { Compiler } from '../../../src/vcpu/compiler.ts';
 import type { Exit } from '../../../src/vcpu/exit.ts';
 import { GuestMemory, PagePermission } from '../../../src/vcpu/guest-memory.ts';
 import { Vcpu } from '../../../src/vcpu/vcpu.ts';
-import { getEflags, setEflags, Vector } from '../../../translators/x86/abi.ts';
+import { getEflags, makeDescriptor, setEflags, setGdtEntry, Vector } from '../../../translators/x86/abi.ts';
 import { x86 } from '../../../translators/x86/index.ts';
 import { UserSegment } from '../../../translators/x86/segments.ts';
 import { X86 } from '../../../translators/x86/state.ts';
@@ -79,9 +79,7 @@ export async function vcpuExecutor(options: ExecutorOptions): Promise<Executor> 
       vcpu.set32(X86.EAX + r * 4, value);
     });
     setEflags(vcpu.state, c.eflags);
-    [c.threadSegment ? SEGMENT_BASE : 0, 0xfffff, c.threadSegment ? TLS_FLAGS : 0].forEach((word, n) => {
-      vcpu.set32(X86.TLS_DESCRIPTORS + n * 4, word);
-    });
+    if (c.threadSegment) setGdtEntry(vcpu.state, UserSegment.FIRST_TLS, makeDescriptor(SEGMENT_BASE, 0xfffff, TLS_FLAGS));
     for (const segment of [X86.FS, X86.GS]) vcpu.set32(segment, c.threadSegment ? TLS_SELECTOR : 0);
     for (const base of [X86.FS_BASE, X86.GS_BASE]) vcpu.set32(base, c.threadSegment ? SEGMENT_BASE : 0);
     vcpu.pc = c.eip;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { makeDescriptor } from '../../../translators/x86/abi.ts';
 import { x86 } from '../../../translators/x86/index.ts';
 import { UserSegment } from '../../../translators/x86/segments.ts';
 import { X86 } from '../../../translators/x86/state.ts';
@@ -22,8 +23,8 @@ function machine(...code: number[]): Machine {
   return m;
 }
 function setTls(m: Machine, entry: number, base: number, limit: number, flags: number): void {
-  [base, limit, flags].forEach((word, n) => {
-    m.setWord(X86.TLS_DESCRIPTORS + entry * 12 + n * 4, word);
+  makeDescriptor(base, limit, flags).forEach((word, n) => {
+    m.setWord(X86.GDT + (UserSegment.FIRST_TLS + entry) * 8 + n * 4, word);
   });
 }
 const dword = (n: number): number[] => [n & 0xff, (n >>> 8) & 0xff, (n >>> 16) & 0xff, (n >>> 24) & 0xff];
@@ -86,7 +87,7 @@ describe('segment registers', () => {
     for (const selector of [TLS, TLS + 8, 0x10, 0x5b, 0x2f]) {
       const m = machine(0x8e, 0xe8);
       m.set('eax', selector);
-      expect(m.run(), selector.toString(16)).toEqual({ kind: 'exception', pc: CODE, number: 13, code: 0 });
+      expect(m.run(), selector.toString(16)).toEqual({ kind: 'exception', pc: CODE, number: 13, code: selector & 0xfffc });
       expect(m.get('gs')).toBe(0);
     }
     const m = machine(0x8e, 0xe8);
@@ -94,11 +95,42 @@ describe('segment registers', () => {
     m.set('eax', TLS);
     expect(m.run()).toMatchObject({ kind: 'exception', number: 11 });
   });
-  it('with a base of their own are not implemented but for FS and GS', () => {
-    const m = machine(0x8e, 0xc0);
-    setTls(m, 0, THREAD, 0xfffff, FLAT_TLS);
-    m.set('eax', TLS);
-    expect(m.run()).toEqual({ kind: 'illegal', pc: CODE });
+  it('with bases and limits count for each access', () => {
+    // mov es, ax; mov eax, es:[edx]
+    for (const [limit, offset, kind] of [
+      [3, 0, 'breakpoint'],
+      [3, 1, 'exception'],
+      [2, 0, 'exception'],
+    ] as const) {
+      const m = machine(0x8e, 0xc0, 0x26, 0x8b, 0x02);
+      setTls(m, 0, THREAD, limit, 1);
+      m.set('eax', TLS);
+      m.set('edx', offset);
+      expect(m.run()).toMatchObject(kind === 'breakpoint' ? { kind } : { kind, number: 13, code: 0, pc: CODE + 2 });
+      if (kind === 'breakpoint') expect(m.get('eax')).toBe(0x12345678);
+    }
+  });
+  it('that are null or only to be read fault when they are used so', () => {
+    // mov ds|es|fs|gs, ax; mov [edx], eax through it
+    for (const [reg, prefix] of [
+      [3, 0x3e],
+      [0, 0x26],
+      [4, 0x64],
+      [5, 0x65],
+    ])
+      for (const [selector, flags] of [
+        [0, 0],
+        [TLS, 0x51 | 8],
+        [TLS, 0x51],
+      ]) {
+        const m = machine(0x8e, 0xc0 | (reg << 3), prefix, 0x89, 0x02);
+        setTls(m, 0, 0, 0xfffff, flags);
+        m.set('eax', selector);
+        m.set('edx', THREAD);
+        const exit = m.run();
+        if (selector !== 0 && flags === 0x51) expect(exit.kind).toBe('breakpoint');
+        else expect(exit).toMatchObject({ kind: 'exception', number: 13, code: 0, pc: CODE + 2 });
+      }
   });
   it('cannot be CS', () => {
     expect(machine(0x8e, 0xc8).run()).toEqual({ kind: 'illegal', pc: CODE });

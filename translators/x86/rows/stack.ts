@@ -8,7 +8,7 @@ import { group, type Meaning, type Row, row, sensitive } from '../row.ts';
 import { Eflags, Segment } from '../sdm.ts';
 import { checkSegmentWritable, exitOnFault, framePointer, moved, onStack, setStackPointer, stackPointer } from '../segmentation.ts';
 import { X86 } from '../state.ts';
-import { checkVirtualIopl, mayChangeInterruptFlag, takeInterrupt } from '../system/privilege.ts';
+import { checkVirtualIopl, exitIfTraced, takeInterrupt } from '../system/privilege.ts';
 import { Mode, Raised } from '../system/state.ts';
 
 const ESP = 4;
@@ -68,7 +68,8 @@ const popf: Meaning = (b, i) => {
   checkVirtualIopl(b, i);
   const pointer = stackPointer(b, i);
   const flags = load(b, onStack(b, i, pointer, i.operandSize), i.operandSize);
-  if (i.mode !== 0) {
+  if (!(i.mode & Mode.SYSTEM)) exitIfTraced(b, i, flags);
+  else {
     // the mode changes with TF
     const trap = i.mode & Mode.STEP ? b.i32(1) : b.and(flags, b.i32(Eflags.TF));
     const align =
@@ -77,7 +78,7 @@ const popf: Meaning = (b, i) => {
   }
   setStackPointer(b, i, moved(b, i, pointer, i.operandSize));
   restoreFlags(b, flags, i.operandSize, i.mode);
-  if (i.mode !== 0 && mayChangeInterruptFlag(i)) takeInterrupt(b, i);
+  if (i.mode & Mode.SYSTEM) takeInterrupt(b, i);
 };
 
 /** SDM volume 2, ENTER: the level is modulo 32. */

@@ -8,7 +8,7 @@ import { sub } from '../flags.ts';
 import { type Insn, load, register, setRegister, sizeOf, store } from '../operands.ts';
 import { group, type Meaning, type Row, row, sensitive } from '../row.ts';
 import { Segment } from '../sdm.ts';
-import { checkSegmentWritable, exitOnFault, linear } from '../segmentation.ts';
+import { checkSegmentWritable, exitOnFault, isPlain, linear } from '../segmentation.ts';
 import { X86 } from '../state.ts';
 import { ins, outs } from '../system/io.ts';
 import { Mode } from '../system/state.ts';
@@ -42,8 +42,10 @@ function advance(b: Builder, i: Insn, number: number, by: Value): void {
 
 function repForm(i: Insn, size: number, readsSource: boolean): number {
   let form = size | (i.addressSize === 2 ? RepForm.ADDRESS16 : 0) | (i.rep === 0xf2 ? RepForm.REPNE : 0);
+  if (i.mode & Mode.STEP) form |= RepForm.SINGLE;
   const flat = i.mode & Mode.FLAT_DATA && (!readsSource || i.segment < 0 || i.segment === Segment.ES || i.segment === Segment.DS);
-  if (i.mode !== 0 && !flat) form |= RepForm.SEGMENTED | (sourceSegment(i) << RepForm.SEGMENT_SHIFT);
+  if (i.mode !== 0 && !flat && !(readsSource && i.mode & Mode.FLAT_DATA && isPlain(i, i.segment)))
+    form |= RepForm.SEGMENTED | (sourceSegment(i) << RepForm.SEGMENT_SHIFT);
   return form;
 }
 
@@ -56,7 +58,8 @@ function repeatable(name: string, operand: number, readsSource: boolean, once: (
       return;
     }
     const form = b.i32(repForm(i, size, readsSource));
-    const base = i.mode === 0 && i.segment >= Segment.FS ? b.get(Type.I32, X86.ES_BASE + 4 * i.segment) : b.i32(0);
+    const based = i.segment >= Segment.FS && (i.mode === 0 || isPlain(i, i.segment));
+    const base = based ? b.get(Type.I32, X86.ES_BASE + 4 * i.segment) : b.i32(0);
     const pass = readsSource ? b.helper(`x86_rep_${name}`, form, base) : b.helper(`x86_rep_${name}`, form);
     exitOnFault(b, b.eq(pass, b.i32(RepPass.Fault)));
     b.exitIf(b.eq(pass, b.i32(RepPass.Pause)), ExitKind.Budget);

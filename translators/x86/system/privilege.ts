@@ -6,7 +6,7 @@ import type { Insn } from '../operands.ts';
 import type { Meaning } from '../row.ts';
 import { Eflags, Vector } from '../sdm.ts';
 import { X86 } from '../state.ts';
-import { Mode, System } from './state.ts';
+import { Mode, Raised, System } from './state.ts';
 
 export const cplOf = (i: Insn): number => (i.mode & Mode.CPL) >>> Mode.CPL_SHIFT;
 
@@ -38,7 +38,10 @@ export function checkIopl(b: Builder, i: Insn): void {
 export function checkVirtualIopl(b: Builder, i: Insn): void {
   if (i.mode & Mode.VIRTUAL) b.exitIf(b.ne(iopl(b), b.i32(3)), ExitKind.Exception, Vector.GP);
 }
-export const mayChangeInterruptFlag = (i: Insn): boolean => i.mode !== 0;
+/** User mode: leaves before an instruction that sets TF, unless code is stepped through. */
+export function exitIfTraced(b: Builder, i: Insn, flags: Value): void {
+  if (!(i.mode & Mode.STEP)) b.exitIf(b.and(flags, b.i32(Eflags.TF)), ExitKind.Exception, Raised.POPF | i.operandSize | (i.length << 16));
+}
 
 /** After an instruction that may have let interrupts in: leaves if one is pending. */
 export function takeInterrupt(b: Builder, i: Insn): void {

@@ -58,7 +58,7 @@ export const enum System {
   SIZE = 1184,
 }
 
-/** What code is lifted for (Layout.MODE): sixteen bits. 0 is user mode, where none of the others is looked at. */
+/** What code is lifted for: Layout.MODE, sixteen bits; in user mode X86.MODE. 0 is user mode with ordinary segments. */
 export const enum Mode {
   /** CPL 3, as CodeMode.User. */
   USER = 1,
@@ -84,13 +84,17 @@ export const enum Mode {
   FXSR = 0x2000,
   /** CR0.AM, EFLAGS.AC and CPL 3. */
   ALIGN = 0x4000,
-  /** Always set. */
+  /** System mode. */
   SYSTEM = 0x8000,
+  /** User mode: FS or GS is null or has a limit. */
+  LOOSE = 0x10000,
+  /** User mode as Linux starts a program, where the word in the state is 0: USER, CPL, CODE32, STACK32, FLAT_CODE, FLAT_DATA, PROTECTED. */
+  ORDINARY = 0xff,
 }
 
 /** What exits carry beside the SDM's vectors. */
 export const enum Raised {
-  /** arg1 of ExitKind.MemoryFault: it is an exception that a helper has found, vector in arg0, error code in arg2. */
+  /** Fault.EXCEPTION */
   EXCEPTION = 0x200,
   /** The same: it belongs to the task that was just switched to, at Layout.NEXT_PC. */
   NEW_TASK = 0x400,

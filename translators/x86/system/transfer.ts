@@ -7,10 +7,11 @@ import type { Helper } from '../../../src/isa/isa.ts';
 import { overflowFlag, setZero } from '../flags.ts';
 import { address, type Insn, load, read, write } from '../operands.ts';
 import type { Meaning } from '../row.ts';
+import { Segment } from '../sdm.ts';
 import { moved, onStack, setStackPointer, stackPointer } from '../segmentation.ts';
 import { X86 } from '../state.ts';
-import { checkVirtualIopl, exitIfRaised, privileged, protectedOnly, transfer } from './privilege.ts';
-import { Raised, System } from './state.ts';
+import { checkVirtualIopl, exitIfRaised, exitIfTraced, privileged, protectedOnly, transfer } from './privilege.ts';
+import { Mode, Raised, System } from './state.ts';
 
 const I32 = Type.I32;
 const helper = (name: string, parameters: number): Helper => ({
@@ -36,6 +37,7 @@ export const transferHelpers: readonly Helper[] = [
   helper('descriptor_rights', 2),
   helper('descriptor_limit', 1),
   helper('verify_descriptor', 2),
+  helper('restore_code', 1),
 ];
 
 // Segment registers
@@ -48,7 +50,8 @@ function loadSegment(b: Builder, i: Insn, segment: number, selector: Value, rest
   const status = b.helper('x86_set_segment', b.i32(segment), selector);
   exitIfRaised(b, b.eq(status, b.i32(1)));
   rest();
-  if (segment < 4) b.exitIf(b.eq(status, b.i32(MODE_CHANGED)), ExitKind.Next, i.next);
+  // in system mode FS and GS are always looked at
+  if (segment < Segment.FS || !(i.mode & Mode.SYSTEM)) b.exitIf(b.eq(status, b.i32(MODE_CHANGED)), ExitKind.Next, i.next);
 }
 
 export const movToSegment: Meaning = (b, i) => loadSegment(b, i, i.reg, read(b, i, 1));
@@ -56,7 +59,7 @@ export const movToSegment: Meaning = (b, i) => loadSegment(b, i, i.reg, read(b, 
 /** The new stack segment is what decides how ESP counts; POP SS leaves it to the old. */
 export const popSegment: Meaning = (b, i) => {
   const pointer = stackPointer(b, i);
-  const selector = b.and(load(b, onStack(b, i, pointer, i.operandSize), 2), b.i32(0xffff));
+  const selector = b.and(load(b, onStack(b, i, pointer, i.operandSize), i.operandSize), b.i32(0xffff));
   loadSegment(b, i, i.row.operands[0].number, selector, () => setStackPointer(b, i, moved(b, i, stackPointer(b, i), i.operandSize)));
 };
 
@@ -92,6 +95,8 @@ export const farReturn: Meaning = (b, i) => {
 };
 export const iret: Meaning = (b, i) => {
   checkVirtualIopl(b, i);
+  if (!(i.mode & Mode.SYSTEM))
+    exitIfTraced(b, i, load(b, onStack(b, i, moved(b, i, stackPointer(b, i), 2 * i.operandSize), i.operandSize), i.operandSize));
   transfer(b, i, b.helper('x86_iret', b.i32(i.operandSize), b.i32(i.next)));
 };
 
