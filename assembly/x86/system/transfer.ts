@@ -176,8 +176,10 @@ export function x86_far_call(target: u32, offset: u32, next: u32): u32 {
 function callSameLevel(selector: u32, offset: u32, size: i32, back: u32): u32 {
   if (offset > limitOf()) return fault(raise(Vector.GP, 0));
   useCurrentStack();
-  if (!canPush(2, size) || !markDescriptor(Access.ACCESSED)) return 1;
+  if (!canPush(1, size)) return 1;
+  // stays where the second cannot be pushed, as on the processor
   push(size, get(X86.CS));
+  if (!canPush(1, size) || !markDescriptor(Access.ACCESSED)) return 1;
   push(size, back);
   keepPointer();
   setCode(selector, cpl());
