@@ -6,6 +6,7 @@ import { type Executor, type MemoryModel, Vcpu, type VcpuOptions, type VcpuStats
 import type { Abi, AbiName } from './abi.ts';
 import { RELEASE, VERSION } from './calls/misc.ts';
 import { stopTimers } from './calls/time.ts';
+import { stopPosixTimers } from './calls/timer.ts';
 import { deliverSignals } from './deliver.ts';
 import { makeDispatcher, type OnSyscall } from './dispatch.ts';
 import { ElfError, parseElf } from './elf.ts';
@@ -517,6 +518,7 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
       } finally {
         clock?.abort();
         stopTimers(p);
+        stopPosixTimers(p);
         vcpu.close();
         p.group.end ??= { signal: p.signals.number('SIGKILL'), core: false };
         ended = host.monotonic();

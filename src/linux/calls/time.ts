@@ -18,12 +18,12 @@ function milliseconds(seconds: number, nanoseconds: number): number {
   return seconds * 1000 + nanoseconds / MILLION;
 }
 
-type WriteTime = (p: Process, address: number, nanoseconds: bigint) => void;
-const writeTimespec: WriteTime = (p, address, time) => {
+export type WriteTime = (p: Process, address: number, nanoseconds: bigint) => void;
+export const writeTimespec: WriteTime = (p, address, time) => {
   p.memory.setU32(address, Number((time / BILLION) & 0xffff_ffffn));
   p.memory.setU32(address + 4, Number(time % BILLION));
 };
-const writeTimespec64: WriteTime = (p, address, time) => {
+export const writeTimespec64: WriteTime = (p, address, time) => {
   p.memory.setU64(address, time / BILLION);
   p.memory.setU64(address + 8, time % BILLION);
 };
@@ -41,7 +41,7 @@ export function processTime(p: Process): bigint {
 const MILLISECOND_CLOCKS = new Set([5, 6]);
 
 /** clock_gettime(2): nanoseconds; undefined for a clock that does not exist. */
-function clock(p: Process, id: number): bigint | undefined {
+export function clock(p: Process, id: number): bigint | undefined {
   switch (id) {
     case 0:
     case 5:

@@ -11,6 +11,7 @@ import { dividedCredentialCalls, processCalls } from '../calls/process.ts';
 import { sigaction, signalCalls, sigreturn, sigsuspend } from '../calls/signal.ts';
 import { threadCalls } from '../calls/thread.ts';
 import { timeCalls } from '../calls/time.ts';
+import { timerCalls } from '../calls/timer.ts';
 import { Errno } from '../errno.ts';
 import type { Process } from '../process.ts';
 import { printWords } from '../registers.ts';
@@ -93,6 +94,7 @@ export const i386: Abi = {
     futexCalls,
     signalCalls,
     timeCalls,
+    timerCalls,
     miscCalls,
     ownCalls,
   ),

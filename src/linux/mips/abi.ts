@@ -11,6 +11,7 @@ import { prctl, processCalls, wordCredentialCalls } from '../calls/process.ts';
 import { readSet, sigaction, signalCalls, sigreturn, sigsuspend } from '../calls/signal.ts';
 import { threadCalls } from '../calls/thread.ts';
 import { timeCalls } from '../calls/time.ts';
+import { timerCalls } from '../calls/timer.ts';
 import { Errno, mipsErrno } from '../errno.ts';
 import type { Process } from '../process.ts';
 import { printWords } from '../registers.ts';
@@ -99,6 +100,7 @@ const table = makeTable(
   futexCalls,
   signalCalls,
   timeCalls,
+  timerCalls,
   miscCalls,
   ownCalls,
 );
