@@ -3,7 +3,7 @@ import { Cpuid } from './features.ts';
 import { Eflags, Segment } from './sdm.ts';
 import { UserSegment } from './segments.ts';
 import { X86 } from './state.ts';
-import { Access, Cr0, System } from './system/state.ts';
+import { Access, Cr0, Raised, System } from './system/state.ts';
 
 export { Eflags, Vector } from './sdm.ts';
 
@@ -77,6 +77,9 @@ export function setMxcsr(state: DataView, value: number, loaded = true): void {
   const collected = (value & MXCSR_PE) !== 0 || state.getUint32(X86.MXCSR_LOADED, true) === 0;
   state.setUint32(X86.SSE_EXACT, (value & 0xffff & ~MXCSR_FLAGS) === MXCSR_RESET && collected ? 0 : 1, true);
 }
+
+/** Whether an exception tells that the instruction, POPF or IRET, sets TF. */
+export const beginsSteps = (exception: number): boolean => (exception & Raised.KIND) === Raised.POPF;
 
 /** Bits of struct user_desc after the limit (arch/x86/include/uapi/asm/ldt.h). */
 export const enum UserDesc {

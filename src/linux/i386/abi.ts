@@ -1,7 +1,6 @@
-import { ABI, getEflags, Vector } from '../../../translators/x86/abi.ts';
+import { ABI, beginsSteps, getEflags, Vector } from '../../../translators/x86/abi.ts';
 import { x86, x86Double } from '../../../translators/x86/index.ts';
 import { X86 } from '../../../translators/x86/state.ts';
-import { Raised } from '../../../translators/x86/system/state.ts';
 import type { Abi } from '../abi.ts';
 import { fileCalls, fileNotes } from '../calls/files.ts';
 import { futexCalls } from '../calls/futex.ts';
@@ -124,7 +123,7 @@ export const i386: Abi = {
   },
   faultPc: (_p, pc) => pc,
   singleStep,
-  beginsSteps: (number) => (number & Raised.KIND) === Raised.POPF,
+  beginsSteps,
 
   pushFrame,
   readAction,
