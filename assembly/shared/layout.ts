@@ -78,9 +78,6 @@ export const enum Layout {
   FILLED_COUNT = 0xb020,
   /** All ones if an access that is not naturally aligned is a fault (Isa.alignedAccess), else 0. */
   ALIGNED = 0xb024,
-  /** u32 counts of executed sensitive instructions, by the ISA's numbers. */
-  SENSITIVE_COUNTS = 0xb100,
-  SENSITIVE_COUNTS_END = 0xb900,
   /** Words for the ISA's own use in system mode (Isa.system), as many as SYSTEM_STATE_SIZE bytes. */
   SYSTEM_STATE = 0xb900,
   SYSTEM_STATE_SIZE = 0x700,

@@ -21,7 +21,6 @@ const BODY_AT = 48;
 const RANGES: readonly (readonly [name: string, start: number, length: number])[] = [
   ['state', Layout.STATE, Layout.STATE_SIZE],
   ['system', Layout.SYSTEM_STATE, Layout.SYSTEM_STATE_SIZE],
-  ['counts', Layout.SENSITIVE_COUNTS, Layout.SENSITIVE_COUNTS_END - Layout.SENSITIVE_COUNTS],
 ];
 const WORDS = [Layout.PC, Layout.MODE, Layout.ATTENTION, Layout.NEXT_PC];
 

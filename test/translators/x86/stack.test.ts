@@ -38,8 +38,7 @@ describe('stack', () => {
       expect(eflags(m)).toBe(flags | 0x202);
     }
   });
-  it('POPF in user mode keeps IF, IOPL and VM', () =>
-    void check('9d | popf; 9c | pushf', { [TOP]: 0x23000 }, { esp: TOP, [TOP]: 0x202 }));
+  it('POPF in user mode keeps IF, IOPL and VM', () => void check('9d | popf; 9c | pushf', { [TOP]: 0x23000 }, { esp: TOP, [TOP]: 0x202 }));
 });
 
 describe('faults leave registers as they were', () => {
