@@ -61,6 +61,8 @@ const hashIndex = (pc: number, mode: number): number => ((pc ^ (pc >>> 16) ^ mod
 export class CodeCache {
   private readonly blocks = new Map<number, CachedBlock>();
   private readonly regions = new Map<number, CachedRegion>();
+  /** Those that the interpreter goes on without for now. */
+  private readonly retracted = new WeakSet<CachedRegion>();
   /** By page number: keys of blocks, and of regions' entries. */
   private readonly blockPages = new Map<number, Set<number>>();
   private readonly regionPages = new Map<number, Set<number>>();
@@ -123,7 +125,8 @@ export class CodeCache {
     const i = hashIndex(block.pc, this.places.modeOf(block));
     this.blockHash[i] = block.pc;
     this.blockHash[i + 1] = cached.address;
-    if (this.regions.has(this.places.keyOf(block))) this.hooks.hasRegion(cached.address, true);
+    const region = this.regions.get(this.places.keyOf(block));
+    if (region && !this.retracted.has(region)) this.hooks.hasRegion(cached.address, true);
   }
 
   addRegion(region: CachedRegion, tableIndex: number): void {
@@ -131,13 +134,13 @@ export class CodeCache {
     this.regions.set(key, region);
     for (const block of region.blocks) this.onPages(this.regionPages, block, key);
     this.publishRegion(region, tableIndex);
-    const cached = this.blocks.get(key);
-    if (cached?.address) this.hooks.hasRegion(cached.address, true);
   }
   publishRegion(region: CachedRegion, tableIndex: number): void {
     const i = hashIndex(region.entry, this.places.modeOf(region.blocks[0]));
     this.regionHash[i] = region.entry;
     this.regionHash[i + 1] = tableIndex;
+    this.retracted.delete(region);
+    this.markEntry(region, true);
   }
   /** A region will be missed where the guest comes to its entry, until it is published again. */
   hideRegion({ entry, blocks }: CachedRegion): void {
@@ -146,10 +149,13 @@ export class CodeCache {
   }
   /** Has the interpreter run what lies at a region's entry, until the region is published again. */
   retractRegion(region: CachedRegion): void {
-    const [first] = region.blocks;
     this.hideRegion(region);
-    const cached = this.blocks.get(this.places.keyOf(first));
-    if (cached?.address) this.hooks.hasRegion(cached.address, false);
+    this.retracted.add(region);
+    this.markEntry(region, false);
+  }
+  private markEntry({ blocks }: CachedRegion, hasRegion: boolean): void {
+    const cached = this.blocks.get(this.places.keyOf(blocks[0]));
+    if (cached?.address) this.hooks.hasRegion(cached.address, hasRegion);
   }
   private onPages(pages: Map<number, Set<number>>, block: Block, key: number): void {
     for (const page of this.places.pagesOf(block)) {

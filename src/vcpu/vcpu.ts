@@ -519,7 +519,9 @@ export class Vcpu {
     const { busy } = this.tier;
     if (!busy && this.tier.compile(pc)) return;
     const cached = this.cache.block(pc);
-    if (cached?.address) this.runtime.coolDown(cached.address, busy ? BUSY_ARRIVALS : Number.POSITIVE_INFINITY);
+    // a region that is there may find its pages mapped then
+    const later = busy || this.cache.region(pc) !== undefined;
+    if (cached?.address) this.runtime.coolDown(cached.address, later ? BUSY_ARRIVALS : Number.POSITIVE_INFINITY);
   }
 
   /** Undefined if nothing can be fetched there; then the fault is recorded. */
@@ -677,7 +679,7 @@ export class Vcpu {
 /** More than the instructions that stand for one hooked: a branch with its delay slot, STI with the next. */
 const MOST_PASSED = 16;
 
-/** Arrivals at a hot block after which it asks again, if the compiler was busy. */
+/** Arrivals at a hot block after which it asks again, if the compiler was busy or a region cannot be used now. */
 const BUSY_ARRIVALS = 1000;
 
 /** A callee is compiled with its caller if it has this part of the heat already. */

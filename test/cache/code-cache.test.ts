@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { Layout } from '../../assembly/shared/layout.ts';
+import { CodeCache } from '../../src/cache/code-cache.ts';
+import { virtualPlaces } from '../../src/vcpu/code-places.ts';
+import { makeMachine } from '../support/machine.ts';
+import { block, toyIsa } from '../support/toy.ts';
+
+test('the interpreter has what lies at a retracted region’s entry, until the region is published again', () => {
+  const isa = toyIsa();
+  const machine = makeMachine(isa);
+  const marks: boolean[] = [];
+  const cache = new CodeCache(machine.memory, virtualPlaces(machine.memory), {
+    staleBlock() {},
+    hasRegion: (_address, present) => marks.push(present),
+    unlink() {},
+    dropped() {},
+  });
+  const first = block(isa, 0x1000, (b) => {
+    b.insn(0x1000, 4);
+    b.goto(0x2000);
+  });
+  const cached = { block: first, address: Layout.UOPS };
+  const module = { regions: [] };
+  const region = { entry: first.pc, blocks: [first], module, replaces: undefined };
+  cache.addBlock(cached);
+  cache.addRegion(region, 1);
+  expect(marks.splice(0)).toEqual([true]);
+  cache.publishBlock(cached);
+  expect(marks.splice(0)).toEqual([true]);
+  cache.retractRegion(region);
+  cache.publishBlock(cached);
+  expect(marks.splice(0)).toEqual([false]);
+  cache.publishRegion(region, 1);
+  cache.publishBlock(cached);
+  expect(marks).toEqual([true, true]);
+});
