@@ -2,6 +2,7 @@ import { createRuntime } from '../backend/runtime.ts';
 import { ISAS } from '../isas.ts';
 import type { Compiler } from '../vcpu/compiler.ts';
 import { GuestMemory, PagePermission } from '../vcpu/guest-memory.ts';
+import type { CodeLimit } from '../vcpu/options.ts';
 import { Vcpu } from '../vcpu/vcpu.ts';
 import { compare } from './compare.ts';
 import { explain } from './explain.ts';
@@ -47,6 +48,7 @@ export interface RunnerOptions {
   readonly executor: VectorExecutor;
   readonly runtime: WebAssembly.Module;
   readonly loadCompiler: () => Promise<Compiler>;
+  readonly codeLimit?: CodeLimit;
 }
 
 /** Failures that are kept of each form; all are counted. */
@@ -98,6 +100,7 @@ export async function makeRunner(suite: Suite, options: RunnerOptions): Promise<
     loadCompiler: options.loadCompiler,
     memoryModel: 'checked',
     slowPaths: options.executor === 'retranslate' ? 'call' : 'adapt',
+    ...(options.codeLimit && { codeLimit: options.codeLimit }),
   });
   await vcpu.prepare();
   suite.pages.forEach((page, n) => {

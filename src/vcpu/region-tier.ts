@@ -130,6 +130,7 @@ export class RegionTier {
   /** Bytes of all modules, and how many went since the function table was new. */
   private codeBytes = 0;
   private gone = 0;
+  private compilesTogether = false;
   private wanted = new Set<number>();
   /** Entries of regions that another thread compiles. */
   private readonly awaited = new Set<number>();
@@ -387,6 +388,7 @@ export class RegionTier {
    * gives put each in place, when its code is in memory again. Only for the memory model `checked`: no trap is found in it.
    */
   compileTogether(jobs: readonly Job[]): (() => void)[] {
+    this.compilesTogether = true;
     const start = performance.now();
     const { stats } = this.context;
     const bytes = this.compiler!.compileGroups(jobs);
@@ -562,8 +564,8 @@ export class RegionTier {
   private renew(): void {
     const modules = [...this.modules.values()];
     this.gone = 0;
-    // whoever compiles modules together does without, and a machine's devices hold on to the runtime
-    if (this.context.paged || modules.some(({ compiled }) => !compiled)) return;
+    // whoever compiles modules together does without, since some may wait for their code; a machine's devices hold on to the runtime
+    if (this.context.paged || this.compilesTogether) return;
     this.context.runtime.renew();
     this.environment = this.makeEnvironment();
     this.slots.renew();

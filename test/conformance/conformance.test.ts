@@ -9,12 +9,18 @@ import { html } from '../../src/conformance/html.ts';
 import { countsOf, junit, matrix, type SuiteResult, summary } from '../../src/conformance/report.ts';
 import { type FormResult, makeRunner, type VectorExecutor } from '../../src/conformance/run.ts';
 import { decodeSuite, encodeSuite, type Form, type RecordedSuite, type Suite } from '../../src/conformance/vectors.ts';
+import type { CodeLimit } from '../../src/vcpu/options.ts';
 import { runtimeModule } from '../support/runtime.ts';
 
 const FOLDER = join(import.meta.dirname, '../../corpus/vectors');
 const load = (name: string): Suite => decodeSuite(brotliDecompressSync(readFileSync(join(FOLDER, `${name}.bin`))));
-const runnerOf = (suite: Suite, executor: VectorExecutor) =>
-  makeRunner(suite, { executor, runtime: runtimeModule(), loadCompiler: async () => ({ ...compile, formRegion }) });
+const runnerOf = (suite: Suite, executor: VectorExecutor, codeLimit?: CodeLimit) =>
+  makeRunner(suite, {
+    executor,
+    runtime: runtimeModule(),
+    loadCompiler: async () => ({ ...compile, formRegion }),
+    ...(codeLimit && { codeLimit }),
+  });
 
 interface Manifest {
   readonly [suite: string]: { readonly sha256: string; readonly forms: number; readonly vectors: number; readonly skipped: number };
@@ -54,6 +60,14 @@ describe('the recorded vectors', () => {
     120_000,
   );
 });
+
+it('codes that wait in one module stay right when others of the vCPU go', async () => {
+  const suite = load('mipsel-fpu');
+  const runner = await runnerOf(suite, 'translate', { bytes: 24 << 20, modules: 1500, dropped: 3 });
+  const forms = runner.run(suite.forms.filter(({ text }) => text.startsWith('cvt.')));
+  expect(forms.flatMap((f) => f.failures).slice(0, 1)).toEqual([]);
+  expect(countsOf(forms).passed).toBeGreaterThan(1000);
+}, 120_000);
 
 /** The suite again, with what the oracle gave for one form changed. */
 function withChange(suite: Suite, form: Form, change: (v: RecordedSuite['forms'][0]['vectors'][0]) => object): Suite {
