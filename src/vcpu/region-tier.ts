@@ -270,6 +270,7 @@ export class RegionTier {
     if (this.background) {
       for (const { entry } of job.regions) this.awaited.add(entry);
       this.jobs++;
+      this.slots.hold(indexesIn(job));
       this.background.compile(job.regions, job.options, name, (compiled) => this.arrived(job, compiled));
       return false;
     }
@@ -283,11 +284,11 @@ export class RegionTier {
   private arrived(job: Job, compiled: Compiled | undefined): void {
     this.jobs--;
     for (const { entry } of job.regions) this.awaited.delete(entry);
-    if (!compiled) return;
-    this.context.stats.compileTime += compiled.time;
+    this.context.stats.compileTime += compiled?.time ?? 0;
     // the guest may have changed its code meanwhile
     const fresh = job.regions.every(({ blocks }) => blocks.every(this.context.isFresh));
-    if (fresh && job.options.checked === this.context.checked()) this.load(job, compiled.module, compiled.size);
+    if (compiled && fresh && job.options.checked === this.context.checked()) this.load(job, compiled.module, compiled.size);
+    this.slots.release(indexesIn(job));
   }
 
   private formJob(pc: number, patience: number): Job | undefined {
@@ -422,7 +423,7 @@ export class RegionTier {
     const module: LoadedModule = { regions: [], job, functions, used: true, ...origin };
     this.modules.set(job.number, module);
     this.codeBytes += module.size;
-    this.slots.hold(job.options.callSlots?.values() ?? []);
+    this.slots.hold(indexesIn(job));
     for (const [i, { entry, blocks }] of job.regions.entries()) {
       if (origin.saved?.regions[i].live === false) continue;
       const cached: CachedRegion = { entry, blocks, module, replaces: this.cache.regionOf(blocks[0]) };
@@ -527,7 +528,7 @@ export class RegionTier {
       if (!this.modules.delete(job.number)) continue;
       this.gone++;
       this.codeBytes -= size;
-      this.slots.release(job.options.callSlots?.values() ?? []);
+      this.slots.release(indexesIn(job));
       for (const { blocks } of regions) this.slots.forget(places.keyOf(blocks[0]));
       for (const { entry } of regions) {
         if (this.cache.region(entry)) continue;
@@ -591,5 +592,7 @@ export class RegionTier {
   }
 }
 
+/** Of the function table, in its code. */
+const indexesIn = ({ options }: Job): Iterable<number> => options.callSlots?.values() ?? [];
 const functionsOf = ({ regions }: Job, exports: WebAssembly.Exports, suffix = ''): ReadonlyMap<number, CallableFunction> =>
   new Map(regions.map(({ entry }) => [entry, exports[`r${entry.toString(16).padStart(8, '0')}${suffix}`] as CallableFunction]));
