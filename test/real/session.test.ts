@@ -175,7 +175,7 @@ describe.skipIf(missing)('a session with Debian’s kernel', () => {
     copyFileSync(file('image-then'), file('image'));
     const third = start('--restore', file('snapshot'));
     try {
-      expect(await third.type('ls /disk; echo $i')).toBe('big\nlost+found\nnote\n41\n');
+      expect(await third.type('ls -1 /disk; echo $i')).toBe('big\nlost+found\nnote\n41\n');
       third.console.send('poweroff -f\n');
       expect(await third.console.ended).toBe(0);
     } finally {
