@@ -13,7 +13,7 @@ export class SnapshotError extends Error {
  * File: magic, version, length of the body; SHA-256 of all else; the body, compressed. Goes up with each change of what a part saves.
  */
 const MAGIC = 'WASMVSNP';
-const VERSION = 1;
+const VERSION = 2;
 const HASH_AT = 16;
 const BODY_AT = 48;
 
@@ -138,7 +138,7 @@ export async function openSnapshot(given: Uint8Array): Promise<OpenSnapshot> {
   if (file.length < BODY_AT) throw damaged();
   const head = new DataView(file.buffer);
   const version = head.getUint32(8, true);
-  if (version > VERSION) throw new SnapshotError(`a snapshot of version ${version}; this is a program that knows those up to ${VERSION}`);
+  if (version !== VERSION) throw new SnapshotError(`a snapshot of version ${version}; this program has version ${VERSION}`);
   if (head.getUint32(12, true) !== file.length - BODY_AT) throw damaged();
   const sum = await digest(file);
   if (sum.some((byte, index) => byte !== file[HASH_AT + index])) throw damaged();
