@@ -91,7 +91,6 @@ export const COMMANDS: readonly CommandLine[] = [
   busybox('sh', '-c', 'trap "echo bye" EXIT; cd sub && pwd >/dev/null; echo new > made; read -r x < made; echo "$x"; exit 5'),
   busybox('sh', '-c', 'kill -TERM $$; echo not reached'),
   busybox('sh', 'script.sh'),
-  { program: 'lua', args: ['script.lua'] },
   lua('print(("x"):rep(10), #arg, os.getenv("HOME"), os.time({year=2020,month=1,day=1,hour=12}))'),
   lua('local s=0 for i=1,200000 do s = s + i % 7 * 0.5 end print(s)'),
   lua(
@@ -101,6 +100,7 @@ export const COMMANDS: readonly CommandLine[] = [
   lua(
     'local t = setmetatable({}, {__index=function(t,k) return k*2 end}) print(t[21], rawget(t,1), #"\\u{48}", string.pack("<i4d", 7, 1.5):byte(1,-1))',
   ),
+  { program: 'lua', args: ['script.lua'] },
   { program: 'lua', args: ['-'], stdin: 'print("from stdin", _VERSION)' },
   sqlite('test.db', 'create table a(x,y); insert into a values(1,2.5),(3,4.5); select sum(x), avg(y), x||y from a;'),
   sqlite('-header', '-column', ':memory:', "select 1.1 as a, 'text' as b, null as c, x'0102' as d, 1e100 as e, date(0, 'unixepoch') as f"),

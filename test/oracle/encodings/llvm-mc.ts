@@ -188,7 +188,7 @@ const MIPS_REASONS: readonly Reason[] = [
   { reason: 'SYNC with bits that must be zero, or types that are not defined', applies: onlyTheirs((theirs) => theirs.startsWith('sync')) },
   {
     reason: 'not in LLVM 14: RDHWR of all registers, RDPGPR, WRPGPR, PREFX, HYPCALL, WAIT with a code',
-    applies: onlyOurs((ours) => /^(rdhwr|rdpgpr|wrpgpr|prefx|hypcall|wait) /.test(ours)),
+    applies: onlyOurs((ours) => /^((rdhwr|rdpgpr|wrpgpr|prefx|hypcall|wait) |hypcall$)/.test(ours)),
   },
   {
     reason: 'CLZ and CLO whose rt is not rd, INS whose bits end before they begin: UNPREDICTABLE (MIPS32 volume II)',
