@@ -1,5 +1,6 @@
 import type { GuestMemory } from '../vcpu/guest-memory.ts';
 import type { Abi } from './abi.ts';
+import type { PosixTimer } from './calls/timer.ts';
 import type { Cpu } from './cpu.ts';
 import type { FileTable } from './fs/file-table.ts';
 import type { Futexes } from './futexes.ts';
@@ -7,6 +8,7 @@ import type { Host } from './host.ts';
 import type { Limits } from './limits.ts';
 import type { MemoryMap } from './memory-map.ts';
 import type { Signals } from './signals.ts';
+import type { Timer } from './timers.ts';
 
 /** User and group of the guest. */
 export interface Credentials {
@@ -38,6 +40,10 @@ export interface ThreadGroup {
   /** Threads that have not ended, by their numbers. */
   readonly threads: Map<number, Process>;
   readonly futexes: Futexes;
+  /** setitimer(2), by which; timer_create(2), by number; and those of both that are armed. */
+  readonly intervalTimers: Map<number, Timer>;
+  readonly posixTimers: Map<number, PosixTimer>;
+  readonly timers: Set<Timer>;
   /** Has a new thread run, with the registers of this one and what `prepare` then changes of them. Nothing happens if that throws. */
   start(thread: Process, prepare: () => void): void;
 }

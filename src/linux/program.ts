@@ -5,8 +5,6 @@ import type { Exit } from '../vcpu/exit.ts';
 import { type Executor, type MemoryModel, Vcpu, type VcpuOptions, type VcpuStats } from '../vcpu/vcpu.ts';
 import type { Abi, AbiName } from './abi.ts';
 import { RELEASE, VERSION } from './calls/misc.ts';
-import { stopTimers } from './calls/time.ts';
-import { stopPosixTimers } from './calls/timer.ts';
 import { deliverSignals } from './deliver.ts';
 import { makeDispatcher, type OnSyscall } from './dispatch.ts';
 import { ElfError, parseElf } from './elf.ts';
@@ -310,6 +308,9 @@ function makeProcess(abi: Abi, options: ProgramOptions, parts: Parts): Process {
     idle: 0n,
     threads: new Map(),
     futexes: new Futexes(),
+    intervalTimers: new Map(),
+    posixTimers: new Map(),
+    timers: new Set(),
     start: () => fail('EAGAIN'),
   };
   const p: Process = {
@@ -517,8 +518,7 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
         await loop();
       } finally {
         clock?.abort();
-        stopTimers(p);
-        stopPosixTimers(p);
+        for (const timer of p.group.timers) timer.stop();
         vcpu.close();
         p.group.end ??= { signal: p.signals.number('SIGKILL'), core: false };
         ended = host.monotonic();

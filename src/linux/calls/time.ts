@@ -1,5 +1,5 @@
 import { Errno } from '../errno.ts';
-import type { Process, ThreadGroup } from '../process.ts';
+import type { Process } from '../process.ts';
 import { type Calls, partial, SyscallError, type SyscallResult } from '../syscall.ts';
 
 const BILLION = 1_000_000_000n;
@@ -27,10 +27,17 @@ export const writeTimespec64: WriteTime = (p, address, time) => {
   p.memory.setU64(address, time / BILLION);
   p.memory.setU64(address + 8, time % BILLION);
 };
-const writeTimeval: WriteTime = (p, address, time) => {
+export const writeTimeval: WriteTime = (p, address, time) => {
   p.memory.setU32(address, Number((time / BILLION) & 0xffff_ffffn));
   p.memory.setU32(address + 4, Number((time % BILLION) / 1000n));
 };
+
+/** struct timeval in milliseconds; throws EINVAL as the kernel checks it. */
+export function readTimeval(p: Process, address: number): number {
+  const [seconds, micro] = [p.memory.i32(address), p.memory.u32(address + 4)];
+  if (seconds < 0 || micro >= MILLION) throw new SyscallError(Errno.EINVAL);
+  return seconds * 1000 + micro / 1000;
+}
 
 /** Processor time: all that was not waiting. */
 export function processTime(p: Process): bigint {
@@ -78,7 +85,7 @@ function getres(p: Process, id: number, address: number, write: WriteTime): numb
   return 0;
 }
 
-const TIMER_ABSTIME = 1;
+export const TIMER_ABSTIME = 1;
 
 /** `duration` in milliseconds; `remaining` is where to write what a signal left of it. */
 async function sleepFor(p: Process, duration: number, remaining: number, write: WriteTime): Promise<number> {
@@ -100,79 +107,6 @@ function sleepOn(p: Process, id: number, flags: number, duration: number, remain
   if (now === undefined || id === 3 || id === 4) return -Errno.EINVAL;
   if (!(flags & TIMER_ABSTIME)) return sleepFor(p, duration, remaining, write);
   return sleepFor(p, duration - Number(now) / MILLION, 0, write);
-}
-
-const enum Itimer {
-  Real = 0,
-  Virtual = 1,
-  Prof = 2,
-}
-
-/** An interval timer, started anew for each setting. Times in milliseconds. */
-interface Timer {
-  due: number;
-  interval: number;
-  stop: AbortController;
-}
-const timers = new WeakMap<ThreadGroup, (Timer | undefined)[]>();
-const timersOf = (p: Process): (Timer | undefined)[] => {
-  let list = timers.get(p.group);
-  if (!list) {
-    list = [];
-    timers.set(p.group, list);
-  }
-  return list;
-};
-const now = (p: Process): number => Number(p.host.monotonic()) / MILLION;
-
-/** The other two run on processor time in Linux, here on the clock. */
-const TIMER_SIGNALS = ['SIGALRM', 'SIGVTALRM', 'SIGPROF'] as const;
-
-function remainingOf(p: Process, which: number): { value: number; interval: number } {
-  const timer = timersOf(p)[which];
-  if (!timer) return { value: 0, interval: 0 };
-  return { value: Math.max(0.001, timer.due - now(p)), interval: timer.interval };
-}
-
-function setTimer(p: Process, which: number, value: number, interval: number): void {
-  const list = timersOf(p);
-  list[which]?.stop.abort();
-  list[which] = undefined;
-  if (value <= 0) return;
-  const timer: Timer = { due: now(p) + value, interval, stop: new AbortController() };
-  list[which] = timer;
-  void runTimer(p, which, timer);
-}
-
-async function runTimer(p: Process, which: number, timer: Timer): Promise<void> {
-  for (;;) {
-    while (now(p) < timer.due && !timer.stop.signal.aborted) await p.host.sleep(timer.due - now(p), timer.stop.signal);
-    if (timer.stop.signal.aborted || p.group.end) return;
-    p.signals.raise(TIMER_SIGNALS[which]);
-    if (timer.interval <= 0) {
-      timersOf(p)[which] = undefined;
-      return;
-    }
-    timer.due += timer.interval * Math.max(1, Math.ceil((now(p) - timer.due) / timer.interval));
-  }
-}
-
-/** The end of the program stops its timers. */
-export function stopTimers(p: Process): void {
-  for (const which of [Itimer.Real, Itimer.Virtual, Itimer.Prof]) setTimer(p, which, 0, 0);
-}
-
-const writeMillis = (p: Process, address: number, value: number): void => writeTimeval(p, address, BigInt(Math.round(value * MILLION)));
-
-function readTimeval(p: Process, address: number): number {
-  const [seconds, micro] = [p.memory.i32(address), p.memory.u32(address + 4)];
-  if (seconds < 0 || micro >= MILLION) throw new SyscallError(Errno.EINVAL);
-  return seconds * 1000 + micro / 1000;
-}
-
-function writeItimer(p: Process, address: number, timer: { value: number; interval: number }): void {
-  writeMillis(p, address, timer.interval);
-  writeMillis(p, address + 8, timer.value);
 }
 
 /** Ticks of AT_CLKTCK: 100 a second. */
@@ -215,23 +149,6 @@ export const timeCalls: Calls = {
   nanosleep: (p, a) => sleepFor(p, readTimespec(p, a[0]), a[1], writeTimespec),
   clock_nanosleep: partial((p, a) => sleepOn(p, a[0], a[1], readTimespec(p, a[2]), a[3], writeTimespec), clockNote),
   clock_nanosleep_time64: partial((p, a) => sleepOn(p, a[0], a[1], readTimespec64(p, a[2]), a[3], writeTimespec64), clockNote),
-  alarm: (p, a) => {
-    const before = remainingOf(p, Itimer.Real).value;
-    setTimer(p, Itimer.Real, a[0] * 1000, 0);
-    return before === 0 ? 0 : Math.max(1, Math.round(before / 1000));
-  },
-  getitimer: (p, a) => {
-    if (a[0] > Itimer.Prof) return -Errno.EINVAL;
-    writeItimer(p, a[1], remainingOf(p, a[0]));
-    return 0;
-  },
-  setitimer: partial((p, a) => {
-    if (a[0] > Itimer.Prof) return -Errno.EINVAL;
-    const next = a[1] === 0 ? { interval: 0, value: 0 } : { interval: readTimeval(p, a[1]), value: readTimeval(p, a[1] + 8) };
-    if (a[2] !== 0) writeItimer(p, a[2], remainingOf(p, a[0]));
-    setTimer(p, a[0], next.value, next.interval);
-    return 0;
-  }, 'ITIMER_VIRTUAL and ITIMER_PROF run on the clock, not on processor time'),
   times: (p, a) => {
     if (a[0] !== 0) {
       p.memory.view(a[0], 16, 'write').fill(0);

@@ -2,20 +2,16 @@ import { ABI, beginsSteps, getEflags, Vector } from '../../../translators/x86/ab
 import { x86, x86Double } from '../../../translators/x86/index.ts';
 import { X86 } from '../../../translators/x86/state.ts';
 import type { Abi } from '../abi.ts';
-import { fileCalls, fileNotes } from '../calls/files.ts';
-import { futexCalls } from '../calls/futex.ts';
+import { commonCalls } from '../calls/common.ts';
+import { fileCalls } from '../calls/files.ts';
 import { memoryCalls } from '../calls/memory.ts';
-import { miscCalls } from '../calls/misc.ts';
-import { dividedCredentialCalls, processCalls } from '../calls/process.ts';
-import { sigaction, signalCalls, sigreturn, sigsuspend } from '../calls/signal.ts';
-import { threadCalls } from '../calls/thread.ts';
-import { timeCalls } from '../calls/time.ts';
-import { timerCalls } from '../calls/timer.ts';
+import { dividedCredentialCalls } from '../calls/process.ts';
+import { sigaction, sigreturn, sigsuspend } from '../calls/signal.ts';
 import { Errno } from '../errno.ts';
 import type { Process } from '../process.ts';
 import { printWords } from '../registers.ts';
 import { type Action, SiCode } from '../signals.ts';
-import { type Calls, makeTable, missing, SyscallError, withNotes } from '../syscall.ts';
+import { type Calls, makeTable, missing, SyscallError } from '../syscall.ts';
 import { i386Files } from './files.ts';
 import { NUMBERS } from './numbers.ts';
 import { getThreadArea, modifyLdt, setThreadArea } from './segments.ts';
@@ -84,19 +80,7 @@ export const i386: Abi = {
   mapBase: 0xb7fff000,
   pieBase: 0x56555000,
   alignedPairs: false,
-  table: makeTable(
-    NUMBERS,
-    withNotes(fileCalls, fileNotes),
-    memoryCalls,
-    processCalls,
-    threadCalls,
-    futexCalls,
-    signalCalls,
-    timeCalls,
-    timerCalls,
-    miscCalls,
-    ownCalls,
-  ),
+  table: makeTable(NUMBERS, commonCalls, ownCalls),
   numbers: NUMBERS,
   errno: (generic) => generic,
   mmap: { MAP_SHARED: 1, MAP_PRIVATE: 2, MAP_FIXED: 0x10, MAP_ANONYMOUS: 0x20, MAP_GROWSDOWN: 0x100, MAP_FIXED_NOREPLACE: 0x100000 },

@@ -3,20 +3,14 @@ import { mipsel as mipselIsa, mips as mipsIsa } from '../../../translators/mips/
 import { Mips, Mode } from '../../../translators/mips/state.ts';
 import { PagePermission } from '../../vcpu/guest-memory.ts';
 import type { Abi } from '../abi.ts';
-import { fileCalls, fileNotes } from '../calls/files.ts';
-import { futexCalls } from '../calls/futex.ts';
-import { memoryCalls } from '../calls/memory.ts';
-import { miscCalls } from '../calls/misc.ts';
-import { prctl, processCalls, wordCredentialCalls } from '../calls/process.ts';
-import { readSet, sigaction, signalCalls, sigreturn, sigsuspend } from '../calls/signal.ts';
-import { threadCalls } from '../calls/thread.ts';
-import { timeCalls } from '../calls/time.ts';
-import { timerCalls } from '../calls/timer.ts';
+import { commonCalls } from '../calls/common.ts';
+import { prctl, wordCredentialCalls } from '../calls/process.ts';
+import { readSet, sigaction, sigreturn, sigsuspend } from '../calls/signal.ts';
 import { Errno, mipsErrno } from '../errno.ts';
 import type { Process } from '../process.ts';
 import { printWords } from '../registers.ts';
 import { SiCode } from '../signals.ts';
-import { type Calls, makeTable, partial, withNotes } from '../syscall.ts';
+import { type Calls, makeTable, partial } from '../syscall.ts';
 import { mipsFiles } from './files.ts';
 import { fpModeCall, startMode } from './fp-mode.ts';
 import { NUMBERS } from './numbers.ts';
@@ -91,19 +85,7 @@ const ownCalls: Calls = {
   syscall: () => -Errno.EINVAL,
 };
 
-const table = makeTable(
-  NUMBERS,
-  withNotes(fileCalls, fileNotes),
-  memoryCalls,
-  processCalls,
-  threadCalls,
-  futexCalls,
-  signalCalls,
-  timeCalls,
-  timerCalls,
-  miscCalls,
-  ownCalls,
-);
+const table = makeTable(NUMBERS, commonCalls, ownCalls);
 
 const REGISTER_NAMES = ['zero at v0 v1 a0 a1 a2 a3 t0 t1 t2 t3 t4 t5 t6 t7 s0 s1 s2 s3 s4 s5 s6 s7 t8 t9 k0 k1 gp sp fp ra'].flatMap(
   (names) => names.split(' '),

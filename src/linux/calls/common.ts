@@ -1,0 +1,24 @@
+import type { Calls } from '../syscall.ts';
+import { withNotes } from '../syscall.ts';
+import { fileCalls, fileNotes } from './files.ts';
+import { futexCalls } from './futex.ts';
+import { memoryCalls } from './memory.ts';
+import { miscCalls } from './misc.ts';
+import { processCalls } from './process.ts';
+import { signalCalls } from './signal.ts';
+import { threadCalls } from './thread.ts';
+import { timeCalls } from './time.ts';
+import { timerCalls } from './timer.ts';
+
+/** The system calls that all ABIs have, by Linux's names. */
+export const commonCalls: Calls = {
+  ...withNotes(fileCalls, fileNotes),
+  ...memoryCalls,
+  ...processCalls,
+  ...threadCalls,
+  ...futexCalls,
+  ...signalCalls,
+  ...timeCalls,
+  ...timerCalls,
+  ...miscCalls,
+};
