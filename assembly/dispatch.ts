@@ -5,17 +5,23 @@ import { Layout } from './shared/layout';
 import { BlockFlag, BlockHeader } from './shared/uop';
 import { goesOn } from './system';
 
+/** An interrupt that the guest would take comes before the code at `pc`. */
+function interrupted(pc: u32): bool {
+  if (!PAGED || !load<u32>(Layout.ATTENTION)) return false;
+  leave(ExitKind.Interrupt, pc);
+  return true;
+}
+/** Guest code was left, but the guest itself handles that. */
+function stays(): bool {
+  return PAGED ? goesOn() : false;
+}
+
 /** Runs guest code from PC on, in regions where there are any, else in blocks, until EXIT_KIND says why it stopped. */
 export function run(): void {
   let counts = false;
   while (true) {
     const pc = load<u32>(Layout.PC);
-    if (PAGED) {
-      if (load<u32>(Layout.ATTENTION)) {
-        leave(ExitKind.Interrupt, pc);
-        return;
-      }
-    }
+    if (interrupted(pc)) return;
     const entry = hashEntry(pc);
     const region = load<u32>(entry, Layout.REGION_HASH + 4);
     if (region && load<u32>(entry, Layout.REGION_HASH) === pc) {
@@ -27,9 +33,7 @@ export function run(): void {
       const next = call_indirect<i32>(region, pc, load<i32>(Layout.DEPTH));
       // a guest may also jump to that very address
       if (next === RegionResult.EXIT && load<i32>(Layout.EXIT_KIND) !== ExitKind.None) {
-        if (PAGED) {
-          if (!goesOn()) return;
-        } else return;
+        if (!stays()) return;
       } else store<i32>(Layout.PC, next);
     } else {
       const block = findBlock(pc);
@@ -39,9 +43,7 @@ export function run(): void {
         return;
       }
       if (!interpret(block, counts, false)) {
-        if (PAGED) {
-          if (!goesOn()) return;
-        } else return;
+        if (!stays()) return;
       }
     }
     counts = true;
@@ -57,12 +59,7 @@ export function runBlock(block: u32): void {
 export function runBlocks(): void {
   while (true) {
     const pc = load<u32>(Layout.PC);
-    if (PAGED) {
-      if (load<u32>(Layout.ATTENTION)) {
-        leave(ExitKind.Interrupt, pc);
-        return;
-      }
-    }
+    if (interrupted(pc)) return;
     const block = findBlock(pc);
     if (!block || load<u32>(block, BlockHeader.FLAGS) & BlockFlag.STALE) {
       leave(ExitKind.Miss, pc);
@@ -70,9 +67,7 @@ export function runBlocks(): void {
     }
     interpret(block, false, true);
     if (load<i32>(Layout.EXIT_KIND) !== ExitKind.None) {
-      if (PAGED) {
-        if (!goesOn()) return;
-      } else return;
+      if (!stays()) return;
     }
   }
 }
