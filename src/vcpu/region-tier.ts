@@ -24,7 +24,7 @@ interface TierContext {
   /** Whether its code is still what it was lifted from. */
   readonly isFresh: (block: Block) => boolean;
   /** Memory model paged. */
-  readonly paged?: PhysicalPlaces;
+  readonly paged: PhysicalPlaces | undefined;
   readonly expectedBytes: (block: Block) => Uint8Array | undefined;
   readonly jumpSites: JumpSites;
   readonly checked: () => boolean;

@@ -1,28 +1,22 @@
 import { ExitKind, Fault } from '../../assembly/shared/exit.ts';
 import { Layout } from '../../assembly/shared/layout.ts';
-import { lowerBlock } from '../backend/interpret/lower.ts';
 import type { Runtime } from '../backend/runtime.ts';
 import { INLINED_INSTRUCTIONS, REGION_LIMITS } from '../backend/wasm/region.ts';
-import { type CachedBlock, CodeCache } from '../cache/code-cache.ts';
+import { CodeCache } from '../cache/code-cache.ts';
 import { decodeTranslations, encodeTranslations, TRANSLATOR } from '../cache/persistence.ts';
 import type { Block } from '../ir/block.ts';
-import { Builder } from '../ir/builder.ts';
-import { type LiftOptions, liftBlock } from '../ir/lift.ts';
-import { deadcode } from '../ir/passes/deadcode.ts';
-import { Code, FetchFault, PAGE_SIZE } from '../isa/code.ts';
 import type { Isa } from '../isa/isa.ts';
 import { BlockStore } from './block-store.ts';
+import { BlockTier, type NotedCall } from './block-tier.ts';
 import { PhysicalPlaces, virtualPlaces } from './code-places.ts';
 import { type Exit, makeExit } from './exit.ts';
-import { GuestMemory, PagePermission } from './guest-memory.ts';
+import type { GuestMemory } from './guest-memory.ts';
 import { JumpSites } from './jump-sites.ts';
 import { ModuleStore } from './module-store.ts';
 import { CODE_LIMIT, type CodeLimit, type Executor, type MemoryModel, noStats, type VcpuOptions, type VcpuStats } from './options.ts';
 import { RegionTier } from './region-tier.ts';
 
 export type { CodeLimit, Executor, MemoryModel, VcpuOptions, VcpuStats };
-
-const now = (): number => performance.now();
 
 /** Milliseconds of compilation after which a stay in guest code ends. */
 const COMPILE_MS = 50;
@@ -34,23 +28,17 @@ export class Vcpu {
   readonly stats: VcpuStats = noStats();
   readonly executor: Executor;
   private readonly runtime: Runtime;
-  private readonly builder: Builder;
-  private readonly code: Code;
   private readonly cache: CodeCache;
+  private readonly blocks: BlockTier;
   private readonly tier: RegionTier;
   private readonly exact: boolean;
   /** What the code in the cache was lifted for; in the memory model paged each has its own. */
   private liftedMode = 0;
   private readonly header: Int32Array;
   private readonly jumpSites: JumpSites;
-  private readonly expected = new WeakMap<Block, Uint8Array>();
-  /** The block that a part of one was made from. */
-  private readonly wholes = new WeakMap<Block, Block>();
-  private calls: Map<number, { readonly pc: number; readonly target: number | undefined }> | undefined;
   private checked: boolean;
   /** Memory model paged. */
   private readonly paged: PhysicalPlaces | undefined;
-  private blockStore: BlockStore | undefined;
   /** Whether `translateFrom` is behind us, and `translateUntil` is not. */
   private translating: boolean;
 
@@ -60,25 +48,27 @@ export class Vcpu {
     this.runtime = options.runtime;
     this.executor = options.executor;
     this.exact = options.exactBudget ?? false;
-    this.builder = new Builder(this.isa.helpers);
     this.paged = options.memoryModel === 'paged' ? new PhysicalPlaces(this.memory, this.runtime) : undefined;
-    this.code = new Code(this.paged?.page ?? this.memory.codePage);
     this.header = new Int32Array(this.memory.memory.buffer, 0, Layout.RUNTIME_DATA / 4);
     this.checked = options.memoryModel === 'checked';
     this.translating = this.executor === 'translate' && options.translateFrom === undefined;
     this.jumpSites = new JumpSites(this.memory, this.paged !== undefined);
-    this.tier = new RegionTier({
+    const shared = {
       isa: this.isa,
       memory: this.memory,
       runtime: this.runtime,
       stats: this.stats,
-      lift: (pc, end) => (end === undefined ? this.tryLifted(pc) : this.liftedPart(pc, end)),
-      isFresh: (block) => this.cache.holds(this.wholes.get(block) ?? block),
-      ...(this.paged && { paged: this.paged }),
-      expectedBytes: (block) => this.expected.get(block),
       jumpSites: this.jumpSites,
+      paged: this.paged,
       checked: () => this.checked,
       mode: () => this.mode,
+    };
+    this.blocks = new BlockTier({ ...shared, limit: options.limits?.instructions, clear: () => this.clear() });
+    this.tier = new RegionTier({
+      ...shared,
+      lift: (pc, end) => (end === undefined ? this.blocks.at(pc) : this.blocks.part(pc, end)),
+      isFresh: (block) => this.blocks.isFresh(block),
+      expectedBytes: (block) => this.blocks.expectedBytes(block),
       exact: this.exact,
       translatesAll: this.executor === 'translate',
       translates: (pc) => this.translates(pc),
@@ -97,6 +87,7 @@ export class Vcpu {
       unlink: (key) => this.tier.unlink(key),
       dropped: (module) => this.tier.dropped(module),
     });
+    this.blocks.cache = this.cache;
     this.tier.cache = this.cache;
     this.setHeader(Layout.CHECKED, Number(this.checked));
     this.setHeader(Layout.EXACT, Number(this.exact));
@@ -164,19 +155,15 @@ export class Vcpu {
     return this.loading;
   }
 
-  /** Calls in what is lifted from now on are noted for callBefore. */
+  /** See BlockTier. */
   noteCalls(): void {
-    this.calls ??= new Map();
+    this.blocks.noteCalls();
   }
-  /** The call that comes back to this pc, if one was lifted: a pc in the calling function, and the function called if it is known. */
-  callBefore(next: number): { readonly pc: number; readonly target: number | undefined } | undefined {
-    return this.calls?.get(next);
+  callBefore(next: number): NotedCall | undefined {
+    return this.blocks.callBefore(next);
   }
-  /** The last target of a noted call that is not after this pc. */
   calledBefore(pc: number): number | undefined {
-    let best: number | undefined;
-    for (const { target } of this.calls?.values() ?? []) if (target !== undefined && target <= pc && target >= (best ?? 0)) best = target;
-    return best;
+    return this.blocks.calledBefore(pc);
   }
   /** Whether the pc begins a block of a region. */
   isTranslated(pc: number): boolean {
@@ -193,8 +180,8 @@ export class Vcpu {
     const store = new ModuleStore({ memory, coherentCode, options }, modules);
     this.tier.store = store;
     // who translates all does without blocks, and calls are noted where they are lifted
-    if (this.executor !== 'tiered' || this.calls) return;
-    this.blockStore = new BlockStore(
+    if (this.executor !== 'tiered' || this.blocks.notesCalls) return;
+    this.blocks.store = new BlockStore(
       {
         memory,
         runtime,
@@ -202,7 +189,7 @@ export class Vcpu {
         coherentCode,
         options,
         jumpSites: this.jumpSites,
-        isVerified: ({ block }) => this.expected.has(block),
+        isVerified: ({ block }) => this.blocks.expectedBytes(block) !== undefined,
         hasSavedRegion: (pc) => store.has(pc),
         stats: this.stats,
       },
@@ -225,9 +212,10 @@ export class Vcpu {
   }
   /** What to begin another run with; undefined if there is nothing new. */
   translations(): Uint8Array | undefined {
-    const { tier, blockStore } = this;
-    if (!tier.store || !(tier.worthSaving || blockStore?.worthSaving)) return undefined;
-    return encodeTranslations({ modules: tier.save(tier.store), blocks: blockStore?.save() });
+    const { tier } = this;
+    const { store } = this.blocks;
+    if (!tier.store || !(tier.worthSaving || store?.worthSaving)) return undefined;
+    return encodeTranslations({ modules: tier.save(tier.store), blocks: store?.save() });
   }
 
   /** Ends what runs beside the guest. */
@@ -240,7 +228,7 @@ export class Vcpu {
    * there is other memory than before.
    */
   invalidatePhysical(start: number, length: number): void {
-    this.code.forget();
+    this.blocks.code.forget();
     this.stats.invalidations++;
     this.cache.invalidate(start, length);
   }
@@ -256,7 +244,7 @@ export class Vcpu {
       this.invalidatePhysical(start, length);
       return;
     }
-    this.code.forget();
+    this.blocks.code.forget();
     if (length <= 0 || !this.memory.hasCode(start, length)) return;
     this.stats.invalidations++;
     this.cache.invalidate(start, length);
@@ -311,7 +299,7 @@ export class Vcpu {
     this.runtime.constants.clear();
     this.jumpSites.clear();
     this.tier.forgetAdvice();
-    this.blockStore?.begin();
+    this.blocks.store?.begin();
   }
 
   /** Calls a helper of the ISA that reads or writes its state. */
@@ -322,36 +310,42 @@ export class Vcpu {
 
   /** Memory model paged: sensitive instructions, by number, that leave with exit `hooked` before they are executed. */
   hook(numbers: ReadonlySet<number>): void {
-    this.builder.hooked = numbers.size === 0 ? undefined : numbers;
-    this.cache.clear();
+    this.blocks.builder.hooked = numbers.size === 0 ? undefined : numbers;
+    this.clear();
   }
   /** The hooked instruction that an exit was about is executed, or passed over. An Exit if it leaves. */
   passHooked(pc: number, skip: boolean): Exit | undefined {
-    this.setHeader(Layout.BUDGET, MOST_PASSED);
-    this.setHeader(Layout.REP_WORK, 0);
+    const { builder } = this.blocks;
     // it was counted when it left
-    this.memory.data.setBigInt64(Layout.RETIRED, BigInt(this.stats.instructions - 1 + MOST_PASSED), true);
+    this.stats.instructions--;
+    this.grant(MOST_PASSED);
     const passing = { pc, skip, met: false };
     const at = this.isa.system?.restart?.(pc) ?? pc;
-    this.builder.passing = passing;
+    builder.passing = passing;
     try {
       const exit = this.interpretOne(pc);
       if (exit || passing.met || at === pc) return exit;
       // a branch came first, and its delay slot is a block of its own
-      this.builder.passing = { skip, met: false };
+      builder.passing = { skip, met: false };
       return this.interpretOne(this.pc);
     } finally {
-      this.builder.passing = undefined;
+      builder.passing = undefined;
       this.countInstructions();
     }
+  }
+  /** So many guest instructions may be completed from now on; `countInstructions` tells how many were. */
+  private grant(budget: number): void {
+    this.setHeader(Layout.BUDGET, budget);
+    this.setHeader(Layout.REP_WORK, 0);
+    this.memory.data.setBigInt64(Layout.RETIRED, BigInt(this.stats.instructions + budget), true);
   }
   private countInstructions(): void {
     this.stats.instructions = Number(this.memory.data.getBigInt64(Layout.RETIRED, true)) - this.getHeader(Layout.BUDGET);
   }
   /** The instruction at the guest's pc, or at another. */
   disassemble(pc = this.pc): string {
-    this.code.forget();
-    return this.isa.disassemble(this.code, pc, this.mode).text;
+    this.blocks.code.forget();
+    return this.isa.disassemble(this.blocks.code, pc, this.mode).text;
   }
 
   /** From inside a run, out of busWrite and the like: memory model paged stops soon, unless its budget is exact. Else nothing. */
@@ -361,15 +355,11 @@ export class Vcpu {
 
   /** Runs guest code until it exits, `budget` guest instructions (1 … 2^31−1) are completed, or much had to be compiled (exit `budget`, too). */
   run(budget: number): Exit {
-    const grant = Math.max(1, Math.min(budget, 0x7fffffff));
     this.tier.tidy();
     this.followMode();
-    const before = this.stats.instructions;
     const compiledBefore = this.stats.compileTime;
-    this.setHeader(Layout.BUDGET, grant);
-    this.setHeader(Layout.REP_WORK, 0);
-    this.memory.data.setBigInt64(Layout.RETIRED, BigInt(before + grant), true);
-    if (this.wantsCompiler && before >= (this.options.compilerAfter ?? 0)) {
+    this.grant(Math.max(1, Math.min(budget, 0x7fffffff)));
+    if (this.wantsCompiler && this.stats.instructions >= (this.options.compilerAfter ?? 0)) {
       this.wantsCompiler = false;
       if (this.options.startCompiler && this.executor === 'tiered') {
         this.tier.background = this.options.startCompiler();
@@ -387,9 +377,7 @@ export class Vcpu {
 
   /** The instruction at pc alone, as a single step: exit `budget` if nothing else happened. */
   step(): Exit {
-    this.setHeader(Layout.BUDGET, 1);
-    this.setHeader(Layout.REP_WORK, 0);
-    this.memory.data.setBigInt64(Layout.RETIRED, BigInt(this.stats.instructions + 1), true);
+    this.grant(1);
     const exit = this.interpretOne(this.pc, this.mode | (this.isa.step ?? 0)) ?? makeExit(ExitKind.Budget, this.pc, 0, 0, 0);
     this.countInstructions();
     return exit;
@@ -464,7 +452,7 @@ export class Vcpu {
     // the branch before a delay slot is executed once more
     if (at !== pc) this.setHeader(Layout.BUDGET, this.getHeader(Layout.BUDGET) + 1);
     this.pc = at;
-    const block = this.tryLift(at, { limit: 1, ...(mode !== undefined && { mode }) });
+    const block = this.blocks.lift(at, { limit: 1, ...(mode !== undefined && { mode }) });
     if (!block) return this.fetchFault(at);
     const left = this.getHeader(Layout.BUDGET);
     if (left < block.instructions) this.setHeader(Layout.BUDGET, block.instructions);
@@ -497,9 +485,9 @@ export class Vcpu {
   /** Something must be there for the dispatcher to run at `pc`. */
   private translate(pc: number): Exit | undefined {
     if (this.paged && this.paged.key(pc) < 0) return this.fetchFault(pc);
-    if (this.tier.republish(pc) || this.tier.restore(pc) || this.restoreBlock(pc)) return undefined;
+    if (this.tier.republish(pc) || this.tier.restore(pc) || this.blocks.restore(pc)) return undefined;
     if (this.executor === 'translate' && this.translates(pc) && this.tier.compile(pc)) return undefined;
-    return this.interpretable(pc) ? undefined : this.fetchFault(pc);
+    return this.blocks.publish(pc) ? undefined : this.fetchFault(pc);
   }
 
   /** With `translate`: whether what begins at `pc` is to be. */
@@ -524,119 +512,18 @@ export class Vcpu {
     if (cached?.address) this.runtime.coolDown(cached.address, later ? BUSY_ARRIVALS : Number.POSITIVE_INFINITY);
   }
 
-  /** Undefined if nothing can be fetched there; then the fault is recorded. */
-  private tryLift(pc: number, options: LiftOptions): Block | undefined {
-    if (!this.paged) return this.lift(pc, options);
-    this.code.forget();
-    if (this.paged.key(pc) < 0) return undefined;
-    try {
-      return this.lift(pc, { ...options, throwFault: true });
-    } catch (error) {
-      if (error instanceof FetchFault) return undefined;
-      throw error;
-    }
-  }
-
-  private lift(pc: number, options: LiftOptions): Block {
-    // the block may reach into the next page
-    const permissions = this.memory.permission(pc) | this.memory.permission((pc + PAGE_SIZE) >>> 0);
-    const writable = !this.paged && this.isa.coherentCode && (permissions & PagePermission.Write) !== 0;
-    const limit = this.options.limits?.instructions;
-    const lifted = liftBlock(this.isa, this.builder, this.code, pc, {
-      ...(limit !== undefined && { limit }),
-      ...options,
-      endAfterStore: writable,
-      precise: this.checked || this.paged !== undefined,
-      mode: options.mode ?? this.mode,
-    });
-    const block = deadcode(lifted, { preciseMemory: this.checked || this.paged !== undefined });
-    this.paged?.note(block);
-    const start = GuestMemory.index(pc);
-    if (writable && block.size > 0) this.expected.set(block, this.memory.bytes.slice(start, start + block.size));
-    return block;
-  }
-
   private isWarm(pc: number): boolean {
     const address = this.cache.block(pc)?.address;
     return address !== undefined && address !== 0 && this.runtime.heat(address) * WARM >= this.hotThreshold;
   }
 
-  /** The block at `pc`, lifted once. Undefined if nothing can be fetched there; then the fault is recorded. */
-  private tryLifted(pc: number): Block | undefined {
-    const cached = this.cached(pc);
-    if (cached?.restored && cached.block.instructions === 0) {
-      const block = this.tryLift(pc, {});
-      if (block) cached.block = block;
-    }
-    return cached?.block;
-  }
-  private liftedPart(pc: number, end: number): Block | undefined {
-    const whole = this.tryLifted(pc);
-    const part = whole && this.tryLift(pc, { end });
-    if (part) this.wholes.set(part, whole);
-    return part;
-  }
-  private cached(pc: number): CachedBlock | undefined {
-    let cached = this.cache.block(pc);
-    // the page that it goes on in may be mapped elsewhere by now, or not at all: lifting finds out
-    if (cached && this.paged?.hasMoved(cached.block)) cached = undefined;
-    if (!cached) {
-      const start = now();
-      const block = this.tryLift(pc, {});
-      if (!block) return undefined;
-      cached = { block, address: 0 };
-      this.cache.addBlock(cached);
-      const { terminator } = block;
-      if (this.calls && (terminator.kind === 'call' || terminator.kind === 'call-indirect'))
-        this.calls.set(terminator.next, { pc, target: terminator.kind === 'call' ? terminator.target : undefined });
-      this.stats.blocks++;
-      this.stats.liftTime += now() - start;
-    }
-    return cached;
-  }
-
-  private lower(block: Block, address: number): number {
-    return lowerBlock(block, this.runtime, address, {
-      jumpSite: this.jumpSites.of(block),
-      checked: this.checked,
-      stackPointer: this.checked || this.paged ? undefined : this.isa.stackPointer,
-      verifyBytes: this.expected.get(block),
-      ...(this.paged && { mapped: this.paged.mappedPages([block]) }),
-    });
-  }
-
-  /** Whether the block at `pc` is there as an earlier run had it. */
-  private restoreBlock(pc: number): boolean {
-    return this.blockStore !== undefined && !this.cache.block(pc) && this.blockStore.restore(pc, UOPS_FULL);
-  }
-
-  /** Whether the interpreter has the block at `pc` now. */
-  private interpretable(pc: number): boolean {
-    let cached = this.cached(pc);
-    if (cached?.address === 0 && this.cache.uopAddress > UOPS_FULL) {
-      this.clear();
-      cached = this.cached(pc);
-    }
-    if (!cached) return false;
-    if (cached.address === 0) {
-      const start = now();
-      const address = this.cache.uopAddress;
-      this.cache.uopAddress = this.lower(cached.block, address);
-      cached.address = address;
-      this.stats.liftTime += now() - start;
-    }
-    this.cache.publishBlock(cached);
-    return true;
-  }
-
   /** The block at `pc`, once, in the interpreter. */
   private interpretBlock(pc: number): Exit | undefined {
-    const block = this.tryLifted(pc);
+    const block = this.blocks.at(pc);
     return block ? this.runOnce(block) : this.fetchFault(pc);
   }
   private runOnce(block: Block, isPart = false): Exit | undefined {
-    const address = Layout.UOPS_END - UOP_RESERVE / 2;
-    this.lower(block, address);
+    const address = this.blocks.lowerOnce(block);
     const fault = this.enter(() => this.runtime.runBlock(address));
     if (fault) return fault;
     const kind = this.getHeader(Layout.EXIT_KIND) as ExitKind;
@@ -655,7 +542,7 @@ export class Vcpu {
       const { pc } = this;
       let exit: Exit | undefined;
       if (kind === ExitKind.Budget) exit = this.interpretPart(pc, this.getHeader(Layout.BUDGET));
-      else if (kind === ExitKind.Miss) exit = this.interpretable(pc) ? undefined : this.fetchFault(pc);
+      else if (kind === ExitKind.Miss) exit = this.blocks.publish(pc) ? undefined : this.fetchFault(pc);
       else if (kind === ExitKind.Stale) this.cache.invalidate(pc, 1);
       else exit = this.left(kind, pc);
       if (exit) return exit;
@@ -665,11 +552,11 @@ export class Vcpu {
   private interpretPart(pc: number, instructions: number): Exit | undefined {
     const spent = makeExit(ExitKind.Budget, pc, 0, 0, 0);
     if (instructions <= 0) return spent;
-    const whole = this.tryLifted(pc);
+    const whole = this.blocks.at(pc);
     if (!whole) return this.fetchFault(pc);
     // a repeated string operation that has worked for long lets others have their turn
     if (whole.instructions <= instructions) return spent;
-    const block = this.tryLift(pc, { limit: instructions });
+    const block = this.blocks.lift(pc, { limit: instructions });
     if (!block) return this.fetchFault(pc);
     if (block.instructions > instructions) this.setHeader(Layout.BUDGET, block.instructions);
     return this.runOnce(block, true);
@@ -690,7 +577,3 @@ const HOT = 3000;
 const HOT_IN_MACHINE = 8000;
 
 const TABLE_BYTES = 0x10000;
-
-/** More than any block's µops take. */
-const UOP_RESERVE = 1 << 20;
-const UOPS_FULL = Layout.UOPS_END - UOP_RESERVE;

@@ -1,0 +1,198 @@
+import { Layout } from '../../assembly/shared/layout.ts';
+import { lowerBlock } from '../backend/interpret/lower.ts';
+import type { Runtime } from '../backend/runtime.ts';
+import type { CachedBlock, CodeCache } from '../cache/code-cache.ts';
+import type { Block } from '../ir/block.ts';
+import { Builder } from '../ir/builder.ts';
+import { type LiftOptions, liftBlock } from '../ir/lift.ts';
+import { deadcode } from '../ir/passes/deadcode.ts';
+import { Code, FetchFault, PAGE_SIZE } from '../isa/code.ts';
+import type { Isa } from '../isa/isa.ts';
+import type { BlockStore } from './block-store.ts';
+import type { PhysicalPlaces } from './code-places.ts';
+import { GuestMemory, PagePermission } from './guest-memory.ts';
+import type { JumpSites } from './jump-sites.ts';
+import type { VcpuStats } from './options.ts';
+
+interface TierContext {
+  readonly isa: Isa;
+  readonly memory: GuestMemory;
+  readonly runtime: Runtime;
+  readonly stats: VcpuStats;
+  readonly jumpSites: JumpSites;
+  /** Memory model paged. */
+  readonly paged: PhysicalPlaces | undefined;
+  readonly checked: () => boolean;
+  /** See Vcpu.mode. */
+  readonly mode: () => number;
+  /** Guest instructions of a block at most, if not the usual. */
+  readonly limit: number | undefined;
+  /** There is no room for more µops: forgets everything that was translated. */
+  readonly clear: () => void;
+}
+
+/** A call that was lifted: a pc in the calling function, and the function called if it is known. */
+export interface NotedCall {
+  readonly pc: number;
+  readonly target: number | undefined;
+}
+
+/** Lifts guest code into blocks, and has them run in the interpreter. Where nothing can be fetched, it gives undefined and the fault is recorded. */
+export class BlockTier {
+  cache!: CodeCache;
+  /** Blocks of an earlier run, if translations are kept. */
+  store: BlockStore | undefined;
+  readonly builder: Builder;
+  readonly code: Code;
+  private readonly expected = new WeakMap<Block, Uint8Array>();
+  /** The block that a part of one was made from. */
+  private readonly wholes = new WeakMap<Block, Block>();
+  private calls: Map<number, NotedCall> | undefined;
+
+  constructor(private readonly context: TierContext) {
+    this.builder = new Builder(context.isa.helpers);
+    this.code = new Code(context.paged?.page ?? context.memory.codePage);
+  }
+
+  /** The bytes that the block compares with each time it is entered, if it does. */
+  expectedBytes(block: Block): Uint8Array | undefined {
+    return this.expected.get(block);
+  }
+  /** Whether the block is still what its pc means where it means that. */
+  isFresh(block: Block): boolean {
+    return this.cache.holds(this.wholes.get(block) ?? block);
+  }
+
+  /** Calls in what is lifted from now on are noted for callBefore. */
+  noteCalls(): void {
+    this.calls ??= new Map();
+  }
+  get notesCalls(): boolean {
+    return this.calls !== undefined;
+  }
+  /** The call that comes back to this pc, if one was lifted. */
+  callBefore(next: number): NotedCall | undefined {
+    return this.calls?.get(next);
+  }
+  /** The last target of a noted call that is not after this pc. */
+  calledBefore(pc: number): number | undefined {
+    let best: number | undefined;
+    for (const { target } of this.calls?.values() ?? []) if (target !== undefined && target <= pc && target >= (best ?? 0)) best = target;
+    return best;
+  }
+
+  /** A block of its own, which the cache does not get. */
+  lift(pc: number, options: LiftOptions): Block | undefined {
+    const { paged } = this.context;
+    if (!paged) return this.liftFetched(pc, options);
+    this.code.forget();
+    if (paged.key(pc) < 0) return undefined;
+    try {
+      return this.liftFetched(pc, { ...options, throwFault: true });
+    } catch (error) {
+      if (error instanceof FetchFault) return undefined;
+      throw error;
+    }
+  }
+  private liftFetched(pc: number, options: LiftOptions): Block {
+    const { isa, memory, paged, limit } = this.context;
+    // the block may reach into the next page
+    const permissions = memory.permission(pc) | memory.permission((pc + PAGE_SIZE) >>> 0);
+    const writable = !paged && isa.coherentCode && (permissions & PagePermission.Write) !== 0;
+    const precise = this.context.checked() || paged !== undefined;
+    const lifted = liftBlock(isa, this.builder, this.code, pc, {
+      ...(limit !== undefined && { limit }),
+      ...options,
+      endAfterStore: writable,
+      precise,
+      mode: options.mode ?? this.context.mode(),
+    });
+    const block = deadcode(lifted, { preciseMemory: precise });
+    paged?.note(block);
+    const start = GuestMemory.index(pc);
+    if (writable && block.size > 0) this.expected.set(block, memory.bytes.slice(start, start + block.size));
+    return block;
+  }
+
+  /** The block at `pc`, lifted once. */
+  at(pc: number): Block | undefined {
+    const cached = this.cached(pc);
+    if (cached?.restored && cached.block.instructions === 0) {
+      const block = this.lift(pc, {});
+      if (block) cached.block = block;
+    }
+    return cached?.block;
+  }
+  /** The part of it before `end`. */
+  part(pc: number, end: number): Block | undefined {
+    const whole = this.at(pc);
+    const part = whole && this.lift(pc, { end });
+    if (part) this.wholes.set(part, whole);
+    return part;
+  }
+  private cached(pc: number): CachedBlock | undefined {
+    const { stats, paged } = this.context;
+    let cached = this.cache.block(pc);
+    // the page that it goes on in may be mapped elsewhere by now, or not at all: lifting finds out
+    if (cached && paged?.hasMoved(cached.block)) cached = undefined;
+    if (!cached) {
+      const start = performance.now();
+      const block = this.lift(pc, {});
+      if (!block) return undefined;
+      cached = { block, address: 0 };
+      this.cache.addBlock(cached);
+      const { terminator } = block;
+      if (this.calls && (terminator.kind === 'call' || terminator.kind === 'call-indirect'))
+        this.calls.set(terminator.next, { pc, target: terminator.kind === 'call' ? terminator.target : undefined });
+      stats.blocks++;
+      stats.liftTime += performance.now() - start;
+    }
+    return cached;
+  }
+
+  private lower(block: Block, address: number): number {
+    const { isa, runtime, jumpSites, paged } = this.context;
+    const checked = this.context.checked();
+    return lowerBlock(block, runtime, address, {
+      jumpSite: jumpSites.of(block),
+      checked,
+      stackPointer: checked || paged ? undefined : isa.stackPointer,
+      verifyBytes: this.expected.get(block),
+      ...(paged && { mapped: paged.mappedPages([block]) }),
+    });
+  }
+  /** The address of its µops, which the next such block takes. */
+  lowerOnce(block: Block): number {
+    this.lower(block, ONCE);
+    return ONCE;
+  }
+
+  /** Whether the block at `pc` is there as an earlier run had it. */
+  restore(pc: number): boolean {
+    return this.store !== undefined && !this.cache.block(pc) && this.store.restore(pc, UOPS_FULL);
+  }
+
+  /** Whether the interpreter has the block at `pc` now. */
+  publish(pc: number): boolean {
+    let cached = this.cached(pc);
+    if (cached?.address === 0 && this.cache.uopAddress > UOPS_FULL) {
+      this.context.clear();
+      cached = this.cached(pc);
+    }
+    if (!cached) return false;
+    if (cached.address === 0) {
+      const start = performance.now();
+      const address = this.cache.uopAddress;
+      this.cache.uopAddress = this.lower(cached.block, address);
+      cached.address = address;
+      this.context.stats.liftTime += performance.now() - start;
+    }
+    this.cache.publishBlock(cached);
+    return true;
+  }
+}
+
+/** More than any block's µops take. */
+const UOP_RESERVE = 1 << 20;
+const UOPS_FULL = Layout.UOPS_END - UOP_RESERVE;
+const ONCE = Layout.UOPS_END - UOP_RESERVE / 2;
