@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import type { Translation } from '../translate.ts';
 import { CliError, ExitCode } from './errors.ts';
-import { x87Option } from './run.ts';
+import { type X87Choice, x87Bits, x87Option } from './options.ts';
 
 type Stage = 'all' | 'asm' | 'ir' | 'wat';
 
@@ -9,7 +9,7 @@ interface InspectOptions {
   readonly stage: Stage;
   readonly bytes?: string;
   readonly strict?: boolean;
-  readonly x87: '64' | '80';
+  readonly x87: X87Choice;
   readonly width?: string;
 }
 
@@ -43,7 +43,7 @@ async function inspect(path: string, where: string, options: InspectOptions): Pr
     isa: executable.isa.name as 'mips' | 'mipsel' | 'x86',
     pc: range.start,
     checked: options.strict ?? false,
-    x87: options.x87 === '64' ? 64 : 80,
+    x87: x87Bits(options),
   });
   process.stdout.write(`${render(translation, options.stage, width)}\n`);
 }

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { CliError, ExitCode } from './errors.ts';
 
 /** Of an option that may be given several times. */
@@ -17,6 +17,11 @@ export function seconds(text: string): number {
   if (!(value > 0) || value > 1e9) throw new InvalidArgumentError('A positive number of seconds.');
   return value;
 }
+
+export type X87Choice = '64' | '80';
+export const x87Option = (): Option =>
+  new Option('--x87 <bits>', '64: x87 in double precision, fast but inexact').choices(['64', '80']).default('80');
+export const x87Bits = ({ x87 }: { readonly x87: X87Choice }): 64 | 80 => (x87 === '64' ? 64 : 80);
 
 /** What `open` gives; its errors become one line. */
 export function opened<T>(flag: string, text: string, open: () => T): T {

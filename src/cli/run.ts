@@ -1,13 +1,13 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import type { TranslationStore } from '../cache/persistence.ts';
 import type { MountPoint } from '../linux/fs/tree.ts';
 import type { FileSystem } from '../linux/fs/vfs.ts';
 import type { ExitStatus, Program, ProgramOptions } from '../linux/program.ts';
 import { CliError, ExitCode } from './errors.ts';
-import { bytes, collect, opened, seconds } from './options.ts';
+import { bytes, collect, opened, seconds, type X87Choice, x87Bits, x87Option } from './options.ts';
 import { parts } from './parts.ts';
 import { stackBytes } from './stack.ts';
 
@@ -20,7 +20,7 @@ export interface RunOptions {
   readonly interpret?: boolean;
   readonly translate?: boolean;
   readonly strict?: boolean;
-  readonly x87: '64' | '80';
+  readonly x87: X87Choice;
   readonly memory?: number;
   readonly timeout?: number;
   readonly stats?: boolean;
@@ -46,9 +46,6 @@ function sample(text: string): number {
   if (!(Number(n) >= 1 && Number(n) <= 1e9)) throw new InvalidArgumentError('One of so many, as in 1/1000.');
   return Number(n);
 }
-
-export const x87Option = (): Option =>
-  new Option('--x87 <bits>', '64: x87 in double precision, fast but inexact').choices(['64', '80']).default('80');
 
 /** What says which program to run, and how. */
 export function guestOptions(command: Command): Command {
@@ -118,7 +115,7 @@ export async function run(
       stdout: node.nodeStdout(),
       stderr: node.nodeStderr(),
       executor: options.interpret ? 'interpret' : options.translate ? 'translate' : 'tiered',
-      x87: options.x87 === '64' ? 64 : 80,
+      x87: x87Bits(options),
       memoryModel: options.strict ? 'checked' : 'direct',
       stackBytes: stackBytes(),
       ...(folder !== undefined && { translations: settling(node.nodeTranslationStore(folder)) }),
