@@ -7,6 +7,7 @@ import Table from 'cli-table3';
 import { available, geometricMean, median } from '../src/cli/measure.ts';
 import { type Execution, haveQemu, nativeCommand, qemuCommand } from '../test/real/execute.ts';
 import { type Arch, addArchitecture, ROOT, unpackPackages } from '../test/real/guests.ts';
+import { FANNKUCH } from './fannkuch.ts';
 import { type Bars, barsToSvg } from './plot.ts';
 
 /** Ours with nothing kept from earlier runs; ours when it has run before; qemu-user; the processor. */
@@ -69,43 +70,6 @@ const WORKLOADS: readonly Workload[] = [
   { name: 'busybox sha512sum', path: '/bin/busybox', args: ['sha512sum', 'data.txt', 'data.txt', 'data.txt'] },
   { name: 'sort', path: '/usr/bin/sort', args: ['-k2,2n', '-k1,1', 'data.txt'] },
 ];
-
-export const FANNKUCH = `local n, p, q, s, sign, most, sum = tonumber(arg[1]), {}, {}, {}, 1, 0, 0
-for i = 1, n do p[i], q[i], s[i] = i, i, i end
-local function count()
-  local first, flips = p[1], 1
-  if first == 1 then return 0 end
-  for i = 2, n do q[i] = p[i] end
-  while true do
-    local next = q[first]
-    if next == 1 then return flips end
-    q[first] = first
-    local i, j = 2, first - 1
-    while i < j do q[i], q[j] = q[j], q[i]; i = i + 1; j = j - 1 end
-    first = next
-    flips = flips + 1
-  end
-end
-local function following()
-  if sign == 1 then p[1], p[2] = p[2], p[1]; sign = -1; return true end
-  p[2], p[3] = p[3], p[2]
-  sign = 1
-  for i = 3, n do
-    if s[i] ~= 1 then s[i] = s[i] - 1; return true end
-    if i == n then return false end
-    s[i] = i
-    local t = p[1]
-    for j = 1, i do p[j] = p[j + 1] end
-    p[i + 1] = t
-  end
-end
-repeat
-  local flips = count()
-  sum = sum + sign * flips
-  if flips > most then most = flips end
-until not following()
-print(sum, most)
-`;
 
 function makeInput(folder: string): void {
   let x = 1;

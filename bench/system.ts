@@ -11,7 +11,7 @@ import { type Arch, guestRoot, ROOT } from '../test/real/guests.ts';
 import { executable, initramfs } from '../test/real/initramfs.ts';
 import { debianKernel } from '../test/real/kernels.ts';
 import { seabios } from '../test/real/seabios.ts';
-import { FANNKUCH } from './debian.ts';
+import { FANNKUCH } from './fannkuch.ts';
 
 type MachineKind = 'pc' | 'malta';
 type Runner = 'wasmvisor' | 'interpret' | 'v86' | 'qemu';

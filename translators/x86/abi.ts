@@ -6,6 +6,7 @@ import { X86 } from './state.ts';
 import { Access, Cr0, Raised, System } from './system/state.ts';
 
 export { Eflags, Vector } from './sdm.ts';
+export { Access } from './system/state.ts';
 
 /** Slots of the registers that Linux's i386 ABI names, as byte offsets in the state. */
 export const ABI = {
@@ -98,12 +99,11 @@ export function makeDescriptor(base: number, limit: number, flags: number): read
   if (!(flags & UserDesc.READ_EXEC_ONLY)) high |= Access.SECOND;
   high |= (flags & UserDesc.CONTENTS) << 9;
   if (!(flags & UserDesc.NOT_PRESENT)) high |= Access.PRESENT;
-  if (flags & UserDesc.USEABLE) high |= AVL;
+  if (flags & UserDesc.USEABLE) high |= Access.AVL;
   if (flags & UserDesc.SEG_32BIT) high |= Access.DB;
   if (flags & UserDesc.LIMIT_IN_PAGES) high |= Access.G;
   return [low >>> 0, high >>> 0];
 }
-const AVL = 1 << 20;
 
 /** What `makeDescriptor` made two words of. */
 export function readDescriptor(low: number, high: number): { readonly base: number; readonly limit: number; readonly flags: number } {
@@ -111,7 +111,7 @@ export function readDescriptor(low: number, high: number): { readonly base: numb
   let flags = (high >>> 9) & UserDesc.CONTENTS;
   if (!(high & Access.SECOND)) flags |= UserDesc.READ_EXEC_ONLY;
   if (!(high & Access.PRESENT)) flags |= UserDesc.NOT_PRESENT;
-  if (high & AVL) flags |= UserDesc.USEABLE;
+  if (high & Access.AVL) flags |= UserDesc.USEABLE;
   if (high & Access.DB) flags |= UserDesc.SEG_32BIT;
   if (high & Access.G) flags |= UserDesc.LIMIT_IN_PAGES;
   return { base, limit: (low & 0xffff) | (high & 0xf0000), flags };

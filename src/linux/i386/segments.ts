@@ -1,4 +1,4 @@
-import { ABI, makeDescriptor, readDescriptor, setGdtEntry, UserDesc } from '../../../translators/x86/abi.ts';
+import { ABI, Access, makeDescriptor, readDescriptor, setGdtEntry, UserDesc } from '../../../translators/x86/abi.ts';
 import { UserSegment } from '../../../translators/x86/segments.ts';
 import { X86 } from '../../../translators/x86/state.ts';
 import { Errno } from '../errno.ts';
@@ -113,7 +113,7 @@ function writeLdt(p: Process, address: number, old: boolean): number {
   const { entry, flags, words } = readUserDesc(p, address);
   if (entry < 0 || entry >= UserSegment.LDT_ENTRIES) return -Errno.EINVAL;
   if ((flags & UserDesc.CONTENTS) >>> 1 === CONFORMING && (old || !(flags & UserDesc.NOT_PRESENT))) return -Errno.EINVAL;
-  const kept = old ? words[1] & ~AVL : words[1];
+  const kept = old ? words[1] & ~Access.AVL : words[1];
   const bytes = new Uint8Array(8);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, words[0], true);
@@ -122,7 +122,6 @@ function writeLdt(p: Process, address: number, old: boolean): number {
   reload(p, (entry << 3) | 4);
   return 0;
 }
-const AVL = 1 << 20;
 
 /** What the return from a signal handler does with CS and SS. False if they cannot be loaded. */
 export function restoreCodeAndStack(p: Process, code: number, stack: number): boolean {

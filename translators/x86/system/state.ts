@@ -150,6 +150,7 @@ export const enum Access {
   DPL_SHIFT = 13,
   DPL = 0x6000,
   PRESENT = 0x8000,
+  AVL = 0x100000,
   /** D or B */
   DB = 0x400000,
   G = 0x800000,
