@@ -6,7 +6,7 @@
 
 import { X86 } from '../../translators/x86/state';
 import { Layout } from '../shared/layout';
-import { divide, EXPONENT, Fcw, Fsw, INTEGER_BIT, isNormal, low, SIGN } from '../softfloat/float80';
+import { divide, EXPONENT, Fcw, Fsw, INTEGER_BIT, isNormal, low, multiply, SIGN } from '../softfloat/float80';
 
 const FCW: usize = Layout.STATE + X86.FCW;
 const FSW: usize = Layout.STATE + X86.FSW;
@@ -78,14 +78,8 @@ function operate(operation: u32, to: usize, aSig: u64, aSe: u32, bSig: u64, bSe:
   let sig: u64;
   let lower: u64;
   if (operation == Operation.Mul) {
-    const a0 = aSig & 0xffffffff;
-    const a1 = aSig >> 32;
-    const b0 = bSig & 0xffffffff;
-    const b1 = bSig >> 32;
-    const u = a1 * b0 + ((a0 * b0) >> 32);
-    const v = a0 * b1 + (u & 0xffffffff);
-    sig = a1 * b1 + (u >> 32) + (v >> 32);
-    lower = aSig * bSig;
+    sig = multiply(aSig, bSig);
+    lower = low();
     exponent += other - 0x3ffe;
     if (i64(sig) >= 0) {
       sig = (sig << 1) | (lower >> 63);
