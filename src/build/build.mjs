@@ -63,8 +63,11 @@ const common = {
   logLevel: 'warning',
 };
 
-/** What needs binaryen or wabt, which are asynchronous modules: the command, which is not one, takes it from the library. */
-const LATE = { 'translate.ts': 'translate', 'backend/wasm/compile.ts': 'compile' };
+/**
+ * What needs binaryen or wabt, which are asynchronous modules, and what few runs need: the command, which is not one and is small, takes it from
+ * the library.
+ */
+const LATE = { 'translate.ts': 'translate', 'backend/wasm/compile.ts': 'compile', 'vmm/boot/xz.ts': 'xz' };
 const fromLibrary = {
   name: 'from-library',
   setup(build) {
@@ -80,6 +83,15 @@ const PLACES = { binaryen: './binaryen.js', wabt: 'wabt' };
 const place = {
   name: 'place',
   setup: (build) => build.onResolve({ filter: /^(binaryen|wabt)$/ }, ({ path }) => ({ path: PLACES[path], external: true })),
+};
+
+/** Where a package asks Node for what every host has. */
+const webStreams = {
+  name: 'web-streams',
+  setup(build) {
+    build.onResolve({ filter: /^stream\/web$/ }, ({ path }) => ({ path, namespace: 'global' }));
+    build.onLoad({ filter: /./, namespace: 'global' }, () => ({ contents: 'export const { ReadableStream } = globalThis;' }));
+  },
 };
 
 /** Node's modules that take milliseconds to load and that few runs need: loaded when something of them is used. */
@@ -114,9 +126,10 @@ await step('dist', async () => {
     ],
     define: { BUILD_DIGEST: JSON.stringify(buildDigest) },
     platform: 'neutral',
+    mainFields: ['module', 'main'],
     target: 'es2022',
     external: ['node:*'],
-    plugins: [place],
+    plugins: [place, webStreams],
     chunkNames: 'lib-[hash]',
   });
   const node = { ...common, splitting: false, minify: true, platform: 'node', target: 'node20.19' };
@@ -166,6 +179,15 @@ await step('dist', async () => {
 if (!process.argv.includes('--no-types'))
   await step('types', () => execFileSync(bin('tsc'), ['-p', 'tsconfig.types.json'], { stdio: 'inherit' }));
 
+/** What a package without a licence file says at the start of its code, and the text of MIT's licence. */
+function notices(folder, license) {
+  const { main } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  const banner = /^\/\*!?([\s\S]*?)\*\//.exec(readFileSync(join(folder, main), 'utf8'))?.[1].replace(/^\s*\* ?/gm, '') ?? '';
+  const terms = readFileSync('node_modules/esbuild/LICENSE.md', 'utf8');
+  if (license !== 'MIT' || !banner.includes('(c)')) throw new Error(`${folder}: whose it is, and what its licence says?`);
+  return `${banner.trim()}\n\n${terms.slice(terms.indexOf('Permission is hereby granted'))}`.trim();
+}
+
 /** The licence texts of the packages among the bundled files. */
 function licences(inputs) {
   const packages = new Set(inputs.flatMap((file) => /^(?:.*\/)?node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? []));
@@ -174,8 +196,10 @@ function licences(inputs) {
     .map((name) => {
       const folder = join('node_modules', name);
       const { version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-      const file = ['LICENSE', 'LICENSE.md', 'license', 'license.md', 'LICENSE.txt'].map((f) => join(folder, f)).find(existsSync);
-      return `${name} ${version} (${license})\n\n${file ? readFileSync(file, 'utf8').trim() : ''}\n`;
+      const file = ['LICENSE', 'LICENSE.md', 'license', 'license.md', 'LICENSE.txt', 'LICENSE-MIT.txt']
+        .map((f) => join(folder, f))
+        .find(existsSync);
+      return `${name} ${version} (${license})\n\n${file ? readFileSync(file, 'utf8').trim() : notices(folder, license)}\n`;
     })
     .join(`\n${'-'.repeat(72)}\n\n`);
 }

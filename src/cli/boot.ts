@@ -21,6 +21,7 @@ interface BootOptions {
   readonly net?: 'user';
   readonly allow: readonly string[];
   readonly memory?: number;
+  readonly unpack: boolean;
   readonly interpret?: boolean;
   readonly translate?: boolean;
   readonly virtualTime?: boolean;
@@ -38,6 +39,7 @@ export function bootCommand(): Command {
     .option('--kernel <file>', 'a bzImage or a multiboot kernel (pc), an ELF vmlinux (malta)')
     .option('--initrd <file>', 'initial RAM disk')
     .option('--append <text>', 'the kernel’s command line', '')
+    .option('--no-unpack', 'leave it to a bzImage to unpack itself, and to choose its place')
     .option('--firmware <file>', 'a BIOS image to start instead of a kernel (pc)')
     .option('--drive <file[:ro|:snapshot]>', 'a raw disk image; with :snapshot, writes are kept in memory (repeatable)', collect, [])
     .option('--share <folder[:tag[:ro]]>', 'a folder, mounted by its tag (share) over virtio with 9p (repeatable)', collect, [])
@@ -114,6 +116,7 @@ async function boot(options: BootOptions): Promise<void> {
       runtime: node.nodeSystemRuntime(),
       host: node.nodeHost,
       commandLine: options.append,
+      unpack: options.unpack,
       executor: options.interpret ? 'interpret' : options.translate ? 'translate' : 'tiered',
       clock: options.virtualTime ? 'virtual' : 'host',
       onReset: options.restart ? 'restart' : 'end',

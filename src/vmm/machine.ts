@@ -10,6 +10,7 @@ import { Vcpu } from '../vcpu/vcpu.ts';
 import { attachDevices } from './attach.ts';
 import type { Board, Wiring } from './board.ts';
 import { BootError } from './boot/error.ts';
+import { unpackKernel } from './boot/unpack.ts';
 import { Bus } from './bus.ts';
 import { makeClock } from './clock.ts';
 import { type HookHandler, makeHooks } from './hooks.ts';
@@ -86,6 +87,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
   if (!system) throw new BootError(`${isa.name} has no system mode`);
   const host = options.host ?? defaultHost;
   const rom = options.firmware;
+  const unpacked = options.kernel && options.unpack !== false ? await unpackKernel(options.kernel, ram) : undefined;
   const listeners: { [K in keyof MachineEvents]: Set<MachineEvents[K]> } = { console: new Set(), exit: new Set(), warning: new Set() };
   const warn = (text: string): void => {
     for (const listener of listeners.warning) listener(text);
@@ -229,6 +231,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     board.firmware();
     const entry = definition.load(physical, {
       kernel: options.kernel,
+      unpacked,
       initrd: options.initrd,
       commandLine: options.commandLine ?? '',
       ram,

@@ -18,6 +18,11 @@ export interface MachineOptions {
   readonly memory?: number;
   /** A Linux kernel (bzImage, or ELF for MIPS) or a multiboot kernel. Without one, `firmware` starts. */
   readonly kernel?: Uint8Array;
+  /**
+   * Whether a bzImage that xz or gzip has packed is unpacked beforehand, and started where it is linked. Else its own code does that, which takes
+   * some seconds, and may choose a place at random. Default: true.
+   */
+  readonly unpack?: boolean;
   readonly initrd?: Uint8Array;
   readonly commandLine?: string;
   /** What the processor finds at its reset address, SeaBIOS say. Its size is a multiple of 64 KiB. */

@@ -2,6 +2,7 @@ import { Layout } from '../../assembly/shared/layout.ts';
 import type { Saved, Stateful } from '../devices/device.ts';
 import { PAGE_SIZE } from '../isa/code.ts';
 import type { MachineClock } from './clock.ts';
+import { through } from './compression.ts';
 import { decodeSaved, encodeSaved } from './saved-bytes.ts';
 
 /** A snapshot that cannot be restored: what is wrong with it. */
@@ -81,10 +82,6 @@ function unpackRam(ram: Uint8Array, runs: Uint8Array, data: Uint8Array): void {
     ram.set(data.subarray(at, at + size), start);
     at += size;
   }
-}
-
-async function through(bytes: Uint8Array<ArrayBuffer>, stream: CompressionStream | DecompressionStream): Promise<Uint8Array<ArrayBuffer>> {
-  return new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(stream)).arrayBuffer());
 }
 
 async function digest(file: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {

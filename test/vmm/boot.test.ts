@@ -1,46 +1,21 @@
 import { describe, expect, test } from 'vitest';
-import { Layout } from '../../assembly/shared/layout.ts';
-import { GuestMemory } from '../../src/vcpu/guest-memory.ts';
 import { acpiTables } from '../../src/vmm/boot/acpi.ts';
 import { BootError } from '../../src/vmm/boot/error.ts';
 import { loadLinuxMips } from '../../src/vmm/boot/linux-mips.ts';
 import { loadLinuxX86 } from '../../src/vmm/boot/linux-x86.ts';
 import { loadMultiboot } from '../../src/vmm/boot/multiboot.ts';
-import { PhysicalMemory } from '../../src/vmm/physical-memory.ts';
+import type { PhysicalMemory } from '../../src/vmm/physical-memory.ts';
+import { bzImage, elf, kernelMemory, RAM } from './images.ts';
 
-const RAM = 32 << 20;
-function machine(): PhysicalMemory {
-  const memory = new PhysicalMemory(new GuestMemory(Layout.FLOOR + RAM, 'little'));
-  memory.map(0, RAM, Layout.WINDOW, true);
-  return memory;
-}
 const text = (memory: PhysicalMemory, at: number): string => {
   let result = '';
   for (let i = at; memory.u8(i); i++) result += String.fromCharCode(memory.u8(i));
   return result;
 };
 
-/** A bzImage of two setup sectors whose protected-mode code is `code`. */
-function bzImage(code: Uint8Array, version = 0x20f): Uint8Array {
-  const bytes = new Uint8Array(3 * 512 + code.length);
-  const data = new DataView(bytes.buffer);
-  bytes[0x1f1] = 2;
-  data.setUint16(0x1fe, 0xaa55, true);
-  data.setUint16(0x200, 0x66eb, true);
-  data.setUint32(0x202, 0x53726448, true);
-  data.setUint16(0x206, version, true);
-  bytes[0x211] = 1;
-  data.setUint32(0x22c, 0x7fffffff, true);
-  data.setUint32(0x238, 255, true);
-  data.setUint32(0x258, 0x1000000, true);
-  data.setUint32(0x260, 0x100000, true);
-  bytes.set(code, 3 * 512);
-  return bytes;
-}
-
 describe('Linux/x86 boot protocol', () => {
   test('kernel, command line, initrd, e820 and the way in', () => {
-    const memory = machine();
+    const memory = kernelMemory();
     const initrd = new Uint8Array(5000).fill(7);
     const { pc, registers } = loadLinuxX86(memory, {
       kernel: bzImage(Uint8Array.of(0xfa, 0xf4)),
@@ -66,7 +41,7 @@ describe('Linux/x86 boot protocol', () => {
     const load =
       (kernel: Uint8Array, more = {}) =>
       () =>
-        loadLinuxX86(machine(), { kernel, commandLine: '', ram: RAM, ...more });
+        loadLinuxX86(kernelMemory(), { kernel, commandLine: '', ram: RAM, ...more });
     expect(load(bzImage(new Uint8Array(4), 0x203))).toThrow(/boot protocol 2\.03/);
     expect(load(bzImage(new Uint8Array(4)), { commandLine: 'x'.repeat(256) })).toThrow(/255 bytes at most; this one has 256/);
     expect(load(bzImage(new Uint8Array(4)), { initrd: new Uint8Array(RAM) })).toThrow(BootError);
@@ -75,7 +50,7 @@ describe('Linux/x86 boot protocol', () => {
 });
 
 test('multiboot: addresses in the header, information structure, module', () => {
-  const memory = machine();
+  const memory = kernelMemory();
   const kernel = new Uint8Array(0x200);
   const data = new DataView(kernel.buffer);
   const flags = 0x10003;
@@ -94,27 +69,9 @@ test('multiboot: addresses in the header, information structure, module', () => 
   expect(memory.u32(memory.u32(info + 48))).toBe(20);
 });
 
-/** An ELF executable with one segment. */
-function elf(machineNumber: number, little: boolean, at: number, code: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(84 + code.length);
-  const data = new DataView(bytes.buffer);
-  bytes.set([0x7f, 0x45, 0x4c, 0x46, 1, little ? 1 : 2, 1]);
-  data.setUint16(16, 2, little);
-  data.setUint16(18, machineNumber, little);
-  data.setUint32(24, at, little);
-  data.setUint32(28, 52, little);
-  data.setUint16(42, 32, little);
-  data.setUint16(44, 1, little);
-  [1, 84, at, at, code.length, code.length + 16, 7, 4].forEach((word, i) => {
-    data.setUint32(52 + 4 * i, word, little);
-  });
-  bytes.set(code, 84);
-  return bytes;
-}
-
 describe('Linux for Malta', () => {
   test('kseg0 segments, YAMON’s vectors, initrd', () => {
-    const memory = machine();
+    const memory = kernelMemory();
     const kernel = elf(8, true, 0x80100000, Uint8Array.of(1, 2, 3, 4));
     const { pc, registers } = loadLinuxMips(memory, {
       kernel,
@@ -136,7 +93,7 @@ describe('Linux for Malta', () => {
   });
 
   test('refusals', () => {
-    const load = (kernel: Uint8Array) => () => loadLinuxMips(machine(), { kernel, commandLine: '', ram: RAM });
+    const load = (kernel: Uint8Array) => () => loadLinuxMips(kernelMemory(), { kernel, commandLine: '', ram: RAM });
     expect(load(elf(3, true, 0x80100000, new Uint8Array(4)))).toThrow(/for x86/);
     expect(load(elf(8, true, 0x400000, new Uint8Array(4)))).toThrow(/not in kseg0/);
     expect(load(elf(8, true, 0x9f000000, new Uint8Array(4)))).toThrow(/outside of the machine/);

@@ -2,6 +2,7 @@
 import type { PhysicalMemory } from '../physical-memory.ts';
 import { acpiTables } from './acpi.ts';
 import { Bytes, cString } from './bytes.ts';
+import { loadSegments, parseKernelElf } from './elf.ts';
 import { BootError } from './error.ts';
 
 const enum Header {
@@ -17,6 +18,8 @@ const enum Header {
   CommandLine = 0x228,
   InitrdMax = 0x22c,
   CommandLineSize = 0x238,
+  PayloadOffset = 0x248,
+  PayloadLength = 0x24c,
   PreferredAddress = 0x258,
   InitSize = 0x260,
 }
@@ -45,9 +48,13 @@ export const enum LowPlace {
 const MIB = 1 << 20;
 /** First version with what is relied on: a size of the command line, relocatable kernels. */
 const OLDEST = 0x206;
+/** First version that says where the packed kernel lies. */
+const WITH_PAYLOAD = 0x208;
 
 export interface KernelOptions {
   readonly kernel: Uint8Array;
+  /** The vmlinux that was packed in a bzImage: it is started instead of the code that would unpack it. */
+  readonly unpacked?: Uint8Array | undefined;
   readonly initrd?: Uint8Array | undefined;
   readonly commandLine: string;
   /** Bytes of RAM below the PCI window. */
@@ -67,6 +74,16 @@ export function isBzImage(kernel: Uint8Array): boolean {
 }
 const u16 = (bytes: Uint8Array, at: number): number => bytes[at] | (bytes[at + 1] << 8);
 const u32 = (bytes: Uint8Array, at: number): number => (u16(bytes, at) | (u16(bytes, at + 2) << 16)) >>> 0;
+
+/** Where the kernel proper begins, after the setup code. */
+const setupSize = (kernel: Uint8Array): number => ((kernel[Header.SetupSectors] || 4) + 1) * 512;
+
+/** The packed vmlinux of a bzImage. */
+export function bzImagePayload(kernel: Uint8Array): Uint8Array | undefined {
+  if (!isBzImage(kernel) || u16(kernel, Header.Version) < WITH_PAYLOAD) return undefined;
+  const at = setupSize(kernel) + u32(kernel, Header.PayloadOffset);
+  return kernel.subarray(at, at + u32(kernel, Header.PayloadLength));
+}
 
 /** Flat segments: 0x10 code, 0x18 data. */
 function gdt(): Uint8Array {
@@ -91,22 +108,32 @@ export function placeInitrd(initrd: Uint8Array, lowest: number, limit: number): 
 }
 
 /** Loads a bzImage and what it is told; `memory` is as after power-on. */
-export function loadLinuxX86(memory: PhysicalMemory, { kernel, initrd, commandLine, ram }: KernelOptions): Entry {
+export function loadLinuxX86(memory: PhysicalMemory, { kernel, unpacked, initrd, commandLine, ram }: KernelOptions): Entry {
   const version = u16(kernel, Header.Version);
   if (version < OLDEST || !(kernel[Header.LoadFlags] & LOADED_HIGH))
     throw new BootError(
       `a Linux kernel of boot protocol ${version >>> 8}.${String(version & 0xff).padStart(2, '0')}; 2.06 and a bzImage are needed`,
     );
-  const setup = ((kernel[Header.SetupSectors] || 4) + 1) * 512;
+  const setup = setupSize(kernel);
   const image = kernel.subarray(setup);
   const at = u32(kernel, Header.PreferredAddress) || MIB;
-  const end = at + Math.max(image.length, u32(kernel, Header.InitSize));
+  let end = at + Math.max(image.length, u32(kernel, Header.InitSize));
   if (setup >= kernel.length) throw new BootError('the kernel file ends within its setup code');
   if (end > ram) throw new BootError(`the kernel needs memory up to 0x${end.toString(16)}, more than the machine has`);
   const line = cString(commandLine);
   const longest = u32(kernel, Header.CommandLineSize);
   if (line.length - 1 > longest)
     throw new BootError(`the kernel takes a command line of ${longest} bytes at most; this one has ${line.length - 1}`);
+
+  let pc = at;
+  if (unpacked) {
+    const elf = parseKernelElf(unpacked);
+    end = Math.max(
+      end,
+      loadSegments(memory, unpacked, elf, ({ physical }) => physical),
+    );
+    pc = elf.entry;
+  } else memory.write(at, image);
 
   const zero = new Uint8Array(4096);
   const data = new DataView(zero.buffer);
@@ -130,10 +157,9 @@ export function loadLinuxX86(memory: PhysicalMemory, { kernel, initrd, commandLi
     data.setUint32(Header.RamdiskImage, place, true);
     data.setUint32(Header.RamdiskSize, initrd.length, true);
   }
-  memory.write(at, image);
   memory.write(LowPlace.Parameters, zero);
   memory.write(LowPlace.CommandLine, line);
   memory.write(LowPlace.Gdt, gdt());
   memory.write(LowPlace.Tables, acpiTables(LowPlace.Tables));
-  return { pc: at, registers: { esi: LowPlace.Parameters, gdtr_base: LowPlace.Gdt, gdtr_limit: 0x1f } };
+  return { pc, registers: { esi: LowPlace.Parameters, gdtr_base: LowPlace.Gdt, gdtr_limit: 0x1f } };
 }

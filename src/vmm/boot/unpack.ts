@@ -1,0 +1,27 @@
+import { through } from '../compression.ts';
+import { isElf } from './elf.ts';
+import { BootError } from './error.ts';
+import { bzImagePayload } from './linux-x86.ts';
+
+const starts = (bytes: Uint8Array, ...magic: readonly number[]): boolean => magic.every((byte, i) => bytes[i] === byte);
+
+/**
+ * The vmlinux in a bzImage, of at most `limit` bytes; undefined if it is not packed in a way that is known here, and must unpack itself. Throws
+ * BootError if it is damaged.
+ */
+export async function unpackKernel(kernel: Uint8Array, limit: number): Promise<Uint8Array | undefined> {
+  const payload = bzImagePayload(kernel);
+  if (!payload) return undefined;
+  try {
+    const plain = await unpack(payload, limit);
+    return plain && isElf(plain) ? plain : undefined;
+  } catch (error) {
+    throw new BootError(`the kernel cannot be unpacked: ${(error as Error).message}`);
+  }
+}
+
+async function unpack(payload: Uint8Array, limit: number): Promise<Uint8Array | undefined> {
+  if (starts(payload, 0x1f, 0x8b)) return through(payload.slice(), new DecompressionStream('gzip'), limit);
+  if (starts(payload, 0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00)) return (await import('./xz.ts')).unxz(payload, limit);
+  return undefined;
+}

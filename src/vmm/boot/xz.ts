@@ -1,0 +1,172 @@
+// The .xz file format, version 1.2.1. The library decodes LZMA2 but knows no other filter: each block is given to it as a stream of
+// its own without filter and check, and both are done here.
+import xz from 'xz-decompress';
+import { collect } from '../compression.ts';
+import { undoX86Filter } from './bcj-x86.ts';
+import { Bytes } from './bytes.ts';
+
+const MAGIC = [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00];
+const FOOTER_MAGIC = [0x59, 0x5a];
+const HEADER_SIZE = 12;
+const FOOTER_SIZE = 12;
+
+const enum Check {
+  None = 0,
+  Crc32 = 1,
+}
+const CHECK_SIZE: Readonly<Record<number, number>> = { [Check.None]: 0, [Check.Crc32]: 4 };
+const enum Filter {
+  X86 = 0x04,
+  Lzma2 = 0x21,
+}
+const enum BlockFlags {
+  Filters = 3,
+  Reserved = 0x3c,
+  CompressedSize = 0x40,
+  UncompressedSize = 0x80,
+}
+
+const CRC_TABLE = Int32Array.from({ length: 256 }, (_, byte) => {
+  let remainder = byte;
+  for (let bit = 0; bit < 8; bit++) remainder = (remainder >>> 1) ^ (remainder & 1 ? 0xedb88320 : 0);
+  return remainder;
+});
+function crc32(bytes: Uint8Array): number {
+  let crc = -1;
+  for (let i = 0; i < bytes.length; i++) crc = CRC_TABLE[(crc ^ bytes[i]) & 0xff] ^ (crc >>> 8);
+  return ~crc >>> 0;
+}
+
+const u32 = (bytes: Uint8Array, at: number): number => new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, true);
+/** Bytes that end with the CRC32 of those before it. */
+function checked(bytes: Uint8Array, what: string): Uint8Array {
+  const covered = bytes.subarray(0, -4);
+  if (bytes.length < 5 || crc32(covered) !== u32(bytes, covered.length)) throw new RangeError(`its ${what} is damaged`);
+  return covered;
+}
+
+/** Reads numbers of seven bits a byte, lowest first. */
+function makeReader(bytes: Uint8Array, start: number): { number(): number; take(length: number): Uint8Array } {
+  let at = start;
+  return {
+    number() {
+      let value = 0;
+      for (let scale = 1; ; scale *= 128) {
+        const byte = bytes[at++];
+        if (byte === undefined || scale > 2 ** 42) throw new RangeError('a number in it does not end');
+        value += (byte & 0x7f) * scale;
+        if (byte < 0x80) return value;
+      }
+    },
+    take(length) {
+      at += length;
+      return bytes.subarray(at - length, at);
+    },
+  };
+}
+
+function numberBytes(value: number): number[] {
+  const bytes = [];
+  for (; value > 0x7f; value = Math.floor(value / 128)) bytes.push((value % 128) | 0x80);
+  return [...bytes, value];
+}
+const toFour = (size: number): number => Math.ceil(size / 4) * 4;
+const padding = (size: number): Uint8Array<ArrayBuffer> => new Uint8Array(toFour(size) - size);
+const withCrc = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => new Uint8Array(new Bytes().bytes(bytes).u32(crc32(bytes)).done());
+
+/** A stream of one block that nothing but LZMA2 has packed, without a check. */
+function streamOf(dictionary: number, packed: Uint8Array, size: number): ReadableStream<Uint8Array> {
+  const flags = Uint8Array.of(0, Check.None);
+  const header = withCrc(Uint8Array.of(2, 0, Filter.Lzma2, 1, dictionary, 0, 0, 0));
+  const numbers = [0, 1, ...numberBytes(header.length + packed.length), ...numberBytes(size)];
+  const index = withCrc(Uint8Array.of(...numbers, ...padding(numbers.length)));
+  const footer = new Bytes()
+    .u32(index.length / 4 - 1)
+    .bytes(flags)
+    .done();
+  return new Blob([
+    Uint8Array.of(...MAGIC),
+    withCrc(flags),
+    header,
+    packed.slice(),
+    padding(packed.length),
+    index,
+    new Uint8Array(
+      new Bytes()
+        .u32(crc32(footer))
+        .bytes(footer)
+        .u8(...FOOTER_MAGIC)
+        .done(),
+    ),
+  ]).stream();
+}
+
+interface BlockRecord {
+  /** Of header, packed data and check, without padding. */
+  readonly size: number;
+  readonly unpacked: number;
+}
+
+/** The filters of a block; undefined if there is one that is not known here. */
+function filtersOf(header: Uint8Array): { readonly dictionary: number; readonly x86: boolean } | undefined {
+  const flags = header[1];
+  const reader = makeReader(header, 2);
+  if (flags & BlockFlags.Reserved) return undefined;
+  if (flags & BlockFlags.CompressedSize) reader.number();
+  if (flags & BlockFlags.UncompressedSize) reader.number();
+  const filters = Array.from({ length: (flags & BlockFlags.Filters) + 1 }, () => ({
+    id: reader.number(),
+    properties: reader.take(reader.number()),
+  }));
+  const [last, x86, ...others] = filters.reverse();
+  if (last.id !== Filter.Lzma2 || last.properties.length !== 1 || others.length > 0) return undefined;
+  // without properties its addresses count from 0
+  if (x86 && (x86.id !== Filter.X86 || x86.properties.length !== 0)) return undefined;
+  return { dictionary: last.properties[0], x86: x86 !== undefined };
+}
+
+/**
+ * Unpacks a file of one stream; zeros, or four bytes of anything, may follow it. Gives undefined if it uses what is not known here: filters but
+ * x86 and LZMA2, checks but CRC32. Throws RangeError on damage and if it unpacks to more than `limit` bytes.
+ */
+export async function unxz(file: Uint8Array, limit: number): Promise<Uint8Array | undefined> {
+  const end = [file.length - 4, file.length].find((at) => FOOTER_MAGIC.every((byte, i) => file[at - 2 + i] === byte));
+  if (end === undefined || end < HEADER_SIZE + FOOTER_SIZE) throw new RangeError('it does not end as it should');
+  const flags = checked(file.subarray(6, HEADER_SIZE), 'header');
+  const check = flags[1];
+  const checkSize = CHECK_SIZE[check];
+  if (flags[0] !== 0 || checkSize === undefined) return undefined;
+
+  const indexEnd = end - FOOTER_SIZE;
+  const backward = file.subarray(indexEnd + 4, end - 2);
+  if (crc32(backward) !== u32(file, indexEnd)) throw new RangeError('its footer is damaged');
+  const index = checked(file.subarray(indexEnd - (u32(backward, 0) + 1) * 4, indexEnd), 'index');
+  const reader = makeReader(index, 1);
+  const count = reader.number();
+  if (index[0] !== 0 || count > index.length) throw new RangeError('its index is damaged');
+  const records: BlockRecord[] = Array.from({ length: count }, () => ({ size: reader.number(), unpacked: reader.number() }));
+  const size = records.reduce((sum, { unpacked }) => sum + unpacked, 0);
+  if (size > limit) throw new RangeError(`it unpacks to ${size} bytes, more than ${limit}`);
+
+  const result = new Uint8Array(size);
+  let at = HEADER_SIZE;
+  let filled = 0;
+  for (const record of records) {
+    const headerSize = (file[at] + 1) * 4;
+    const checkAt = at + toFour(record.size - checkSize);
+    if (checkAt + checkSize > indexEnd || headerSize > record.size) throw new RangeError('its index is damaged');
+    const packedEnd = at + record.size - checkSize;
+    if (file.subarray(packedEnd, checkAt).some((byte) => byte !== 0)) throw new RangeError('its padding is damaged');
+    const filters = filtersOf(checked(file.subarray(at, at + headerSize), 'block header'));
+    if (!filters) return undefined;
+    const packed = file.subarray(at + headerSize, packedEnd);
+    const block = await collect(new xz.XzReadableStream(streamOf(filters.dictionary, packed, record.unpacked)), record.unpacked);
+    if (filters.x86) undoX86Filter(block);
+    if (block.length !== record.unpacked || (check === Check.Crc32 && crc32(block) !== u32(file, checkAt)))
+      throw new RangeError('its data is damaged');
+    result.set(block, filled);
+    filled += block.length;
+    at = checkAt + checkSize;
+  }
+  return result;
+}
