@@ -16,7 +16,7 @@ export async function unpackKernel(kernel: Uint8Array, limit: number): Promise<U
     const plain = await unpack(payload, limit);
     return plain && isElf(plain) ? plain : undefined;
   } catch (error) {
-    throw new BootError(`the kernel cannot be unpacked: ${(error as Error).message}`);
+    throw new BootError(`the packed kernel in the bzImage is damaged: ${(error as Error).message}`);
   }
 }
 

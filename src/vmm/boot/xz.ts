@@ -160,9 +160,12 @@ export async function unxz(file: Uint8Array, limit: number): Promise<Uint8Array 
     const filters = filtersOf(checked(file.subarray(at, at + headerSize), 'block header'));
     if (!filters) return undefined;
     const packed = file.subarray(at + headerSize, packedEnd);
-    const block = await collect(new xz.XzReadableStream(streamOf(filters.dictionary, packed, record.unpacked)), record.unpacked);
-    if (filters.x86) undoX86Filter(block);
-    if (block.length !== record.unpacked || (check === Check.Crc32 && crc32(block) !== u32(file, checkAt)))
+    // its errors are numbers of its code
+    const block = await collect(new xz.XzReadableStream(streamOf(filters.dictionary, packed, record.unpacked)), record.unpacked).catch(
+      () => undefined,
+    );
+    if (block && filters.x86) undoX86Filter(block);
+    if (block?.length !== record.unpacked || (check === Check.Crc32 && crc32(block) !== u32(file, checkAt)))
       throw new RangeError('its data is damaged');
     result.set(block, filled);
     filled += block.length;
