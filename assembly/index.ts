@@ -1,6 +1,6 @@
 export { run, runBlock, runBlocks } from './dispatch';
 export { exitOnStackFault, exitRegion } from './leave';
-export { checkAccess } from './memory';
+export { checkAccess, firstCleanPage, firstDirtyPage } from './memory';
 export { mips_cfc1, mips_ctc1 } from './mips/fcsr';
 export { mips_float } from './mips/float';
 export { mips_cycles, mips_synci } from './mips/system';

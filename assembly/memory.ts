@@ -78,6 +78,24 @@ export function accessible(address: u32, bytes: u32, permission: PagePermission)
   return min<u32>(at, n);
 }
 
+function isDirty(page: u32): bool {
+  for (let at = page, end = page + 0x1000; at < end; at += 64) {
+    const a = v128.or(v128.load(at), v128.load(at, 16));
+    const b = v128.or(v128.load(at, 32), v128.load(at, 48));
+    if (v128.any_true(v128.or(a, b))) return true;
+  }
+  return false;
+}
+/** The first page of this memory, from `page` on, with (or without) bytes other than zero; `end` if there is none before that. */
+export function firstDirtyPage(page: u32, end: u32): u32 {
+  while (page < end && !isDirty(page)) page += 0x1000;
+  return page;
+}
+export function firstCleanPage(page: u32, end: u32): u32 {
+  while (page < end && isDirty(page)) page += 0x1000;
+  return page;
+}
+
 /** Unchecked load from a guest address: only after checkRead of it. */
 export function guestLoad<T>(address: u32): T {
   if (PAGED) return load<T>(readPlace(address, sizeof<T>()));

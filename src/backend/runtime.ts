@@ -31,6 +31,8 @@ export interface Runtime {
   heat(address: number): number;
   /** The block will not be hot again for so many arrivals. */
   coolDown(address: number, arrivals: number): void;
+  /** Where the memory holds bytes other than zero between two addresses, in whole pages. */
+  dirtyPages(from: number, to: number): Generator<readonly [start: number, end: number]>;
 }
 
 const absent = (): never => {
@@ -102,6 +104,14 @@ export function createRuntime(
     heat: (address) => words[(address + BlockHeader.HEAT) >>> 2],
     coolDown: (address, arrivals) => {
       words[(address + BlockHeader.HEAT) >>> 2] = Math.max(COLD, -arrivals);
+    },
+    *dirtyPages(from, to) {
+      const { firstDirtyPage, firstCleanPage } = runtime.exports as Record<string, (from: number, to: number) => number>;
+      for (let at = from; at < to; ) {
+        const start = firstDirtyPage(at, to) >>> 0;
+        at = start < to ? firstCleanPage(start, to) >>> 0 : to;
+        if (start < to) yield [start, at];
+      }
     },
   };
   return runtime;

@@ -67,7 +67,7 @@ function byDefault(p: Process, signal: number): void {
     case 'continue':
       return;
     case 'stop':
-      p.group.stopped = true;
+      p.system.stop(p.group, signal);
       return;
     case 'core':
       p.group.end = { signal, core: true };

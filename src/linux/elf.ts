@@ -1,6 +1,7 @@
 import { Layout } from '../../assembly/shared/layout.ts';
 import { PAGE_SIZE } from '../isa/code.ts';
 import type { AbiName } from './abi.ts';
+import type { ErrnoName } from './errno.ts';
 
 /** Not a program that can be run here: what is wrong, and where in the file. */
 export class ElfError extends Error {
@@ -9,6 +10,8 @@ export class ElfError extends Error {
     message: string,
     /** Byte offset in the file of the field in question. */
     readonly offset?: number,
+    /** What execve(2) makes of it. */
+    readonly errno: ErrnoName = 'ENOEXEC',
   ) {
     super(offset === undefined ? message : `${message} (at offset 0x${offset.toString(16)} of the file)`);
   }

@@ -21,7 +21,11 @@ export interface Image {
 function mapOrThrow(map: MemoryMap, request: Parameters<MemoryMap['map']>[0]): number {
   const address = map.map(request);
   if (address === -Errno.ENOMEM)
-    throw new ElfError(`a segment of ${request.length} bytes does not fit the memory limit (${map.options.limit} bytes)`);
+    throw new ElfError(
+      `a segment of ${request.length} bytes does not fit the memory limit (${map.options.budget.limit} bytes)`,
+      undefined,
+      'ENOMEM',
+    );
   if (address < 0) throw new ElfError(`a segment of ${request.length} bytes cannot be mapped at 0x${request.address.toString(16)}`);
   return address;
 }
@@ -91,7 +95,7 @@ export function loadExecutable(
   let interpreter: Image | undefined;
   if (elf.interpreter !== undefined) {
     const bytes = readFile(elf.interpreter);
-    if (!bytes) throw new ElfError(`its interpreter ${elf.interpreter} does not exist below the guest's root`);
+    if (!bytes) throw new ElfError(`its interpreter ${elf.interpreter} does not exist below the guest's root`, undefined, 'ENOENT');
     const loader = parseInterpreter(bytes, elf.interpreter);
     if (loader.abi !== elf.abi) throw new ElfError(`its interpreter ${elf.interpreter} is for ${loader.abi}, the program for ${elf.abi}`);
     if (loader.interpreter !== undefined) throw new ElfError(`its interpreter ${elf.interpreter} asks for an interpreter itself`);

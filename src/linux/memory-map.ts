@@ -3,6 +3,7 @@ import { PAGE_SIZE } from '../isa/code.ts';
 import { GuestMemory, PagePermission } from '../vcpu/guest-memory.ts';
 import { type Area, Areas, type Backing } from './areas.ts';
 import { Errno } from './errno.ts';
+import { SyscallError } from './syscall.ts';
 
 /** What a mapping needs of a file. */
 export interface MappableFile {
@@ -13,8 +14,10 @@ export interface MappableFile {
   read(into: Uint8Array, position: number): number;
   /** Writes back a shared mapping. Absent: the file was not opened for writing. */
   write?(from: Uint8Array, position: number): number;
-  /** Called when the last area that shows it is gone. Not called if map() fails. */
+  /** Called when the last area of an address space that shows it is gone. Not called if map() fails. */
   release?(): void;
+  /** Another address space shows it, too. */
+  retain?(): void;
 }
 
 export interface MemoryMapOptions {
@@ -22,8 +25,8 @@ export interface MemoryMapOptions {
   readonly top: number;
   /** Where mappings without a hint end: they are placed below it, downwards. */
   readonly base: number;
-  /** Bytes that may be mapped with any permission; beyond them calls fail with ENOMEM. */
-  readonly limit: number;
+  /** What may be mapped with any permission; beyond that calls fail with ENOMEM. */
+  readonly budget: MemoryBudget;
   /** Translations of a range are void. */
   readonly invalidate: (start: number, length: number) => void;
 }
@@ -38,6 +41,22 @@ export interface MapRequest {
   readonly shared?: boolean;
   readonly backing?: Backing;
   readonly name?: string;
+}
+
+/** Bytes that all processes may map together. */
+export class MemoryBudget {
+  used = 0;
+  /** The most there has been. */
+  peak = 0;
+  constructor(readonly limit: number) {}
+
+  /** False if that is too much. */
+  charge(bytes: number): boolean {
+    if (bytes > 0 && this.used + bytes > this.limit) return false;
+    this.used += bytes;
+    this.peak = Math.max(this.peak, this.used);
+    return true;
+  }
 }
 
 /** vm.max_map_count */
@@ -73,7 +92,7 @@ export class MemoryMap {
   }
 
   private charge(bytes: number): boolean {
-    if (bytes > 0 && this.used + bytes > this.options.limit) return false;
+    if (!this.options.budget.charge(bytes)) return false;
     this.used += bytes;
     this.peak = Math.max(this.peak, this.used);
     return true;
@@ -249,11 +268,13 @@ export class MemoryMap {
     const kept = Math.min(oldLength, newLength);
     // the old pages are freed below, so only growth counts
     const { permission, shared, name } = area;
-    if (permission && newLength > oldLength && this.used + newLength - oldLength > this.options.limit) return -Errno.ENOMEM;
+    const { budget } = this.options;
+    if (permission && newLength > oldLength && budget.used + newLength - oldLength > budget.limit) return -Errno.ENOMEM;
     const moving = permission ? kept : 0;
-    this.used -= moving;
+    this.charge(-moving);
     const placed = this.map({ address: to, length: newLength, permission, shared, name, placement: 'fixed', ...(backing && { backing }) });
     this.used += moving;
+    budget.used += moving;
     if (placed < 0) return placed;
     this.raw(to, kept).set(this.raw(from, kept));
     this.unmap(from, oldLength);
@@ -313,8 +334,34 @@ export class MemoryMap {
     return area.fileEnd !== undefined && address >= area.fileEnd && area.permission !== 0 ? 'beyond-file' : 'permission';
   }
 
-  /** Unmaps everything, as the end of the program does. */
-  clear(): void {
-    for (const area of [...this.areas]) this.unmap(area.start, area.end - area.start);
+  /** All mappings go, after shared changes have been written back. `wipe` makes a part of the Wasm memory zero. */
+  clear(wipe: (start: number, end: number) => void): void {
+    const areas = [...this.areas];
+    for (const area of areas) {
+      this.writeBack(area);
+      const index = GuestMemory.index(area.start);
+      wipe(index, index + area.end - area.start);
+    }
+    this.memory.forgetPages();
+    this.areas.replace(0, this.options.top, []);
+    this.release(areas);
+    this.charge(-this.used);
+  }
+
+  /** Becomes what another one is. `copy` copies a part of the Wasm memory. Throws ENOMEM beyond the budget. */
+  copyFrom(from: MemoryMap, copy: (start: number, end: number) => void): void {
+    if (!this.charge(from.used)) throw new SyscallError(Errno.ENOMEM);
+    const areas = [...from.areas];
+    const files = new Set<MappableFile>();
+    for (const { start, end, backing } of areas) {
+      const index = GuestMemory.index(start);
+      copy(index, index + end - start);
+      if (backing) files.add(backing.file);
+    }
+    for (const file of files) file.retain?.();
+    this.areas.replace(0, this.options.top, areas);
+    this.memory.copyPages(from.memory);
+    this.breakStart = from.breakStart;
+    this.breakEnd = from.breakEnd;
   }
 }

@@ -3,11 +3,15 @@ import type { Abi } from './abi.ts';
 import type { PosixTimer } from './calls/timer.ts';
 import type { Cpu } from './cpu.ts';
 import type { FileTable } from './fs/file-table.ts';
+import type { WaitQueue } from './fs/wait.ts';
 import type { Futexes } from './futexes.ts';
 import type { Host } from './host.ts';
 import type { Limits } from './limits.ts';
+import type { Image } from './load.ts';
 import type { MemoryMap } from './memory-map.ts';
 import type { Signals } from './signals.ts';
+import type { Space } from './spaces.ts';
+import type { System } from './system.ts';
 import type { Timer } from './timers.ts';
 
 /** User and group of the guest. */
@@ -26,6 +30,12 @@ export type ProcessEnd = { readonly code: number } | { readonly signal: number; 
 
 /** What the threads of a process share and change. */
 export interface ThreadGroup {
+  readonly pid: number;
+  /** Undefined: init, number 1, which takes in what has no parent and is no guest process itself. */
+  parent: ThreadGroup | undefined;
+  readonly children: Set<ThreadGroup>;
+  /** Any thread of it, for what all threads have in common. */
+  leader: Process;
   pgid: number;
   sid: number;
   personality: number;
@@ -33,10 +43,21 @@ export interface ThreadGroup {
   stopped: boolean;
   /** The last fault, for the report if it was the end. */
   fault?: { readonly signal: number; readonly pc: number; readonly text: string } | undefined;
-  /** Nanoseconds that all threads were blocked in calls. */
-  idle: bigint;
-  /** Set once the program has ended. */
+  /** Set once it has ended. It is a zombie until its parent has asked for that. */
   end?: ProcessEnd;
+  /** What the parent may ask for besides the end: the signal that stopped it, or SIGCONT. */
+  change?: number | undefined;
+  /** What the parent gets at the end; 0 for no signal. */
+  exitSignal: number;
+  /** Wakes this process where it waits for its children. */
+  readonly childEvents: WaitQueue;
+  /** After vfork, until it executes a program or ends: lets the parent go on. */
+  letParentGo?: (() => void) | undefined;
+  /** It runs another program than its parent did. */
+  executed: boolean;
+  /** Nanoseconds of the processor: its own, and those of children that it has waited for. */
+  processorTime: bigint;
+  childrenTime: bigint;
   /** Threads that have not ended, by their numbers. */
   readonly threads: Map<number, Process>;
   readonly futexes: Futexes;
@@ -44,16 +65,16 @@ export interface ThreadGroup {
   readonly intervalTimers: Map<number, Timer>;
   readonly posixTimers: Map<number, PosixTimer>;
   readonly timers: Set<Timer>;
-  /** Has a new thread run, with the registers of this one and what `prepare` then changes of them. Nothing happens if that throws. */
-  start(thread: Process, prepare: () => void): void;
 }
 
 /** A running guest program as one of its threads sees it: what system calls act on. */
 export interface Process {
   readonly abi: Abi;
-  readonly vcpu: Cpu;
-  readonly memory: GuestMemory;
-  readonly map: MemoryMap;
+  /** Where it runs; its parts are at hand as `vcpu`, `memory` and `map`. */
+  space: Space;
+  vcpu: Cpu;
+  memory: GuestMemory;
+  map: MemoryMap;
   /** Descriptors, file system, working directory and umask. */
   readonly files: FileTable;
   readonly signals: Signals;
@@ -61,14 +82,17 @@ export interface Process {
   readonly host: Host;
   readonly credentials: Credentials;
   readonly group: ThreadGroup;
+  readonly system: System;
   readonly pid: number;
-  readonly ppid: number;
   /** Number of the thread; the first one's is `pid`. */
-  readonly tid: number;
-  /** Absolute guest path of the executable, and its arguments and environment at the start. */
-  readonly executable: string;
-  readonly argv: readonly string[];
-  readonly env: readonly string[];
+  tid: number;
+  /** Absolute guest path of the executable, and its arguments, environment and auxiliary vector at the start. */
+  executable: string;
+  argv: readonly string[];
+  env: readonly string[];
+  auxv: Uint8Array;
+  /** What was loaded at the start. */
+  images: readonly Image[];
   /** prctl(PR_SET_NAME), up to 15 bytes. */
   name: string;
   readonly hostname: string;
@@ -81,10 +105,10 @@ export interface Process {
   /** set_robust_list(2); 0 for none. */
   robustList: number;
   /** Lowest address of the stack, and of the gap below it that no mapping uses. */
-  readonly stack: { readonly low: number; readonly neighbourhood: number };
+  stack: { readonly low: number; readonly neighbourhood: number };
   /** Guest address of the page with the ABI's trampolines. */
-  readonly trampolines: number;
-  /** Nanoseconds of `host.monotonic()` when the program started. */
+  trampolines: number;
+  /** Nanoseconds of `host.monotonic()` when the process started. */
   readonly started: bigint;
   /**
    * For a call that may block: fires when a signal is to be delivered. The call then settles soon, with

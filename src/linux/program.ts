@@ -1,33 +1,33 @@
-import { createRuntime, type Runtime } from '../backend/runtime.ts';
+import type { Runtime } from '../backend/runtime.ts';
 import { storeKey, type TranslationStore } from '../cache/persistence.ts';
 import type { BackgroundCompiler, Compiler } from '../vcpu/compiler.ts';
 import type { Exit } from '../vcpu/exit.ts';
+import type { GuestMemory } from '../vcpu/guest-memory.ts';
 import { type Executor, type MemoryModel, Vcpu, type VcpuOptions, type VcpuStats } from '../vcpu/vcpu.ts';
 import type { Abi, AbiName } from './abi.ts';
 import { RELEASE, VERSION } from './calls/misc.ts';
 import { deliverSignals } from './deliver.ts';
 import { makeDispatcher, type OnSyscall } from './dispatch.ts';
 import { ElfError, parseElf } from './elf.ts';
-import { Errno } from './errno.ts';
 import { checkStack, handleFault } from './exits.ts';
-import { fail } from './fs/fail.ts';
-import type { FileTable } from './fs/file-table.ts';
-import { processView } from './fs/process-view.ts';
+import { makeGroup } from './fork.ts';
+import { systemView } from './fs/process-view.ts';
 import type { Output, Stdin } from './fs/stdio.ts';
-import { type Files, type MountPoint, makeFiles, readWhole } from './fs/tree.ts';
+import { type Files, type MountPoint, makeFiles } from './fs/tree.ts';
 import type { FileSystem } from './fs/vfs.ts';
 import { Futexes } from './futexes.ts';
 import { defaultHost, type Host, seededRandom } from './host.ts';
+import { launch, stackBytes } from './launch.ts';
 import { defaultLimits, STACK_LIMIT } from './limits.ts';
-import { guestMemoryFor, loadExecutable, mapStack } from './load.ts';
-import { MemoryMap } from './memory-map.ts';
 import type { Process, ThreadGroup } from './process.ts';
 import { type Profile, Profiler } from './profile.ts';
 import { type FaultReport, makeReport } from './report.ts';
+import { SharedTranslations } from './shared-translations.ts';
 import { SiCode, type SignalName, Signals } from './signals.ts';
-import { At, buildStack } from './stack.ts';
+import { type Space, Spaces } from './spaces.ts';
 import { SyscallError } from './syscall.ts';
-import { makeScheduler } from './threads.ts';
+import { FIRST_PID, INIT, makeSystem, type System } from './system.ts';
+import { anyThread, dropThread } from './threads.ts';
 
 export interface ProgramOptions {
   /** build/runtime.wasm: its bytes, or compiled. */
@@ -51,8 +51,12 @@ export interface ProgramOptions {
   /** Default: what is written is thrown away. */
   readonly stdout?: Output;
   readonly stderr?: Output;
-  /** Bytes that the program may map. Default: 1 GiB. */
+  /** Bytes that all processes together may map. Default: 1 GiB. */
   readonly memoryLimit?: number;
+  /** Processes that there may be at a time. Default: 128. */
+  readonly processLimit?: number;
+  /** Milliseconds that processes which the program leaves behind may go on for after its end. Default: 1000. */
+  readonly linger?: number;
   /** Bytes of stack. Default: 8 MiB. */
   readonly stackSize?: number;
   /** Milliseconds after which it is killed. */
@@ -95,7 +99,7 @@ export interface ProgramOptions {
   readonly translations?: TranslationStore;
   /** Looks about every so many guest instructions where the program is; see Program.profile. */
   readonly profileEvery?: number;
-  /** Makes the virtual processor, for one that checks itself. Default: a Vcpu. */
+  /** Makes the virtual processor of each process, for one that checks itself. Default: a Vcpu. */
   readonly makeVcpu?: (options: VcpuOptions) => Vcpu;
 }
 
@@ -125,12 +129,12 @@ export interface ProgramStats extends VcpuStats {
   readonly time: number;
   /** Milliseconds of it spent waiting in system calls. */
   readonly waiting: number;
-  /** Bytes of guest memory mapped now, and at most. */
+  /** Bytes of guest memory that all processes map now, and did at most. */
   readonly memory: number;
   readonly peakMemory: number;
 }
 
-/** A loaded program. */
+/** A loaded program, with the processes that it makes. */
 export interface Program {
   readonly abi: AbiName;
   /** Runs it to its end. Resolves once all output has reached the embedder. Called once. */
@@ -138,13 +142,15 @@ export interface Program {
   /** Sends it a signal, as kill(1) does. */
   stop(signal?: SignalName): void;
   readonly stats: ProgramStats;
-  /** Where it has spent its instructions so far, with `profileEvery`. */
+  /** Where it has spent its instructions so far, with `profileEvery`; other processes, and a program that it executes, do not count. */
   profile(): Profile | undefined;
+  /** The first one. */
   readonly process: Process;
 }
 
 const GIB = 1 << 30;
-const PID = 100;
+const PROCESSES = 128;
+const LINGER_MS = 1000;
 /** Aim of a stay in guest code before timers and streams have their turn. */
 const SLICE_MS = 10;
 /** Instructions that the interpreter completes in about the time that it takes to load the Wasm back end. */
@@ -154,24 +160,17 @@ const LAST_OUTPUT_MS = 100;
 /** System calls and faults between looks at the clock. */
 const EXITS_PER_LOOK = 8;
 /**
- * With direct memory, a program can write where nothing is mapped. One that fills so much more of the host’s memory than it ever
- * mapped does that; from then on page permissions are checked.
+ * With direct memory, a program can write where nothing is mapped. One that fills so much more of the host’s memory than all ever
+ * mapped does that; from then on page permissions are checked. The engine needs some for each process.
  */
 const STRAY_BYTES = 512 << 20;
+const STRAY_BYTES_EACH = 16 << 20;
 const NOTHING: Stdin = { read: () => null };
 const NOWHERE: Output = { write: (bytes) => bytes.length };
 
 /** An ABI brings its instruction set's tables, so only the one that is needed is loaded. */
 async function importAbi(name: AbiName): Promise<Abi> {
   return name === 'i386' ? (await import('./i386/abi.ts')).i386 : (await import('./mips/abi.ts'))[name];
-}
-
-function auxiliaryBytes(auxiliary: readonly (readonly [number, number])[], little: boolean): Uint8Array {
-  const view = new DataView(new ArrayBuffer((auxiliary.length + 1) * 8));
-  auxiliary.flat().forEach((word, index) => {
-    view.setUint32(index * 4, word >>> 0, little);
-  });
-  return new Uint8Array(view.buffer);
 }
 
 /**
@@ -183,51 +182,43 @@ export async function loadProgram(elfBytes: Uint8Array, options: ProgramOptions)
   const abi = abiFor(await importAbi(elf.abi), options);
   const base = options.host ?? defaultHost;
   const host: Host = options.seed === undefined ? base : { ...base, random: seededRandom(options.seed) };
-  const memory = guestMemoryFor(abi);
-  const runtime = createRuntime(options.runtime, memory);
-  const vcpu = makeVcpu(abi, memory, runtime, options);
-  const map = new MemoryMap(memory, {
-    top: abi.top,
-    base: abi.mapBase,
-    limit: options.memoryLimit ?? GIB,
-    invalidate: (start, length) => vcpu.invalidate(start, length),
+  const translations = new SharedTranslations(options.translations);
+  const spaces = new Spaces({
+    runtime: options.runtime,
+    makeVcpu: (...parts) => makeVcpu(...parts, options),
+    translations,
+    memoryLimit: options.memoryLimit ?? GIB,
   });
-
-  let auxv: Uint8Array = new Uint8Array(0);
-  const process = { current: undefined as Process | undefined };
-  const files = openFiles(
-    options,
-    host,
-    () => process.current!,
-    () => auxv,
-  );
-  const stackSize = Math.ceil((options.stackSize ?? STACK_LIMIT) / 65536) * 65536;
+  const run: Run = { over: false };
+  const system = makeSystem(host, {
+    spaces,
+    translations,
+    mostProcesses: options.processLimit ?? PROCESSES,
+    isOver: () => run.over,
+    onEnd: (group) => run.onEnd?.(group),
+  });
+  const files = openFiles(options, host, system);
+  const space = spaces.make(abi, storeKey(elfBytes));
+  const p = makeFirst(abi, system, options, files, space);
+  const stackSize = stackBytes(options.stackSize ?? STACK_LIMIT, Number.POSITIVE_INFINITY);
+  p.limits.stack.soft = stackSize;
   const path = options.path ?? '/program';
-  mapStack(map, abi.stackTop, stackSize, elf.executableStack);
-  const loaded = loadExecutable(abi, map, elf, path, (name) => readOrUndefined(files.table, name));
-  const trampolines = abi.mapBase;
-  map.map({ address: trampolines, length: 4096, permission: 5, placement: 'fixed', name: '[vdso]' });
-  memory.poke(trampolines, abi.trampolines);
-
-  const p = makeProcess(abi, options, { host, vcpu, map, files: files.table, path, stackSize, trampolines });
-  process.current = p;
-  const { uid, gid } = p.credentials;
-  const auxiliary = [...loaded.auxiliary, [At.Uid, uid], [At.Euid, uid], [At.Gid, gid], [At.Egid, gid], [At.Secure, 0]] as const;
-  auxv = auxiliaryBytes(auxiliary, abi.isa.endian === 'little');
-  const random = new Uint8Array(16);
-  host.random(random);
-  const stackPointer = buildProgramStack(p, stackSize, random, auxiliary);
-  abi.startRegisters(p, loaded.entry, stackPointer, elf, loaded.interpreter?.elf);
-  const images = loaded.interpreter ? [loaded.image, loaded.interpreter] : [loaded.image];
-  const report: Reporter = (signal, reason, pc) => makeReport(p, images, signal, reason, pc);
-  const profiler = options.profileEvery === undefined ? undefined : new Profiler(p, vcpu, images);
-  if (profiler) vcpu.noteCalls();
-  return makeProgram(p, vcpu, files, options, { key: storeKey(elfBytes), report, profiler });
+  const argv = options.argv ?? [path];
+  try {
+    Object.assign(p, launch(p, space, { elf, path, name: path, argv, env: options.env ?? [] }, stackSize));
+  } catch (error) {
+    if (error instanceof SyscallError) throw new ElfError(`arguments and environment take more than ${stackSize / 4} bytes`);
+    throw error;
+  }
+  system.begin(p);
+  const profiler = options.profileEvery === undefined ? undefined : new Profiler(p, space.vcpu, p.images);
+  if (profiler) space.vcpu.noteCalls();
+  return makeProgram(p, run, files, options, profiler);
 }
 
 const abiFor = (abi: Abi, { x87 }: ProgramOptions): Abi => (x87 === 64 && abi.double ? { ...abi, isa: abi.double } : abi);
 
-function makeVcpu(abi: Abi, memory: ReturnType<typeof guestMemoryFor>, runtime: Runtime, options: ProgramOptions): Vcpu {
+function makeVcpu(abi: Abi, memory: GuestMemory, runtime: Runtime, options: ProgramOptions): Vcpu {
   const make = options.makeVcpu ?? ((given) => new Vcpu(given));
   return make({
     isa: abi.isa,
@@ -245,7 +236,7 @@ function makeVcpu(abi: Abi, memory: ReturnType<typeof guestMemoryFor>, runtime: 
   });
 }
 
-function openFiles(options: ProgramOptions, host: Host, get: () => Process, auxv: () => Uint8Array): Files {
+function openFiles(options: ProgramOptions, host: Host, system: System): Files {
   const { root, mounts, memoryTmp, cwd, uid, gid } = options;
   return makeFiles({
     ...(root && { root }),
@@ -259,83 +250,55 @@ function openFiles(options: ProgramOptions, host: Host, get: () => Process, auxv
     stderr: options.stderr ?? NOWHERE,
     random: (bytes) => host.random(bytes),
     now: () => host.now(),
-    view: processView(get, {
-      pid: PID,
-      ppid: 1,
-      release: RELEASE,
-      version: VERSION,
-      cpuinfo: () => `processor\t: 0\nmodel name\t: wasmvisor ${get().abi.isa.name}\n\n`,
-      auxv,
-    }),
+    view: systemView(system, RELEASE, VERSION),
   });
 }
 
-function readOrUndefined(files: FileTable, path: string): Uint8Array | undefined {
-  try {
-    return readWhole(files.namespace, path);
-  } catch (error) {
-    if (!(error instanceof SyscallError)) throw error;
-    const { errno } = error;
-    if (errno === Errno.ENOENT || errno === Errno.ENOTDIR) return undefined;
-    const why = errno === Errno.EFBIG ? 'is too large' : errno === Errno.EISDIR ? 'is a directory' : `cannot be read (${error.message})`;
-    throw new ElfError(`its interpreter ${path} ${why}`);
-  }
-}
-
-interface Parts {
-  readonly host: Host;
-  readonly vcpu: Vcpu;
-  readonly map: MemoryMap;
-  readonly files: FileTable;
-  readonly path: string;
-  readonly stackSize: number;
-  readonly trampolines: number;
-}
-
-function makeProcess(abi: Abi, options: ProgramOptions, parts: Parts): Process {
-  const { host, vcpu, map, files, path, stackSize, trampolines } = parts;
+/** Without its program. */
+function makeFirst(abi: Abi, system: System, options: ProgramOptions, files: Files, space: Space): Process {
+  const { host } = system;
   const signals = new Signals(abi.signals, abi.signalCount);
   const limits = defaultLimits();
-  limits.stack.soft = stackSize;
+  limits.nproc.soft = system.mostProcesses;
+  limits.nproc.hard = system.mostProcesses;
   const uid = options.uid ?? 0;
   const gid = options.gid ?? 0;
   const warned = new Set<string>();
-  const group: ThreadGroup = {
-    pgid: PID,
-    sid: 1,
+  const group = makeGroup(FIRST_PID, {
+    parent: undefined,
+    pgid: FIRST_PID,
+    sid: INIT,
     personality: 0,
-    stopped: false,
-    idle: 0n,
-    threads: new Map(),
+    exitSignal: 0,
     futexes: new Futexes(),
-    intervalTimers: new Map(),
-    posixTimers: new Map(),
-    timers: new Set(),
-    start: () => fail('EAGAIN'),
-  };
+  });
+  const { vcpu, memory, map } = space;
   const p: Process = {
     abi,
+    space,
     vcpu,
-    memory: map.memory,
+    memory,
     map,
-    files,
+    files: files.table,
     signals,
     limits,
     host,
     group,
+    system,
     credentials: { uid, euid: uid, suid: uid, gid, egid: gid, sgid: gid, groups: [gid] },
-    pid: PID,
-    ppid: 1,
-    tid: PID,
-    executable: path,
-    argv: options.argv ?? [path],
-    env: options.env ?? [],
-    name: path.slice(path.lastIndexOf('/') + 1).slice(0, 15),
+    pid: FIRST_PID,
+    tid: FIRST_PID,
+    executable: '',
+    argv: [],
+    env: [],
+    auxv: new Uint8Array(0),
+    images: [],
+    name: '',
     hostname: options.hostname ?? 'wasmvisor',
     clearTid: 0,
     robustList: 0,
-    stack: { low: abi.stackTop - stackSize, neighbourhood: trampolines + 4096 },
-    trampolines,
+    stack: { low: 0, neighbourhood: 0 },
+    trampolines: 0,
     started: host.monotonic(),
     interrupt: () => signals.interrupt(),
     warn(key, text) {
@@ -344,68 +307,71 @@ function makeProcess(abi: Abi, options: ProgramOptions, parts: Parts): Process {
       options.onWarning?.(text);
     },
   };
+  group.leader = p;
   group.threads.set(p.tid, p);
   return p;
 }
 
-function buildProgramStack(p: Process, stackSize: number, random: Uint8Array, auxiliary: readonly (readonly [At, number])[]): number {
-  const { abi, argv, env, executable } = p;
-  try {
-    return buildStack(p.memory, {
-      top: abi.stackTop,
-      limit: stackSize / 4,
-      argv,
-      env,
-      executable,
-      platform: abi.platform,
-      random,
-      auxiliary,
-    });
-  } catch (error) {
-    if (error instanceof SyscallError) throw new ElfError(`arguments and environment take more than ${stackSize / 4} bytes`);
-    throw error;
-  }
+/** The run of a program, as its parts see it. */
+interface Run {
+  over: boolean;
+  onEnd?: (group: ThreadGroup) => void;
 }
 
-type Reporter = (signal: string, reason: string, pc: number) => FaultReport;
-
-interface Extras {
-  /** In a store of translations. */
-  readonly key: string;
-  readonly report: Reporter;
-  readonly profiler: Profiler | undefined;
-}
-
-function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptions, { key, report, profiler }: Extras): Program {
-  const { host } = p;
+function makeProgram(p: Process, run: Run, files: Files, options: ProgramOptions, profiler: Profiler | undefined): Program {
+  const { host, system, group: first } = p;
+  const { scheduler, spaces, translations } = system;
   const calls: Record<string, number> = {};
   let forced: 'timeout' | 'instructions' | undefined;
   let ended: bigint | undefined;
+  let firstReport: FaultReport | undefined;
+  const profiled = p.vcpu;
   let kill = (): void => {};
   const killed = new Promise<void>((resolve) => {
     kill = resolve;
   });
-  const scheduler = makeScheduler(p, killed);
-  p.group.start = scheduler.start;
   const dispatcher = makeDispatcher(p.abi, (name, args, result) => {
     calls[name] = (calls[name] ?? 0) + 1;
     options.onSyscall?.(name, args, result);
   });
-  const end = (reason: 'timeout' | 'instructions'): void => {
-    if (p.group.end) return;
-    forced = reason;
-    p.group.end = { signal: p.signals.number('SIGKILL'), core: false };
+  const endAll = (): void => {
+    run.over = true;
+    scheduler.wake();
+  };
+  /** Whatever calls wait for, this ends it. */
+  const stopAll = (): void => {
+    first.end ??= { signal: p.signals.number('SIGKILL'), core: false };
     kill();
+    endAll();
+  };
+  const end = (reason: 'timeout' | 'instructions'): void => {
+    if (!first.end) forced = reason;
+    stopAll();
   };
   const fromOutside = new Set<number>();
   const stop = (signal: SignalName = 'SIGTERM'): void => {
-    fromOutside.add(p.signals.number(signal));
-    p.signals.raise(signal, { code: SiCode.User, pid: 0, uid: 0 });
-    // whatever a call waits for, this ends it
-    if (signal === 'SIGKILL') {
-      p.group.end ??= { signal: p.signals.number('SIGKILL'), core: false };
-      kill();
+    const number = p.signals.number(signal);
+    fromOutside.add(number);
+    // what the terminal says is meant for those that it belongs to
+    const isTyped = TYPED.has(signal);
+    const all = [...system.processes.values()].filter(({ end: gone }) => !gone);
+    const owners = all.filter(({ pgid }) => pgid === system.foreground);
+    const targets = isTyped && owners.length > 0 ? owners : first.end ? all : [first];
+    if (signal === 'SIGKILL') stopAll();
+    else for (const { leader } of targets) leader.signals.raise(number, { code: SiCode.User, pid: 0, uid: 0 });
+  };
+  run.onEnd = (group) => {
+    const { end: how, fault } = group;
+    const isFault = how && 'signal' in how && fault?.signal === how.signal && !forced;
+    const dead = anyThread(group);
+    if (isFault) {
+      const report = makeReport(dead, dead.images, p.signals.name(how.signal), fault.text, fault.pc);
+      if (group === first) firstReport = report;
+      else options.onWarning?.(`process ${group.pid} (${dead.name}): ${report.text}`);
     }
+    if (!first.end) return;
+    if ([...system.processes.values()].every((other) => other.end)) run.over = true;
+    else if (group === first) void host.sleep(options.linger ?? LINGER_MS).then(endAll);
   };
 
   async function watchTime(milliseconds: number, abort: AbortSignal): Promise<void> {
@@ -420,37 +386,42 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
     return Math.max(1, every + ((samples++ * 7919) % (every / 2)) - every / 4) | 0;
   };
 
-  /** Guest code until the program ends. Returns nothing; `p.group.end` says how. */
+  /** Guest code until all is over. */
   async function loop(): Promise<void> {
     let slice = 200_000;
     let exitsUntilLook = EXITS_PER_LOOK;
     let turn = host.monotonic();
     const before = host.resident?.() ?? 0;
-    let strays = false;
+    const isStraying = (): boolean =>
+      host.resident !== undefined && host.resident() - before > spaces.budget.peak + STRAY_BYTES + spaces.count * STRAY_BYTES_EACH;
     const takeTurn = async (): Promise<void> => {
-      if (!strays && host.resident && host.resident() - before > p.map.peak + STRAY_BYTES) {
-        strays = true;
-        vcpu.setMemoryModel('checked');
-      }
+      if (scheduler.current.space.vcpu.memoryModel === 'direct' && isStraying()) scheduler.current.vcpu.setMemoryModel('checked');
       await host.turn();
       turn = host.monotonic();
-      if (p.group.stopped) await untilContinued();
-      if (p.group.end) return;
-      scheduler.rotate();
+      if (run.over || scheduler.current.group.end) return;
+      if (scheduler.current.group.stopped) await scheduler.pause();
+      else scheduler.rotate();
       const { current } = scheduler;
-      if (current.signals.mustDeliver && !p.group.end) deliverSignals(current);
+      if (current.signals.mustDeliver && !current.group.end) deliverSignals(current);
     };
-    while (!p.group.end) {
+    while (!run.over) {
+      system.buryKilled();
       const { current } = scheduler;
-      const left = options.maxInstructions === undefined ? slice : Math.min(slice, options.maxInstructions - vcpu.retired);
+      if (current.group.end) {
+        system.bury(current.group);
+        await scheduler.next();
+        continue;
+      }
+      const left = options.maxInstructions === undefined ? slice : Math.min(slice, options.maxInstructions - spaces.retired);
       if (left <= 0) return end('instructions');
+      const isProfiled = profiler !== undefined && current.vcpu === profiled;
       // not always as many, so that loops do not hide between
       const stepped = current.abi.singleStep?.(current);
-      const exit = stepped ?? vcpu.run(profiler ? Math.min(left, nextSample()) : left);
+      const exit = stepped ?? current.vcpu.run(isProfiled ? Math.min(left, nextSample()) : left);
       if ((exit.kind === 'syscall' || exit.kind === 'budget') && checkStack(current)) continue;
       if (exit.kind === 'budget') {
-        profiler?.sample();
-        if ((profiler || stepped) && Number(host.monotonic() - turn) < SLICE_MS * 1e6) continue;
+        if (isProfiled) profiler.sample();
+        if ((isProfiled || stepped) && Number(host.monotonic() - turn) < SLICE_MS * 1e6) continue;
         slice = nextSlice(slice, Number(host.monotonic() - turn) / 1e6);
         await takeTurn();
         continue;
@@ -460,48 +431,36 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
       else if (current.exited !== undefined) await endThread(current);
       else if (--exitsUntilLook > 0) continue;
       exitsUntilLook = EXITS_PER_LOOK;
-      if (Number(host.monotonic() - turn) > SLICE_MS * 1e6 || p.group.stopped) await takeTurn();
-    }
-  }
-
-  let resume = (): void => {};
-  p.signals.onRaise((signal) => {
-    const name = p.signals.name(signal);
-    if (name !== 'SIGCONT' && name !== 'SIGKILL') return;
-    p.group.stopped = false;
-    resume();
-  });
-  async function untilContinued(): Promise<void> {
-    while (p.group.stopped && !p.group.end) {
-      const resumed = new Promise<void>((resolve) => {
-        resume = resolve;
-      });
-      await Promise.race([resumed, killed]);
+      if (Number(host.monotonic() - turn) > SLICE_MS * 1e6 || scheduler.current.group.stopped) await takeTurn();
     }
   }
 
   async function endThread(thread: Process): Promise<void> {
-    if (p.group.threads.size === 1) p.group.end ??= { code: (p.exited ?? thread.exited)! };
-    else await scheduler.end();
+    const { group } = thread;
+    if (group.threads.size === 1) {
+      group.end ??= { code: (group.leader.exited ?? thread.exited)! };
+      return;
+    }
+    scheduler.forget((other) => other === thread);
+    dropThread(thread);
+    await scheduler.next();
   }
 
   function handleOther(thread: Process, exit: Exclude<Exit, { kind: 'budget' | 'syscall' }>): undefined {
     handleFault(thread, exit);
-    if (thread.signals.mustDeliver && !p.group.end) deliverSignals(thread);
+    if (thread.signals.mustDeliver && !thread.group.end) deliverSignals(thread);
   }
 
   function status(): ExitStatus {
-    const result = p.group.end!;
+    const result = first.end!;
     if ('code' in result) return { code: result.code };
     const { signal, core } = result;
-    const name = p.signals.name(signal);
-    const cause = p.group.fault?.signal === signal && !forced ? p.group.fault : undefined;
     return {
       signal,
-      name,
+      name: p.signals.name(signal),
       core,
       reason: forced ?? 'signal',
-      ...(cause && { report: report(name, cause.text, cause.pc) }),
+      ...(firstReport && { report: firstReport }),
     };
   }
 
@@ -509,25 +468,24 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
     abi: p.abi.name,
     process: p,
     async run() {
-      const { translations } = options;
-      if (translations) vcpu.persist(await translations.load(key).catch(() => undefined));
-      await vcpu.prepare();
+      if (options.translations) p.space.vcpu.persist(await translations.load(p.space.key));
+      await p.space.vcpu.prepare();
       const clock = options.timeout === undefined ? undefined : new AbortController();
       if (clock) void watchTime(options.timeout!, clock.signal);
       try {
         await loop();
       } finally {
         clock?.abort();
-        for (const timer of p.group.timers) timer.stop();
-        vcpu.close();
-        p.group.end ??= { signal: p.signals.number('SIGKILL'), core: false };
+        run.over = true;
+        for (const group of [...system.processes.values()]) {
+          group.end ??= { signal: p.signals.number('SIGKILL'), core: false };
+          system.bury(group);
+        }
+        spaces.close();
         ended = host.monotonic();
       }
-      p.map.sync();
       const result = status();
-      p.files.closeAll();
-      const made = translations && vcpu.translations();
-      if (made) await translations.save(key, made).catch(() => undefined);
+      await translations.save();
       // who stops a program does not wait for one that reads its output slowly, or never
       const impatient = 'signal' in result && fromOutside.has(result.signal);
       await Promise.race([files.streams.flush(), killed, ...(impatient ? [host.sleep(LAST_OUTPUT_MS)] : [])]);
@@ -539,16 +497,18 @@ function makeProgram(p: Process, vcpu: Vcpu, files: Files, options: ProgramOptio
     get stats() {
       const now = ended ?? host.monotonic();
       return {
-        ...vcpu.stats,
+        ...spaces.stats,
         syscalls: calls,
         time: Number(now - p.started) / 1e6,
-        waiting: Number(p.group.idle) / 1e6,
-        memory: p.map.used,
-        peakMemory: p.map.peak,
+        waiting: Number(scheduler.idle) / 1e6,
+        memory: spaces.budget.used,
+        peakMemory: spaces.budget.peak,
       };
     },
   };
 }
+
+const TYPED: ReadonlySet<SignalName> = new Set(['SIGINT', 'SIGQUIT', 'SIGTSTP', 'SIGWINCH']);
 
 /** So many instructions that they take about SLICE_MS. */
 function nextSlice(slice: number, milliseconds: number): number {

@@ -129,7 +129,7 @@ interface SharedSignals {
   readonly queue: Pending[];
   /** The first is the thread that the process began with, as long as it runs. */
   readonly threads: Set<Signals>;
-  listener?: (signal: number) => void;
+  listener?: ((signal: number) => void) | undefined;
 }
 
 /** A thread's signals. */
@@ -162,6 +162,19 @@ export class Signals {
     const signals = new Signals(this.numbers, this.count, this.shared);
     signals.blocked = this.blocked;
     return signals;
+  }
+  /** Signals of a new process, which does with them what this one does. */
+  forProcess(): Signals {
+    const signals = new Signals(this.numbers, this.count, { actions: new Map(this.shared.actions), queue: [], threads: new Set() });
+    signals.blocked = this.blocked;
+    signals.altStack = this.altStack;
+    return signals;
+  }
+  /** What execve does: handlers are gone, what is ignored stays so. */
+  forgetHandlers(): void {
+    for (const [signal, { handler }] of this.shared.actions)
+      this.shared.actions.set(signal, { ...DEFAULT_ACTION, handler: handler === SIG_IGN ? SIG_IGN : SIG_DFL });
+    this.altStack = { start: 0, size: 0, disabled: true };
   }
   /** The thread is no more. */
   leave(): void {

@@ -1,30 +1,49 @@
+import { deliverSignals } from './deliver.ts';
+import type { Host } from './host.ts';
 import type { Process, ThreadGroup } from './process.ts';
+import type { Space } from './spaces.ts';
 
 /** Registers of a thread that does not run. */
-interface Registers {
+export interface Registers {
   readonly pc: number;
   readonly mode: number;
   readonly state: Uint8Array;
 }
 
-interface Thread {
+/** A thread of some process. */
+export interface Thread {
   readonly p: Process;
+  /** Undefined while its processor has them. */
   registers: Registers | undefined;
   /** What is left to do of the call that it waited in. */
   finish: (() => void) | undefined;
 }
 
-/** The threads of a program, of which one at a time has the processor. */
+/** All threads of all processes, of which one at a time runs. */
 export interface Scheduler {
-  /** Whose registers the processor has. */
   readonly current: Process;
-  start: ThreadGroup['start'];
-  /** The current thread waits for its call, after which `finish` is due. Resolves when a thread can go on, or the program has ended. */
+  /** Nanoseconds that all threads were blocked in calls. */
+  readonly idle: bigint;
+  /** Of the current thread. */
+  registers(p: Process): Registers;
+  /** A new thread runs with these registers and what `prepare` then changes of them. Nothing happens if that throws. */
+  start(thread: Process, registers: Registers, prepare: () => void): void;
+  /** A thread goes on in another address space, whose registers are set. */
+  move(p: Process, space: Space): void;
+  /** The current thread waits for its call, after which `finish` is due. Resolves when a thread can go on, or the system is over. */
   wait(call: Promise<() => void>): Promise<void>;
-  /** Another thread that can run has the processor now. */
+  /** Another thread that can run has its turn. */
   rotate(): void;
-  /** The current thread has ended. Resolves when another can go on. */
-  end(): Promise<void>;
+  /** The current thread cannot go on now: its process is stopped. Resolves when a thread can. */
+  pause(): Promise<void>;
+  /** The current thread, or its process, has ended. Resolves when another can go on. */
+  next(): Promise<void>;
+  /** A process or a thread of it has ended, or goes on with another program: what its other threads wait for is of no account. */
+  forget(which: (p: Process) => boolean): void;
+  /** Something may go on that could not. */
+  wake(): void;
+  /** Charges the time since the last turn to the current process. */
+  account(): void;
 }
 
 function save({ vcpu, abi }: Process): Registers {
@@ -42,84 +61,138 @@ function load({ vcpu }: Process, { pc, mode, state }: Registers): void {
 }
 
 /**
- * One host thread runs all guest threads, in turn: a thread has the processor until it waits or its time is up. `killed` settles
- * when the program has ended while all wait.
+ * One host thread runs all guest threads, in turn: a thread runs until it waits or its time is up. A processor keeps the registers of
+ * the thread that it ran last until another one of the same memory has its turn. `isOver` ends all waiting.
  */
-export function makeScheduler(first: Process, killed: Promise<void>): Scheduler {
-  const { group, host } = first;
+export function makeScheduler(first: Process, host: Host, isOver: () => boolean): Scheduler {
   let current: Thread = { p: first, registers: undefined, finish: undefined };
-  const ready: Thread[] = [];
+  first.space.holder = current;
+  let ready: Thread[] = [];
+  let waiting = new Set<Thread>();
+  let since = host.monotonic();
+  let idle = 0n;
   let wake = (): void => {};
 
+  const canRun = ({ p: { group } }: Thread): boolean => !group.stopped && !group.end;
+
+  function account(): void {
+    const now = host.monotonic();
+    current.p.group.processorTime += now - since;
+    since = now;
+  }
+
   function enter(next: Thread): void {
-    if (next.registers) {
-      // nothing has changed the registers of the thread that was the last
-      load(next.p, next.registers);
-      next.registers = undefined;
+    account();
+    const { p } = next;
+    const { space } = p;
+    if (space.holder !== next) {
+      if (space.holder) space.holder.registers = save(space.holder.p);
+      if (next.registers) load(p, next.registers);
+      space.holder = next;
     }
+    next.registers = undefined;
     current = next;
     const { finish } = next;
     next.finish = undefined;
-    finish?.();
+    if (finish) finish();
+    else if (p.signals.mustDeliver) deliverSignals(p);
   }
 
   async function enterNext(): Promise<void> {
-    if (ready.length === 0) {
-      const start = host.monotonic();
-      while (ready.length === 0 && !group.end) {
-        const woken = new Promise<void>((resolve) => {
+    for (;;) {
+      const index = ready.findIndex(canRun);
+      if (index >= 0) {
+        enter(ready.splice(index, 1)[0]);
+        return;
+      }
+      account();
+      while (!ready.some(canRun)) {
+        if (isOver()) return;
+        await new Promise<void>((resolve) => {
           wake = resolve;
         });
-        await Promise.race([woken, killed]);
       }
-      group.idle += host.monotonic() - start;
+      idle += host.monotonic() - since;
+      since = host.monotonic();
     }
-    const next = ready.shift();
-    if (next && !group.end) enter(next);
   }
 
   return {
     get current() {
       return current.p;
     },
-    start(p, prepare) {
-      const own = save(current.p);
+    get idle() {
+      return idle;
+    },
+    registers: save,
+    start(p, registers, prepare) {
+      const thread: Thread = { p, registers: undefined, finish: undefined };
+      const { holder } = p.space;
+      const own = holder && save(holder.p);
+      load(p, registers);
       try {
         prepare();
-        ready.push({ p, registers: save(p), finish: undefined });
-        group.threads.set(p.tid, p);
+        if (own) thread.registers = save(p);
+        else p.space.holder = thread;
       } finally {
-        load(current.p, own);
+        if (own) load(holder.p, own);
       }
+      ready.push(thread);
+    },
+    move(p, space) {
+      const thread = [current, ...ready, ...waiting].find((one) => one.p === p)!;
+      if (p.space.holder === thread) p.space.holder = undefined;
+      thread.registers = undefined;
+      space.holder = thread;
     },
     async wait(call) {
-      const waiting = current;
+      const thread = current;
+      waiting.add(thread);
       void call.then((finish) => {
-        waiting.finish = finish;
-        ready.push(waiting);
+        if (!waiting.delete(thread)) return;
+        thread.finish = finish;
+        ready.push(thread);
         wake();
       });
-      if (group.threads.size > 1) {
-        waiting.registers = save(waiting.p);
-        // calls that have been woken come before threads that only wait for their turn
-        for (let turn = 0; turn < SETTLING; turn++) await undefined;
-      }
+      // calls that have been woken come before threads that only wait for their turn
+      if (ready.length + waiting.size > 1) for (let turn = 0; turn < SETTLING; turn++) await undefined;
       await enterNext();
     },
     rotate() {
-      if (ready.length === 0) return;
-      current.registers = save(current.p);
+      const index = ready.findIndex(canRun);
+      if (index < 0) return;
+      const next = ready.splice(index, 1)[0];
       ready.push(current);
-      enter(ready.shift()!);
+      enter(next);
     },
-    end() {
-      const { p } = current;
-      group.threads.delete(p.tid);
-      p.signals.leave();
+    pause() {
+      ready.push(current);
       return enterNext();
     },
+    next: enterNext,
+    forget(which) {
+      const isKept = (thread: Thread): boolean => {
+        if (!which(thread.p)) return true;
+        if (thread.p.space.holder === thread) thread.p.space.holder = undefined;
+        return false;
+      };
+      ready = ready.filter(isKept);
+      waiting = new Set([...waiting].filter(isKept));
+      if (which(current.p) && current.p.space.holder === current) current.p.space.holder = undefined;
+    },
+    wake: () => wake(),
+    account,
   };
 }
 
 /** Turns of the microtask queue after which the result of a call that is over has arrived. */
 const SETTLING = 4;
+
+/** A thread is not there any more. */
+export function dropThread({ group, tid, signals }: Process): void {
+  group.threads.delete(tid);
+  signals.leave();
+}
+
+/** A thread of a process that has not ended. */
+export const anyThread = ({ threads, leader }: ThreadGroup): Process => threads.values().next().value ?? leader;

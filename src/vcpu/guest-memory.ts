@@ -43,6 +43,11 @@ export class GuestMemory {
     this.data.setUint32(Layout.TOP, top, true);
   }
 
+  /** Whether it is one such as the constructor makes with these. */
+  suits(top: number, endian: 'little' | 'big'): boolean {
+    return Math.ceil(top / 65536) * 65536 === this.top && (endian === 'little') === this.little;
+  }
+
   /** Index into `bytes` of a guest address. */
   static index(address: number): number {
     return (address >>> 0) - Layout.FLOOR + Layout.WINDOW;
@@ -74,6 +79,16 @@ export class GuestMemory {
       const index = GuestMemory.index(first * PAGE_SIZE);
       this.bytes.fill(0, index, index + (page - first) * PAGE_SIZE);
     }
+  }
+
+  /** Nothing is mapped any more. */
+  forgetPages(): void {
+    this.pages.fill(0);
+  }
+  /** The same is mapped as in another memory, of which nothing has been translated here. */
+  copyPages(from: GuestMemory): void {
+    const [to, source] = [this.pages, from.pages].map((pages) => new Int32Array(pages.buffer, pages.byteOffset, pages.length / 4));
+    for (let i = 0; i < to.length; i++) if (source[i] !== 0) to[i] = source[i] & ~(PagePermission.Code * 0x01010101);
   }
 
   /** Changes permissions of mapped pages; content stays. */

@@ -3,7 +3,7 @@ import { Layout } from '../../assembly/shared/layout.ts';
 import type { Runtime } from '../backend/runtime.ts';
 import { INLINED_INSTRUCTIONS, REGION_LIMITS } from '../backend/wasm/region.ts';
 import { CodeCache } from '../cache/code-cache.ts';
-import { decodeTranslations, encodeTranslations, TRANSLATOR } from '../cache/persistence.ts';
+import { decodeTranslations, encodeTranslations, TRANSLATOR, type Translations } from '../cache/persistence.ts';
 import type { Block } from '../ir/block.ts';
 import type { Isa } from '../isa/isa.ts';
 import { BlockStore } from './block-store.ts';
@@ -171,11 +171,11 @@ export class Vcpu {
   }
 
   /** Begins with translations of an earlier run, and has those of this one kept for `translations`. */
-  persist(earlier: Uint8Array | undefined): void {
+  persist(earlier: Translations | Uint8Array = NO_TRANSLATIONS): void {
     const { memory, runtime, cache } = this;
     const { coherentCode } = this.isa;
     if (this.executor === 'interpret' || this.paged || this.options.limits) return;
-    const { modules, blocks } = decodeTranslations(earlier ?? new Uint8Array(0));
+    const { modules, blocks } = earlier instanceof Uint8Array ? decodeTranslations(earlier) : earlier;
     const options = (): string => this.translationKey;
     const store = new ModuleStore({ memory, coherentCode, options }, modules);
     this.tier.store = store;
@@ -210,12 +210,25 @@ export class Vcpu {
       memory.memory.buffer.byteLength / 65536,
     ].join(' ');
   }
-  /** What to begin another run with; undefined if there is nothing new. */
+  /** What to begin another run with, or another process; undefined if there is nothing new. */
   translations(): Uint8Array | undefined {
+    const found = this.newTranslations();
+    return found && encodeTranslations(found);
+  }
+  newTranslations(): Translations | undefined {
     const { tier } = this;
     const { store } = this.blocks;
     if (!tier.store || !(tier.worthSaving || store?.worthSaving)) return undefined;
-    return encodeTranslations({ modules: tier.save(tier.store), blocks: store?.save() });
+    return { modules: tier.save(tier.store), blocks: store?.save() };
+  }
+
+  /** User mode: all memory below UOPS_END is zero again, as that of a new processor; it must not run any more. */
+  scrub(): void {
+    const { bytes, data, top } = this.memory;
+    bytes.fill(0, 0, this.cache.uopAddress);
+    this.table.fill(0);
+    this.runtime.constants.clear();
+    data.setUint32(Layout.TOP, top, true);
   }
 
   /** Ends what runs beside the guest. */
@@ -264,6 +277,9 @@ export class Vcpu {
     return jobs.map((job) => job && loaders[next++]);
   }
 
+  get memoryModel(): 'direct' | 'checked' {
+    return this.checked ? 'checked' : 'direct';
+  }
   setMemoryModel(model: MemoryModel): void {
     const checked = model === 'checked';
     if (checked === this.checked) return;
@@ -562,6 +578,8 @@ export class Vcpu {
     return this.runOnce(block, true);
   }
 }
+
+const NO_TRANSLATIONS: Translations = { modules: [], blocks: undefined };
 
 /** More than the instructions that stand for one hooked: a branch with its delay slot, STI with the next. */
 const MOST_PASSED = 16;

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Errno } from '../../src/linux/errno.ts';
-import { type MappableFile, type MapRequest, MemoryMap } from '../../src/linux/memory-map.ts';
+import { type MappableFile, type MapRequest, MemoryBudget, MemoryMap } from '../../src/linux/memory-map.ts';
 import { GuestMemory } from '../../src/vcpu/guest-memory.ts';
 
 const TOP = 0x4000_0000;
@@ -16,7 +16,7 @@ beforeEach(() => {
   map = new MemoryMap(new GuestMemory(TOP, 'little'), {
     top: TOP,
     base: MAP_BASE,
-    limit: 64 * PAGE,
+    budget: new MemoryBudget(64 * PAGE),
     invalidate: (start, length) => invalidated.push([start, length]),
   });
 });

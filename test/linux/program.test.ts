@@ -203,10 +203,10 @@ describe('system calls', () => {
   });
 
   it('that do not exist are ENOSYS, in the ABI’s number, with one warning', async () => {
-    // fork twice
-    const twice = await run(i386Program(...call(2), ...call(2), 0xf7, 0xd8, ...EXIT_EAX));
+    // vm86 twice
+    const twice = await run(i386Program(...call(166), ...call(166), 0xf7, 0xd8, ...EXIT_EAX));
     expect(twice.status).toEqual({ code: 38 });
-    expect(twice.warnings).toEqual(['system call fork is not implemented (one process)']);
+    expect(twice.warnings).toEqual(['system call vm86 is not implemented (no virtual-8086 mode)']);
     const mips = await run(mipsProgram(false, li(V0, 4999), SYSCALL, 0x00402021, li(V0, 4001), SYSCALL));
     expect(mips.status).toEqual({ code: 89 });
     expect(mips.warnings).toEqual(['system call number 4999 is not implemented']);

@@ -71,8 +71,8 @@ async function victim(elf: Uint8Array): Promise<Program> {
 async function make({ process: p }: Program, { row, args, words }: { row: number; args: readonly number[]; words: readonly number[] }) {
   const { table } = p.abi;
   const { name, call } = table[row % table.length];
-  // a forked or finished process has no more calls to make
-  if (/^(exit|exit_group|execve|execveat)$/.test(name)) return;
+  // what makes or ends processes and programs needs them to run
+  if (/^(exit|exit_group|execve|execveat|fork|vfork|clone)$/.test(name)) return;
   if (p.memory.accessible(PAGES, 64, WRITE) === 64) words.forEach((word, index) => void p.memory.setU32(PAGES + index * 4, word >>> 0));
   const context = `${name}(${args.map((value) => `0x${(value >>> 0).toString(16)}`).join(', ')})`;
   const start = performance.now();

@@ -108,7 +108,7 @@ export function vector(p: Process, address: number, count: number): Segment[] {
  */
 export function waitFor(
   p: Process,
-  files: readonly OpenFile[],
+  files: readonly Pick<OpenFile, 'subscribe'>[],
   attempt: (last: boolean) => number,
   options: { readonly milliseconds?: number | undefined; readonly interrupted?: () => number } = {},
 ): SyscallResult {

@@ -1,5 +1,6 @@
 import type { Calls } from '../syscall.ts';
 import { withNotes } from '../syscall.ts';
+import { childCalls } from './child.ts';
 import { fileCalls, fileNotes } from './files.ts';
 import { futexCalls } from './futex.ts';
 import { memoryCalls } from './memory.ts';
@@ -16,6 +17,7 @@ export const commonCalls: Calls = {
   ...memoryCalls,
   ...processCalls,
   ...threadCalls,
+  ...childCalls,
   ...futexCalls,
   ...signalCalls,
   ...timeCalls,

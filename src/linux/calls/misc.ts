@@ -20,12 +20,12 @@ function uname(p: Process, address: number): number {
 /** struct sysinfo of 32-bit ABIs, 64 bytes. */
 function sysinfo(p: Process, address: number): number {
   p.memory.view(address, 64, 'write').fill(0);
-  const { limit } = p.map.options;
-  const words = [Number(p.host.monotonic() / 1_000_000_000n), 0, 0, 0, limit, Math.max(0, limit - p.map.used)];
+  const { limit, used } = p.map.options.budget;
+  const words = [Number(p.host.monotonic() / 1_000_000_000n), 0, 0, 0, limit, Math.max(0, limit - used)];
   words.forEach((word, index) => {
     p.memory.setU32(address + index * 4, word);
   });
-  p.memory.setU16(address + 40, 1);
+  p.memory.setU16(address + 40, p.system.processes.size);
   // mem_unit
   p.memory.setU32(address + 52, 1);
   return 0;

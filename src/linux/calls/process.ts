@@ -1,10 +1,9 @@
 import { Errno } from '../errno.ts';
 import { decodeName, encodeName } from '../fs/names.ts';
 import type { Limit, LimitName } from '../limits.ts';
-import type { Process } from '../process.ts';
-import { type Calls, missing, partial, type Syscall } from '../syscall.ts';
-
-const single = 'one process';
+import type { Process, ThreadGroup } from '../process.ts';
+import { type Calls, partial, type Syscall } from '../syscall.ts';
+import { INIT } from '../system.ts';
 
 type CredentialName = 'uid' | 'euid' | 'suid' | 'gid' | 'egid' | 'sgid';
 
@@ -131,8 +130,9 @@ const from64 = (value: bigint): number => (value === INFINITY64 ? Infinity : Num
 const to64 = (value: number): bigint => (value === Infinity ? INFINITY64 : BigInt(value));
 
 function prlimit64(p: Process, pid: number, resource: number, next: number, old: number): number {
-  if (pid !== 0 && pid !== p.pid) return -Errno.ESRCH;
-  const limit = limitOf(p, resource);
+  const target = pid === 0 ? p : processOf(p, pid)?.leader;
+  if (!target) return -Errno.ESRCH;
+  const limit = limitOf(target, resource);
   if (!limit) return -Errno.EINVAL;
   const { soft, hard } = limit;
   if (next !== 0) {
@@ -181,9 +181,25 @@ export function prctl(p: Process, option: number, argument: number): number {
   }
 }
 
-const self = (p: Process, pid: number): boolean => pid === 0 || pid === p.pid;
-/** Scheduling is asked of threads. */
-const isThread = (p: Process, id: number): boolean => id === 0 || p.group.threads.has(id);
+/** The process with this number, 0 for the caller's own. */
+const processOf = (p: Process, pid: number): ThreadGroup | undefined => (pid === 0 ? p.group : p.system.processes.get(pid));
+
+function setpgid(p: Process, pid: number, pgid: number): number {
+  if ((pgid | 0) < 0) return -Errno.EINVAL;
+  const target = processOf(p, pid);
+  if (!target || !(target === p.group || target.parent === p.group)) return -Errno.ESRCH;
+  const { sid } = p.group;
+  if (target.sid !== sid || target.sid === target.pid) return -Errno.EPERM;
+  if (target !== p.group && target.executed) return -Errno.EACCES;
+  const wanted = pgid === 0 ? target.pid : pgid;
+  const inSession = (group: ThreadGroup): boolean => group.pgid === wanted && group.sid === sid;
+  if (wanted !== target.pid && ![...p.system.processes.values()].some(inSession)) return -Errno.EPERM;
+  target.pgid = wanted;
+  return 0;
+}
+
+/** Scheduling is asked of threads, and of processes by their first thread. */
+const isThread = (p: Process, id: number): boolean => id === 0 || p.group.threads.has(id) || p.system.processes.has(id);
 const only =
   (result: number): Syscall =>
   (p, a) =>
@@ -194,30 +210,17 @@ const CPU_MASK = 4;
 
 export const processCalls: Calls = {
   getpid: (p) => p.pid,
-  getppid: (p) => p.ppid,
+  getppid: (p) => p.group.parent?.pid ?? INIT,
   getpgrp: (p) => p.group.pgid,
-  getpgid: (p, a) => (self(p, a[0]) ? p.group.pgid : -Errno.ESRCH),
-  setpgid: (p, a) => {
-    if (!self(p, a[0])) return -Errno.ESRCH;
-    if ((a[1] | 0) < 0) return -Errno.EINVAL;
-    if (p.group.sid === p.pid || !(self(p, a[1]) || a[1] === p.group.pgid)) return -Errno.EPERM;
-    p.group.pgid = a[1] === 0 ? p.pid : a[1];
-    return 0;
-  },
-  getsid: (p, a) => (self(p, a[0]) ? p.group.sid : -Errno.ESRCH),
+  getpgid: (p, a) => processOf(p, a[0])?.pgid ?? -Errno.ESRCH,
+  setpgid: (p, a) => setpgid(p, a[0], a[1]),
+  getsid: (p, a) => processOf(p, a[0])?.sid ?? -Errno.ESRCH,
   setsid: (p) => {
-    if (p.group.pgid === p.pid) return -Errno.EPERM;
+    if ([...p.system.processes.values()].some(({ pgid }) => pgid === p.pid)) return -Errno.EPERM;
     p.group.pgid = p.pid;
     p.group.sid = p.pid;
     return p.pid;
   },
-  fork: missing(single),
-  vfork: missing(single),
-  execve: missing(single),
-  execveat: missing(single),
-  waitpid: () => -Errno.ECHILD,
-  wait4: () => -Errno.ECHILD,
-  waitid: () => -Errno.ECHILD,
   getrlimit: (p, a) => getrlimit(p, a[0], a[1], infinity32(p)),
   ugetrlimit: (p, a) => getrlimit(p, a[0], a[1], infinity32(p)),
   setrlimit: partial((p, a) => {
@@ -228,8 +231,11 @@ export const processCalls: Calls = {
       return word >= infinity32(p) ? Infinity : word;
     };
     return setLimit(p, limit, value(a[1]), value(a[1] + 4));
-  }, 'only RLIMIT_NOFILE has an effect'),
-  prlimit64: partial((p, a) => prlimit64(p, a[0], a[1], a[2], a[3]), 'only RLIMIT_NOFILE has an effect'),
+  }, 'only RLIMIT_NOFILE, RLIMIT_NPROC (downwards) and, in execve, RLIMIT_STACK (downwards) have an effect'),
+  prlimit64: partial(
+    (p, a) => prlimit64(p, a[0], a[1], a[2], a[3]),
+    'only RLIMIT_NOFILE, RLIMIT_NPROC (downwards) and, in execve, RLIMIT_STACK (downwards) have an effect',
+  ),
   getpriority: (p, a) => (a[0] > 2 ? -Errno.EINVAL : isThread(p, a[1]) ? 20 : -Errno.ESRCH),
   setpriority: (p, a) => (a[0] > 2 ? -Errno.EINVAL : isThread(p, a[1]) ? 0 : -Errno.ESRCH),
   nice: () => 0,

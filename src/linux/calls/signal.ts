@@ -2,9 +2,10 @@ import { GuestMemoryFault } from '../../vcpu/guest-memory.ts';
 import { userSignal } from '../deliver.ts';
 import { Errno } from '../errno.ts';
 import { onAltStack } from '../frame.ts';
-import type { Process } from '../process.ts';
+import type { Process, ThreadGroup } from '../process.ts';
 import { type Action, SIG_DFL, SIG_IGN, SiCode } from '../signals.ts';
 import { type Calls, KEEP_REGISTERS, type Syscall, type SyscallResult } from '../syscall.ts';
+import { INIT } from '../system.ts';
 import { readTimespec, readTimespec64 } from './time.ts';
 
 const SS_ONSTACK = 1;
@@ -83,23 +84,58 @@ export function sigsuspend(p: Process, mask: bigint): SyscallResult {
 function kill(p: Process, target: number, signal: number): number {
   const pid = target | 0;
   if (signal !== 0 && !p.signals.isValid(signal)) return -Errno.EINVAL;
-  const self = pid === p.pid || pid === 0 || pid === -1 || pid === -p.group.pgid;
-  if (!self) return pid === p.ppid || pid === 1 ? -Errno.EPERM : -Errno.ESRCH;
-  // kill(-1) does not reach the caller itself
-  if (pid !== -1 && signal !== 0 && !p.signals.raise(signal, userSignal(p))) return -Errno.EAGAIN;
+  if (pid === INIT) return -Errno.EPERM;
+  const targets = targetsOf(p, pid);
+  if (targets.length === 0) return -Errno.ESRCH;
+  const allowed = targets.filter((target) => maySignal(p, target, signal));
+  if (allowed.length === 0) return -Errno.EPERM;
+  if (signal === 0) return 0;
+  // others first: the caller may end with it
+  const ordered = [...allowed].sort((a, b) => Number(a === p.group) - Number(b === p.group));
+  for (const { leader, end } of ordered) if (!end && !leader.signals.raise(signal, userSignal(p)) && pid > 0) return -Errno.EAGAIN;
   return 0;
+}
+
+/** The processes that kill(2) means. −1 does not reach the caller itself. */
+function targetsOf(p: Process, pid: number): ThreadGroup[] {
+  const { processes } = p.system;
+  if (pid > 0) {
+    const found = processes.get(pid) ?? (p.group.threads.has(pid) ? p.group : undefined);
+    return found ? [found] : [];
+  }
+  const pgid = pid === 0 ? p.group.pgid : -pid;
+  return [...processes.values()].filter((group) => (pid === -1 ? group !== p.group : group.pgid === pgid));
+}
+
+function maySignal(p: Process, target: ThreadGroup, signal: number): boolean {
+  const { euid, uid } = p.credentials;
+  const to = target.leader.credentials;
+  if (euid === 0 || [to.uid, to.suid].some((id) => id === euid || id === uid)) return true;
+  return p.signals.name(signal) === 'SIGCONT' && target.sid === p.group.sid;
+}
+
+function threadOf(p: Process, tid: number): Process | undefined {
+  const own = p.group.threads.get(tid);
+  if (own) return own;
+  for (const group of p.system.processes.values()) {
+    const thread = group.end ? undefined : group.threads.get(tid);
+    if (thread) return thread;
+  }
+  return undefined;
 }
 
 function tkill(p: Process, thread: number, signal: number): number {
   if ((thread | 0) <= 0 || (signal !== 0 && !p.signals.isValid(signal))) return -Errno.EINVAL;
-  const target = p.group.threads.get(thread);
+  const target = threadOf(p, thread);
   if (!target) return -Errno.ESRCH;
+  if (!maySignal(p, target.group, signal)) return -Errno.EPERM;
   if (signal !== 0 && !target.signals.raiseHere(signal, { ...userSignal(p), code: SiCode.Tkill })) return -Errno.EAGAIN;
   return 0;
 }
 
-function queueInfo(p: Process, thread: number | undefined, signal: number, info: number): number {
-  const target = thread === undefined ? p : p.group.threads.get(thread);
+function queueInfo(p: Process, pid: number, thread: number | undefined, signal: number, info: number): number {
+  const group = p.system.processes.get(pid);
+  const target = thread === undefined ? group?.leader : group?.threads.get(thread);
   if (!target) return -Errno.ESRCH;
   if (!p.signals.isValid(signal)) return -Errno.EINVAL;
   const swapped = p.abi.name !== 'i386';
@@ -213,7 +249,7 @@ export const signalCalls: Calls = {
   sigaltstack: (p, a) => sigaltstack(p, a[0], a[1]),
   kill: (p, a) => kill(p, a[0], a[1]),
   tkill: (p, a) => tkill(p, a[0], a[1]),
-  tgkill: (p, a) => ((a[0] | 0) <= 0 ? -Errno.EINVAL : a[0] !== p.pid ? -Errno.ESRCH : tkill(p, a[1], a[2])),
-  rt_sigqueueinfo: (p, a) => (a[0] === p.pid ? queueInfo(p, undefined, a[1], a[2]) : -Errno.ESRCH),
-  rt_tgsigqueueinfo: (p, a) => (a[0] === p.pid ? queueInfo(p, a[1], a[2], a[3]) : -Errno.ESRCH),
+  tgkill: (p, a) => ((a[0] | 0) <= 0 ? -Errno.EINVAL : threadOf(p, a[1])?.pid === a[0] ? tkill(p, a[1], a[2]) : -Errno.ESRCH),
+  rt_sigqueueinfo: (p, a) => queueInfo(p, a[0], undefined, a[1], a[2]),
+  rt_tgsigqueueinfo: (p, a) => queueInfo(p, a[0], a[1], a[2], a[3]),
 };

@@ -1,6 +1,7 @@
 import { Errno } from '../errno.ts';
+import { forkProcess } from '../fork.ts';
 import type { Process } from '../process.ts';
-import { type Calls, partial } from '../syscall.ts';
+import { type Calls, partial, type SyscallResult } from '../syscall.ts';
 import { ignoringFaults } from './arguments.ts';
 import { releaseFutexes } from './futex.ts';
 
@@ -11,6 +12,9 @@ const enum Clone {
   Files = 0x400,
   SigHand = 0x800,
   Ptrace = 0x2000,
+  Vfork = 0x4000,
+  /** The child of the caller's parent. */
+  Parent = 0x8000,
   Thread = 0x10000,
   SysvSem = 0x40000,
   SetTls = 0x80000,
@@ -24,6 +28,8 @@ const enum Clone {
   Shared = Vm | Fs | Files | SigHand | Thread,
   /** What makes no difference here. */
   Idle = Ptrace | SysvSem | Detached | Untraced | Io,
+  /** What else a process that is not a thread may ask for. */
+  Forks = Vm | Fs | Files | Vfork | Parent,
   TidFlags = SetTls | ParentSetTid | ChildClearTid | ChildSetTid,
   /** The signal at the end of a process. */
   Signal = 0xff,
@@ -31,46 +37,55 @@ const enum Clone {
 
 /** Threads of a process at most. */
 const MAX_THREADS = 4096;
-/** pid_max */
-const MAX_TID = 1 << 22;
 
-function freeTid(p: Process): number {
-  let tid = Math.max(...p.group.threads.keys()) + 1;
-  if (tid < MAX_TID) return tid;
-  for (tid = p.pid + 1; p.group.threads.has(tid); ) tid++;
-  return tid;
-}
-
-function clone(p: Process, flags: number, stack: number, parentTid: number, tls: number, childTid: number): number {
+function clone(p: Process, flags: number, stack: number, parentTid: number, tls: number, childTid: number): SyscallResult {
   if ((flags & Clone.SigHand && !(flags & Clone.Vm)) || (flags & Clone.Thread && !(flags & Clone.SigHand))) return -Errno.EINVAL;
-  if ((flags & Clone.Shared) !== Clone.Shared || flags & ~(Clone.Shared | Clone.Idle | Clone.TidFlags | Clone.Signal)) {
-    p.warn('syscall clone', 'system call clone is not implemented for what is not a thread (one process)');
-    return -Errno.ENOSYS;
+  const prepare = (child: Process): void => {
+    if (stack !== 0) p.abi.setStackPointer(child, stack);
+    if (flags & Clone.SetTls) p.abi.setThreadPointer(child, tls);
+    if (flags & Clone.ChildSetTid) ignoringFaults(() => child.memory.setU32(childTid, child.tid));
+  };
+  const started = (tid: number): number => {
+    if (flags & Clone.ParentSetTid) ignoringFaults(() => p.memory.setU32(parentTid, tid));
+    return tid;
+  };
+  const rest = flags & ~(Clone.Idle | Clone.TidFlags | Clone.Signal);
+  if (!(flags & Clone.Thread)) {
+    if (rest & ~Clone.Forks) return -Errno.EINVAL;
+    return forkProcess(p, {
+      sharesMemory: (flags & Clone.Vm) !== 0,
+      sharesFiles: (flags & Clone.Files) !== 0,
+      waits: (flags & Clone.Vfork) !== 0,
+      isSibling: (flags & Clone.Parent) !== 0,
+      signal: flags & Clone.Signal,
+      clearTid: flags & Clone.ChildClearTid ? childTid : 0,
+      prepare,
+      started,
+    });
   }
+  if (rest !== Clone.Shared) return -Errno.EINVAL;
   if (p.group.threads.size >= MAX_THREADS) return -Errno.EAGAIN;
   const { exited: _, interrupted: __, ...shared } = p;
   const signals = p.signals.forThread();
   const thread: Process = {
     ...shared,
-    tid: freeTid(p),
+    tid: p.system.freeNumber(),
     signals,
     clearTid: flags & Clone.ChildClearTid ? childTid : 0,
     robustList: 0,
     interrupt: () => signals.interrupt(),
   };
   try {
-    if (flags & Clone.ParentSetTid) ignoringFaults(() => p.memory.setU32(parentTid, thread.tid));
-    p.group.start(thread, () => {
+    p.system.scheduler.start(thread, p.system.scheduler.registers(p), () => {
       p.abi.setSyscallResult(thread, 0);
-      if (stack !== 0) p.abi.setStackPointer(thread, stack);
-      if (flags & Clone.SetTls) p.abi.setThreadPointer(thread, tls);
-      if (flags & Clone.ChildSetTid) ignoringFaults(() => p.memory.setU32(childTid, thread.tid));
+      prepare(thread);
     });
+    p.group.threads.set(thread.tid, thread);
   } catch (error) {
     signals.leave();
     throw error;
   }
-  return thread.tid;
+  return started(thread.tid);
 }
 
 /** exit(2): of this thread. The process ends with the last one, with the status of the first. */
@@ -81,7 +96,9 @@ function exit(p: Process, status: number): number {
 }
 
 export const threadCalls: Calls = {
-  clone: partial((p, a) => clone(p, a[0], a[1], a[2], a[3], a[4]), 'threads only: a process of its own is ENOSYS'),
+  clone: partial((p, a) => clone(p, a[0], a[1], a[2], a[3], a[4]), 'no name spaces; processes with common signal handlers: EINVAL'),
+  fork: (p) => forkProcess(p),
+  vfork: (p) => forkProcess(p, { sharesMemory: true, waits: true }),
   exit: (p, a) => exit(p, a[0]),
   exit_group: (p, a) => {
     p.group.end = { code: a[0] & 0xff };
@@ -105,7 +122,7 @@ export const threadCalls: Calls = {
     return 0;
   },
   /** What waits, if only for a moment, lets others run. */
-  sched_yield: (p) => (p.group.threads.size > 1 ? Promise.resolve(0) : 0),
+  sched_yield: (p) => (p.system.processes.size + p.group.threads.size > 2 ? Promise.resolve(0) : 0),
 };
 
 /** Bytes of struct robust_list_head. */

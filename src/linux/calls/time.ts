@@ -39,9 +39,10 @@ export function readTimeval(p: Process, address: number): number {
   return seconds * 1000 + micro / 1000;
 }
 
-/** Processor time: all that was not waiting. */
+/** Time that the process had the processor. */
 export function processTime(p: Process): bigint {
-  return p.host.monotonic() - p.started - p.group.idle;
+  p.system.scheduler.account();
+  return p.group.processorTime;
 }
 
 /** Time since the host's own clock started, a plausible uptime. */
@@ -67,6 +68,8 @@ export function clock(p: Process, id: number): bigint | undefined {
     default: {
       // CPU clocks of a process or thread: ~pid << 3 | kind
       const pid = ~(id | 0) >> 3;
+      const other = p.system.processes.get(pid);
+      if (other && (id & 3) !== 3) return processTime(other.leader);
       return (id | 0) < 0 && (pid === 0 || p.group.threads.has(pid)) && (id & 3) !== 3 ? processTime(p) : undefined;
     }
   }
@@ -112,11 +115,21 @@ function sleepOn(p: Process, id: number, flags: number, duration: number, remain
 /** Ticks of AT_CLKTCK: 100 a second. */
 const ticks = (nanoseconds: bigint): number => Number((nanoseconds / 10_000_000n) & 0x7fff_ffffn);
 
-function getrusage(p: Process, who: number, address: number): number {
-  if ((who | 0) > 1 || (who | 0) < -1) return -Errno.EINVAL;
+const RUSAGE_CHILDREN = -1;
+
+/** struct rusage with this user time. */
+export function writeUsage(p: Process, address: number, time: bigint): void {
   p.memory.view(address, 72, 'write').fill(0);
-  if ((who | 0) === -1) return 0;
-  writeTimeval(p, address, processTime(p));
+  writeTimeval(p, address, time);
+}
+
+function getrusage(p: Process, who: number, address: number): number {
+  if ((who | 0) > 1 || (who | 0) < RUSAGE_CHILDREN) return -Errno.EINVAL;
+  if ((who | 0) === RUSAGE_CHILDREN) {
+    writeUsage(p, address, p.group.childrenTime);
+    return 0;
+  }
+  writeUsage(p, address, processTime(p));
   // ru_maxrss, KiB
   p.memory.setU32(address + 16, p.map.peak / 1024);
   return 0;
@@ -153,6 +166,8 @@ export const timeCalls: Calls = {
     if (a[0] !== 0) {
       p.memory.view(a[0], 16, 'write').fill(0);
       p.memory.setU32(a[0], ticks(processTime(p)));
+      // tms_cutime
+      p.memory.setU32(a[0] + 8, ticks(p.group.childrenTime));
     }
     return ticks(p.host.monotonic());
   },

@@ -64,15 +64,37 @@ export class FileTable {
   private readonly slots: (Descriptor | undefined)[] = [];
   cwd: Directory;
   umask: number;
-  readonly pipes = pipeFileSystem();
+  /** Processes that use it. */
+  private users = 1;
 
   constructor(
     readonly namespace: Namespace,
-    options: { readonly cwd?: string; readonly umask?: number } = {},
+    options: { readonly cwd?: string | Directory; readonly umask?: number } = {},
+    /** Where pipes and the like have their inodes. */
+    readonly pipes = pipeFileSystem(),
   ) {
-    this.cwd = namespace.directory(namespace.resolve(namespace.root, options.cwd ?? '/', 'follow'));
+    const { cwd = '/' } = options;
+    this.cwd = typeof cwd === 'string' ? namespace.directory(namespace.resolve(namespace.root, cwd, 'follow')) : cwd;
     this.umask = options.umask ?? 0o022;
-    this.pipes.device = 0xe;
+  }
+
+  /** That of a new process: the same descriptors, which share their positions with these. */
+  copy(): FileTable {
+    const { namespace, cwd, umask, pipes } = this;
+    const copy = new FileTable(namespace, { cwd, umask }, pipes);
+    this.slots.forEach((slot, fd) => {
+      if (slot) copy.replace(fd, slot.description, slot.closeOnExec);
+    });
+    return copy;
+  }
+  /** Another process uses it, too. */
+  join(): FileTable {
+    this.users++;
+    return this;
+  }
+  /** One does so no more. */
+  leave(): void {
+    if (--this.users === 0) this.closeAll();
   }
 
   /** EBADF if closed. */

@@ -18,5 +18,6 @@ export function mappable(description: Description): MappableFile {
     },
     ...(access.write && { write: (from: Uint8Array, position: number) => Math.max(0, file.write(from, position)) }),
     release: () => release(description),
+    retain: () => void description.references++,
   };
 }

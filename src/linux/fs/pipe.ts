@@ -7,9 +7,14 @@ import { WaitQueue } from './wait.ts';
 const PIPE_BUF = 4096;
 const CAPACITY = 65536;
 const PIPEFS_MAGIC = 0x50495045;
+const PIPEFS_DEVICE = 0xe;
 
 /** Where pipes have their inodes. */
-export const pipeFileSystem = (): SyntheticFileSystem => new SyntheticFileSystem('pipefs', PIPEFS_MAGIC);
+export function pipeFileSystem(): SyntheticFileSystem {
+  const fileSystem = new SyntheticFileSystem('pipefs', PIPEFS_MAGIC);
+  fileSystem.device = PIPEFS_DEVICE;
+  return fileSystem;
+}
 
 /** A pipe as pipe(2) makes it: the inode's open() gives further ends, as opening /proc/self/fd/N does. */
 export function makePipe(fileSystem: SyntheticFileSystem): { readonly read: OpenFile; readonly write: OpenFile } {

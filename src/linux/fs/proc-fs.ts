@@ -1,12 +1,32 @@
 import { fail } from './fail.ts';
 import { encodeName } from './names.ts';
-import { ComputedFile, ComputedLink, type SyntheticDirectory, SyntheticFileSystem } from './synthetic.ts';
+import { ComputedFile, ComputedLink, SyntheticDirectory, SyntheticFileSystem } from './synthetic.ts';
 import { type Inode, PROC_MAGIC } from './vfs.ts';
 
-/** What /proc shows of the program. All of it is asked for when a file is opened. */
+/** What /proc shows. All of it is asked for when a file is opened. */
+export interface SystemView {
+  /** The process that asks. */
+  current(): number;
+  processes(): readonly number[];
+  process(pid: number): ProcessView;
+  /** Bytes of address space that are used, and that there are. */
+  memoryUsed(): number;
+  memoryTotal(): number;
+  /** Nanoseconds since the first process started. */
+  age(): bigint;
+  mounts(): string;
+  /** The text of /proc/cpuinfo. */
+  cpuinfo(): string;
+  /** utsname.release and utsname.version. */
+  readonly release: string;
+  readonly version: string;
+}
+
 export interface ProcessView {
   readonly pid: number;
-  readonly ppid: number;
+  ppid(): number;
+  /** As in /proc/<pid>/status. */
+  state(): string;
   pgid(): number;
   sid(): number;
   uid(): number;
@@ -22,10 +42,8 @@ export interface ProcessView {
   maps(): string;
   /** Bytes of address space. */
   memoryUsed(): number;
-  /** Bytes of address space that there are. */
-  memoryTotal(): number;
-  /** Nanoseconds since the program started. */
-  age(): bigint;
+  /** Nanoseconds that it ran for. */
+  processorTime(): bigint;
   auxv(): Uint8Array;
   descriptors(): readonly number[];
   /** Text that /proc/self/fd/N links to, and what it leads to; undefined if the descriptor is closed. */
@@ -33,12 +51,6 @@ export interface ProcessView {
   descriptorFlags(fd: number): string;
   cwd(): { readonly path: string; readonly inode: Inode };
   root(): Inode;
-  mounts(): string;
-  /** The text of /proc/cpuinfo. */
-  cpuinfo(): string;
-  /** utsname.release and utsname.version. */
-  readonly release: string;
-  readonly version: string;
 }
 
 const PAGE = 4096;
@@ -50,12 +62,12 @@ function statLine(view: ProcessView): string {
   const fields = [
     view.pid,
     `(${view.name()})`,
-    'R',
-    view.ppid,
+    view.state()[0],
+    view.ppid(),
     view.pgid(),
     view.sid(),
     // tty_nr … cstime: no terminal, no faults counted, run time as user time.
-    ...[0, -1, 0, 0, 0, 0, 0, (view.age() * TICKS) / SECOND, 0, 0, 0],
+    ...[0, -1, 0, 0, 0, 0, 0, (view.processorTime() * TICKS) / SECOND, 0, 0, 0],
     // priority, nice, num_threads, itrealvalue, starttime
     ...[20, 0, view.threads(), 0, 0],
     view.memoryUsed(),
@@ -72,10 +84,10 @@ function statusText(view: ProcessView): string {
   const ids = (id: number) => [id, id, id, id].join('\t');
   return [
     `Name:\t${view.name()}`,
-    'State:\tR (running)',
+    `State:\t${view.state()}`,
     `Tgid:\t${view.pid}`,
     `Pid:\t${view.pid}`,
-    `PPid:\t${view.ppid}`,
+    `PPid:\t${view.ppid()}`,
     'TracerPid:\t0',
     `Uid:\t${ids(view.uid())}`,
     `Gid:\t${ids(view.gid())}`,
@@ -92,13 +104,13 @@ function statusText(view: ProcessView): string {
 
 const terminated = (texts: readonly string[]): Uint8Array => encodeName(texts.map((text) => `${text}\0`).join(''));
 
-function uptime(view: ProcessView): string {
+function uptime(view: SystemView): string {
   const hundredths = (view.age() * 100n) / SECOND;
   const text = `${hundredths / 100n}.${String(hundredths % 100n).padStart(2, '0')}`;
   return `${text} 0.00\n`;
 }
 
-function memoryInfo(view: ProcessView): string {
+function memoryInfo(view: SystemView): string {
   const line = (name: string, bytes: number) => `${`${name}:`.padEnd(16)}${String(Math.floor(bytes / 1024)).padStart(8)} kB\n`;
   const total = view.memoryTotal();
   const free = Math.max(0, total - view.memoryUsed());
@@ -113,7 +125,7 @@ function memoryInfo(view: ProcessView): string {
   ].join('');
 }
 
-function addProcess(fileSystem: SyntheticFileSystem, directory: SyntheticDirectory, view: ProcessView): void {
+function addProcess(fileSystem: SyntheticFileSystem, directory: SyntheticDirectory, view: ProcessView, system: SystemView): void {
   const file = (name: string, content: () => string | Uint8Array) => directory.add(name, new ComputedFile(fileSystem, content));
   directory.add('exe', new ComputedLink(fileSystem, () => view.executable()));
   directory.add(
@@ -143,7 +155,7 @@ function addProcess(fileSystem: SyntheticFileSystem, directory: SyntheticDirecto
   });
   file('status', () => statusText(view));
   file('auxv', () => view.auxv());
-  file('mounts', () => view.mounts());
+  file('mounts', () => system.mounts());
   const descriptors = (make: (fd: number) => Inode) => (known: Map<string, Inode>) => {
     const names = view.descriptors().map(String);
     for (const name of names) if (!known.has(name)) known.set(name, make(Number(name)));
@@ -171,24 +183,33 @@ function addProcess(fileSystem: SyntheticFileSystem, directory: SyntheticDirecto
 }
 
 /** /proc with what C libraries, shells and ps read. */
-export function procFileSystem(view: ProcessView, random: (bytes: Uint8Array<ArrayBuffer>) => void): SyntheticFileSystem {
-  const fileSystem = new SyntheticFileSystem('proc', PROC_MAGIC);
+export function procFileSystem(view: SystemView, random: (bytes: Uint8Array<ArrayBuffer>) => void): SyntheticFileSystem {
+  const fileSystem = new SyntheticFileSystem('proc', PROC_MAGIC, (known) => {
+    const pids = view.processes().map(String);
+    for (const name of known.keys()) if (!pids.includes(name)) known.delete(name);
+    for (const name of pids) {
+      if (known.has(name)) continue;
+      const directory = new SyntheticDirectory(fileSystem, root, name);
+      addProcess(fileSystem, directory, view.process(Number(name)), view);
+      known.set(name, directory);
+    }
+    return pids;
+  });
   const root = fileSystem.root;
-  addProcess(fileSystem, root.addDirectory(String(view.pid)), view);
   const link = (name: string, target: () => string) => root.add(name, new ComputedLink(fileSystem, target));
   const file = (name: string, content: () => string) => root.add(name, new ComputedFile(fileSystem, content));
-  link('self', () => String(view.pid));
-  link('thread-self', () => `${view.pid}/task/${view.pid}`);
+  link('self', () => String(view.current()));
+  link('thread-self', () => `${view.current()}/task/${view.current()}`);
   link('mounts', () => 'self/mounts');
   file('cpuinfo', () => view.cpuinfo());
   file('meminfo', () => memoryInfo(view));
   file('uptime', () => uptime(view));
-  file('loadavg', () => `0.00 0.00 0.00 1/1 ${view.pid}\n`);
+  file('loadavg', () => `0.00 0.00 0.00 1/${view.processes().length} ${Math.max(...view.processes())}\n`);
   file('version', () => `Linux version ${view.release} ${view.version}\n`);
   file('filesystems', () => 'nodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\n');
   file('stat', () => {
     const ticks = (view.age() * TICKS) / SECOND;
-    return `cpu  ${ticks} 0 0 0 0 0 0 0 0 0\ncpu0 ${ticks} 0 0 0 0 0 0 0 0 0\nprocesses 1\nprocs_running 1\nprocs_blocked 0\n`;
+    return `cpu  ${ticks} 0 0 0 0 0 0 0 0 0\ncpu0 ${ticks} 0 0 0 0 0 0 0 0 0\nprocesses ${view.processes().length}\nprocs_running 1\nprocs_blocked 0\n`;
   });
   const sys = root.addDirectory('sys');
   const value = (directory: SyntheticDirectory, name: string, content: () => string) =>

@@ -1,7 +1,9 @@
 import { PagePermission } from '../../vcpu/guest-memory.ts';
 import type { Area } from '../areas.ts';
 import type { Process } from '../process.ts';
-import type { ProcessView } from './proc-fs.ts';
+import { INIT, type System } from '../system.ts';
+import { fail } from './fail.ts';
+import type { ProcessView, SystemView } from './proc-fs.ts';
 import { mountsText } from './tree.ts';
 
 function mapLine(area: Area, device: number): string {
@@ -13,13 +15,34 @@ function mapLine(area: Area, device: number): string {
   return `${area.name ? line.padEnd(73) + area.name : line}\n`;
 }
 
-/** What /proc shows, taken from the process. `get` is called when a file is read, never before. */
-export function processView(
-  get: () => Process,
-  fixed: Pick<ProcessView, 'pid' | 'ppid' | 'release' | 'version' | 'cpuinfo' | 'auxv'>,
-): ProcessView {
+/** What /proc shows of all processes. It is asked when a file is read, never before. */
+export function systemView(system: System, release: string, version: string): SystemView {
+  const current = (): Process => system.scheduler.current;
   return {
-    ...fixed,
+    release,
+    version,
+    current: () => current().pid,
+    processes: () => [...system.processes.keys()],
+    process: (pid) => processView(() => system.processes.get(pid)?.leader ?? fail('ESRCH'), pid),
+    cpuinfo: () => `processor\t: 0\nmodel name\t: wasmvisor ${current().abi.isa.name}\n\n`,
+    memoryUsed: () => system.spaces.budget.used,
+    memoryTotal: () => system.spaces.budget.limit,
+    age: () => system.host.monotonic() - system.first.leader.started,
+    mounts: () => mountsText(current().files.namespace),
+  };
+}
+
+function stateOf({ group }: Process): string {
+  return group.end ? 'Z (zombie)' : group.stopped ? 'T (stopped)' : 'R (running)';
+}
+
+function processView(get: () => Process, pid: number): ProcessView {
+  return {
+    pid,
+    ppid: () => get().group.parent?.pid ?? INIT,
+    state: () => stateOf(get()),
+    auxv: () => get().auxv,
+    processorTime: () => get().group.processorTime,
     pgid: () => get().group.pgid,
     sid: () => get().group.sid,
     uid: () => get().credentials.uid,
@@ -31,8 +54,6 @@ export function processView(
     env: () => get().env,
     maps: () => Array.from(get().map.areas, (area) => mapLine(area, get().files.namespace.root.fileSystem.device)).join(''),
     memoryUsed: () => get().map.used,
-    memoryTotal: () => get().map.options.limit,
-    age: () => get().host.monotonic() - get().started,
     descriptors: () => get().files.list(),
     descriptor(fd) {
       const { files } = get();
@@ -50,6 +71,5 @@ export function processView(
       return { path: namespace.pathOf(cwd) ?? ' (deleted)', inode: cwd };
     },
     root: () => get().files.namespace.root,
-    mounts: () => mountsText(get().files.namespace),
   };
 }

@@ -25,8 +25,10 @@ export class SyntheticFileSystem implements FileSystem {
   constructor(
     readonly type: string,
     private readonly magic: number,
+    /** Of the root; see SyntheticDirectory. */
+    dynamic?: (known: Map<string, Inode>) => Iterable<string>,
   ) {
-    this.root = new SyntheticDirectory(this, undefined, '');
+    this.root = new SyntheticDirectory(this, undefined, '', dynamic);
   }
 
   takeInode(): number {

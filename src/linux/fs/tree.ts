@@ -4,10 +4,10 @@ import { fail } from './fail.ts';
 import { describe, FileTable } from './file-table.ts';
 import { MemoryFileSystem } from './memory-fs.ts';
 import { Namespace } from './namespace.ts';
-import { type ProcessView, procFileSystem } from './proc-fs.ts';
+import { procFileSystem, type SystemView } from './proc-fs.ts';
 import { type Output, type StandardStreams, type Stdin, standardStreams } from './stdio.ts';
 import { SyntheticFileSystem } from './synthetic.ts';
-import { type FileSystem, isDirectory, Mode, TMPFS_MAGIC, WOULD_BLOCK } from './vfs.ts';
+import { type FileSystem, type Inode, isDirectory, Mode, TMPFS_MAGIC, WOULD_BLOCK } from './vfs.ts';
 
 export interface MountPoint {
   /** Absolute guest path; what it covers, if anything, is hidden. */
@@ -35,7 +35,7 @@ export interface FilesOptions {
   readonly memoryLimit?: number;
   readonly random: (bytes: Uint8Array<ArrayBuffer>) => void;
   readonly now?: () => bigint;
-  readonly view: ProcessView;
+  readonly view: SystemView;
 }
 
 export interface Files {
@@ -85,7 +85,10 @@ export function makeFiles(options: FilesOptions): Files {
 
 /** All bytes of a regular file; ENOENT, EISDIR, EACCES, EFBIG beyond PROGRAM_LIMIT, and the like. */
 export function readWhole(namespace: Namespace, path: string, cwd = namespace.root): Uint8Array {
-  const inode = namespace.resolve(cwd, path, 'follow').inode ?? fail('ENOENT');
+  return readInode(namespace.resolve(cwd, path, 'follow').inode ?? fail('ENOENT'));
+}
+
+export function readInode(inode: Inode): Uint8Array {
   if (isDirectory(inode)) fail('EISDIR');
   if (inode.format !== Mode.Regular || !inode.open) fail('EACCES');
   const file = inode.open({ read: true, write: false });

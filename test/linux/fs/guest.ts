@@ -2,7 +2,7 @@ import type { Abi } from '../../../src/linux/abi.ts';
 import { fileCalls } from '../../../src/linux/calls/files.ts';
 import { Errno, type ErrnoName } from '../../../src/linux/errno.ts';
 import { makePipe } from '../../../src/linux/fs/pipe.ts';
-import type { ProcessView } from '../../../src/linux/fs/proc-fs.ts';
+import type { ProcessView, SystemView } from '../../../src/linux/fs/proc-fs.ts';
 import { type FilesOptions, makeFiles } from '../../../src/linux/fs/tree.ts';
 import { defaultHost } from '../../../src/linux/host.ts';
 import { i386Files } from '../../../src/linux/i386/files.ts';
@@ -49,15 +49,20 @@ export function makeGuest(abi: 'i386' | 'mips' | 'mipsel' = 'i386', options: Par
     stderr: { write: (bytes) => bytes.length },
     random: (bytes) => defaultHost.random(bytes),
     view: {
-      pid: 7,
-      executable: () => '/bin/test',
-      cwd: () => ({ path: '/', inode: table.namespace.root }),
-      root: () => table.namespace.root,
-      descriptors: () => table.list(),
-      descriptor: (fd: number) => table.has(fd) && { path: table.get(fd).path, inode: table.get(fd).file?.inode ?? table.get(fd).inode },
-    } as unknown as ProcessView,
+      current: () => 7,
+      processes: () => [7],
+      process: () => view,
+    } as unknown as SystemView,
     ...options,
   });
+  const view = {
+    pid: 7,
+    executable: () => '/bin/test',
+    cwd: () => ({ path: '/', inode: table.namespace.root }),
+    root: () => table.namespace.root,
+    descriptors: () => table.list(),
+    descriptor: (fd: number) => table.has(fd) && { path: table.get(fd).path, inode: table.get(fd).file?.inode ?? table.get(fd).inode },
+  } as unknown as ProcessView;
   const setPipeResult = (p: { pipeResult?: number[] }, read: number, write: number) => {
     p.pipeResult = [read, write];
     return true;

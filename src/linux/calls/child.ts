@@ -1,0 +1,138 @@
+import { Errno } from '../errno.ts';
+import { execute, findExecutable } from '../exec.ts';
+import { fail } from '../fs/fail.ts';
+import { decodeName } from '../fs/names.ts';
+import { WOULD_BLOCK } from '../fs/vfs.ts';
+import type { Process, ThreadGroup } from '../process.ts';
+import { type Calls, KEEP_REGISTERS, partial, type SyscallResult } from '../syscall.ts';
+import { childInfo } from '../system.ts';
+import { At, pathArgument, startAt, waitFor } from './arguments.ts';
+import { writeUsage } from './time.ts';
+
+/** wait4(2), waitid(2) */
+const enum Wait {
+  NoHang = 1,
+  /** WSTOPPED of waitid. */
+  Untraced = 2,
+  Exited = 4,
+  Continued = 8,
+  NoWait = 0x1000000,
+  /** __WNOTHREAD, __WALL, __WCLONE */
+  Kinds = 0xe0000000,
+}
+
+/** What a wait for a child found. */
+interface Found {
+  readonly child: ThreadGroup;
+  readonly info: ReturnType<typeof childInfo>;
+}
+
+/** Which children a wait is for. */
+type Which = (child: ThreadGroup) => boolean;
+
+function find(p: Process, which: Which, options: number): Found | undefined {
+  const children = [...p.group.children].filter(which);
+  if (children.length === 0) fail('ECHILD');
+  for (const child of children) {
+    const { end, change } = child;
+    const wanted = end
+      ? options & Wait.Exited && p.system.processes.get(child.pid) === child && p.system.isBuried(child)
+      : change !== undefined && options & (child.stopped ? Wait.Untraced : Wait.Continued);
+    if (!wanted) continue;
+    const found = { child, info: childInfo(child) };
+    if (options & Wait.NoWait) return found;
+    if (end) {
+      p.group.childrenTime += child.processorTime + child.childrenTime;
+      p.system.forget(child);
+    } else child.change = undefined;
+    return found;
+  }
+  return undefined;
+}
+
+/** `result` tells the guest of what was found, undefined if that is nothing. */
+function waitForChild(p: Process, which: Which, options: number, result: (found: Found | undefined) => number): SyscallResult {
+  return waitFor(p, [{ subscribe: p.group.childEvents.subscribe }], () => {
+    const found = find(p, which, options);
+    return found || options & Wait.NoHang ? result(found) : WOULD_BLOCK;
+  });
+}
+
+/** A status as wait(2) gives it. */
+function waitStatus({ child: { end, stopped }, info: { value } }: Found): number {
+  if (!end) return stopped ? (value << 8) | 0x7f : 0xffff;
+  return 'code' in end ? value << 8 : value | (end.core ? 0x80 : 0);
+}
+
+function wait4(p: Process, id: number, status: number, options: number, usage: number): SyscallResult {
+  const pid = id | 0;
+  if (options & ~(Wait.NoHang | Wait.Untraced | Wait.Continued | Wait.Kinds)) return -Errno.EINVAL;
+  const own = p.group.pgid;
+  const which: Which = (child) => (pid > 0 ? child.pid === pid : pid === -1 || child.pgid === (pid === 0 ? own : -pid));
+  return waitForChild(p, which, options | Wait.Exited, (found) => {
+    if (!found) return 0;
+    if (status !== 0) p.memory.setU32(status, waitStatus(found));
+    if (usage !== 0) writeUsage(p, usage, found.child.processorTime + found.child.childrenTime);
+    return found.child.pid;
+  });
+}
+
+const enum IdType {
+  All = 0,
+  Pid = 1,
+  Pgid = 2,
+}
+
+function waitid(p: Process, type: number, id: number, info: number, options: number, usage: number): SyscallResult {
+  if (options & ~(Wait.NoHang | Wait.Untraced | Wait.Exited | Wait.Continued | Wait.NoWait | Wait.Kinds)) return -Errno.EINVAL;
+  if (!(options & (Wait.Untraced | Wait.Exited | Wait.Continued)) || type > IdType.Pgid) return -Errno.EINVAL;
+  if (type === IdType.Pid && (id | 0) <= 0) return -Errno.EINVAL;
+  const group = id === 0 ? p.group.pgid : id;
+  const which: Which = (child) => type === IdType.All || (type === IdType.Pid ? child.pid === id : child.pgid === group);
+  return waitForChild(p, which, options, (found) => {
+    if (found && usage !== 0) writeUsage(p, usage, found.child.processorTime + found.child.childrenTime);
+    if (info === 0) return 0;
+    if (found) p.abi.writeSignalInfo(p, info, p.signals.number('SIGCHLD'), found.info);
+    // si_signo and si_pid tell that there was nothing
+    else for (const offset of [0, 4, 8, 12, 16, 20]) p.memory.setU32(info + offset, 0);
+    return 0;
+  });
+}
+
+/** MAX_ARG_STRLEN, MAX_ARG_STRINGS as far as an address space goes. */
+const MAX_STRING = 1 << 17;
+
+function strings(p: Process, address: number): string[] {
+  const out: string[] = [];
+  if (address === 0) return out;
+  let total = 0;
+  for (let at = address; ; at += 4) {
+    const text = p.memory.u32(at);
+    if (text === 0) return out;
+    const bytes = p.memory.cString(text, MAX_STRING);
+    total += bytes.length + 5;
+    if (bytes.length >= MAX_STRING || total > p.limits.stack.soft / 4) fail('E2BIG');
+    out.push(decodeName(bytes.slice()));
+  }
+}
+
+async function execve(p: Process, fd: number, path: number, argv: number, env: number, flags: number): Promise<number> {
+  if (flags & ~(At.EMPTY_PATH | At.SYMLINK_NOFOLLOW)) return -Errno.EINVAL;
+  const name = pathArgument(p, path);
+  const own = name === '' && flags & At.EMPTY_PATH ? p.files.get(fd) : undefined;
+  const found = own
+    ? { inode: own.file?.inode ?? own.inode, name: `/dev/fd/${fd}`, path: own.path }
+    : findExecutable(p, startAt(p, fd, name), name, !(flags & At.SYMLINK_NOFOLLOW));
+  const args = strings(p, argv);
+  await execute(p, found, args.length === 0 ? [''] : args, strings(p, env));
+  return KEEP_REGISTERS;
+}
+
+/** Other programs, and processes that have ended. fork and its like are with clone. */
+export const childCalls: Calls = {
+  execve: partial((p, a) => execve(p, At.FDCWD, a[0], a[1], a[2], 0), 'programs of the same ABI only; no set-user-ID'),
+  execveat: partial((p, a) => execve(p, a[0], a[1], a[2], a[3], a[4]), 'as execve'),
+  waitpid: (p, a) => wait4(p, a[0], a[1], a[2], 0),
+  wait4: partial((p, a) => wait4(p, a[0], a[1], a[2], a[3]), 'of struct rusage, user time only'),
+  waitid: partial((p, a) => waitid(p, a[0], a[1], a[2], a[3], a[4]), 'as wait4'),
+};

@@ -1,0 +1,110 @@
+import { storeKey } from '../cache/persistence.ts';
+import { effective } from './calls/arguments.ts';
+import { ElfError, parseElf } from './elf.ts';
+import { Errno } from './errno.ts';
+import { fail } from './fs/fail.ts';
+import { decodeName } from './fs/names.ts';
+import { demand, Want } from './fs/namespace.ts';
+import { readInode } from './fs/tree.ts';
+import { type Directory, type Inode, isDirectory, Mode } from './fs/vfs.ts';
+import { launch, stackBytes } from './launch.ts';
+import { STACK_LIMIT } from './limits.ts';
+import type { Process } from './process.ts';
+import { SyscallError } from './syscall.ts';
+import { dropThread } from './threads.ts';
+
+/** What a path leads to. */
+export interface Executable {
+  readonly inode: Inode;
+  /** The path as it was given, and without links. */
+  readonly name: string;
+  readonly path: string;
+}
+
+/** Bytes of a script's first line that are looked at (BINPRM_BUF_SIZE), and scripts that may name scripts as interpreters. */
+const FIRST_LINE = 256;
+const MOST_SCRIPTS = 5;
+const NEWLINE = 10;
+
+/** A file at a path that may be executed. */
+export function findExecutable(p: Process, from: Directory, path: string, follow: boolean): Executable {
+  const { namespace } = p.files;
+  const place = namespace.resolve(from, path, follow ? 'follow' : 'nofollow', effective(p));
+  return { inode: place.inode ?? fail('ENOENT'), name: path, path: namespace.pathOfPlace(place) };
+}
+
+function readExecutable(p: Process, inode: Inode): Uint8Array {
+  if (isDirectory(inode) || inode.format !== Mode.Regular) fail('EACCES');
+  demand(inode, Want.Execute, effective(p));
+  return readInode(inode);
+}
+
+/** The interpreter that a script names, and its argument. */
+function interpreterOf(bytes: Uint8Array): readonly string[] | undefined {
+  if (bytes[0] !== 0x23 || bytes[1] !== 0x21) return undefined;
+  const end = bytes.subarray(0, FIRST_LINE).indexOf(NEWLINE);
+  const line = decodeName(bytes.subarray(2, end < 0 ? FIRST_LINE : end)).replace(/^[ \t]+|[ \t]+$/g, '');
+  const [, interpreter, argument] = /^([^ \t\0]+)[ \t]*([^\0]*)/.exec(line) ?? fail('ENOEXEC');
+  return argument ? [interpreter, argument] : [interpreter];
+}
+
+/** The process goes on with another program (execve(2)); a call that fails leaves it as it is. */
+export async function execute(p: Process, given: Executable, argv: readonly string[], env: readonly string[]): Promise<void> {
+  const { system, group, abi } = p;
+  let found = given;
+  let args = argv;
+  let bytes = readExecutable(p, found.inode);
+  for (let scripts = 0; ; scripts++) {
+    const interpreter = interpreterOf(bytes);
+    if (!interpreter) break;
+    if (scripts === MOST_SCRIPTS) fail('ELOOP');
+    args = [...interpreter, found.name, ...args.slice(1)];
+    found = findExecutable(p, p.files.cwd, interpreter[0], true);
+    bytes = readExecutable(p, found.inode);
+  }
+  const key = storeKey(bytes);
+  let space: Process['space'] | undefined;
+  try {
+    const elf = parseElf(bytes);
+    if (elf.abi !== abi.name) fail('ENOEXEC');
+    const translations = await system.translations.load(key);
+    space = system.spaces.make(abi, key);
+    const launched = launch(
+      p,
+      space,
+      { elf, path: found.path, name: given.name, argv: args, env },
+      stackBytes(p.limits.stack.soft, STACK_LIMIT),
+    );
+    space.vcpu.persist(translations);
+    await space.vcpu.prepare();
+    if (group.end) return system.spaces.release(space);
+    become(p, launched);
+  } catch (error) {
+    if (space) system.spaces.release(space);
+    if (error instanceof ElfError) throw new SyscallError(Errno[error.errno]);
+    throw error;
+  }
+}
+
+/** There is no way back from here on. */
+function become(p: Process, launched: ReturnType<typeof launch>): void {
+  const { system, group } = p;
+  for (const thread of [...group.threads.values()]) if (thread !== p) dropThread(thread);
+  system.scheduler.forget((thread) => thread.group === group && thread !== p);
+  for (const { timer } of group.posixTimers.values()) timer.stop();
+  group.posixTimers.clear();
+  const old = p.space;
+  system.scheduler.move(p, launched.space);
+  Object.assign(p, launched, { clearTid: 0, robustList: 0 });
+  system.spaces.release(old);
+  group.threads.delete(p.tid);
+  p.tid = p.pid;
+  group.threads.set(p.tid, p);
+  group.leader = p;
+  group.executed = true;
+  group.exitSignal = p.signals.number('SIGCHLD');
+  p.signals.forgetHandlers();
+  p.files.closeOnExec();
+  group.letParentGo?.();
+  group.letParentGo = undefined;
+}

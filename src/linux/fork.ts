@@ -1,0 +1,112 @@
+import { fail } from './fs/fail.ts';
+import { WaitQueue } from './fs/wait.ts';
+import { Futexes } from './futexes.ts';
+import type { Process, ThreadGroup } from './process.ts';
+
+/** A process without a leader yet. */
+export function makeGroup(
+  pid: number,
+  rest: Pick<ThreadGroup, 'parent' | 'pgid' | 'sid' | 'personality' | 'exitSignal' | 'futexes'>,
+): ThreadGroup {
+  return {
+    pid,
+    ...rest,
+    children: new Set(),
+    leader: undefined as unknown as Process,
+    stopped: false,
+    childEvents: new WaitQueue(),
+    executed: false,
+    processorTime: 0n,
+    childrenTime: 0n,
+    threads: new Map(),
+    intervalTimers: new Map(),
+    posixTimers: new Map(),
+    timers: new Set(),
+  };
+}
+
+/** How clone(2) departs from fork(2). */
+export interface ForkOptions {
+  readonly sharesMemory?: boolean;
+  readonly sharesFiles?: boolean;
+  /** The caller waits until the child executes a program or ends. */
+  readonly waits?: boolean;
+  /** The child of the caller's parent. */
+  readonly isSibling?: boolean;
+  /** At the child's end. Default: SIGCHLD. */
+  readonly signal?: number;
+  readonly clearTid?: number;
+  /** What the child's registers and memory differ in. */
+  readonly prepare?: (child: Process) => void;
+  /** Given the number of the child; what it returns is the call's result. */
+  readonly started?: (pid: number) => number;
+}
+
+/** A new process that goes on where the caller is, with 0 as the call's result. Gives its number. */
+export async function forkProcess(p: Process, options: ForkOptions = {}): Promise<number> {
+  const { system, signals } = p;
+  const { sharesMemory = false, sharesFiles = false, started = (pid: number) => pid } = options;
+  if (system.processes.size >= Math.min(system.mostProcesses, p.limits.nproc.soft)) fail('EAGAIN');
+  const registers = system.scheduler.registers(p);
+  const space = sharesMemory ? p.space : await system.spaces.copy(p.space);
+  // it was killed meanwhile
+  if (p.group.end) {
+    if (!sharesMemory) system.spaces.release(space);
+    return 0;
+  }
+  if (sharesMemory) space.users++;
+  const pid = system.freeNumber();
+  const { pgid, sid, personality } = p.group;
+  const parent = options.isSibling ? p.group.parent : p.group;
+  const group = makeGroup(pid, {
+    parent,
+    pgid,
+    sid,
+    personality,
+    exitSignal: options.signal ?? signals.number('SIGCHLD'),
+    futexes: sharesMemory ? p.group.futexes : new Futexes(),
+  });
+  const own = signals.forProcess();
+  const { exited: _, interrupted: __, ...same } = p;
+  const { vcpu, memory, map } = space;
+  const child: Process = {
+    ...same,
+    space,
+    vcpu,
+    memory,
+    map,
+    files: sharesFiles ? p.files.join() : p.files.copy(),
+    signals: own,
+    limits: structuredClone(p.limits),
+    credentials: structuredClone(p.credentials),
+    group,
+    pid,
+    tid: pid,
+    clearTid: options.clearTid ?? 0,
+    robustList: 0,
+    started: p.host.monotonic(),
+    interrupt: () => own.interrupt(),
+  };
+  group.leader = child;
+  group.threads.set(pid, child);
+  system.add(child);
+  parent?.children.add(group);
+  try {
+    system.scheduler.start(child, registers, () => {
+      p.abi.setSyscallResult(child, 0);
+      options.prepare?.(child);
+    });
+  } catch (error) {
+    group.parent = undefined;
+    group.end = { code: 0 };
+    system.bury(group);
+    parent?.children.delete(group);
+    throw error;
+  }
+  const result = started(pid);
+  if (!options.waits) return result;
+  await new Promise<void>((resolve) => {
+    group.letParentGo = resolve;
+  });
+  return result;
+}

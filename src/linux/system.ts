@@ -1,0 +1,190 @@
+import type { SignalInfo } from './abi.ts';
+import type { Host } from './host.ts';
+import type { Process, ProcessEnd, ThreadGroup } from './process.ts';
+import type { SharedTranslations } from './shared-translations.ts';
+import { SIG_IGN } from './signals.ts';
+import type { Spaces } from './spaces.ts';
+import { anyThread, makeScheduler, type Scheduler } from './threads.ts';
+
+/** The number of init; the first process's. */
+export const INIT = 1;
+export const FIRST_PID = 100;
+/** /proc/sys/kernel/pid_max */
+export const PID_MAX = 32768;
+
+/** All processes, and what they share. */
+export interface System {
+  readonly host: Host;
+  readonly spaces: Spaces;
+  readonly translations: SharedTranslations;
+  readonly scheduler: Scheduler;
+  /** By number; with those whose end nobody has asked for yet. */
+  readonly processes: Map<number, ThreadGroup>;
+  /** The process that the system began with. */
+  readonly first: ThreadGroup;
+  /** Processes that there may be. */
+  readonly mostProcesses: number;
+  /** Group of processes that the terminal belongs to. */
+  foreground: number;
+  /** A number that neither a thread nor a group or session has. */
+  freeNumber(): number;
+  /** There is this process, and it runs. */
+  begin(p: Process): void;
+  /** Makes a further process known. Its thread is not started. */
+  add(p: Process): void;
+  /** A process has its `end`: all it has goes, and its parent is told. */
+  bury(group: ThreadGroup): void;
+  isBuried(group: ThreadGroup): boolean;
+  /** Buries those that were killed while they did not run. */
+  buryKilled(): void;
+  /** What has no `end` yet gets this one. */
+  kill(group: ThreadGroup, end: ProcessEnd): void;
+  /** A process was stopped by a signal. */
+  stop(group: ThreadGroup, signal: number): void;
+  /** Nobody has to be told of this child any more. */
+  forget(child: ThreadGroup): void;
+}
+
+export interface SystemOptions {
+  readonly spaces: Spaces;
+  readonly translations: SharedTranslations;
+  readonly mostProcesses: number;
+  readonly isOver: () => boolean;
+  /** Before what a process has goes. */
+  readonly onEnd: (group: ThreadGroup) => void;
+}
+
+/** si_code of SIGCHLD. */
+const enum Cld {
+  Exited = 1,
+  Killed = 2,
+  Dumped = 3,
+  Stopped = 5,
+  Continued = 6,
+}
+
+export function childInfo(child: ThreadGroup): SignalInfo & { readonly value: number } {
+  const { end, change, pid } = child;
+  const { uid } = child.leader.credentials;
+  if (!end) {
+    const continued = child.leader.signals.name(change ?? 0) === 'SIGCONT';
+    return { code: continued ? Cld.Continued : Cld.Stopped, pid, uid, value: change ?? 0 };
+  }
+  if ('code' in end) return { code: Cld.Exited, pid, uid, value: end.code };
+  return { code: end.core ? Cld.Dumped : Cld.Killed, pid, uid, value: end.signal };
+}
+
+/** There are no processes before `begin`. */
+export function makeSystem(host: Host, options: SystemOptions): System {
+  const processes = new Map<number, ThreadGroup>();
+  const killed = new Set<ThreadGroup>();
+  const buried = new WeakSet<ThreadGroup>();
+  let scheduler: Scheduler | undefined;
+  let first: ThreadGroup | undefined;
+  let last = FIRST_PID;
+
+  const isUsed = (number: number): boolean =>
+    processes.has(number) ||
+    [...processes.values()].some((group) => group.threads.has(number) || group.pgid === number || group.sid === number);
+
+  function tell(parent: ThreadGroup | undefined, child: ThreadGroup, signal: number): void {
+    if (!parent || parent.end) return;
+    if (signal !== 0) parent.leader.signals.raise(signal, childInfo(child));
+    parent.childEvents.wake();
+  }
+  function tellOfChange(child: ThreadGroup, change: number): void {
+    child.change = change;
+    if (!child.parent) return;
+    const { signals, abi } = child.parent.leader;
+    const number = signals.number('SIGCHLD');
+    tell(child.parent, child, signals.action(number).flags & abi.actionFlags.SA_NOCLDSTOP ? 0 : number);
+  }
+
+  /** Whether the parent does not want to be asked to wait for its children (sigaction(2), SA_NOCLDWAIT). */
+  function isUnwanted({ parent, exitSignal }: ThreadGroup): boolean {
+    if (!parent || parent.end) return true;
+    const { signals, abi } = parent.leader;
+    const number = signals.number('SIGCHLD');
+    const action = signals.action(number);
+    return exitSignal === number && (action.handler === SIG_IGN || (action.flags & abi.actionFlags.SA_NOCLDWAIT) !== 0);
+  }
+
+  const system: System = {
+    host,
+    spaces: options.spaces,
+    translations: options.translations,
+    get scheduler() {
+      return scheduler!;
+    },
+    get first() {
+      return first!;
+    },
+    processes,
+    mostProcesses: options.mostProcesses,
+    foreground: FIRST_PID,
+    begin(p) {
+      first = p.group;
+      system.add(p);
+      scheduler = makeScheduler(p, host, options.isOver);
+    },
+    freeNumber() {
+      do last = last + 1 < PID_MAX ? last + 1 : FIRST_PID;
+      while (isUsed(last));
+      return last;
+    },
+    add({ group, signals }) {
+      processes.set(group.pid, group);
+      signals.onRaise((signal) => {
+        const name = signals.name(signal);
+        if (name === 'SIGKILL') system.kill(group, { signal, core: false });
+        if (name !== 'SIGCONT' || !group.stopped) return;
+        group.stopped = false;
+        tellOfChange(group, signal);
+        system.scheduler.wake();
+      });
+    },
+    kill(group, end) {
+      group.end ??= end;
+      killed.add(group);
+      scheduler?.wake();
+    },
+    isBuried: (group) => buried.has(group),
+    buryKilled() {
+      for (const group of killed) system.bury(group);
+      killed.clear();
+    },
+    stop(group, signal) {
+      group.stopped = true;
+      tellOfChange(group, signal);
+    },
+    bury(group) {
+      if (buried.has(group)) return;
+      buried.add(group);
+      system.scheduler.account();
+      options.onEnd(group);
+      for (const timer of group.timers) timer.stop();
+      const { space, files } = anyThread(group);
+      for (const thread of group.threads.values()) thread.signals.leave();
+      system.scheduler.forget((thread) => thread.group === group);
+      files.leave();
+      // the first one's stays for its embedder
+      if (group === first) space.map.sync();
+      else system.spaces.release(space);
+      group.letParentGo?.();
+      for (const child of group.children) {
+        child.parent = undefined;
+        if (buried.has(child)) processes.delete(child.pid);
+      }
+      group.children.clear();
+      const { parent } = group;
+      if (isUnwanted(group)) system.forget(group);
+      tell(parent, group, group.exitSignal);
+    },
+    forget(child) {
+      child.parent?.children.delete(child);
+      child.parent = undefined;
+      processes.delete(child.pid);
+    },
+  };
+  return system;
+}

@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { nodeFileSystem } from '../../src/host/node.ts';
+import { compile, lacks, runElsewhere, runHere, TARGETS } from './compiled.ts';
+
+// the processor says what the program prints, for all instruction sets
+const processor = TARGETS.find(({ name }) => name === 'i386')!;
+
+describe.each(TARGETS)('processes on $name', (target) => {
+  const missing = lacks(target) || lacks(processor);
+  const build = (of = target): string => compile(of, 'processes', true);
+  const run = (args: readonly string[], more: Parameters<typeof runHere>[1] = {}) => {
+    const path = build();
+    return runHere(path, { root: nodeFileSystem('/'), path, argv: [path, ...args], ...more });
+  };
+
+  it.skipIf(missing !== '')(`are as Linux has them${missing}`, { timeout: 120_000 }, async () => {
+    const expected = runElsewhere(processor, build(processor));
+    expect(expected.stdout).toContain('bad arguments: ');
+    const { stdout, code } = await run([]);
+    expect(stdout).toBe(expected.stdout);
+    expect(code).toBe(expected.code);
+  });
+
+  it.skipIf(missing !== '')(`are bounded in number${missing}`, { timeout: 60_000 }, async () => {
+    const { stdout, code } = await run(['bomb'], { processLimit: 20 });
+    expect(stdout).toBe('19 processes, then Resource temporarily unavailable\n19 gone\n');
+    expect(code).toBe(0);
+  });
+
+  it.skipIf(missing !== '')(`that all wait for each other can be stopped${missing}`, { timeout: 60_000 }, async () => {
+    const { stdout, status } = await run(['deadlock'], { timeout: 1000 });
+    expect(stdout).toBe('all wait\n');
+    expect(status).toMatchObject({ reason: 'timeout' });
+  });
+});

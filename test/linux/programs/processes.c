@@ -1,0 +1,325 @@
+// What processes can rely on, told in lines that are the same on every kernel.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+static const char *self;
+static volatile int handled;
+
+static void handler(int signal, siginfo_t *info, void *context) {
+  handled++;
+  if (signal == SIGCHLD) printf("SIGCHLD: code %d, status %d\n", info->si_code, info->si_status);
+}
+
+static void catch(int signal, int flags) {
+  struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | flags};
+  sigaction(signal, &action, NULL);
+}
+
+static void tell(const char *what, pid_t found, pid_t child, int status) {
+  printf("%s: %s", what, found < 0 ? strerror(errno) : found == child ? "child" : found == 0 ? "none" : "another");
+  if (found > 0 && WIFEXITED(status)) printf(" exited %d", WEXITSTATUS(status));
+  if (found > 0 && WIFSIGNALED(status)) printf(" killed: %s", strsignal(WTERMSIG(status)));
+  if (found > 0 && WIFSTOPPED(status)) printf(" stopped: %s", strsignal(WSTOPSIG(status)));
+  if (found > 0 && WIFCONTINUED(status)) printf(" continued");
+  printf("\n");
+}
+
+static void waitAndTell(const char *what, pid_t child, int options) {
+  int status = 0;
+  pid_t found = waitpid(child, &status, options);
+  tell(what, found, child, status);
+}
+
+static pid_t child(int code) {
+  pid_t pid = fork();
+  if (pid == 0) _exit(code);
+  return pid;
+}
+
+static pid_t sleeper(void) {
+  pid_t pid = fork();
+  if (pid == 0)
+    for (;;) pause();
+  return pid;
+}
+
+static void memory(void) {
+  static int global = 1;
+  int local = 2, pipes[2];
+  char *heap = malloc(300000), *mapped = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  strcpy(heap + 200000, "heap");
+  strcpy(mapped + 500000, "mapped");
+  pipe(pipes);
+  pid_t pid = fork();
+  if (pid == 0) {
+    char text[100];
+    sprintf(text, "child sees %d %d %s %s", global, local, heap + 200000, mapped + 500000);
+    global = local = 9;
+    strcpy(heap + 200000, "CHILD");
+    strcpy(mapped + 500000, "CHILD");
+    write(pipes[1], text, strlen(text));
+    _exit(0);
+  }
+  close(pipes[1]);
+  char text[200] = "";
+  for (int at = 0, n; (n = read(pipes[0], text + at, sizeof text - at)) > 0;) at += n;
+  waitAndTell("copy", pid, 0);
+  printf("%s; parent has %d %d %s %s\n", text, global, local, heap + 200000, mapped + 500000);
+}
+
+static void waiting(void) {
+  waitAndTell("no child", -1, 0);
+  pid_t pid = child(3);
+  siginfo_t info = {0};
+  waitid(P_PID, pid, &info, WEXITED | WNOWAIT);
+  printf("waitid: %d %d %d\n", info.si_signo == SIGCHLD, info.si_code, info.si_status);
+  waitAndTell("zombie", pid, 0);
+  waitAndTell("again", pid, 0);
+  pid = sleeper();
+  waitAndTell("running", pid, WNOHANG);
+  kill(pid, SIGSTOP);
+  waitAndTell("stop", pid, WUNTRACED);
+  kill(pid, SIGCONT);
+  waitAndTell("continue", pid, WCONTINUED);
+  kill(pid, SIGTERM);
+  waitAndTell("kill", pid, 0);
+  int failed = kill(pid, 0);
+  printf("kill of none: %d %s\n", failed, strerror(errno));
+  catch(SIGCHLD, SA_RESTART);
+  pid = child(5);
+  waitAndTell("with handler", pid, 0);
+  signal(SIGCHLD, SIG_IGN);
+  pid = child(6);
+  waitAndTell("ignored", pid, 0);
+  signal(SIGCHLD, SIG_DFL);
+}
+
+static void orphans(void) {
+  int pipes[2];
+  char text[16] = "";
+  pipe(pipes);
+  pid_t pid = fork();
+  if (pid == 0) {
+    pid_t parent = getpid();
+    if (fork() == 0) {
+      while (getppid() == parent) usleep(1000);
+      write(pipes[1], "adopted", 7);
+      _exit(0);
+    }
+    _exit(0);
+  }
+  waitAndTell("parent of an orphan", pid, 0);
+  read(pipes[0], text, 7);
+  printf("orphan: %s\n", text);
+  waitAndTell("orphan is another's", -1, 0);
+}
+
+static void groups(void) {
+  pid_t pids[3], leader = 0;
+  for (int i = 0; i < 3; i++) {
+    pids[i] = sleeper();
+    if (i == 0) leader = pids[0];
+    setpgid(pids[i], leader);
+  }
+  printf("group: %d %d\n", getpgid(pids[2]) == leader, getpgid(0) == leader);
+  kill(-leader, SIGUSR1);
+  for (int i = 0; i < 3; i++) waitAndTell("of the group", pids[i], 0);
+  pid_t pid = fork();
+  if (pid == 0) _exit(setsid() == getpid() && getpgrp() == getpid() && getsid(0) == getpid() && setsid() == -1 ? 0 : 1);
+  waitAndTell("session", pid, 0);
+}
+
+static void pipes(void) {
+  int ends[2];
+  static char block[100000];
+  pipe(ends);
+  pid_t writer = fork();
+  if (writer == 0) {
+    close(ends[0]);
+    for (int i = 0; i < 5; i++) write(ends[1], block, sizeof block);
+    _exit(0);
+  }
+  close(ends[1]);
+  int total = 0, n;
+  while ((n = read(ends[0], block, 30000)) > 0) total += n;
+  printf("through a pipe: %d\n", total);
+  waitAndTell("writer", writer, 0);
+  close(ends[0]);
+  pipe(ends);
+  close(ends[0]);
+  pid_t broken = fork();
+  if (broken == 0) {
+    write(ends[1], "x", 1);
+    _exit(0);
+  }
+  waitAndTell("SIGPIPE", broken, 0);
+  signal(SIGPIPE, SIG_IGN);
+  n = write(ends[1], "x", 1);
+  printf("EPIPE: %d %s\n", n, strerror(errno));
+  FILE *file = tmpfile();
+  int fd = fileno(file);
+  write(fd, "abcdef", 6);
+  lseek(fd, 1, SEEK_SET);
+  pid_t reader = fork();
+  char c = 0;
+  if (reader == 0) _exit(read(fd, &c, 1) == 1 && c == 'b' ? 0 : 1);
+  waitAndTell("reader", reader, 0);
+  read(fd, &c, 1);
+  printf("common position: %c\n", c);
+}
+
+static void programs(void) {
+  char *args[] = {(char *)self, "show", "one", "two words", NULL}, *env[] = {"A=1", "B=", NULL};
+  int kept = dup(1), closed = fcntl(1, F_DUPFD_CLOEXEC, 60);
+  char numbers[32];
+  sprintf(numbers, "%d %d", kept, closed);
+  char *more[] = {(char *)self, "descriptors", numbers, NULL};
+  signal(SIGUSR1, SIG_IGN);
+  catch(SIGUSR2, 0);
+  fflush(stdout);
+  pid_t pid = fork();
+  if (pid == 0) {
+    execve(self, args, env);
+    _exit(99);
+  }
+  waitAndTell("execve", pid, 0);
+  fflush(stdout);
+  pid = vfork();
+  if (pid == 0) {
+    execve(self, more, env);
+    _exit(99);
+  }
+  waitAndTell("vfork", pid, 0);
+  fflush(stdout);
+  printf("posix_spawn: %d\n", posix_spawn(&pid, self, NULL, NULL, args, env));
+  waitAndTell("spawned", pid, 0);
+  printf("no such program: %s\n", strerror(posix_spawn(&pid, "/nonexistent/x", NULL, NULL, args, env)));
+  fflush(stdout);
+  char path[] = "/tmp/wasmvisor-XXXXXX";
+  int fd = mkstemp(path);
+  dprintf(fd, "\177ELF and nothing more");
+  fchmod(fd, 0755);
+  close(fd);
+  errno = 0;
+  execve(path, args, env);
+  printf("garbage: %s\n", strerror(errno));
+  truncate(path, 0);
+  execve(path, args, env);
+  printf("empty: %s\n", strerror(errno));
+  fd = open(path, O_WRONLY);
+  dprintf(fd, "#! %s show \n", self);
+  close(fd);
+  char *script[] = {"script", "x", NULL};
+  fflush(stdout);
+  pid = fork();
+  if (pid == 0) {
+    chdir("/tmp");
+    execve(path + 5, script, env);
+    _exit(99);
+  }
+  waitAndTell("script", pid, 0);
+  chmod(path, 0644);
+  execve(path, args, env);
+  printf("not executable: %s\n", strerror(errno));
+  unlink(path);
+  execve("/", args, env);
+  printf("directory: %s\n", strerror(errno));
+  static char big[200000];
+  memset(big, 'x', sizeof big - 1);
+  char *huge[] = {(char *)self, big, NULL};
+  execve(self, huge, env);
+  printf("long argument: %s\n", strerror(errno));
+  execve(self, (char **)8, env);
+  printf("bad arguments: %s\n", strerror(errno));
+}
+
+/** The new program. */
+static int show(int count, char **args) {
+  struct sigaction action;
+  printf("%s:", strrchr(args[0], '/') ? "path" : args[0]);
+  for (int i = 1; i < count; i++) printf(" [%s]", strncmp(args[i], "/tmp/", 5) && strncmp(args[i], "wasmvisor-", 10) ? args[i] : "script");
+  for (char **variable = environ; *variable; variable++) printf(" %s", *variable);
+  sigaction(SIGUSR1, NULL, &action);
+  printf(" USR1 %s", action.sa_handler == SIG_IGN ? "ignored" : "not ignored");
+  sigaction(SIGUSR2, NULL, &action);
+  printf(" USR2 %s\n", action.sa_handler == SIG_DFL ? "default" : "handled");
+  return 0;
+}
+
+/** As many children as there may be. */
+static int bomb(void) {
+  int number = 0;
+  pid_t pid;
+  while ((pid = fork()) > 0) number++;
+  if (pid == 0)
+    for (;;) pause();
+  fprintf(stdout, "%d processes, then %s\n", number, strerror(errno));
+  signal(SIGTERM, SIG_IGN);
+  kill(0, SIGTERM);
+  int gone = 0;
+  while (wait(NULL) > 0) gone++;
+  printf("%d gone\n", gone);
+  return 0;
+}
+
+/** Children that nobody waits for, then all at once; memory of those that are gone is free again. */
+static int many(int rounds) {
+  static char weight[2 << 20];
+  memset(weight, 1, sizeof weight);
+  for (int i = 0; i < rounds; i++) {
+    pid_t pid = child(i & 127);
+    int status;
+    if (waitpid(pid, &status, 0) != pid || WEXITSTATUS(status) != (i & 127)) return 1;
+  }
+  printf("%d children\n", rounds);
+  return 0;
+}
+
+static int deadlock(void) {
+  int ends[2];
+  pipe(ends);
+  printf("all wait\n");
+  fflush(stdout);
+  fork();
+  char c;
+  return read(ends[0], &c, 1);
+}
+
+int main(int count, char **args) {
+  setvbuf(stdout, NULL, _IOFBF, 1 << 16);
+  self = args[0];
+  if (count > 1 && !strcmp(args[1], "show")) return show(count, args);
+  if (count > 1 && !strcmp(args[1], "bomb")) return bomb();
+  if (count > 1 && !strcmp(args[1], "many")) return many(atoi(args[2]));
+  if (count > 1 && !strcmp(args[1], "deadlock")) return deadlock();
+  if (count > 1 && !strcmp(args[1], "again")) {
+    int left = atoi(args[2]);
+    char number[16];
+    sprintf(number, "%d", left - 1);
+    if (left == 0) return 7;
+    execl(self, self, "again", number, NULL);
+    return 1;
+  }
+  if (count > 1 && !strcmp(args[1], "descriptors")) {
+    int kept = atoi(args[2]), closed = atoi(strchr(args[2], ' '));
+    printf("descriptors: %d %d\n", fcntl(kept, F_GETFD), fcntl(closed, F_GETFD));
+    return 4;
+  }
+  void (*all[])(void) = {memory, waiting, orphans, groups, pipes, programs};
+  for (int i = 0; i < sizeof all / sizeof *all; i++) {
+    all[i]();
+    fflush(stdout);
+  }
+  return 0;
+}
