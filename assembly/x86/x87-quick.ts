@@ -14,9 +14,8 @@ const FTW: usize = Layout.STATE + X86.FTW;
 const FTOP: usize = Layout.STATE + X86.FTOP;
 const ST: usize = Layout.STATE + X86.ST;
 
-/** In the control word and, above it, the status word. */
-const ASKED: u64 = u64(Fcw.PRECISION | Fcw.ROUNDING | Fsw.EXCEPTIONS) | (u64(Fsw.ES) << 32);
-const USUAL: u64 = Fcw.PRECISION | Fsw.EXCEPTIONS;
+const ASKED: u32 = Fcw.PRECISION | Fcw.ROUNDING | Fsw.EXCEPTIONS;
+const USUAL: u32 = Fcw.PRECISION | Fsw.EXCEPTIONS;
 
 /** ModRM.reg of D8: what an arithmetic instruction does. */
 export const enum Operation {
@@ -33,7 +32,8 @@ export const enum Operation {
 // @ts-ignore: decorator
 @inline
 function usual(): bool {
-  return (load<u64>(FCW) & ASKED) == USUAL;
+  // not both at once: a processor waits long for a load that is wider than the store before it
+  return ((load<u32>(FCW) & ASKED) == USUAL) & ((load<u32>(FSW) & Fsw.ES) == 0);
 }
 // @ts-ignore: decorator
 @inline

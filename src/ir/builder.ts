@@ -22,6 +22,12 @@ const ADD = op('i32.add');
 const SUB = op('i32.sub');
 const OR = op('i32.or');
 const MUL = op('i32.mul');
+const WRAP = op('i32.wrap_i64');
+const EXTEND_S = op('i64.extend_i32_s');
+const EXTEND_U = op('i64.extend_i32_u');
+const OR64 = op('i64.or');
+const SHL64 = op('i64.shl');
+const SHR64 = op('i64.shr_u');
 const binaryOp = (name: string) => {
   const number = op(name);
   return (b: Builder, x: Value, y: Value): Value => b.emit(number, x, y);
@@ -200,6 +206,7 @@ export class Builder {
     } else {
       const f = foldUnary[opcode];
       if (f && this.opcodes[a] === I32_CONST) return this.i32(f(this.a[a]));
+      if (opcode === WRAP) return this.lowWord(a) ?? this.push(opcode, a);
     }
     return this.push(opcode, a, b, c, d);
   }
@@ -221,6 +228,23 @@ export class Builder {
       return this.binaryConstant(opcode, this.a[a], this.i32(opcode === ADD ? (inner + k) | 0 : inner & k));
     }
     return this.push(opcode, a, b);
+  }
+
+  /** The i32 that is an i64's low word: of what was extended, or put together of two words. */
+  private lowWord(v: Value): Value | undefined {
+    const opcode = this.opcodes[v];
+    if (opcode === EXTEND_S || opcode === EXTEND_U) return this.a[v];
+    if (opcode === OR64 && this.isHighWord(this.a[v])) return this.lowWord(this.b[v]);
+    if (opcode !== SHR64 || !this.is32(this.b[v])) return undefined;
+    const both = this.a[v];
+    if (this.opcodes[both] !== OR64 || !this.isHighWord(this.a[both]) || this.opcodes[this.b[both]] !== EXTEND_U) return undefined;
+    return this.lowWord(this.a[this.a[both]]);
+  }
+  private isHighWord(v: Value): boolean {
+    return this.opcodes[v] === SHL64 && this.is32(this.b[v]);
+  }
+  private is32(v: Value): boolean {
+    return this.opcodes[v] === I64_CONST && this.a[v] === 32 && this.b[v] === 0;
   }
 
   // constants

@@ -3,6 +3,7 @@ import { ExitKind } from '../../assembly/shared/exit.ts';
 import type { Block } from '../../src/ir/block.ts';
 import { Builder } from '../../src/ir/builder.ts';
 import { op, STATE_GRANULES, Type } from '../../src/ir/ops.ts';
+import { separateBranch } from '../../src/ir/passes/branches.ts';
 import { deadcode } from '../../src/ir/passes/deadcode.ts';
 import { printBlock } from '../../src/ir/print.ts';
 import { verify } from '../../src/ir/verify.ts';
@@ -205,5 +206,57 @@ describe('the verifier', () => {
     expect(broken((b) => (b.op[1] = op('get.f32')))).toThrow('is f32, not i32');
     expect(broken((b) => (b.a[4] = 256))).toThrow('state offset 256');
     expect(broken((b) => (b.a[4] = 2))).toThrow('state offset 2');
+  });
+});
+
+describe('a branch on a comparison', () => {
+  const separated = (f: (b: Builder) => void): string[] => {
+    const block = separateBranch(deadcode(build(f), { preciseMemory: false }));
+    verify(block, 256);
+    return printBlock(block)
+      .trimEnd()
+      .split('\n')
+      .slice(2)
+      .map((line) => line.trim());
+  };
+  it('compares for itself if the result is kept', () => {
+    const compare = (b: Builder) => b.ltU(r(b, 1), r(b, 2));
+    expect(
+      separated((b) => {
+        const less = compare(b);
+        b.set(0, less);
+        b.branch(b.eqz(less), 0x2000, 0x1004);
+      }).slice(3),
+    ).toEqual(['set.i32 +0 v3', 'v5 = i32.eqz v3', 'v6 = i32.ge_u v1 v2', 'branch v6 0x2000 0x1004']);
+    expect(
+      separated((b) => {
+        const less = compare(b);
+        b.set(0, less);
+        b.branch(b.ne(less, b.i32(0)), 0x2000, 0x1004);
+      }).slice(-3),
+    ).toEqual(['v7 = i32.ge_u v1 v2', 'v8 = i32.eqz v7', 'branch v8 0x2000 0x1004']);
+  });
+  it('stays as it is if only the branch needs it', () => {
+    expect(separated((b) => b.branch(b.ltU(r(b, 1), r(b, 2)), 0x2000, 0x1004)).at(-1)).toBe('branch v3 0x2000 0x1004');
+  });
+});
+
+describe('the words of a number of 64 bits', () => {
+  const or = op('i64.or');
+  const shl = op('i64.shl');
+  const shr = op('i64.shr_u');
+  const wrap = op('i32.wrap_i64');
+  const both = (b: Builder, extend: number) =>
+    b.emit(or, b.emit(shl, b.emit(op('i64.extend_i32_u'), r(b, 1)), b.i64(32, 0)), b.emit(extend, r(b, 2)));
+  it('are what it was put together of', () => {
+    const words = (b: Builder) => {
+      const v = both(b, op('i64.extend_i32_u'));
+      b.set(0, b.emit(wrap, v));
+      b.set(12, b.emit(wrap, b.emit(shr, v, b.i64(32, 0))));
+    };
+    expect(lean(words)).toEqual(['v1 = get.i32 +4', 'v2 = get.i32 +8', 'set.i32 +0 v2', 'set.i32 +12 v1', 'goto 0x1004']);
+  });
+  it('are not, where the low one has a sign that reaches into the high one', () => {
+    expect(lean((b) => b.set(0, b.emit(wrap, b.emit(shr, both(b, op('i64.extend_i32_s')), b.i64(32, 0))))).at(-3)).toMatch(/wrap_i64/);
   });
 });

@@ -12,8 +12,7 @@ const word = (name: string, offset: number, visible = true): Register => ({ name
 
 const registers: readonly Register[] = [
   ...GPR_NAMES.slice(1).map((name, i) => word(name, Mips.GPR + 4 * (i + 1))),
-  word('hi', Mips.HI),
-  word('lo', Mips.LO),
+  { name: 'hilo', offset: Mips.HILO, type: Type.I64, local: true, visible: true },
   word('userlocal', Mips.USER_LOCAL),
   { name: 'mode', offset: Mips.MODE, type: Type.I32, local: false, visible: false },
   word('llbit', Mips.LLBIT, false),

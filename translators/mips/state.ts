@@ -5,8 +5,10 @@
 export const enum Mips {
   /** $0…$31, four bytes each; $0 is never read or written. */
   GPR = 0,
-  HI = 128,
-  LO = 132,
+  /** LO and HI as one number of 64 bits, which is how instructions access them. */
+  HILO = 128,
+  LO = 128,
+  HI = 132,
   /** 1 while a load-linked reservation stands. */
   LLBIT = 136,
   LLADDR = 140,

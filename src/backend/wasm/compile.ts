@@ -4,6 +4,7 @@ import { Type } from '../../ir/ops.ts';
 import { isConditional } from '../../isa/isa.ts';
 import { emitRegion, functionName } from './emit.ts';
 import { binaryen, type Expression, type Module, plainConstructors, WASM_TYPES } from './expressions.ts';
+import { coldRegisters } from './loops.ts';
 import { type Access, accessIn, type CompiledIsa, type CompileOptions } from './options.ts';
 import type { Region } from './region.ts';
 import { planSlots, Slots } from './slots.ts';
@@ -140,7 +141,7 @@ function build(groups: readonly RegionGroup[], marks?: Marks): Module {
   m.addMemoryImport('0', 'env', 'memory');
   m.addTable('table', 0, -1);
   m.addTableImport('table', 'env', 'table');
-  const slots = new Slots(first.isa.registers);
+  const allSlots = new Slots(first.isa.registers);
   const constructors = plainConstructors(m);
   const helpers = new Set<string>();
   const numbers = new Set<string>();
@@ -154,13 +155,20 @@ function build(groups: readonly RegionGroup[], marks?: Marks): Module {
     const stackPointer = options.checked || options.paged ? undefined : options.isa.stackPointer;
     for (const formed of regions) {
       const leavesAtEntry = (block: Block): boolean => options.expectedBytes?.has(block.pc) ?? false;
-      const { region, plan } = planSlots(formed, slots, {
+      const purposes = {
         preciseMemory: options.checked || options.paged !== undefined,
         leavesAtEntry,
         exactState: options.exactState ?? false,
-        callee: (pc) => options.callees?.get(pc),
+        callee: (pc: number) => options.callees?.get(pc),
         readByCalls: stackPointer,
-      });
+      };
+      let slots = allSlots;
+      let { region, plan } = planSlots(formed, slots, purposes);
+      const cold = coldRegisters(region, first.isa.registers);
+      if (cold.size > 0) {
+        slots = new Slots(first.isa.registers.filter((register) => !cold.has(register)));
+        ({ region, plan } = planSlots(formed, slots, purposes));
+      }
       const name = names.get(region.entry)!;
       emitRegion(region, plan, {
         module: m,

@@ -5,6 +5,7 @@ import { Type } from '../../ir/ops.ts';
 import { emitOps } from './emit-ops.ts';
 import { binaryen, type Expression, labelledBlock, WASM_TYPES } from './expressions.ts';
 import { beginFunction, CALLEE_DEPTH, DEPTH_PARAM, type EmitContext, PC_PARAM, RESULT } from './function.ts';
+import { sortLatches } from './loops.ts';
 import { callsOut, OUTSIDE, type Region } from './region.ts';
 import type { SlotPlan } from './slots.ts';
 
@@ -20,6 +21,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
   const { m, locals, homes, temporary, i32, local, spill, reload, pay, budgetAfter, storeBudget, loadBudget } = f;
   const { callHelper, leave, checkBudget, withFaults } = f;
   const longest = longestPaths(region);
+  const latches = sortLatches(region);
   const { paged } = context;
   const mode = paged?.mode ?? 0;
   const hashOffset = (pc: number): number => ((pc ^ (pc >>> 16) ^ mode) & Layout.HASH_MASK) << 3;
@@ -77,6 +79,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
   }
 
   const loopLabel = (i: number): string => `loop${i}`;
+  const outerLabel = (i: number): string => `outer${i}`;
   const blockLabel = (i: number): string => `block${i}`;
 
   /** Whether the budget has to be right when the edge is taken, since it meets others. */
@@ -87,7 +90,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
     const to = region.successors[i][which];
     if (to === OUTSIDE) return [...spill(plan.spillOut[i]), storeBudget(unpaid), goTo(pc, true)];
     if (!meets(i, to)) return emitTree(to, unpaid);
-    if (to <= i) return [...pay(unpaid), m.br(loopLabel(to))];
+    if (to <= i) return [...pay(unpaid), m.br(latches[to].outer.includes(i) ? outerLabel(to) : loopLabel(to))];
     if (region.isMerge[to]) return [...pay(unpaid), m.br(blockLabel(to))];
     return [...pay(unpaid), ...emitTree(to, 0)];
   }
@@ -186,7 +189,8 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
     const merges = region.dominatorChildren[i].filter((child) => region.isMerge[child]);
     const inner = emitWithin(i, merges, unpaid);
     if (!region.isLoopHeader[i]) return inner;
-    return [m.loop(loopLabel(i), m.block(null, [checkBudget(longest[i], region.blocks[i].pc, plan.spillIn[i]), ...inner]))];
+    const loop = m.loop(loopLabel(i), m.block(null, [checkBudget(longest[i], region.blocks[i].pc, plan.spillIn[i]), ...inner]));
+    return [latches[i].outer.length > 0 ? m.loop(outerLabel(i), loop) : loop];
   }
   function emitWithin(i: number, merges: readonly number[], unpaid: number): Expression[] {
     if (merges.length === 0) return emitBlock(i, unpaid);

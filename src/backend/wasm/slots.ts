@@ -1,5 +1,6 @@
 import type { Block } from '../../ir/block.ts';
 import { OPS, op, STATE_GRANULES, TYPE_SIZES, Type } from '../../ir/ops.ts';
+import { separateBranch } from '../../ir/passes/branches.ts';
 import { deadcode } from '../../ir/passes/deadcode.ts';
 import type { Register } from '../../isa/isa.ts';
 import { callsOut, OUTSIDE, type Region } from './region.ts';
@@ -248,7 +249,7 @@ export function planSlots(region: Region, slots: Slots, purposes: Purposes): { r
       if (has(live, slot.number)) continue;
       for (let byte = 0; byte < TYPE_SIZES[slot.type]; byte += 4) deadOut[(slot.offset + byte) >>> 2] = 1;
     }
-    return deadcode(block, { preciseMemory: purposes.preciseMemory, deadOut });
+    return separateBranch(deadcode(block, { preciseMemory: purposes.preciseMemory, deadOut }));
   });
   const lean = { ...region, blocks };
   return { region: lean, plan: solve(lean, slots, purposes, overwritten, false) };

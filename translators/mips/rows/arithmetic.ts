@@ -11,8 +11,6 @@ const EXTEND8 = op('i32.extend8_s');
 const EXTEND16 = op('i32.extend16_s');
 const DIV_S = op('i32.div_s');
 const DIV_U = op('i32.div_u');
-const REM_S = op('i32.rem_s');
-const REM_U = op('i32.rem_u');
 const EXTEND_S = op('i64.extend_i32_s');
 const EXTEND_U = op('i64.extend_i32_u');
 const WRAP = op('i32.wrap_i64');
@@ -61,19 +59,19 @@ export const arithmetic = group('arithmetic', (row) => [
 const product = (b: Builder, extend: number, s: number, t: number): Value =>
   b.emit(MUL64, b.emit(extend, gpr(b, s)), b.emit(extend, gpr(b, t)));
 
-function setHiLo(b: Builder, value: Value): void {
-  b.set(Mips.LO, b.emit(WRAP, value));
-  b.set(Mips.HI, b.emit(WRAP, b.emit(SHR64, value, b.i64(32, 0))));
-}
-
-const hiLo = (b: Builder): Value =>
-  b.emit(OR64, b.emit(SHL64, b.emit(EXTEND_U, b.get(Type.I32, Mips.HI)), b.i64(32, 0)), b.emit(EXTEND_U, b.get(Type.I32, Mips.LO)));
+const setHiLo = (b: Builder, value: Value): void => b.set(Mips.HILO, value);
+const hiLo = (b: Builder): Value => b.get(Type.I64, Mips.HILO);
+const low = (b: Builder): Value => b.emit(WRAP, hiLo(b));
+const high = (b: Builder): Value => b.emit(WRAP, b.emit(SHR64, hiLo(b), b.i64(32, 0)));
+const setBoth = (b: Builder, hi: Value, lo: Value): void =>
+  setHiLo(b, b.emit(OR64, b.emit(SHL64, b.emit(EXTEND_U, hi), b.i64(32, 0)), b.emit(EXTEND_U, lo)));
 
 /** HI and LO are UNPREDICTABLE after a division by zero; here they are as after a division by one. */
-function divide(b: Builder, quotient: number, remainder: number, x: Value, y: Value, unsafe: Value): void {
+function divide(b: Builder, divideBy: number, x: Value, y: Value, unsafe: Value): void {
   const divisor = b.select(unsafe, b.i32(1), y);
-  b.set(Mips.LO, b.emit(quotient, x, divisor));
-  b.set(Mips.HI, b.emit(remainder, x, divisor));
+  const quotient = b.emit(divideBy, x, divisor);
+  // engines do not see that one division gives both
+  setBoth(b, b.sub(x, b.mul(quotient, divisor)), quotient);
 }
 
 export const multiplyDivide = group('multiply and divide', (row) => [
@@ -96,14 +94,14 @@ export const multiplyDivide = group('multiply and divide', (row) => [
     const x = gpr(b, s);
     const y = gpr(b, t);
     const overflow = b.and(b.eq(x, b.i32(0x80000000)), b.eq(y, b.i32(-1)));
-    divide(b, DIV_S, REM_S, x, y, b.or(b.eqz(y), overflow));
+    divide(b, DIV_S, x, y, b.or(b.eqz(y), overflow));
   }),
   row('000000 sssss ttttt 00000 00000 011011', 'divu zero,$s,$t', ({ s, t }, b) => {
     const y = gpr(b, t);
-    divide(b, DIV_U, REM_U, gpr(b, s), y, b.eqz(y));
+    divide(b, DIV_U, gpr(b, s), y, b.eqz(y));
   }),
-  row('000000 00000 00000 ddddd 00000 010000', 'mfhi $d', ({ d }, b) => setGpr(b, d, b.get(Type.I32, Mips.HI))),
-  row('000000 00000 00000 ddddd 00000 010010', 'mflo $d', ({ d }, b) => setGpr(b, d, b.get(Type.I32, Mips.LO))),
-  row('000000 sssss 00000 00000 00000 010001', 'mthi $s', ({ s }, b) => b.set(Mips.HI, gpr(b, s))),
-  row('000000 sssss 00000 00000 00000 010011', 'mtlo $s', ({ s }, b) => b.set(Mips.LO, gpr(b, s))),
+  row('000000 00000 00000 ddddd 00000 010000', 'mfhi $d', ({ d }, b) => setGpr(b, d, high(b))),
+  row('000000 00000 00000 ddddd 00000 010010', 'mflo $d', ({ d }, b) => setGpr(b, d, low(b))),
+  row('000000 sssss 00000 00000 00000 010001', 'mthi $s', ({ s }, b) => setBoth(b, gpr(b, s), low(b))),
+  row('000000 sssss 00000 00000 00000 010011', 'mtlo $s', ({ s }, b) => setBoth(b, high(b), gpr(b, s))),
 ]);

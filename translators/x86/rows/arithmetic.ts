@@ -17,14 +17,10 @@ const I64_SHL = op('i64.shl');
 const I64_SHR_U = op('i64.shr_u');
 const I64_SHR_S = op('i64.shr_s');
 const I64_DIV_U = op('i64.div_u');
-const I64_REM_U = op('i64.rem_u');
 const I64_DIV_S = op('i64.div_s');
-const I64_REM_S = op('i64.rem_s');
 const I64_NE = op('i64.ne');
 const DIV_U = op('i32.div_u');
-const REM_U = op('i32.rem_u');
 const DIV_S = op('i32.div_s');
-const REM_S = op('i32.rem_s');
 const MIN = -0x80000000;
 
 type Binary = (b: Builder, left: Value, right: Value, size: number) => Outcome;
@@ -165,8 +161,12 @@ function longDividend(b: Builder): Value {
   return b.emit(I64_OR, high, b.emit(I64_EXTEND_U, b.get(Type.I32, X86.EAX)));
 }
 
-/** SF, ZF, AF and PF are undefined and become what AMD Zen leaves: only AF set. So are CF and OF, which stay. */
-function setQuotient(b: Builder, size: number, quotient: Value, remainder: Value): void {
+/**
+ * SF, ZF, AF and PF are undefined and become what AMD Zen leaves: only AF set. So are CF and OF, which stay. `dividend`: its low word. The
+ * remainder is computed from the quotient, since engines do not see that one division gives both.
+ */
+function setQuotient(b: Builder, size: number, quotient: Value, dividend: Value, divisor: Value): void {
+  const remainder = b.sub(dividend, b.mul(quotient, divisor));
   b.set(X86.AF_RESULT, b.i32(0x10));
   setResultFlags(b, b.i32(1), 4);
   setRegister(b, 0, size, quotient);
@@ -181,14 +181,14 @@ const div: Meaning = (b, i) => {
   divideError(b, b.geU(high, divisor));
   if (size !== 4) {
     const dividend = b.or(b.shl(high, b.i32(size * 8)), register(b, 0, size));
-    setQuotient(b, size, b.emit(DIV_U, dividend, divisor), b.emit(REM_U, dividend, divisor));
+    setQuotient(b, size, b.emit(DIV_U, dividend, divisor), dividend, divisor);
   } else if (b.constantOf(high) === 0) {
     const dividend = b.get(Type.I32, X86.EAX);
-    setQuotient(b, size, b.emit(DIV_U, dividend, divisor), b.emit(REM_U, dividend, divisor));
+    setQuotient(b, size, b.emit(DIV_U, dividend, divisor), dividend, divisor);
   } else {
     const dividend = longDividend(b);
     const long = b.emit(I64_EXTEND_U, divisor);
-    setQuotient(b, size, b.emit(I64_WRAP, b.emit(I64_DIV_U, dividend, long)), b.emit(I64_WRAP, b.emit(I64_REM_U, dividend, long)));
+    setQuotient(b, size, b.emit(I64_WRAP, b.emit(I64_DIV_U, dividend, long)), b.get(Type.I32, X86.EAX), divisor);
   }
 };
 
@@ -207,7 +207,7 @@ const idiv: Meaning = (b, i) => {
     const quotient = b.emit(I64_DIV_S, dividend, long);
     const low = b.emit(I64_WRAP, quotient);
     divideError(b, b.emit(I64_NE, quotient, b.emit(I64_EXTEND_S, low)));
-    setQuotient(b, size, low, b.emit(I64_WRAP, b.emit(I64_REM_S, dividend, long)));
+    setQuotient(b, size, low, eax, divisor);
     return;
   }
   const dividend =
@@ -216,7 +216,7 @@ const idiv: Meaning = (b, i) => {
   divideError(b, size === 1 ? zero : b.or(zero, b.and(minusOne, b.eq(dividend, b.i32(MIN)))));
   const quotient = b.emit(DIV_S, dividend, divisor);
   if (size !== 4) divideError(b, b.ne(quotient, signExtend(b, quotient, size)));
-  setQuotient(b, size, quotient, b.emit(REM_S, dividend, divisor));
+  setQuotient(b, size, quotient, dividend, divisor);
 };
 
 const cwde: Meaning = (b, i) => {
