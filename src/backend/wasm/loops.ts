@@ -22,45 +22,55 @@ export function sortLatches({ blocks, successors }: Region): readonly Latches[] 
   });
 }
 
-/** How many loops each block is in. */
-function loopDepths(region: Region): Uint8Array {
+interface Loop {
+  readonly header: number;
+  readonly body: ReadonlySet<number>;
+}
+
+function loopsOf(region: Region): readonly Loop[] {
   const { successors } = region;
-  const depths = new Uint8Array(successors.length);
   const predecessors = successors.map((): number[] => []);
   for (const [from, targets] of successors.entries()) for (const to of targets) if (to !== OUTSIDE) predecessors[to].push(from);
-  const enclose = (header: number, latches: readonly number[]): void => {
+  const enclosed = (header: number, latches: readonly number[]): Loop => {
     const body = new Set([header, ...latches]);
     for (const block of body) if (block !== header) for (const from of predecessors[block]) body.add(from);
-    for (const block of body) depths[block]++;
+    return { header, body };
   };
-  for (const [header, { inner, outer }] of sortLatches(region).entries()) {
-    if (inner.length > 0) enclose(header, inner);
-    if (outer.length > 0) enclose(header, [...inner, ...outer]);
-  }
-  return depths;
+  return sortLatches(region).flatMap(({ inner, outer }, header) => [
+    ...(inner.length > 0 ? [enclosed(header, inner)] : []),
+    ...(outer.length > 0 ? [enclosed(header, [...inner, ...outer])] : []),
+  ]);
 }
 
 /** Registers of the guest that the engine's code for a loop has room for. */
 const ROOM = 8;
 
 /**
- * Which registers had better be left in memory: where a region with loops uses more of them than an engine has, those that the
- * innermost loops do not use.
+ * Which registers had better be left in memory: where a region with loops uses more of them than an engine has, those that no
+ * innermost loop uses.
  */
 export function coldRegisters(region: Region, registers: readonly Register[]): ReadonlySet<Register> {
-  const depths = loopDepths(region);
-  const deepest = Math.max(...depths);
-  if (deepest === 0) return new Set();
-  const byOffset = new Map(registers.filter(({ local }) => local).map((register) => [register.offset, register]));
-  const uses = new Map<Register, { depth: number; weight: number }>();
+  const loops = loopsOf(region);
+  if (loops.length === 0) return new Set();
+  const depths = new Uint8Array(region.blocks.length);
+  const isInnermost = new Uint8Array(region.blocks.length);
+  for (const { body } of loops) {
+    const encloses = loops.some((other) => body.has(other.header) && other.body.size < body.size);
+    for (const block of body) {
+      depths[block]++;
+      if (!encloses) isInnermost[block] = 1;
+    }
+  }
+  const byOffset = new Map(registers.filter(({ local, transient }) => local && !transient).map((register) => [register.offset, register]));
+  const uses = new Map<Register, { hot: boolean; weight: number }>();
   for (const [i, block] of region.blocks.entries()) {
     for (let v = 0; v < block.length; v++) {
       const register = STATE_ACCESS[block.op[v]] && byOffset.get(block.a[v]);
       if (!register) continue;
-      const use = uses.get(register) ?? { depth: 0, weight: 0 };
-      uses.set(register, { depth: Math.max(use.depth, depths[i]), weight: use.weight + 8 ** depths[i] });
+      const use = uses.get(register) ?? { hot: false, weight: 0 };
+      uses.set(register, { hot: use.hot || isInnermost[i] === 1, weight: use.weight + 8 ** depths[i] });
     }
   }
-  const cold = [...uses].filter(([, { depth }]) => depth < deepest).sort(([, x], [, y]) => x.weight - y.weight);
+  const cold = [...uses].filter(([, { hot }]) => !hot).sort(([, x], [, y]) => x.weight - y.weight);
   return new Set(cold.slice(0, Math.max(0, uses.size - ROOM)).map(([register]) => register));
 }
