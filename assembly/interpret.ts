@@ -522,6 +522,12 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         else return false;
         ip += 20;
         continue;
+      case Uop.SLOW128:
+        if (slotA(ip) == 0) v128.store(load<u16>(ip, 2), v128.load(load<u16>(ip, 6)));
+        else if (slowPath(ip)) v128.store(load<u16>(ip, 2), v128.load(Layout.SLOW_RESULT));
+        else return false;
+        ip += 20;
+        continue;
       case Uop.GOTO:
         link = ip + 4;
         break;

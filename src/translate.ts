@@ -40,7 +40,7 @@ export async function translate(bytes: Uint8Array, options: TranslateOptions): P
   const isa = options.x87 === 64 && exact.name === 'x86' ? X86_DOUBLE : exact;
   const builder = new Builder(isa.helpers);
   const checked = options.checked ?? false;
-  const inside = (at: number): boolean => (at & ~1) >>> 0 >= pc && at < pc + bytes.length;
+  const inside = (at: number): boolean => at >= pc && at < pc + bytes.length;
 
   const lift = (at: number, end?: number): Block | undefined => {
     if (!inside(at)) return undefined;

@@ -42,9 +42,6 @@ export const enum Layout {
   /** 1 if a run stops after exactly its budget: nothing may shorten it. */
   EXACT = 0x1064,
 
-  /** What a slow path (IR op slow.*) leaves as its result; eight bytes. */
-  SLOW_RESULT = 0x1068,
-
   // Memory model paged (system mode).
   /**
    * What code is lifted for, at most sixteen bits; bit 0: it runs with user privilege (CodeMode). The ISA's helpers write it, and
@@ -78,6 +75,8 @@ export const enum Layout {
   FILLED_COUNT = 0xb020,
   /** All ones if an access that is not naturally aligned is a fault (Isa.alignedAccess), else 0. */
   ALIGNED = 0xb024,
+  /** What a slow path (IR op slow.*) leaves as its result; sixteen bytes. */
+  SLOW_RESULT = 0xb030,
   /** Words for the ISA's own use in system mode (Isa.system), as many as SYSTEM_STATE_SIZE bytes. */
   SYSTEM_STATE = 0xb900,
   SYSTEM_STATE_SIZE = 0x700,

@@ -134,6 +134,7 @@ export const enum Uop {
   // number d condition fast table-index32 refund32 pc32: the result is `fast`, or what the slow path computes
   SLOW32,
   SLOW64,
+  SLOW128,
   // terminators; number 0 Link
   GOTO,
   // number a b 0 Link-if-true Link-if-false; the first two compare a with zero

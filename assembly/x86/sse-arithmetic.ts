@@ -2,8 +2,10 @@
  * One lane of SSE floating-point arithmetic as MXCSR says (SDM volume 1, 11.5 and 4.8…4.9): any rounding, DAZ, FZ,
  * exception flags, the processor's NaNs. Values are bits; single precision in the low half.
  */
+
 import { SseCode } from '../../translators/x86/sse-code';
 import { X86 } from '../../translators/x86/state';
+import { FloatLimit } from '../shared/float-limit';
 import { Layout } from '../shared/layout';
 import { EXTENDED, infinity, isDenormal, isNan, less, operate, setControl, signBit, topFraction, unpack } from '../softfloat/binary';
 import { clearFlags, controlWord, Fcw, Rounding, raised, resultSe, resultSig } from '../softfloat/float80';
@@ -52,7 +54,12 @@ export function setMxcsr(value: u32): void {
   store<u32>(Layout.STATE + X86.MXCSR, value);
   const asAtReset = (value & ~(<u32>Mxcsr.FLAGS)) == Mxcsr.MASKS;
   const collected = (value & Mxcsr.PE) != 0 || load<u32>(Layout.STATE + X86.MXCSR_LOADED) == 0;
-  store<u32>(Layout.STATE + X86.SSE_EXACT, u32(!(asAtReset && collected)));
+  const exact = !(asAtReset && collected);
+  store<u32>(Layout.STATE + X86.SSE_EXACT, u32(exact));
+  store<u32>(Layout.STATE + X86.LIMIT_S, exact ? 0 : FloatLimit.LIMIT_S);
+  store<u32>(Layout.STATE + X86.LIMIT_D, exact ? 0 : FloatLimit.LIMIT_D);
+  store<u32>(Layout.STATE + X86.SPAN_S, exact ? 0 : FloatLimit.SPAN_S);
+  store<u32>(Layout.STATE + X86.SPAN_D, exact ? 0 : FloatLimit.SPAN_D);
 }
 
 // Formats.
@@ -144,19 +151,10 @@ export function compare(predicate: u32, first: u64, second: u64, wide: bool): bo
   return holds != ((predicate & 4) != 0);
 }
 
-/** Flags of COMISS (`quiet` 0) and UCOMISS; leaves the operands with DAZ applied in `comparedA` and `comparedB`. */
-export function compareScalars(first: u64, second: u64, wide: bool, quiet: bool): void {
+/** Flags of COMISS and, `quiet`, UCOMISS; an operand as it is compared. */
+export function compareScalars(first: u64, second: u64, wide: bool, quiet: bool, takeSecond: bool): u64 {
   compare(quiet ? 0 : 1, first, second, wide);
-  comparedA = source(first, wide);
-  comparedB = source(second, wide);
-}
-let comparedA: u64 = 0;
-let comparedB: u64 = 0;
-export function leftCompared(): u64 {
-  return comparedA;
-}
-export function rightCompared(): u64 {
-  return comparedB;
+  return source(takeSecond ? second : first, wide);
 }
 
 // Conversions.

@@ -1,4 +1,6 @@
 /** SSE instructions where WebAssembly's own operations do not do, and those that access memory in their own way. */
+
+import { Vector } from '../../translators/x86/sdm';
 import { SseCode } from '../../translators/x86/sse-code';
 import { X86 } from '../../translators/x86/state';
 import { checkRead, checkWrite, guestLoad, guestStore } from '../memory';
@@ -13,24 +15,20 @@ import {
   end,
   extreme,
   fromInt32,
-  leftCompared,
-  rightCompared,
   setMxcsr,
   toInt32,
 } from './sse-arithmetic';
 import { setControl } from './x87-stack';
 
-const RESULT: usize = Layout.STATE + X86.SSE_RESULT;
-
 function element(vector: usize, n: u32, wide: bool): u64 {
   return wide ? load<u64>(vector + (n << 3)) : u64(load<u32>(vector + (n << 2)));
 }
-function setElement(n: u32, wide: bool, bits: u64): void {
-  if (wide) store<u64>(RESULT + (n << 3), bits);
-  else store<u32>(RESULT + (n << 2), u32(bits));
+function setElement(vector: usize, n: u32, wide: bool, bits: u64): void {
+  if (wide) store<u64>(vector + (n << 3), bits);
+  else store<u32>(vector + (n << 2), u32(bits));
 }
 
-/** Element `n` of the result, from both operands' elements. */
+/** An element of the result, from both operands' elements of this number. */
 function elementOf(code: u32, n: u32, a: u64, b: u64, wide: bool): u64 {
   const operation = code & SseCode.OPERATION;
   switch (operation) {
@@ -39,6 +37,8 @@ function elementOf(code: u32, n: u32, a: u64, b: u64, wide: bool): u64 {
       return extreme(operation, a, b, wide);
     case SseCode.COMPARE:
       return compare((code >> SseCode.PREDICATE_SHIFT) & 7, a, b, wide) ? ~(<u64>0) : 0;
+    case SseCode.COMPARE_SCALARS:
+      return compareScalars(a, b, wide, (code & SseCode.QUIET) != 0, (code & SseCode.SECOND) != 0);
     case SseCode.ADD_SUB:
       return compute((n & 1) != 0 ? SseCode.ADD : SseCode.SUB, a, b, wide);
     case SseCode.CONVERT:
@@ -47,32 +47,53 @@ function elementOf(code: u32, n: u32, a: u64, b: u64, wide: bool): u64 {
       return u64(toInt32(b, wide, (code & SseCode.TRUNCATE) != 0));
     case SseCode.FROM_INT32:
       return fromInt32(i32(b));
-    case SseCode.RECIPROCAL:
-      return approximate(b, false);
-    case SseCode.RECIPROCAL_ROOT:
-      return approximate(b, true);
     default:
       return compute(operation, a, b, wide);
   }
 }
 
-/** Leaves the result in SSE_RESULT; 1 for #XM. See SseCode. */
-export function sse_compute(code: u32): u32 {
+/** Where an operand lies, by its place in an SseCode. */
+function operand(place: u32, wide: bool): usize {
+  if (place < <u32>SseCode.VECTOR) return Layout.STATE + X86.XMM + (place << 4);
+  if (place == SseCode.VECTOR) return Layout.STATE + X86.SSE_VECTOR;
+  return Layout.STATE + (wide ? X86.SSE_DOUBLE : X86.SSE_SINGLE);
+}
+
+/** The slow path of the instruction in SSE_CODE: see Helper. 1 for #XM. */
+export function sse_slow(): u32 {
+  const code = load<u32>(Layout.STATE + X86.SSE_CODE);
   const operation = code & SseCode.OPERATION;
   const wide = (code & SseCode.WIDE) != 0;
   const wideResult = operation == SseCode.TO_INT32 || operation == SseCode.FROM_INT32 ? false : operation == SseCode.CONVERT ? !wide : wide;
-  v128.store(RESULT, (code & SseCode.KEEP) != 0 ? v128.load(Layout.VECTOR_A) : i64x2.splat(0));
+  const count = (code >> SseCode.COUNT_SHIFT) & 7;
+  const left = operand((code >> SseCode.LEFT_SHIFT) & 7, wide);
+  const right = operand((code >> SseCode.RIGHT_SHIFT) & SseCode.PLACE, wide);
+  v128.store(Layout.SLOW_RESULT, i64x2.splat(0));
   begin();
-  if (operation == SseCode.COMPARE_SCALARS) {
-    compareScalars(element(Layout.VECTOR_A, 0, wide), element(Layout.VECTOR_B, 0, wide), wide, (code & SseCode.QUIET) != 0);
-    setElement(0, wide, leftCompared());
-    setElement(1, wide, rightCompared());
+  if ((operation == SseCode.ADD || operation == SseCode.SUB) && (code & SseCode.HORIZONTAL) != 0) {
+    for (let n: u32 = 0; n < count; n++) {
+      const source = n < count >> 1 ? left : right;
+      const first = (n << 1) & (count - 1);
+      setElement(Layout.SLOW_RESULT, n, wide, compute(operation, element(source, first, wide), element(source, first + 1, wide), wide));
+    }
   } else {
-    const count = (code >> SseCode.COUNT_SHIFT) & 7;
     for (let n: u32 = 0; n < count; n++)
-      setElement(n, wideResult, elementOf(code, n, element(Layout.VECTOR_A, n, wide), element(Layout.VECTOR_B, n, wide), wide));
+      setElement(Layout.SLOW_RESULT, n, wideResult, elementOf(code, n, element(left, n, wide), element(right, n, wide), wide));
   }
-  return u32(end());
+  if (!end()) return 0;
+  store<u32>(Layout.EXIT_ARG0, Vector.XM);
+  store<u32>(Layout.EXIT_ARG1, 0);
+  return 1;
+}
+
+/** RCPPS and RSQRTPS: leaves the result in SSE_RESULT. */
+export function sse_approximate(code: u32): u32 {
+  const result: usize = Layout.STATE + X86.SSE_RESULT;
+  const count = (code >> SseCode.COUNT_SHIFT) & 7;
+  const root = (code & SseCode.OPERATION) == SseCode.RECIPROCAL_ROOT;
+  v128.store(result, v128.load(Layout.VECTOR_A));
+  for (let n: u32 = 0; n < count; n++) setElement(result, n, false, approximate(element(Layout.VECTOR_B, n, false), root));
+  return 0;
 }
 
 /** LDMXCSR; reserved bits are clear. */
@@ -86,7 +107,7 @@ export function sse_load_mxcsr(value: u32): void {
  * SSE_RESULT on. 1 for a memory fault; then nothing was stored.
  */
 export function sse_masked_store(count: u32): u32 {
-  const address = load<u32>(RESULT);
+  const address = load<u32>(Layout.STATE + X86.SSE_RESULT);
   for (let n: u32 = 0; n < count; n++) {
     if (load<i8>(Layout.VECTOR_B + n) < 0 && !checkWrite(address + n, 1)) return 1;
   }

@@ -6,7 +6,7 @@ import { OPS, op, STATE_GRANULES, TYPE_SIZES, type Type } from './ops.ts';
 
 const GET = [0, op('get.i32'), op('get.i64'), op('get.f32'), op('get.f64'), op('get.v128')];
 const SET = [0, op('set.i32'), op('set.i64'), op('set.f32'), op('set.f64'), op('set.v128')];
-const SLOW = [0, op('slow.i32'), op('slow.i64'), op('slow.f32'), op('slow.f64')];
+const SLOW = [0, op('slow.i32'), op('slow.i64'), op('slow.f32'), op('slow.f64'), op('slow.v128')];
 const SELECT = [0, op('select.i32'), op('select.i64'), op('select.f32'), op('select.f64'), op('select.v128')];
 const I32_CONST = op('i32.const');
 const I64_CONST = op('i64.const');

@@ -192,6 +192,7 @@ const rows: readonly Row[] = [
   ['slow.i64', L, I, L, I, 'imm'],
   ['slow.f32', F, I, F, I, 'imm'],
   ['slow.f64', D, I, D, I, 'imm'],
+  ['slow.v128', V, I, V, I, 'imm'],
   // A guest instruction begins: pc, length in bytes, pc where execution goes on if the instruction is to be executed anew.
   ['insn', N, 'imm', 'imm', 'imm'],
 ];

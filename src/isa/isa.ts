@@ -19,6 +19,8 @@ export interface Register {
    * the instructions that follow overwrite before any of them reads it.
    */
   readonly transient?: boolean;
+  /** Written for the slow path of the same instruction (Builder.slow), which alone reads it. */
+  readonly scratch?: boolean;
   /** What a debugger shows, as against internal variables (flag operands and the like). */
   readonly visible: boolean;
 }

@@ -366,7 +366,9 @@ export class RegionTier {
         ...(isa.alignedAccess && { alignedAccess: true }),
       },
       checked: checked(),
-      exactState: this.context.exact || isa.registers.filter(({ local, transient }) => local && !transient).length <= FEW_REGISTERS,
+      exactState:
+        this.context.exact ||
+        isa.registers.filter(({ local, transient, scratch }) => local && !transient && !scratch).length <= FEW_REGISTERS,
       memoryPages: memory.memory.buffer.byteLength / 65536,
       compileMissing: translatesAll,
       relocatable: this.store !== undefined,

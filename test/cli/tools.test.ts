@@ -78,6 +78,16 @@ describe('inspect', () => {
   );
 
   test(
+    'takes an x86 function at an odd address',
+    async () => {
+      const { code, stdout } = await wasmvisor('inspect', '--stage', 'ir', join(CORPUS, 'x86-sse2/mandelbrot'), 'run');
+      expect(code).toBe(0);
+      expect(stdout).toMatch(/^block 0x8049043 /);
+    },
+    TIMEOUT,
+  );
+
+  test(
     'refuses an address without code',
     async () => {
       expect(await wasmvisor('inspect', join(CORPUS, 'mips/fib'), '0x10')).toEqual({

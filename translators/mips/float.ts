@@ -1,7 +1,9 @@
+import { FloatLimit } from '../../assembly/shared/float-limit.ts';
 import type { Value } from '../../src/ir/block.ts';
 import type { Builder } from '../../src/ir/builder.ts';
 import { op, Type } from '../../src/ir/ops.ts';
 import type { Helper } from '../../src/isa/isa.ts';
+import { aboveLeast, isZero, isZeroProduct, isZeroQuotient, magnitude } from '../magnitude.ts';
 import { fprWord } from './abi.ts';
 import { reserved } from './exception.ts';
 import { FloatCode } from './float-code.ts';
@@ -99,43 +101,29 @@ export const settle = (b: Builder, special: Value, fast: Value, harmless?: Value
 export const exact = (b: Builder): Value => b.get(Type.I32, Mips.EXACT);
 export const isNan = (b: Builder, format: Format, x: Value): Value => b.emit(format.op('ne'), x, x);
 
-const BITS_S = op('i32.reinterpret_f32');
 const BITS_D = op('i64.reinterpret_f64');
-const SHR_D = op('i64.shr_u');
 const WRAP = op('i32.wrap_i64');
 const CTZ_D = op('i64.ctz');
 
-/** The high word of a result without its sign, shifted left by one: it tells what kind of number it is. */
-function magnitude(b: Builder, format: Format, result: Value): Value {
-  const high = format.wide ? b.emit(WRAP, b.emit(SHR_D, b.emit(BITS_D, result), b.i64(32, 0))) : b.emit(BITS_S, result);
-  return b.shl(high, b.i32(1));
-}
-/** Twice the bits of the least normal number and of infinity, their high words. */
-const LEAST = { s: 0x01000000, d: 0x00200000 };
-/** The least that is not the least normal number, to which a tiny result may have been rounded: that is an underflow. */
-const ABOVE_LEAST = { s: 0x01000002, d: 0x00200002 };
-const INFINITE = { s: 0xff000000, d: 0xffe00000 };
-
 /** 1 if a result is not finite, or EXACT. */
 export const unlimited = (b: Builder, format: Format, result: Value): Value =>
-  b.geU(magnitude(b, format, result), b.get(Type.I32, format.wide ? Mips.LIMIT_D : Mips.LIMIT_S));
+  b.geU(magnitude(b, format.wide, result), b.get(Type.I32, format.wide ? Mips.LIMIT_D : Mips.LIMIT_S));
 /** 1 unless a result is normal and was before it was rounded, or EXACT. */
 export const notNormal = (b: Builder, format: Format, result: Value): Value =>
-  b.geU(b.sub(magnitude(b, format, result), b.i32(ABOVE_LEAST[format.suffix])), b.get(Type.I32, format.wide ? Mips.SPAN_D : Mips.SPAN_S));
+  b.geU(aboveLeast(b, format.wide, result), b.get(Type.I32, format.wide ? Mips.SPAN_D : Mips.SPAN_S));
 
 // Whether WebAssembly's result will do although it is special: it is exact, and nothing but the sticky Inexact flag makes
 // it special; or it is a zero product. Asked only of special results, so that no value is shared with the fast path.
 
-const isBounded = (b: Builder, format: Format, x: Value): Value => b.ltU(magnitude(b, format, x), b.i32(INFINITE[format.suffix]));
-export const isNormal = (b: Builder, format: Format, x: Value): Value =>
-  b.ltU(b.sub(magnitude(b, format, x), b.i32(LEAST[format.suffix])), b.i32(INFINITE[format.suffix] - LEAST[format.suffix]));
-/** A result that was normal before it was rounded. */
-const wasNormal = (b: Builder, format: Format, x: Value): Value => {
-  const least = ABOVE_LEAST[format.suffix];
-  return b.ltU(b.sub(magnitude(b, format, x), b.i32(least)), b.i32(INFINITE[format.suffix] - least));
+const isBounded = (b: Builder, format: Format, x: Value): Value =>
+  b.ltU(magnitude(b, format.wide, x), b.i32(format.wide ? FloatLimit.LIMIT_D : FloatLimit.LIMIT_S));
+export const isNormal = (b: Builder, format: Format, x: Value): Value => {
+  const [least, limit] = format.wide ? [FloatLimit.LEAST_D, FloatLimit.LIMIT_D] : [FloatLimit.LEAST_S, FloatLimit.LIMIT_S];
+  return b.ltU(b.sub(magnitude(b, format.wide, x), b.i32(least)), b.i32(limit - least));
 };
-const zeroOf = (b: Builder, format: Format): Value => (format.wide ? b.f64Bits(0, 0) : b.f32Bits(0));
-export const isZero = (b: Builder, format: Format, x: Value): Value => b.emit(format.op('eq'), x, zeroOf(b, format));
+/** A result that was normal before it was rounded. */
+const wasNormal = (b: Builder, format: Format, x: Value): Value =>
+  b.ltU(aboveLeast(b, format.wide, x), b.i32(format.wide ? FloatLimit.SPAN_D : FloatLimit.SPAN_S));
 export const all = (b: Builder, ...conditions: Value[]): Value => conditions.reduce((x, y) => b.and(x, y));
 /** EXACT is Exactness.FLAG at most. */
 export const onlyFlag = (b: Builder): Value => b.ltU(exact(b), b.i32(Exactness.FLAG + 1));
@@ -163,18 +151,16 @@ function multipliesTo(b: Builder, format: Format, product: Value, x: Value, y: V
   return b.emit(EQ_D, b.emit(MUL_D, b.emit(PROMOTE, x), b.emit(PROMOTE, y)), b.emit(PROMOTE, product));
 }
 export function exactProduct(b: Builder, format: Format, product: Value, x: Value, y: Value): Value {
-  const zero = all(b, isZero(b, format, product), b.or(isZero(b, format, x), isZero(b, format, y)));
   const normal = all(b, onlyFlag(b), wasNormal(b, format, product), isNormal(b, format, x), isNormal(b, format, y));
-  return b.or(zero, all(b, normal, multipliesTo(b, format, product, x, y)));
+  return b.or(isZeroProduct(b, format.wide, product, x, y), all(b, normal, multipliesTo(b, format, product, x, y)));
 }
 export function exactQuotient(b: Builder, format: Format, quotient: Value, x: Value, y: Value): Value {
-  const zero = all(b, isZero(b, format, quotient), isZero(b, format, x));
   const normal = all(b, onlyFlag(b), isNormal(b, format, quotient), isNormal(b, format, x), isNormal(b, format, y));
-  return b.or(zero, all(b, normal, multipliesTo(b, format, x, quotient, y)));
+  return b.or(isZeroQuotient(b, format.wide, quotient, x), all(b, normal, multipliesTo(b, format, x, quotient, y)));
 }
 export const exactRoot = (b: Builder, format: Format, root: Value, x: Value): Value =>
   b.or(
-    isZero(b, format, x),
+    isZero(b, format.wide, x),
     all(b, onlyFlag(b), isNormal(b, format, x), isNormal(b, format, root), multipliesTo(b, format, x, root, root)),
   );
 

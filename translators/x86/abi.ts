@@ -1,3 +1,4 @@
+import { FloatLimit } from '../../assembly/shared/float-limit.ts';
 import { Layout } from '../../assembly/shared/layout.ts';
 import { Cpuid } from './features.ts';
 import { Eflags, Segment } from './sdm.ts';
@@ -76,7 +77,12 @@ export function setMxcsr(state: DataView, value: number, loaded = true): void {
   if (loaded) state.setUint32(X86.MXCSR_LOADED, 1, true);
   state.setUint32(X86.MXCSR, value & 0xffff, true);
   const collected = (value & MXCSR_PE) !== 0 || state.getUint32(X86.MXCSR_LOADED, true) === 0;
-  state.setUint32(X86.SSE_EXACT, (value & 0xffff & ~MXCSR_FLAGS) === MXCSR_RESET && collected ? 0 : 1, true);
+  const exact = (value & 0xffff & ~MXCSR_FLAGS) !== MXCSR_RESET || !collected;
+  state.setUint32(X86.SSE_EXACT, exact ? 1 : 0, true);
+  state.setUint32(X86.LIMIT_S, exact ? 0 : FloatLimit.LIMIT_S, true);
+  state.setUint32(X86.LIMIT_D, exact ? 0 : FloatLimit.LIMIT_D, true);
+  state.setUint32(X86.SPAN_S, exact ? 0 : FloatLimit.SPAN_S, true);
+  state.setUint32(X86.SPAN_D, exact ? 0 : FloatLimit.SPAN_D, true);
 }
 
 /** Whether an exception tells that the instruction, POPF or IRET, sets TF. */

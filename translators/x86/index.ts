@@ -1,7 +1,7 @@
 import { ExitKind } from '../../assembly/shared/exit.ts';
 import { Type } from '../../src/ir/ops.ts';
 import type { Helper, Isa, Register } from '../../src/isa/isa.ts';
-import { ABI, MXCSR_RESET, resetSegments, setEflags } from './abi.ts';
+import { ABI, MXCSR_RESET, resetSegments, setEflags, setMxcsr } from './abi.ts';
 import { Decoded, decode, makeTable, newInsn } from './decode.ts';
 import { disassemble } from './disassemble.ts';
 import type { Meaning, Row } from './row.ts';
@@ -73,6 +73,14 @@ const helpers: readonly Helper[] = [
 
 const i32 = (name: string, offset: number, visible = true): Register => ({ name, offset, type: Type.I32, local: true, visible });
 const flag = (name: string, offset: number): Register => ({ ...i32(name, offset, false), transient: true });
+const scratch = (name: string, offset: number, type: Type): Register => ({
+  name,
+  offset,
+  type,
+  local: true,
+  scratch: true,
+  visible: false,
+});
 
 const registers: readonly Register[] = [
   ...['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'].map((name, n) => i32(name, n * 4)),
@@ -82,6 +90,10 @@ const registers: readonly Register[] = [
   flag('pf_result', X86.PF_RESULT),
   flag('af_result', X86.AF_RESULT),
   flag('of_result', X86.OF_RESULT),
+  scratch('sse_code', X86.SSE_CODE, Type.I32),
+  scratch('sse_single', X86.SSE_SINGLE, Type.F32),
+  scratch('sse_double', X86.SSE_DOUBLE, Type.F64),
+  scratch('sse_vector', X86.SSE_VECTOR, Type.V128),
   i32('df', X86.DF, false),
   i32('other_flags', X86.OTHER_FLAGS, false),
   ...['es', 'cs', 'ss', 'ds', 'fs', 'gs'].map((name, n) => i32(name, X86.ES + n * 4)),
@@ -131,7 +143,7 @@ export const x86: Isa = {
     // FNINIT's values (SDM volume 1, 8.1.5, 8.1.7) and MXCSR's at reset (11.6.4)
     state.setUint32(X86.FCW, 0x37f, true);
     state.setUint32(X86.FTW, 0xffff, true);
-    state.setUint32(X86.MXCSR, MXCSR_RESET, true);
+    setMxcsr(state, MXCSR_RESET, false);
   },
   system: {
     ...machine,

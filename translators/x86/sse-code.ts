@@ -13,7 +13,7 @@ export const enum SseCode {
   MAX = 0x0f,
   /** The predicate is in bits 18…16. */
   COMPARE = 0x10,
-  /** COMISS, and UCOMISS with QUIET: leaves the two operands as they are compared. */
+  /** COMISS, and UCOMISS with QUIET: the result is an operand as it is compared. */
   COMPARE_SCALARS = 0x11,
   /** To the other floating-point format. */
   CONVERT = 0x12,
@@ -31,9 +31,19 @@ export const enum SseCode {
   WIDE = 0x100,
   TRUNCATE = 0x200,
   QUIET = 0x200,
-  /** Elements that are not computed come from the first operand; else they are zero. */
-  KEEP = 0x400,
+  /** Of neighbours: first those of the first operand. */
+  HORIZONTAL = 0x200,
+  /** Of COMPARE_SCALARS: the second operand as it is compared; else the first. */
+  SECOND = 0x400,
+  /** Number of the XMM register that is the first operand. */
+  LEFT_SHIFT = 11,
   PREDICATE_SHIFT = 16,
+  /** The same of the second operand, */
+  RIGHT_SHIFT = 19,
+  /** or it lies in X86.SSE_VECTOR, or in SSE_SINGLE or SSE_DOUBLE. */
+  VECTOR = 8,
+  SCALAR = 9,
+  PLACE = 15,
   /** How many elements, 1…4. */
   COUNT_SHIFT = 24,
 }

@@ -43,6 +43,18 @@ export const enum X86 {
   DS_BASE = 100,
   FS_BASE = 104,
   GS_BASE = 108,
+
+  /**
+   * What the slow path of an SSE instruction is to do, an SseCode, and the operand that is no XMM register: single precision,
+   * double precision, or a vector.
+   */
+  SSE_CODE = 112,
+  SSE_SINGLE = 116,
+  SSE_DOUBLE = 120,
+  SSE_VECTOR = 128,
+  /** What a helper of rows/sse.ts leaves; sixteen bytes. */
+  SSE_RESULT = 144,
+
   /** User mode: the first entries of the GDT, as many as UserSegment.GDT_ENTRIES, and UserSegment's selectors' among them. */
   GDT = 800,
 
@@ -64,6 +76,8 @@ export const enum X86 {
   ST = 192,
   /** Eight registers of 16 bytes. */
   XMM = 320,
+
+  // What the slow path of SSE instructions writes, besides Layout.SLOW_RESULT: MXCSR up to SIZE.
   MXCSR = 448,
   /**
    * 0 where a result whose operands and value are ordinary numbers may be WebAssembly's own: MXCSR's controls are as at
@@ -74,8 +88,12 @@ export const enum X86 {
   MXCSR_LOADED = 456,
   /** User mode: what code is lifted for, `Mode` without SYSTEM; 0 where segments are as Linux starts a program with them. */
   MODE = 460,
-  /** What a helper of rows/sse.ts leaves; sixteen bytes. */
-  SSE_RESULT = 464,
+  /** What a result's high word must lie below, shifted left by one, to be that of a finite number; 0 if SSE_EXACT is not 0. */
+  LIMIT_S = 464,
+  LIMIT_D = 468,
+  /** The same of a normal number, both counted from the number after the least normal one. */
+  SPAN_S = 472,
+  SPAN_D = 476,
   SIZE = 480,
 
   /** Where the x87 computes in double precision, behind System's: ST(0)…ST(7) as f64. */

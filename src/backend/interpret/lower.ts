@@ -28,6 +28,7 @@ const OPERANDS = Uint8Array.from(OPS, (info) => info.operands.length);
 /** By Type: which free list its temporaries come from. */
 const CLASS = [0, 0, 1, 0, 1, 2];
 const CLASS_BYTES = [4, 8, 16];
+const SLOW_BY_BYTES: Readonly<Record<number, Uop>> = { 4: Uop.SLOW32, 8: Uop.SLOW64, 16: Uop.SLOW128 };
 
 // State of the lowering under way.
 let w: Int32Array;
@@ -254,7 +255,7 @@ function emit(v: number, checked: number): void {
       const fast = slot(b);
       release(a, v);
       release(b, v);
-      w[p] = (TYPE_SIZES[OPS[opcode].result] === 8 ? Uop.SLOW64 : Uop.SLOW32) | (destination(v) << 16);
+      w[p] = SLOW_BY_BYTES[TYPE_SIZES[OPS[opcode].result]] | (destination(v) << 16);
       w[p + 1] = condition | (fast << 16);
       w[p + 2] = runtime.helperIndex(block.helpers[block.d[v]]);
       w[p + 3] = block.instructions - Math.max(0, instructions - 1);

@@ -74,7 +74,7 @@ export function printUops(words: Int32Array, address: number, register: (offset:
     } else if (number === Uop.EXIT_IF) {
       add(name, slot(ip + 2), u16(ip + 4), hex(word(ip + 8)), hex(word(ip + 12)));
       ip += 16;
-    } else if (number === Uop.SLOW32 || number === Uop.SLOW64) {
+    } else if (number >= Uop.SLOW32 && number <= Uop.SLOW128) {
       add(name, slot(ip + 2), slot(ip + 4), slot(ip + 6), `#${word(ip + 8)}`, hex(word(ip + 16)));
       ip += 20;
     } else if (number >= Uop.CONST32 && number <= Uop.CONST128) {

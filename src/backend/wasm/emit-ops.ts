@@ -35,7 +35,7 @@ const IS_LANE = OPS.map((info) => /_lane/.test(info.name));
  * the expression for a value that the terminator needs, `pc` is that of the last instruction.
  */
 export function emitOps(f: RegionFunction, i: number, unpaid: number): { out: Expression[]; pc: number; value: (v: Value) => Expression } {
-  const { region, plan, context, m, homes, temporary, i32, local, header, spill, reload } = f;
+  const { region, plan, context, m, homes, temporary, i32, local, header, spill, spillAll, reload } = f;
   const { budgetAfter, storeBudget, budgetAgain, callHelper, leave, faultPc, faultLabel } = f;
   const { paged } = context;
   const block = region.blocks[i];
@@ -249,7 +249,7 @@ export function emitOps(f: RegionFunction, i: number, unpaid: number): { out: Ex
     const { slowPaths } = context;
     const slow = `slow${i}_${v}`;
     const past = `past${i}_${v}`;
-    const state = spill(plan.spillAt[i].get(v)!);
+    const state = plan.spillAt[i].get(v)!;
     const rest: Expression[] = [];
     if (slowPaths !== 'leave') rest.push(m.br(past, m.i32.eqz(value(block.c[v]))));
     if (slowPaths === 'call') {
@@ -257,12 +257,12 @@ export function emitOps(f: RegionFunction, i: number, unpaid: number): { out: Ex
       const { result } = OPS[block.op[v]];
       context.useHelper(helper.name);
       rest.push(
-        ...state,
+        ...spillAll(state),
         storeBudget(unpaid + done),
         m.if(m.call(helper.name, [], binaryen.i32), m.block(null, leave(ExitKind.Exception, pc, unpaid + done))),
         m.local.set(place[v], loadExpression(m, loadName(result), Layout.SLOW_RESULT, i32(0))),
       );
-    } else rest.push(...state, ...leave(ExitKind.Slow, restart, unpaid + restarted, [region.entry]));
+    } else rest.push(...spill(state), ...leave(ExitKind.Slow, restart, unpaid + restarted, [region.entry]));
     return m.block(past, [m.block(slow, [...branchIf(slow, block.a[v]), m.br(past)], binaryen.none), ...rest], binaryen.none);
   };
 

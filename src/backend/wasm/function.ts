@@ -16,7 +16,7 @@ import {
 } from './expressions.ts';
 import type { SlowPaths } from './options.ts';
 import type { Region } from './region.ts';
-import { has, type SlotPlan, type SlotSet, type Slots } from './slots.ts';
+import { both, has, type SlotPlan, type SlotSet, type Slots } from './slots.ts';
 
 /** What the emitter needs to know beyond the region itself. */
 export interface EmitContext {
@@ -92,10 +92,11 @@ export function beginFunction(region: Region, plan: SlotPlan, context: EmitConte
   const header = (address: number, value: Expression): Expression => m.i32.store(address, 4, i32(0), value);
   const forSlots = (set: SlotSet, f: (slot: { number: number; offset: number; type: Type }) => Expression): Expression[] =>
     set.lo === 0 && set.hi === 0 ? [] : context.slots.all.filter((slot) => has(set, slot.number)).map(f);
-  const spill = (set: SlotSet): Expression[] =>
+  const spillAll = (set: SlotSet): Expression[] =>
     forSlots(set, (slot) =>
       storeExpression(m, storeName(slot.type), Layout.STATE + slot.offset, i32(0), local(homes[slot.number], slot.type)),
     );
+  const spill = (set: SlotSet): Expression[] => spillAll(both(set, context.slots.kept));
   const reload = (set: SlotSet): Expression[] =>
     forSlots(set, (slot) => m.local.set(homes[slot.number], loadExpression(m, loadName(slot.type), Layout.STATE + slot.offset, i32(0))));
   /**
@@ -158,6 +159,8 @@ export function beginFunction(region: Region, plan: SlotPlan, context: EmitConte
     local,
     header,
     spill,
+    /** With what the slow path of the instruction reads. */
+    spillAll,
     reload,
     pay,
     budgetAfter,

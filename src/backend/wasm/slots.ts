@@ -32,7 +32,7 @@ const remove = (s: SlotSet, n: number): void => {
   else s.hi &= ~(1 << (n - 32));
 };
 export const has = (s: SlotSet, n: number): boolean => (n < 32 ? (s.lo >>> n) & 1 : (s.hi >>> (n - 32)) & 1) === 1;
-const both = (a: SlotSet, b: SlotSet): SlotSet => ({ lo: a.lo & b.lo, hi: a.hi & b.hi });
+export const both = (a: SlotSet, b: SlotSet): SlotSet => ({ lo: a.lo & b.lo, hi: a.hi & b.hi });
 const without = (a: SlotSet, b: SlotSet): SlotSet => ({ lo: a.lo & ~b.lo, hi: a.hi & ~b.hi });
 const same = (a: SlotSet, b: SlotSet): boolean => a.lo === b.lo && a.hi === b.hi;
 
@@ -45,16 +45,17 @@ export const STATE_ACCESS: readonly ('get' | 'set' | undefined)[] = OPS.map((inf
 /** The ISA's registers that may live in locals, found by state offset. */
 export class Slots {
   readonly all: readonly Slot[];
-  readonly everything: SlotSet = emptySet();
   /** See Register.transient. */
   readonly transient: SlotSet = emptySet();
+  /** All that is not Register.scratch. */
+  readonly kept: SlotSet = emptySet();
   private readonly byGranule: (Slot | undefined)[] = [];
   constructor(registers: readonly Register[]) {
     const local = registers.filter((r) => r.local);
     this.all = local.map((r, number) => ({ number, offset: r.offset, type: r.type }));
     for (const [number, register] of local.entries()) {
-      add(this.everything, number);
       if (register.transient) add(this.transient, number);
+      if (!register.scratch) add(this.kept, number);
     }
     if (this.all.length > 64) throw new Error('more than 64 registers are marked local');
     for (const slot of this.all) for (let i = 0; i < TYPE_SIZES[slot.type]; i += 4) this.byGranule[(slot.offset + i) >>> 2] = slot;
@@ -169,7 +170,7 @@ function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: re
     return list;
   });
   const make = (): SlotSet[] => Array.from({ length: n }, emptySet);
-  const dirtyIn = allDirty ? region.blocks.map(() => copy(slots.everything)) : make();
+  const dirtyIn = allDirty ? region.blocks.map(() => copy(slots.kept)) : make();
   const dirtyOut = make();
   const spillOut = make();
   const spillAt = region.blocks.map(() => new Map<number, SlotSet>());
@@ -183,7 +184,7 @@ function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: re
         else if (kind !== 'get') spillAt[i].set(v, copy(dirty));
         if (kind === 'barrier' && !allDirty) dirty.lo = dirty.hi = 0;
       }
-      dirtyOut[i] = dirty;
+      dirtyOut[i] = both(dirty, slots.kept);
       spillOut[i] = without(dirty, overwritten[i]);
       if (callsOut(region, i)) continue;
       for (const to of region.successors[i]) {

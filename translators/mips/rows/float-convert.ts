@@ -1,6 +1,7 @@
 import type { Value } from '../../../src/ir/block.ts';
 import type { Builder } from '../../../src/ir/builder.ts';
 import { op, Type } from '../../../src/ir/ops.ts';
+import { isZero } from '../../magnitude.ts';
 import { fprWord } from '../abi.ts';
 import {
   all,
@@ -14,7 +15,6 @@ import {
   getLong,
   isNan,
   isNormal,
-  isZero,
   longOnly,
   notNormal,
   onlyFlag,
@@ -80,7 +80,7 @@ export const floatConvert = group('floating-point convert', (row) => {
         remember(b, codeOf(DOUBLE, FloatCode.CONVERT), x);
         const fast = b.emit(DEMOTE, x);
         const same = b.emit(op('f64.eq'), b.emit(PROMOTE, fast), x);
-        const harmless = b.or(isZero(b, DOUBLE, x), all(b, onlyFlag(b), isNormal(b, SINGLE, fast), same));
+        const harmless = b.or(isZero(b, DOUBLE.wide, x), all(b, onlyFlag(b), isNormal(b, SINGLE, fast), same));
         setFpr(b, site, SINGLE, D, settle(b, notNormal(b, SINGLE, fast), fast, harmless));
       }),
     ),

@@ -1,19 +1,22 @@
 import type { Value } from '../../../src/ir/block.ts';
 import type { Builder } from '../../../src/ir/builder.ts';
 import { op, Type } from '../../../src/ir/ops.ts';
-import { read, setRegister } from '../operands.ts';
+import { type Insn, read, setRegister } from '../operands.ts';
 import { limited, type Meaning, type Row, row } from '../row.ts';
 import { SseCode } from '../sse-code.ts';
 import { X86 } from '../state.ts';
 import { load64, low64, mmxEnter, mmxWait, readVector, replace64, setMmx, setXmm, splat64, xmm } from '../vector.ts';
 import {
-  asVector,
-  compute,
+  approximates,
   double,
+  exact,
   type Format,
+  fromMemory,
+  ifMemory,
   MXCSR_LIMIT,
+  notAll,
+  orExact,
   packedSource,
-  request,
   scalarSource,
   settle,
   single,
@@ -34,46 +37,46 @@ const I32_FROM_SINGLES = op('i32x4.trunc_sat_f32x4_s');
 const I32_FROM_DOUBLES = op('i32x4.trunc_sat_f64x2_s_zero');
 
 /** 64 bits of memory or the low half of an XMM register. */
-const lowSource: (b: Builder, i: Parameters<Meaning>[1]) => Value = (b, i) => (i.mod === 3 ? xmm(b, i.rm) : splat64(b, load64(b, i)));
+const lowSource: (b: Builder, i: Insn) => Value = (b, i) => (i.mod === 3 ? xmm(b, i.rm) : splat64(b, load64(b, i)));
 
 // Between the precisions
 
 const toDoubles: Meaning = (b, i) => {
   const y = lowSource(b, i);
   const r = b.emit(PROMOTE_LOW, y);
-  const requested = request(b, single, SseCode.CONVERT, 2, specialVector(b, double, 'nan', r, y, y));
-  setXmm(b, i.reg, settle(b, requested, y, y, r));
+  const special = specialVector(b, double, 'nan', r, y, y);
+  setXmm(b, i.reg, settle(b, i, { format: single, code: SseCode.CONVERT, count: 2 }, special, r, ifMemory(i, y)));
 };
 const toSingles: Meaning = (b, i) => {
   const y = packedSource(b, i);
   const r = b.emit(DEMOTE_BOTH, y);
-  const requested = request(b, double, SseCode.CONVERT, 2, specialVector(b, single, 'range', r, y, y, 2));
-  setXmm(b, i.reg, settle(b, requested, y, y, r));
+  const special = specialVector(b, single, 'range', r, y, y, 2);
+  setXmm(b, i.reg, settle(b, i, { format: double, code: SseCode.CONVERT, count: 2 }, special, r, ifMemory(i, y)));
 };
 const toDouble: Meaning = (b, i) => {
   const y = scalarSource(b, single, i);
-  const x = xmm(b, i.reg);
-  const r = b.emit(PROMOTE, y);
-  const requested = request(b, single, SseCode.CONVERT | SseCode.KEEP, 1, specialScalar(b, single, 'nan', y, y, y));
-  setXmm(b, i.reg, settle(b, requested, x, asVector(b, single, i, y), b.emit(double.replace, x, r, 0)));
+  const special = specialScalar(b, single, 'nan', y, y, y);
+  const r = settle(b, i, { format: single, code: SseCode.CONVERT, count: 1 }, special, b.emit(PROMOTE, y), ifMemory(i, y));
+  setXmm(b, i.reg, b.emit(double.replace, xmm(b, i.reg), r, 0));
 };
 const toSingle: Meaning = (b, i) => {
   const y = scalarSource(b, double, i);
-  const x = xmm(b, i.reg);
-  const r = b.emit(DEMOTE, y);
-  const requested = request(b, double, SseCode.CONVERT | SseCode.KEEP, 1, specialScalar(b, single, 'range', r, y, y));
-  setXmm(b, i.reg, settle(b, requested, x, asVector(b, double, i, y), b.emit(single.replace, x, r, 0)));
+  const fast = b.emit(DEMOTE, y);
+  const special = specialScalar(b, single, 'range', fast, y, y);
+  const r = settle(b, i, { format: double, code: SseCode.CONVERT, count: 1 }, special, fast, ifMemory(i, y));
+  setXmm(b, i.reg, b.emit(single.replace, xmm(b, i.reg), r, 0));
 };
 
 // From integers
 
+const fromInt = (count: number) => ({ format: single, code: SseCode.FROM_INT32, count });
 const singlesFromDwords: Meaning = (b, i) => {
   const y = packedSource(b, i);
-  setXmm(b, i.reg, settle(b, request(b, single, SseCode.FROM_INT32, 4, -1), y, y, b.emit(SINGLES_FROM_I32, y)));
+  setXmm(b, i.reg, settle(b, i, fromInt(4), exact(b), b.emit(SINGLES_FROM_I32, y), ifMemory(i, y)));
 };
 const doublesFromDwords: Meaning = (b, i) => setXmm(b, i.reg, b.emit(DOUBLES_FROM_I32, lowSource(b, i)));
 /** An MMX register as source changes the x87 stack; memory does not (SDM volume 2, CVTPI2PD). */
-const fromMmx = (b: Builder, i: Parameters<Meaning>[1]): Value => {
+const fromMmx = (b: Builder, i: Insn): Value => {
   const enters = i.mod === 3;
   if (enters) mmxWait(b);
   const y = readVector(b, i, 1);
@@ -81,36 +84,36 @@ const fromMmx = (b: Builder, i: Parameters<Meaning>[1]): Value => {
   return y;
 };
 const singlesFromMmx: Meaning = (b, i) => {
-  const x = xmm(b, i.reg);
   const y = fromMmx(b, i);
-  const fast = replace64(b, x, low64(b, b.emit(SINGLES_FROM_I32, y)), 0);
-  setXmm(b, i.reg, settle(b, request(b, single, SseCode.FROM_INT32 | SseCode.KEEP, 2, -1), x, y, fast));
+  const r = settle(b, i, fromInt(2), exact(b), low64(b, b.emit(SINGLES_FROM_I32, y)), y);
+  setXmm(b, i.reg, replace64(b, xmm(b, i.reg), r, 0));
 };
 const doublesFromMmx: Meaning = (b, i) => setXmm(b, i.reg, b.emit(DOUBLES_FROM_I32, fromMmx(b, i)));
 const singleFromDword: Meaning = (b, i) => {
   const y = read(b, i, 1);
-  const x = xmm(b, i.reg);
-  const fast = b.emit(single.replace, x, b.emit(F32_FROM_I32, y), 0);
-  setXmm(b, i.reg, settle(b, request(b, single, SseCode.FROM_INT32 | SseCode.KEEP, 1, -1), x, b.emit(SPLAT32, y), fast));
+  const r = settle(b, i, fromInt(1), exact(b), b.emit(F32_FROM_I32, y), b.emit(SPLAT32, y));
+  setXmm(b, i.reg, b.emit(single.replace, xmm(b, i.reg), r, 0));
 };
 const doubleFromDword: Meaning = (b, i) => setXmm(b, i.reg, b.emit(double.replace, xmm(b, i.reg), b.emit(F64_FROM_I32, read(b, i, 1)), 0));
 
 // To integers: what is not below 2^31 in magnitude after rounding is the helper's
 
-const toIntCode = (truncate: boolean): number => SseCode.TO_INT32 | (truncate ? SseCode.TRUNCATE : 0);
+const toInt = (format: Format, truncate: boolean, count: number) => ({
+  format,
+  code: SseCode.TO_INT32 | (truncate ? SseCode.TRUNCATE : 0),
+  count,
+});
 
-function toDwords(b: Builder, f: Format, y: Value, truncate: boolean, count: number): Value {
+function toDwords(b: Builder, i: Insn, f: Format, y: Value, truncate: boolean, count: number): Value {
   const rounded = truncate ? y : b.emit(f.each('nearest'), y);
   const fits = b.emit(f.each('lt'), b.emit(f.each('abs'), rounded), f.constants(b, 'limit'));
-  const mask = (1 << count) - 1;
-  const special = b.ne(b.and(b.emit(f.bitmask, fits), b.i32(mask)), b.i32(mask));
   const fast = b.emit(f.wide ? I32_FROM_DOUBLES : I32_FROM_SINGLES, rounded);
-  return settle(b, request(b, f, toIntCode(truncate), count, special), y, y, fast);
+  return settle(b, i, toInt(f, truncate, count), orExact(b, notAll(b, f, fits, count)), fast, ifMemory(i, y));
 }
 const dwords =
   (f: Format, truncate: boolean): Meaning =>
   (b, i) =>
-    setXmm(b, i.reg, toDwords(b, f, packedSource(b, i), truncate, f.count));
+    setXmm(b, i.reg, toDwords(b, i, f, packedSource(b, i), truncate, f.count));
 const mmxDwords =
   (f: Format, truncate: boolean): Meaning =>
   (b, i) => {
@@ -118,33 +121,26 @@ const mmxDwords =
     const y = f.wide ? packedSource(b, i) : lowSource(b, i);
     // before #XM
     mmxEnter(b);
-    const r = toDwords(b, f, y, truncate, 2);
-    setMmx(b, i.reg, low64(b, r));
+    setMmx(b, i.reg, low64(b, toDwords(b, i, f, y, truncate, 2)));
   };
 const dword =
   (f: Format, truncate: boolean): Meaning =>
   (b, i) => {
     const y = scalarSource(b, f, i);
     const rounded = truncate ? y : b.emit(f.one('nearest'), y);
-    const special = b.eqz(b.emit(f.one('lt'), b.emit(f.one('abs'), rounded), f.constant(b, 'limit')));
-    const vector = asVector(b, f, i, y);
-    const requested = request(b, f, toIntCode(truncate), 1, special);
-    compute(b, requested, vector, vector);
+    const special = orExact(b, b.eqz(b.emit(f.one('lt'), b.emit(f.one('abs'), rounded), f.constant(b, 'limit'))));
     const fast = b.emit(f.wide ? TRUNC_F64 : TRUNC_F32, rounded);
-    setRegister(b, i.reg, 4, b.select(requested, b.emit(EXTRACT32, b.get(Type.V128, X86.SSE_RESULT), 0), fast));
+    setRegister(b, i.reg, 4, settle(b, i, toInt(f, truncate, 1), special, fast, ifMemory(i, y)));
   };
 const TRUNC_F32 = op('i32.trunc_sat_f32_s');
 const TRUNC_F64 = op('i32.trunc_sat_f64_s');
-const EXTRACT32 = op('i32x4.extract_lane');
 
 /** RCPPS and RSQRTPS: always the helper's. */
 const approximate =
   (code: SseCode, one: boolean): Meaning =>
   (b, i) => {
-    const x = xmm(b, i.reg);
-    const y = one ? asVector(b, single, i, scalarSource(b, single, i)) : packedSource(b, i);
-    const count = one ? 1 : 4;
-    compute(b, b.i32(code | (one ? SseCode.KEEP : 0) | (count << SseCode.COUNT_SHIFT)), x, y);
+    const y = one && fromMemory(i) ? b.emit(single.splat, scalarSource(b, single, i)) : one ? xmm(b, i.rm) : packedSource(b, i);
+    b.helper(approximates.name, b.i32(code | ((one ? 1 : 4) << SseCode.COUNT_SHIFT)), xmm(b, i.reg), y);
     setXmm(b, i.reg, b.get(Type.V128, X86.SSE_RESULT));
   };
 

@@ -1,29 +1,29 @@
-import { ExitKind } from '../../../assembly/shared/exit.ts';
 import type { Value } from '../../../src/ir/block.ts';
 import type { Builder } from '../../../src/ir/builder.ts';
 import { op, Type } from '../../../src/ir/ops.ts';
 import type { Helper } from '../../../src/isa/isa.ts';
+import { aboveLeast, isZeroProduct, isZeroQuotient, magnitude } from '../../magnitude.ts';
 import { forgetFlags } from '../flags.ts';
 import { address, type Insn } from '../operands.ts';
 import { limited, type Meaning, type Row, row } from '../row.ts';
-import { Vector } from '../sdm.ts';
 import { SseCode } from '../sse-code.ts';
 import { X86 } from '../state.ts';
 import { checkAligned, load128, setXmm, vector2, xmm } from '../vector.ts';
 import { andNot } from './packed.ts';
 
 // Floating-point instructions that SSE has in single and SSE2 in double precision. WebAssembly's operations give the
-// result where it is an ordinary number and MXCSR is as at reset; else a helper computes the instruction anew.
+// result where it is an ordinary number and MXCSR is as at reset (X86.SSE_EXACT); else the slow path computes it.
 
-const computes: Helper = {
-  name: 'sse_compute',
+const approximates: Helper = {
+  name: 'sse_approximate',
   params: [Type.I32, Type.V128, Type.V128],
   result: Type.I32,
   state: true,
-  range: [X86.MXCSR, X86.SIZE],
+  range: [X86.SSE_RESULT, X86.SSE_RESULT + 16],
   pure: false,
 };
-export const floatHelpers: readonly Helper[] = [computes];
+const slowPath: Helper = { name: 'sse_slow', params: [], result: Type.I32, state: true, range: [X86.MXCSR, X86.SIZE], pure: false };
+export const floatHelpers: readonly Helper[] = [approximates, slowPath];
 
 /** One of the two precisions. */
 export interface Format {
@@ -88,22 +88,6 @@ const AND = op('v128.and');
 const OR = op('v128.or');
 const NOT = op('v128.not');
 
-/** `code`, completed for a number of elements, if WebAssembly's result does not do; else 0. */
-function request(b: Builder, f: Format, code: number, count: number, special: Value): Value {
-  const whole = code | (f.wide ? SseCode.WIDE : 0) | (count << SseCode.COUNT_SHIFT);
-  const exact = b.get(Type.I32, X86.SSE_EXACT);
-  return b.select(special < 0 ? exact : b.or(exact, special), b.i32(whole), b.i32(0));
-}
-/** Has the helper do what is requested of it. #XM if an exception is unmasked. */
-function compute(b: Builder, requested: Value, x: Value, y: Value): void {
-  b.exitIf(b.helper(computes.name, requested, x, y), ExitKind.Exception, Vector.XM);
-}
-/** The vector that the helper has made, or else `fast`. */
-function settle(b: Builder, requested: Value, x: Value, y: Value, fast: Value): Value {
-  compute(b, requested, x, y);
-  return b.select(requested, b.get(Type.V128, X86.SSE_RESULT), fast);
-}
-
 // Operands
 
 const fromMemory = (i: Insn): boolean => i.mod !== 3;
@@ -114,57 +98,82 @@ const packedSource = (b: Builder, i: Insn): Value => {
 };
 const scalarSource = (b: Builder, f: Format, i: Insn): Value =>
   fromMemory(i) ? b.load(f.load, address(b, i)) : b.emit(f.extract, xmm(b, i.rm), 0);
-/** The scalar operand as the helper takes it. */
-const asVector = (b: Builder, f: Format, i: Insn, value: Value): Value => (fromMemory(i) ? b.emit(f.splat, value) : xmm(b, i.rm));
 
-// What needs the helper
+// The slow path
 
+/** What the slow path is to do: an operation, for so many elements. */
+interface Request {
+  readonly format: Format;
+  readonly code: number;
+  readonly count: number;
+}
+/**
+ * `fast`, unless `special`; then what MXCSR says. The operands are those of the instruction; `given` is the second if it is no
+ * XMM register. `harmless`: see Builder.slow.
+ */
+function settle(
+  b: Builder,
+  i: Insn,
+  { format, code, count }: Request,
+  special: Value,
+  fast: Value,
+  given?: Value,
+  harmless?: Value,
+): Value {
+  const type = given === undefined ? Type.None : b.typeOf(given);
+  const place = { [Type.F32]: X86.SSE_SINGLE, [Type.F64]: X86.SSE_DOUBLE, [Type.V128]: X86.SSE_VECTOR }[type as number];
+  if (place !== undefined) b.set(place, given as Value);
+  const right = place === undefined ? i.rm : type === Type.V128 ? SseCode.VECTOR : SseCode.SCALAR;
+  const places = (i.reg << SseCode.LEFT_SHIFT) | (right << SseCode.RIGHT_SHIFT);
+  b.set(X86.SSE_CODE, b.i32(code | (format.wide ? SseCode.WIDE : 0) | (count << SseCode.COUNT_SHIFT) | places));
+  return b.slow(slowPath.name, special, fast, harmless === undefined ? undefined : b.eqz(harmless));
+}
+/** The source operand, where it was read from memory. */
+const ifMemory = (i: Insn, y: Value): Value | undefined => (fromMemory(i) ? y : undefined);
+
+/** What makes a result special: too large or NaN; that, or too small before it was rounded; NaN; an operand NaN. */
 type Special = 'overflow' | 'range' | 'nan' | 'unordered';
+
+const exact = (b: Builder): Value => b.get(Type.I32, X86.SSE_EXACT);
+const orExact = (b: Builder, special: Value): Value => b.or(exact(b), special);
 
 const notAll = (b: Builder, f: Format, mask: Value, count: number): Value => {
   const wanted = (1 << count) - 1;
   const bits = b.emit(f.bitmask, mask);
   return b.ne(wanted === f.all ? bits : b.and(bits, b.i32(wanted)), b.i32(wanted));
 };
-/** Of the first `count` elements of r, the result (x and y the operands): too large or NaN; also too small before it was rounded; NaN; an operand NaN. */
+/** Of the first `count` elements of r, the result; x and y are the operands. */
 function specialVector(b: Builder, f: Format, kind: Special, r: Value, x: Value, y: Value, count: number = f.count): Value {
   const eq = f.each('eq');
-  if (kind === 'nan') return notAll(b, f, b.emit(eq, r, r), count);
-  if (kind === 'unordered') return notAll(b, f, b.emit(AND, b.emit(eq, x, x), b.emit(eq, y, y)), count);
-  const magnitude = b.emit(f.each('abs'), r);
-  const finite = b.emit(f.each('lt'), magnitude, f.constants(b, 'infinity'));
-  if (kind === 'overflow') return notAll(b, f, finite, count);
-  return notAll(b, f, b.emit(AND, finite, b.emit(f.each('lt'), f.constants(b, 'least'), magnitude)), count);
+  const fits = (): Value => {
+    if (kind === 'nan') return b.emit(eq, r, r);
+    if (kind === 'unordered') return b.emit(AND, b.emit(eq, x, x), b.emit(eq, y, y));
+    const size = b.emit(f.each('abs'), r);
+    const finite = b.emit(f.each('lt'), size, f.constants(b, 'infinity'));
+    return kind === 'overflow' ? finite : b.emit(AND, finite, b.emit(f.each('lt'), f.constants(b, 'least'), size));
+  };
+  return orExact(b, notAll(b, f, fits(), count));
+}
+/** Whether all elements of a product or quotient are normal, or zero because an operand is. */
+function zeroOrNormal(b: Builder, f: Format, r: Value, factors: readonly Value[]): Value {
+  const isZero = (v: Value): Value => b.emit(f.each('eq'), v, b.v128(0, 0, 0, 0));
+  const size = b.emit(f.each('abs'), r);
+  const isNormal = b.emit(AND, b.emit(f.each('lt'), size, f.constants(b, 'infinity')), b.emit(f.each('lt'), f.constants(b, 'least'), size));
+  const anyZero = factors.map(isZero).reduce((p, q) => b.emit(OR, p, q));
+  return b.and(b.eqz(exact(b)), b.eqz(notAll(b, f, b.emit(OR, isNormal, b.emit(AND, isZero(r), anyZero)), f.count)));
 }
 
-const BITS32 = op('i32.reinterpret_f32');
-const BITS64 = op('i64.reinterpret_f64');
-const SHL64 = op('i64.shl');
-const SUB64 = op('i64.sub');
-const GE64U = op('i64.ge_u');
-/**
- * 1 unless the value is normal and not the least normal number, to which a tiny result may have been rounded: sign away, then one
- * unsigned comparison.
- */
-function notNormal(b: Builder, wide: boolean, r: Value): Value {
-  if (!wide) {
-    const magnitude = b.shl(b.emit(BITS32, r), b.i32(1));
-    return b.geU(b.sub(magnitude, b.i32(0x01000002)), b.i32(0xfdfffffe));
-  }
-  const magnitude = b.emit(SHL64, b.emit(BITS64, r), b.i64(1, 0));
-  return b.emit(GE64U, b.emit(SUB64, magnitude, b.i64(2, 0x00200000)), b.i64(0xfffffffe, 0xffbfffff));
-}
 function specialScalar(b: Builder, f: Format, kind: Special, r: Value, x: Value, y: Value): Value {
   const ne = f.one('ne');
   switch (kind) {
     case 'nan':
-      return b.emit(ne, r, r);
+      return orExact(b, b.emit(ne, r, r));
     case 'unordered':
-      return b.or(b.emit(ne, x, x), b.emit(ne, y, y));
+      return orExact(b, b.or(b.emit(ne, x, x), b.emit(ne, y, y)));
     case 'overflow':
-      return b.eqz(b.emit(f.one('lt'), b.emit(f.one('abs'), r), f.constant(b, 'infinity')));
+      return b.geU(magnitude(b, f.wide, r), b.get(Type.I32, f.wide ? X86.LIMIT_D : X86.LIMIT_S));
     case 'range':
-      return notNormal(b, f.wide, r);
+      return b.geU(aboveLeast(b, f.wide, r), b.get(Type.I32, f.wide ? X86.SPAN_D : X86.SPAN_S));
   }
 }
 
@@ -209,23 +218,38 @@ const OPERATIONS: readonly Operation[] = [
   extreme(SseCode.MAX, 'MAX', 'gt', 'pmax'),
 ];
 
+/** The factors one of which is zero where a product or quotient is zero and nothing is amiss. */
+const factorsOf = ({ code }: Operation, x: Value, y: Value): readonly Value[] | undefined =>
+  code === SseCode.MUL ? [x, y] : code === SseCode.DIV ? [x] : undefined;
+
 const packed =
-  (f: Format, o: Operation): Meaning =>
+  (format: Format, o: Operation): Meaning =>
   (b, i) => {
     const y = packedSource(b, i);
     const x = xmm(b, i.reg);
-    const r = o.each(f)(b, x, y);
-    setXmm(b, i.reg, settle(b, request(b, f, o.code, f.count, specialVector(b, f, o.special, r, x, y)), x, y, r));
+    const r = o.each(format)(b, x, y);
+    const special = specialVector(b, format, o.special, r, x, y);
+    const factors = factorsOf(o, x, y);
+    const harmless = factors && zeroOrNormal(b, format, r, factors);
+    setXmm(b, i.reg, settle(b, i, { format, code: o.code, count: format.count }, special, r, ifMemory(i, y), harmless));
   };
 const scalar =
-  (f: Format, o: Operation): Meaning =>
+  (format: Format, o: Operation): Meaning =>
   (b, i) => {
-    const y = scalarSource(b, f, i);
+    const y = scalarSource(b, format, i);
     const whole = xmm(b, i.reg);
-    const x = b.emit(f.extract, whole, 0);
-    const r = o.one(f)(b, x, y);
-    const requested = request(b, f, o.code | SseCode.KEEP, 1, specialScalar(b, f, o.special, r, x, y));
-    setXmm(b, i.reg, settle(b, requested, whole, asVector(b, f, i, y), b.emit(f.replace, whole, r, 0)));
+    const x = b.emit(format.extract, whole, 0);
+    const r = o.one(format)(b, x, y);
+    const special = specialScalar(b, format, o.special, r, x, y);
+    const isZero =
+      o.code === SseCode.MUL
+        ? isZeroProduct(b, format.wide, r, x, y)
+        : o.code === SseCode.DIV
+          ? isZeroQuotient(b, format.wide, r, x)
+          : undefined;
+    const harmless = isZero === undefined ? undefined : b.and(b.eqz(exact(b)), isZero);
+    const result = settle(b, i, { format, code: o.code, count: 1 }, special, r, ifMemory(i, y), harmless);
+    setXmm(b, i.reg, b.emit(format.replace, whole, result, 0));
   };
 
 // Comparisons
@@ -251,46 +275,45 @@ function holds(b: Builder, f: Format, predicate: number, x: Value, y: Value): Va
   }
 }
 const predicateOf = (i: Insn): number => i.immediate & 7;
+const compareCode = (i: Insn): number => SseCode.COMPARE | (predicateOf(i) << SseCode.PREDICATE_SHIFT);
 const comparePacked =
-  (f: Format): Meaning =>
+  (format: Format): Meaning =>
   (b, i) => {
     const y = packedSource(b, i);
     const x = xmm(b, i.reg);
-    const code = SseCode.COMPARE | (predicateOf(i) << SseCode.PREDICATE_SHIFT);
-    const r = holds(b, f, predicateOf(i), x, y);
-    setXmm(b, i.reg, settle(b, request(b, f, code, f.count, specialVector(b, f, 'unordered', r, x, y)), x, y, r));
+    const r = holds(b, format, predicateOf(i), x, y);
+    const special = specialVector(b, format, 'unordered', r, x, y);
+    setXmm(b, i.reg, settle(b, i, { format, code: compareCode(i), count: format.count }, special, r, ifMemory(i, y)));
   };
 const compareScalar =
-  (f: Format): Meaning =>
+  (format: Format): Meaning =>
   (b, i) => {
-    const y = scalarSource(b, f, i);
+    const y = scalarSource(b, format, i);
     const whole = xmm(b, i.reg);
-    const x = b.emit(f.extract, whole, 0);
-    const yVector = asVector(b, f, i, y);
-    const code = SseCode.COMPARE | SseCode.KEEP | (predicateOf(i) << SseCode.PREDICATE_SHIFT);
-    const mask = holds(b, f, predicateOf(i), whole, yVector);
-    const fast = b.emit(f.replace, whole, b.emit(f.extract, mask, 0), 0);
-    setXmm(b, i.reg, settle(b, request(b, f, code, 1, specialScalar(b, f, 'unordered', x, x, y)), whole, yVector, fast));
+    const x = b.emit(format.extract, whole, 0);
+    const mask = holds(b, format, predicateOf(i), whole, fromMemory(i) ? b.emit(format.splat, y) : xmm(b, i.rm));
+    const special = specialScalar(b, format, 'unordered', x, x, y);
+    const r = settle(b, i, { format, code: compareCode(i), count: 1 }, special, b.emit(format.extract, mask, 0), ifMemory(i, y));
+    setXmm(b, i.reg, b.emit(format.replace, whole, r, 0));
   };
 
 /** ZF, PF and CF from the comparison, the other status flags cleared (SDM volume 2, COMISS). */
 const compareFlags =
-  (f: Format, quiet: boolean): Meaning =>
+  (format: Format, quiet: boolean): Meaning =>
   (b, i) => {
-    const right = scalarSource(b, f, i);
-    const whole = xmm(b, i.reg);
-    const left = b.emit(f.extract, whole, 0);
+    const right = scalarSource(b, format, i);
+    const left = b.emit(format.extract, xmm(b, i.reg), 0);
     const code = SseCode.COMPARE_SCALARS | (quiet ? SseCode.QUIET : 0);
-    const requested = request(b, f, code, 1, specialScalar(b, f, 'unordered', left, left, right));
-    compute(b, requested, whole, asVector(b, f, i, right));
-    const seen = b.get(Type.V128, X86.SSE_RESULT);
-    const x = b.select(requested, b.emit(f.extract, seen, 0), left);
-    const y = b.select(requested, b.emit(f.extract, seen, 1), right);
+    const special = specialScalar(b, format, 'unordered', left, left, right);
+    const given = ifMemory(i, right);
+    const x = settle(b, i, { format, code, count: 1 }, special, left, given);
+    // only where denormal operands count as zero is it another
+    const y = settle(b, i, { format, code: code | SseCode.SECOND, count: 1 }, exact(b), right, given);
     const zero = b.i32(0);
-    b.set(X86.CF, b.eqz(b.emit(f.one('ge'), x, y)));
-    b.set(X86.ZF_RESULT, b.or(b.emit(f.one('lt'), x, y), b.emit(f.one('gt'), x, y)));
+    b.set(X86.CF, b.eqz(b.emit(format.one('ge'), x, y)));
+    b.set(X86.ZF_RESULT, b.or(b.emit(format.one('lt'), x, y), b.emit(format.one('gt'), x, y)));
     // the parity of 0 is even
-    b.set(X86.PF_RESULT, b.and(b.emit(f.one('eq'), x, x), b.emit(f.one('eq'), y, y)));
+    b.set(X86.PF_RESULT, b.and(b.emit(format.one('eq'), x, x), b.emit(format.one('eq'), y, y)));
     b.set(X86.SF_RESULT, zero);
     b.set(X86.AF_RESULT, zero);
     b.set(X86.OF_RESULT, zero);
@@ -348,4 +371,18 @@ function floatRows(f: Format, each: string, one: string): readonly Row[] {
 export const singleRows: readonly Row[] = floatRows(single, 'NP', 'F3');
 export const doubleRows: readonly Row[] = floatRows(double, '66', 'F2');
 
-export { asVector, compute, double, packedSource, request, scalarSource, settle, single, specialScalar, specialVector };
+export {
+  approximates,
+  double,
+  exact,
+  fromMemory,
+  ifMemory,
+  notAll,
+  orExact,
+  packedSource,
+  scalarSource,
+  settle,
+  single,
+  specialScalar,
+  specialVector,
+};

@@ -36,7 +36,7 @@ const maskedStore: Helper = {
   params: [I, V, V],
   result: I,
   state: true,
-  range: [X86.MXCSR, X86.SIZE],
+  range: [X86.SSE_RESULT, X86.SSE_RESULT + 16],
   pure: false,
 };
 export const sseHelpers: readonly Helper[] = [

@@ -2,34 +2,34 @@ import { op } from '../../../src/ir/ops.ts';
 import { group, limited, type Meaning, type Row, row } from '../row.ts';
 import { SseCode } from '../sse-code.ts';
 import { load128, low64, readVector, setXmm, vector2, xmm } from '../vector.ts';
-import { double, type Format, MXCSR_LIMIT, packedSource, request, settle, single, specialVector } from './float.ts';
+import { double, type Format, ifMemory, MXCSR_LIMIT, packedSource, settle, single, specialVector } from './float.ts';
 
 /** Byte numbers of these elements of `size` bytes; those of the second vector follow those of the first. */
 const elements = (size: number, ...numbers: number[]): readonly number[] =>
   numbers.flatMap((n) => Array.from({ length: size }, (_, k) => n * size + k));
 
 /** HADDPS and HSUBPS: each pair of neighbours, first those of the first operand. */
-function horizontal(f: Format, code: SseCode, name: 'add' | 'sub'): Meaning {
-  const even = f.wide ? elements(8, 0, 2) : elements(4, 0, 2, 4, 6);
-  const odd = f.wide ? elements(8, 1, 3) : elements(4, 1, 3, 5, 7);
+function horizontal(format: Format, code: SseCode, name: 'add' | 'sub'): Meaning {
+  const even = format.wide ? elements(8, 0, 2) : elements(4, 0, 2, 4, 6);
+  const odd = format.wide ? elements(8, 1, 3) : elements(4, 1, 3, 5, 7);
   return (b, i) => {
     const y = packedSource(b, i);
     const x = xmm(b, i.reg);
-    const [left, right] = [b.shuffle(x, y, even), b.shuffle(x, y, odd)];
-    const r = b.emit(f.each(name), left, right);
-    setXmm(b, i.reg, settle(b, request(b, f, code, f.count, specialVector(b, f, 'overflow', r, left, right)), left, right, r));
+    const r = b.emit(format.each(name), b.shuffle(x, y, even), b.shuffle(x, y, odd));
+    const special = specialVector(b, format, 'overflow', r, x, y);
+    setXmm(b, i.reg, settle(b, i, { format, code: code | SseCode.HORIZONTAL, count: format.count }, special, r, ifMemory(i, y)));
   };
 }
 
 /** ADDSUBPS: even elements are subtracted, odd ones added. */
-function addSubtract(f: Format): Meaning {
-  const pattern = f.wide ? elements(8, 0, 3) : elements(4, 0, 5, 2, 7);
+function addSubtract(format: Format): Meaning {
+  const pattern = format.wide ? elements(8, 0, 3) : elements(4, 0, 5, 2, 7);
   return (b, i) => {
     const y = packedSource(b, i);
     const x = xmm(b, i.reg);
-    const r = b.shuffle(b.emit(f.each('sub'), x, y), b.emit(f.each('add'), x, y), pattern);
-    const requested = request(b, f, SseCode.ADD_SUB, f.count, specialVector(b, f, 'overflow', r, x, y));
-    setXmm(b, i.reg, settle(b, requested, x, y, r));
+    const r = b.shuffle(b.emit(format.each('sub'), x, y), b.emit(format.each('add'), x, y), pattern);
+    const special = specialVector(b, format, 'overflow', r, x, y);
+    setXmm(b, i.reg, settle(b, i, { format, code: SseCode.ADD_SUB, count: format.count }, special, r, ifMemory(i, y)));
   };
 }
 

@@ -4,7 +4,7 @@ import { Mmu } from '../../../assembly/shared/layout.ts';
 import { Type } from '../../../src/ir/ops.ts';
 import type { Helper } from '../../../src/isa/isa.ts';
 import type { IsaSystem, SystemVcpu } from '../../../src/isa/system.ts';
-import { MXCSR_RESET, setEflags } from '../abi.ts';
+import { MXCSR_RESET, setEflags, setMxcsr } from '../abi.ts';
 import { Cpuid } from '../features.ts';
 import { Segment, Vector } from '../sdm.ts';
 import { X86 } from '../state.ts';
@@ -52,7 +52,7 @@ function reset(cpu: SystemVcpu): void {
   cpu.set32(System.DR7, 0x400);
   cpu.set32(X86.FCW, 0x37f);
   cpu.set32(X86.FTW, 0xffff);
-  cpu.set32(X86.MXCSR, MXCSR_RESET);
+  setMxcsr(cpu.state, MXCSR_RESET, false);
   cpu.callHelper('x86_update_mode');
   cpu.pc = 0xfffffff0;
 }
