@@ -2,12 +2,12 @@ import { disassembleRange } from '../disassemble.ts';
 import { Code } from '../isa/code.ts';
 import { ISAS } from '../isas.ts';
 import { endText, fieldText } from './compare.ts';
-import type { Failure, VectorExecutor } from './run.ts';
+import type { Failure } from './run.ts';
 import { SUBJECTS } from './subjects.ts';
 import type { Suite } from './vectors.ts';
 
-/** The state before, the code, and what was expected and what came out. */
-export function explain(suite: Suite, executor: VectorExecutor, failure: Failure): string {
+/** The state before, the code, and what was expected and what came out in this place. */
+export function explain(suite: Suite, place: string, failure: Failure): string {
   const { form, index, vector, outcome, differences } = failure;
   const { fields } = SUBJECTS[suite.isa];
   const bytes = Array.from(vector.code, (n) => n.toString(16).padStart(2, '0')).join(' ');
@@ -21,7 +21,7 @@ export function explain(suite: Suite, executor: VectorExecutor, failure: Failure
     return `  [${address.toString(16)}] ${Array.from(vector.memory.subarray(at - length, at), (n) => n.toString(16).padStart(2, '0')).join('')}`;
   });
   return [
-    `${suite.name} ${executor}: ${form.text} (${form.encoding}), vector ${index}`,
+    `${suite.name} ${place}: ${form.text} (${form.encoding}), vector ${index}`,
     `  code:   ${bytes}   ${text.map((i) => i.text).join('; ')}`,
     `  before: ${shown(integer)}`,
     ...float.map((f) => `          ${f.name}=${fieldText(vector.before, f)}`),

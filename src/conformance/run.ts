@@ -103,6 +103,7 @@ export async function makeRunner(suite: Suite, options: RunnerOptions): Promise<
     ...(options.codeLimit && { codeLimit: options.codeLimit }),
   });
   await vcpu.prepare();
+  subject.start?.(vcpu);
   suite.pages.forEach((page, n) => {
     memory.map(page.address, PAGE, PERMISSIONS[page.permission]);
     memory.poke(page.address, suite.pageBytes[n]);

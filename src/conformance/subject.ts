@@ -16,6 +16,8 @@ export interface Field {
 export interface Subject {
   readonly imageBytes: number;
   readonly fields: readonly Field[];
+  /** Once, before all else. */
+  start?(vcpu: Vcpu): void;
   /** Before code is translated for such a state. */
   prepare?(vcpu: Vcpu, image: Uint8Array): void;
   /** Sets all guest state but the pc. */

@@ -1,4 +1,4 @@
-import { Eflags, getEflags, makeDescriptor, setEflags, setGdtEntry, Vector } from '../../translators/x86/abi.ts';
+import { announceLdt, Eflags, getEflags, makeDescriptor, setEflags, setGdtEntry, Vector } from '../../translators/x86/abi.ts';
 import { x86 } from '../../translators/x86/index.ts';
 import { UserSegment } from '../../translators/x86/segments.ts';
 import { X86 } from '../../translators/x86/state.ts';
@@ -6,6 +6,7 @@ import type { Exit } from '../vcpu/exit.ts';
 import type { Field, Subject } from './subject.ts';
 import { type End, EndKind } from './vectors.ts';
 import { getFxsave, setFxsave } from './x86-fxsave.ts';
+import { fillVectorLdt } from './x86-ldt.ts';
 
 /** EAX ECX EDX EBX ESP EBP ESI EDI, EFLAGS, selectors ES CS SS DS FS GS, base of FS and GS, the first 288 bytes of FXSAVE. */
 export const enum X86Image {
@@ -64,9 +65,11 @@ function endOf(exit: Exit): End & { readonly pc: number } {
 export const x86Subject: Subject = {
   imageBytes: X86Image.BYTES,
   fields,
+  start: fillVectorLdt,
   write({ state }, image) {
     const view = new DataView(image.buffer, image.byteOffset, image.length);
     x86.reset(state);
+    announceLdt(state);
     const fxsave = new Uint8Array(512);
     fxsave.set(image.subarray(X86Image.FXSAVE));
     setFxsave(state, fxsave);

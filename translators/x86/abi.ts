@@ -129,6 +129,9 @@ export function setGdtEntry(state: DataView, entry: number, [low, high]: readonl
   state.setUint32(X86.GDT + entry * 8 + 4, high, true);
 }
 
+/** A program has local descriptors: SLDT tells it. */
+export const announceLdt = (state: DataView): void => state.setUint32(System.LDTR, UserSegment.LDT, true);
+
 const FLAT = UserDesc.SEG_32BIT | UserDesc.LIMIT_IN_PAGES;
 const CODE_CONTENTS = 4;
 

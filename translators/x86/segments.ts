@@ -7,6 +7,9 @@ export const enum UserSegment {
   FIRST_TLS = 6,
   TLS_ENTRIES = 3,
   GDT_ENTRIES = 9,
+  /** What SLDT and STR give: GDT_ENTRY_LDT, once there is one, and GDT_ENTRY_TSS. */
+  LDT = 0x50,
+  TASK = 0x40,
   /** LDT_ENTRIES of Linux. */
   LDT_ENTRIES = 8192,
 }

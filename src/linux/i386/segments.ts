@@ -1,4 +1,4 @@
-import { ABI, Access, makeDescriptor, readDescriptor, setGdtEntry, UserDesc } from '../../../translators/x86/abi.ts';
+import { ABI, Access, announceLdt, makeDescriptor, readDescriptor, setGdtEntry, UserDesc } from '../../../translators/x86/abi.ts';
 import { UserSegment } from '../../../translators/x86/segments.ts';
 import { X86 } from '../../../translators/x86/state.ts';
 import { Errno } from '../errno.ts';
@@ -119,6 +119,7 @@ function writeLdt(p: Process, address: number, old: boolean): number {
   view.setUint32(0, words[0], true);
   view.setUint32(4, kept, true);
   p.vcpu.writeTable(entry * 8, bytes);
+  announceLdt(p.vcpu.state);
   reload(p, (entry << 3) | 4);
   return 0;
 }

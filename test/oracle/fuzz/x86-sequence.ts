@@ -128,6 +128,7 @@ export function generateSequence(rnd: Random): FuzzCase | undefined {
     undefinedFlagsAtFault: STATUS,
     anyFaultAddress: true,
     anyRegistersAtFault: false,
+    ownRegisters: [],
     row: SEQUENCE,
     more: (expected, actual) => sseDifferences(expected, actual, false),
   };

@@ -35,6 +35,8 @@ const GROUPS = new Set([
 ]);
 /** Rows that are of other groups than those, and no branches. */
 const OTHERS = /^(synci|break|rdhwr \$t,\$r)/;
+/** What it gives is not to be compared. */
+export const TIME = 'rdhwr $t,hwr_cc';
 /** Nothing is mapped there. */
 const NOWHERE = 0x30000000;
 
@@ -246,6 +248,13 @@ export function generate(
         () => [29],
       );
   }
+  // last, so that those before it stay as they are
+  const timed = pool ? ROWS.filter((row) => row.text === TIME && chosen(row)) : [];
+  for (const row of timed)
+    add(
+      () => single(row),
+      () => [],
+    );
   for (const record of records) if (record.code.length > CODE_WORDS) throw new Error(`${record.text} has too much code`);
   return records;
 }

@@ -16,6 +16,8 @@ export interface Comparison {
   readonly anyFaultAddress?: boolean;
   /** Some of the destinations may have been written when it faults. */
   readonly anyRegistersAtFault?: boolean;
+  /** Registers left out. */
+  readonly ownRegisters?: readonly number[];
   /** First of four bytes of memory that tell of the processor itself. */
   readonly ignoredAt?: (expected: Outcome) => number;
   /** Further differences, of x87 or SSE state say; one line each. */
@@ -68,7 +70,8 @@ export function differences(expected: Outcome, actual: Outcome, options: Compari
     out.push(`end: ${endText(expected)} | ${endText(actual)}`);
   const partial = options.anyRegistersAtFault && sameVector;
   NAMES.forEach((name, r) => {
-    if (!partial && expected.regs[r] !== actual.regs[r]) out.push(`${name}: ${hex(expected.regs[r])} | ${hex(actual.regs[r])}`);
+    if (!partial && !options.ownRegisters?.includes(r) && expected.regs[r] !== actual.regs[r])
+      out.push(`${name}: ${hex(expected.regs[r])} | ${hex(actual.regs[r])}`);
   });
   const faulted = expected.end.kind === 'exception';
   const mask = COMPARED_FLAGS & ~((options.undefinedFlags ?? 0) | (faulted ? (options.undefinedFlagsAtFault ?? 0) : 0));

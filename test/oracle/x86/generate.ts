@@ -1,3 +1,5 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { VECTOR_LDT_ENTRIES } from '../../../src/conformance/x86-ldt.ts';
 import { Code } from '../../../src/isa/code.ts';
 import { Eflags } from '../../../translators/x86/abi.ts';
 import { Decoded, decode, newInsn } from '../../../translators/x86/decode.ts';
@@ -21,17 +23,31 @@ export interface GeneratedCase extends Case {
   readonly undefinedFlagsAtFault: number;
   readonly anyFaultAddress: boolean;
   readonly anyRegistersAtFault: boolean;
+  /** Registers that tell of the machine itself afterwards. */
+  readonly ownRegisters: readonly number[];
   readonly row: Row;
 }
 
-/**
- * Rows that the processor cannot be asked about from user mode as we define it: they tell of the machine itself, or are
- * emulated or hidden by the kernel (SGDT and the like under UMIP), or would make a system call.
- */
-export const NOT_COMPARABLE = /^(CPUID|RDTSC|SLDT|STR|SGDT|SIDT|SMSW|RDPMC|LAR|LSL|VERR|VERW|ENDBR|VMCALL|VMMCALL|SYSENTER)/;
+/** Rows whose results Linux makes the same everywhere, if the processor lets it. */
+export const UMIP_ROWS = /^(SLDT|STR|SGDT|SIDT|SMSW)/;
+function hasUmip(): boolean {
+  return existsSync('/proc/cpuinfo') && /^flags.* umip\b/m.test(readFileSync('/proc/cpuinfo', 'utf8'));
+}
+
+/** Rows that the processor cannot be asked about from user mode as we define it, and why. */
+const NOT_COMPARABLE: readonly (readonly [RegExp, string])[] = [
+  ...(hasUmip() ? [] : [[UMIP_ROWS, 'tells of the machine itself without UMIP'] as const]),
+  [/^RDTSC/, 'tells the time; the recorder’s seccomp mode forbids it'],
+  [/^SYSENTER/, 'enters the kernel'],
+  [/^(VMCALL|VMMCALL)/, 'enters the hypervisor that the processor runs under'],
+];
+export const whyNot = (r: Row): string | undefined => NOT_COMPARABLE.find(([text]) => text.test(r.text))?.[1];
+
+/** Registers with what tells of the machine itself. */
+const OWN_REGISTERS: Readonly<Record<string, readonly number[]>> = { CPUID: [0, 1, 2, 3] };
 
 export function comparableRows(filter: RegExp | undefined, groups: ReadonlySet<string>): readonly Row[] {
-  return rows.filter((r) => groups.has(r.group) && !NOT_COMPARABLE.test(r.text) && (!filter || filter.test(`${r.encoding} ${r.text}`)));
+  return rows.filter((r) => groups.has(r.group) && whyNot(r) === undefined && (!filter || filter.test(`${r.encoding} ${r.text}`)));
 }
 
 const mnemonic = (r: Row): string => r.text.split(' ')[0];
@@ -39,6 +55,9 @@ const STRINGS = /^(MOVS|CMPS|STOS|LODS|SCAS|INS|OUTS)$/;
 const TRANSFERS = /^(CALL|JMP|RET|RETF|IRETW\/IRET)$/;
 const CODE_SEGMENT = 0x23;
 const SELECTORS = [0, 1, 2, 3, 0x23, 0x2b, 0x2b, 0x2b, 0x28, 0x10, 0x18, 0x1003, 0x2f, 0xfffb];
+/** Of those, or of the LDT that vectors have, with any requested privilege level. */
+const pickSelector = (rnd: Random): number =>
+  rnd.chance(0.5) ? rnd.pick(SELECTORS) : (rnd.below(VECTOR_LDT_ENTRIES) << 3) | 4 | (rnd.chance(0.7) ? 3 : rnd.below(4));
 
 interface Memory {
   readonly modrm: number;
@@ -167,11 +186,11 @@ export function generate(rnd: Random, r: Row, base = randomBase(rnd)): Generated
   if (rnd.chance(0.03)) regs[ESP] = STACK + rnd.pick([0, 2, 4, 8, 0xffc, 0xffe, 0x1000]);
   if (rnd.chance(0.5) || /^(ENTER|LEAVE)/.test(name)) regs[EBP] = STACK + STACK_OFFSET + rnd.below(32);
 
-  const usesSegments = /^(MOV Sw|POP [C-G]S|POP SS|L[EDSFG]S )/.test(r.text);
+  const usesSegments = /^(MOV Sw|POP [C-G]S|POP SS|L[EDSFG]S |LAR|LSL|VERR|VERW)/.test(r.text);
   if (usesSegments) {
-    for (let n = 0; n < 8; n++) if (n !== ESP) regs[n] = rnd.pick(SELECTORS) | (rnd.chance(0.3) ? 0x10000 : 0);
-    for (let at = 0; at < DATA_BYTES; at += 2) data.set(dword(rnd.pick(SELECTORS)).slice(0, 2), at);
-    for (let at = 0; at < STACK_BYTES; at += 2) stack.set(dword(rnd.pick(SELECTORS)).slice(0, 2), at);
+    for (let n = 0; n < 8; n++) if (n !== ESP) regs[n] = pickSelector(rnd) | (rnd.chance(0.3) ? 0x10000 : 0);
+    for (let at = 0; at < DATA_BYTES; at += 2) data.set(dword(pickSelector(rnd)).slice(0, 2), at);
+    for (let at = 0; at < STACK_BYTES; at += 2) stack.set(dword(pickSelector(rnd)).slice(0, 2), at);
   }
   let eflags = Eflags.FIXED | Eflags.IF | (rnd.u32() & STATUS);
 
@@ -204,6 +223,9 @@ export function generate(rnd: Random, r: Row, base = randomBase(rnd)): Generated
     if (far) regs[ESP] = STACK + STACK_OFFSET + rnd.below(4) * 4;
   }
 
+  // Linux, which carries these out, stores as much as there is room for, and refuses some 16-bit addresses
+  const umip = UMIP_ROWS.test(name);
+
   // the encoding
   const flexible = r.operands.some((o) => o.size <= 0) || /^(PUSH|POP|RET|IRET|ENTER|LEAVE|CBW|CWD|INS|OUTS)/.test(name);
   let prefixes: number[] = [];
@@ -217,7 +239,7 @@ export function generate(rnd: Random, r: Row, base = randomBase(rnd)): Generated
   if (threadSegment) prefixes.push(rnd.pick([0x64, 0x65]));
   // a read-modify-write through CS is a #GP before the read may fault; only plain moves look no further here
   else if (rnd.chance(0.03)) prefixes.push(rnd.pick(name === 'MOV' ? [0x26, 0x2e, 0x36, 0x3e] : [0x26, 0x36, 0x3e]));
-  const address16 = rnd.chance(threadSegment ? 0.3 : /^(LOOP|JECXZ|JCXZ)/.test(name) ? 0.3 : 0.02);
+  const address16 = rnd.chance(threadSegment ? 0.3 : /^(LOOP|JECXZ|JCXZ)/.test(name) ? 0.3 : 0.02) && !umip;
   if (address16) prefixes.push(0x67);
   if (r.lockable && useMemory && rnd.chance(0.1)) prefixes.push(0xf0);
   if (repeated && rnd.chance(0.75)) prefixes.push(rnd.pick([0xf2, 0xf3]));
@@ -235,7 +257,7 @@ export function generate(rnd: Random, r: Row, base = randomBase(rnd)): Generated
   }
 
   const target =
-    rnd.chance(0.85) || threadSegment
+    rnd.chance(0.85) || threadSegment || umip
       ? DATA + DATA_OFFSET + rnd.below(64) * (rnd.chance(0.5) ? 1 : 0) + 32
       : rnd.pick([
           DATA,
@@ -275,8 +297,8 @@ export function generate(rnd: Random, r: Row, base = randomBase(rnd)): Generated
   if (code.length > 15) return undefined;
   const insn = decodeOne(code);
   if (!insn || insn.row !== r || (name === 'INT' && [3, 4, 0x80].includes(insn.immediate & 0xff))) return undefined;
-  // LOCK is #UD where it is not allowed; AMD's processors give LOCK MOV CR0 a meaning of its own
-  const locked = rnd.chance(0.02) && code.length < 15 && !/^INT(3|O)$|^MOV [RC]d/.test(r.text);
+  // LOCK is #UD where it is not allowed; AMD's processors give LOCK MOV CR0 a meaning of its own, and read a selector from memory first
+  const locked = rnd.chance(0.02) && code.length < 15 && !/^INT(3|O)$|^MOV [RC]d|^(LAR|LSL|VER[RW]) /.test(r.text);
   const undefinedAfter = undefinedFlags(insn, regs[ECX]);
   if (undefinedAfter === undefined) return undefined;
   return {
@@ -293,6 +315,7 @@ export function generate(rnd: Random, r: Row, base = randomBase(rnd)): Generated
     undefinedFlagsAtFault: undefinedFlagsAtFault(insn),
     anyFaultAddress: FAULTS_IN_ANY_ORDER.test(name),
     anyRegistersAtFault: name.startsWith('POPA'),
+    ownRegisters: OWN_REGISTERS[name] ?? [],
     row: r,
   };
 }

@@ -10,7 +10,7 @@ const FLAGS = '-O2 -ffreestanding -fno-stack-protector -fno-pic -no-pie -static 
 const COMPILERS = ['gcc -m32', 'i686-linux-gnu-gcc', 'x86_64-linux-gnu-gcc -m32'];
 
 /** Path of the runner, built if need be; or why there is none. */
-function build(): { readonly path: string } | { readonly missing: string } {
+export function runnerFile(): { readonly path: string } | { readonly missing: string } {
   const digest = createHash('sha256').update(readFileSync(SOURCE)).update(FLAGS).digest('hex').slice(0, 12);
   const path = `${BUILD}x86-runner-${digest}`;
   if (!existsSync(path)) {
@@ -23,7 +23,6 @@ function build(): { readonly path: string } | { readonly missing: string } {
     if (!built) return { missing: `no compiler for i386 among: ${COMPILERS.join(', ')}` };
     renameSync(temporary, path);
   }
-  if (spawnSync(path, { input: '' }).status !== 0) return { missing: 'this machine does not run i386 programs' };
   return { path };
 }
 
@@ -37,7 +36,8 @@ const SIGVTALRM = 26;
 /** Thread-local entry 12 of a 64-bit kernel's GDT, which is entry 6 elsewhere. */
 const THREAD_SELECTORS: Readonly<Record<number, number>> = { 99: 0x33 };
 
-function encode(cases: readonly Case[]): Buffer {
+/** Cases as the runner reads them. */
+export function encodeCases(cases: readonly Case[]): Buffer {
   const out = Buffer.alloc(cases.length * CASE_BYTES);
   cases.forEach((c, n) => {
     if (c.eip < CODE || c.eip >= CODE + 4096 || c.code.length > 64) throw new RangeError('the case’s code does not lie in the code page');
@@ -54,7 +54,8 @@ function encode(cases: readonly Case[]): Buffer {
   return out;
 }
 
-function decode(bytes: Buffer, count: number): Outcome[] {
+/** What the runner printed. */
+export function decodeOutcomes(bytes: Buffer, count: number): Outcome[] {
   const out: Outcome[] = [];
   let at = 0;
   while (at < bytes.length) {
@@ -89,17 +90,18 @@ function decode(bytes: Buffer, count: number): Outcome[] {
 /** The processor that this runs on, or the reason why it cannot be asked. */
 export function nativeExecutor(): Executor | { readonly missing: string } {
   if (process.platform !== 'linux' || !['x64', 'ia32'].includes(process.arch)) return { missing: 'not Linux on an x86 processor' };
-  const built = build();
+  const built = runnerFile();
   if ('missing' in built) return built;
+  if (spawnSync(built.path, { input: '' }).status !== 0) return { missing: 'this machine does not run i386 programs' };
   return {
     name: 'processor',
     run(cases) {
       const out: Outcome[] = [];
       for (let first = 0; first < cases.length; first += MAX_CASES) {
         const batch = cases.slice(first, first + MAX_CASES);
-        const { status, signal, stdout } = spawnSync(built.path, { input: encode(batch), maxBuffer: 1 << 30 });
+        const { status, signal, stdout } = spawnSync(built.path, { input: encodeCases(batch), maxBuffer: 1 << 30 });
         if (status !== 0) throw new Error(`the native runner ended with ${signal ?? `status ${status}`}`);
-        out.push(...decode(stdout, batch.length));
+        out.push(...decodeOutcomes(stdout, batch.length));
       }
       return out;
     },

@@ -18,7 +18,8 @@ import {
 } from './case.ts';
 import type { Comparison } from './compare.ts';
 import { C1, FCOMI, type FpuBase, fpuNumbers, generateFpu, randomFxsave, TRANSCENDENTAL, UNDOCUMENTED } from './fpu.ts';
-import { DATA_OFFSET, decodeOne, type GeneratedCase, generate, NOT_COMPARABLE, randomBase, STACK_OFFSET } from './generate.ts';
+import { DATA_OFFSET, decodeOne, type GeneratedCase, generate, randomBase, STACK_OFFSET, whyNot } from './generate.ts';
+import { imageOf } from './image.ts';
 import { type Random, random } from './random.ts';
 import { APPROXIMATE, APPROXIMATE_ERROR, generateSse, numbersOf, randomSseBase, uncertainControl } from './sse.ts';
 import { STATUS, undefinedFlags, undefinedText } from './undefined.ts';
@@ -38,7 +39,8 @@ const TEMPLATES = 200;
 /** States that one encoding is run on, where the row allows it: it is translated once for all of them. */
 const STATES = 8;
 /** Rows whose cases arrange registers, memory or control words for their instruction. */
-const ARRANGED = /^(XLAT|BT|L[EDSFG]S|LDMXCSR|FX|MASKMOV|PS[LR]|I?DIV|FLDENV|FRSTOR|FNSTENV|FNSAVE|FLDCW|MOV Sw|ENTER|LEAVE)/;
+const ARRANGED =
+  /^(XLAT|BT|L[EDSFG]S|LAR|LSL|VER[RW]|LDMXCSR|FX|MASKMOV|PS[LR]|I?DIV|FLDENV|FRSTOR|FNSTENV|FNSAVE|FLDCW|MOV Sw|ENTER|LEAVE)/;
 const SHARED_GROUPS = new Set(['move', 'arithmetic', 'logic', 'shift', 'bit', 'bcd', 'misc', 'x87', 'mmx', 'sse', 'sse2', 'sse3', 'ssse3']);
 
 const INITIAL_FXSAVE = new Uint8Array(512);
@@ -56,21 +58,6 @@ const IGNORED: readonly (readonly [number, number, number])[] = [
   [X86Image.FXSAVE + 28, X86Image.FXSAVE + 32, 0xff],
   ...Array.from({ length: 8 }, (_, r) => [X86Image.FXSAVE + 42 + 16 * r, X86Image.FXSAVE + 48 + 16 * r, 0xff] as const),
 ];
-
-function imageOf(c: { regs: Int32Array; eflags: number; fxsave: Uint8Array; selectors: readonly number[]; base: number }): Uint8Array {
-  const image = new Uint8Array(X86Image.BYTES);
-  const view = new DataView(image.buffer);
-  c.regs.forEach((value, r) => {
-    view.setInt32(X86Image.GPR + 4 * r, value, true);
-  });
-  view.setInt32(X86Image.EFLAGS, c.eflags, true);
-  c.selectors.forEach((value, s) => {
-    view.setUint16(X86Image.SELECTORS + 2 * s, value, true);
-  });
-  view.setInt32(X86Image.SEGMENT_BASE, c.base, true);
-  image.set(c.fxsave.subarray(0, X86Image.FXSAVE_BYTES), X86Image.FXSAVE);
-  return image;
-}
 
 const selectorsBefore = (thread: boolean): readonly number[] => [0x2b, 0x23, 0x2b, 0x2b, thread ? 0x33 : 0, thread ? 0x33 : 0];
 
@@ -102,6 +89,7 @@ function vectorOf({ c, template }: Planned, r: Row, o: Outcome, ignoredBase: Uin
   const faulted = o.end.kind === 'exception';
   bits(X86Image.EFLAGS, c.undefinedFlags | (faulted ? c.undefinedFlagsAtFault : 0));
   if (c.anyRegistersAtFault && o.end.vector === 14) ignored.fill(0xff, X86Image.GPR, X86Image.EFLAGS);
+  for (const n of c.ownRegisters) ignored.fill(0xff, X86Image.GPR + 4 * n, X86Image.GPR + 4 * n + 4);
   const view = new DataView(o.fxsave.buffer, o.fxsave.byteOffset, 512);
   if (TRANSCENDENTAL.test(r.text) || FCOMI.test(r.text)) bits(X86Image.FXSAVE, C1 << 16);
   bits(X86Image.FXSAVE + 24, uncertainControl(view.getUint32(24, true)));
@@ -213,17 +201,16 @@ export function recordSuite(name: string, processor: Executor, options: RecordOp
 
   const forms = chosen.map((r) => {
     const form = { group: r.group, encoding: r.encoding, text: r.text };
-    if (NOT_COMPARABLE.test(r.text))
-      return { ...form, vectors: [], skipped: 'tells of the machine itself, or the kernel emulates or hides it' };
-    if (name === 'x87' && UNDOCUMENTED.test(r.encoding))
-      return { ...form, vectors: [], skipped: 'undocumented opcode, whose stack underflow differs' };
+    const why = whyNot(r);
+    if (why !== undefined) return { ...form, vectors: [], skipped: why };
     const rnd = random(hashOf(`${seed} ${r.encoding} ${r.text}`));
     const kind = kinds.indexOf(kindOf(r));
     const wanted = Math.max(count, Math.ceil(count / 8) * r.opcodes);
-    const shared = SHARED_GROUPS.has(r.group) && !ARRANGED.test(r.text) && r.operands.length > 0 ? STATES : 1;
+    const anyBase = name === 'x87' && UNDOCUMENTED.test(r.encoding);
+    const shared = SHARED_GROUPS.has(r.group) && !ARRANGED.test(r.text) && !anyBase && r.operands.length > 0 ? STATES : 1;
     const planned: Planned[] = [];
     const take = (): { base: FpuBase; template: number } => {
-      const n = (planned.length + rnd.below(2)) % TEMPLATES;
+      const n = anyBase ? rnd.below(TEMPLATES) : (planned.length + rnd.below(2)) % TEMPLATES;
       return { base: bases[kind][n], template: kind * TEMPLATES + n };
     };
     for (let tries = 0; planned.length < wanted && tries < wanted * 20; tries++) {

@@ -69,6 +69,7 @@ const NAMES: readonly (readonly [number, string])[] = [
 
 /** What vectors of an instruction do not compare, and where the manual says so; undefined if they compare all. */
 export function undefinedText(mnemonic: string): string | undefined {
+  if (mnemonic === 'CPUID') return 'its results, which tell of the machine (SDM volume 2, CPUID)';
   const where = `SDM volume 1, appendix A, table A-2; volume 2, ${mnemonic}`;
   if (SHIFTS.has(mnemonic)) return `AF; OF unless the count is 1; CF if the count is not below the operand's size (${where})`;
   if (ROTATES.has(mnemonic)) return `OF unless the count is 1 (${where})`;

@@ -1,10 +1,11 @@
 import type { Runtime } from '../../../src/backend/runtime.ts';
 import { getFxsave, setFxsave } from '../../../src/conformance/x86-fxsave.ts';
+import { fillVectorLdt } from '../../../src/conformance/x86-ldt.ts';
 import type { Compiler } from '../../../src/vcpu/compiler.ts';
 import type { Exit } from '../../../src/vcpu/exit.ts';
 import { GuestMemory, PagePermission } from '../../../src/vcpu/guest-memory.ts';
 import { Vcpu } from '../../../src/vcpu/vcpu.ts';
-import { getEflags, makeDescriptor, setEflags, setGdtEntry, Vector } from '../../../translators/x86/abi.ts';
+import { announceLdt, getEflags, makeDescriptor, setEflags, setGdtEntry, Vector } from '../../../translators/x86/abi.ts';
 import { x86 } from '../../../translators/x86/index.ts';
 import { UserSegment } from '../../../translators/x86/segments.ts';
 import { X86 } from '../../../translators/x86/state.ts';
@@ -59,6 +60,7 @@ export async function vcpuExecutor(options: ExecutorOptions): Promise<Executor> 
     memoryModel: 'checked',
   });
   await vcpu.prepare();
+  fillVectorLdt(vcpu);
 
   const run = (c: Case): Outcome => {
     before.set(initial);
@@ -74,6 +76,7 @@ export async function vcpuExecutor(options: ExecutorOptions): Promise<Executor> 
     vcpu.invalidate(CODE, PAGE);
 
     x86.reset(vcpu.state);
+    announceLdt(vcpu.state);
     if (c.fxsave) setFxsave(vcpu.state, c.fxsave);
     c.regs.forEach((value, r) => {
       vcpu.set32(X86.EAX + r * 4, value);

@@ -1,10 +1,13 @@
 import { ExitKind } from '../../../assembly/shared/exit.ts';
+import type { Value } from '../../../src/ir/block.ts';
+import type { Builder } from '../../../src/ir/builder.ts';
 import { op, Type } from '../../../src/ir/ops.ts';
 import type { Helper } from '../../../src/isa/isa.ts';
 import { group, type Meaning, type Row, row, type Sensitivity, sensitive } from '../row.ts';
+import { UserSegment } from '../segments.ts';
 import { X86 } from '../state.ts';
 import * as System from '../system/meanings.ts';
-import { Mode } from '../system/state.ts';
+import { Mode, System as SystemState } from '../system/state.ts';
 
 const WRAP = op('i32.wrap_i64');
 const I64_SHR_U = op('i64.shr_u');
@@ -15,7 +18,7 @@ export const systemHelpers: readonly Helper[] = [
 ];
 
 const illegal: Meaning = (b, i) => b.exit(ExitKind.Illegal, i.pc);
-/** Needs privilege level 0, or is one of those that UMIP keeps from user mode: #GP(0) there. */
+/** Needs privilege level 0: #GP(0) in user mode. */
 const privileged: Meaning = (b, i) => b.exit(ExitKind.Privileged, i.pc);
 
 // Segments: user mode does what system mode does at privilege level 3, with descriptor tables that Linux fills.
@@ -32,6 +35,21 @@ function segmentRow(kind: Sensitivity, meaning: Meaning, bits: string, text: str
   };
   return sensitive(kind, meaning, row(bits, text, inUserMode));
 }
+
+// What UMIP keeps from user mode: Linux stores the same words for every program there (arch/x86/kernel/umip.c).
+
+const umipWord =
+  (value: (b: Builder) => Value): Meaning =>
+  (b, i) =>
+    System.storeWord(b, i, value(b));
+const umipTable =
+  (base: number): Meaning =>
+  (b, i) =>
+    System.storeTableOf(b, i, b.i32(0), b.i32(base));
+/** PE, MP, ET, NE, WP, AM and PG */
+const UMIP_CR0 = 0x80050033;
+const UMIP_GDT = 0xfffe0000;
+const UMIP_IDT = 0xffff0000;
 
 // The processor itself
 
@@ -91,15 +109,39 @@ const processorRows: readonly Row[] = [
 ];
 
 const privilegedRows: readonly Row[] = [
-  sensitive(BEHAVIOUR, System.storeSelector('LDTR'), row('0F 00 /0', 'SLDT Ew', privileged)),
-  sensitive(BEHAVIOUR, System.storeSelector('TR'), row('0F 00 /1', 'STR Ew', privileged)),
+  sensitive(
+    BEHAVIOUR,
+    System.storeSelector('LDTR'),
+    row(
+      '0F 00 /0',
+      'SLDT Ew',
+      umipWord((b) => b.get(Type.I32, SystemState.LDTR)),
+    ),
+  ),
+  sensitive(
+    BEHAVIOUR,
+    System.storeSelector('TR'),
+    row(
+      '0F 00 /1',
+      'STR Ew',
+      umipWord((b) => b.i32(UserSegment.TASK)),
+    ),
+  ),
   sensitive(PRIVILEGED, System.lldt, row('0F 00 /2', 'LLDT Ew', privileged)),
   sensitive(PRIVILEGED, System.ltr, row('0F 00 /3', 'LTR Ew', privileged)),
-  sensitive(BEHAVIOUR, System.storeTable('GDTR'), row('0F 01 /0 m', 'SGDT M', privileged)),
-  sensitive(BEHAVIOUR, System.storeTable('IDTR'), row('0F 01 /1 m', 'SIDT M', privileged)),
+  sensitive(BEHAVIOUR, System.storeTable('GDTR'), row('0F 01 /0 m', 'SGDT M', umipTable(UMIP_GDT))),
+  sensitive(BEHAVIOUR, System.storeTable('IDTR'), row('0F 01 /1 m', 'SIDT M', umipTable(UMIP_IDT))),
   sensitive(PRIVILEGED, System.loadTable('GDTR'), row('0F 01 /2 m', 'LGDT M', privileged)),
   sensitive(PRIVILEGED, System.loadTable('IDTR'), row('0F 01 /3 m', 'LIDT M', privileged)),
-  sensitive(BEHAVIOUR, System.smsw, row('0F 01 /4', 'SMSW Ew', privileged)),
+  sensitive(
+    BEHAVIOUR,
+    System.smsw,
+    row(
+      '0F 01 /4',
+      'SMSW Ew',
+      umipWord((b) => b.i32(UMIP_CR0)),
+    ),
+  ),
   sensitive(PRIVILEGED, System.lmsw, row('0F 01 /6', 'LMSW Ew', privileged)),
   sensitive(PRIVILEGED, System.invlpg, row('0F 01 /7 m', 'INVLPG Mb', privileged)),
   sensitive(PRIVILEGED, System.clts, row('0F 06', 'CLTS', privileged)),

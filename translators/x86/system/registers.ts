@@ -1,9 +1,11 @@
 // Control, debug and model-specific registers, descriptor tables, interrupt flag, halt, hypercall.
 
 import { ExitKind } from '../../../assembly/shared/exit.ts';
+import type { Value } from '../../../src/ir/block.ts';
+import type { Builder } from '../../../src/ir/builder.ts';
 import { op, Type } from '../../../src/ir/ops.ts';
 import type { Helper } from '../../../src/isa/isa.ts';
-import { address, effectiveAddress, load, read, store } from '../operands.ts';
+import { address, effectiveAddress, type Insn, load, read, store } from '../operands.ts';
 import type { Meaning } from '../row.ts';
 import { Vector } from '../sdm.ts';
 import { checkSegmentWritable, linear, segmentOf } from '../segmentation.ts';
@@ -85,15 +87,18 @@ export const invlpg: Meaning = privileged((b, i) => {
 // GDTR and IDTR: limit, then base; of a 16-bit operand 24 bits
 
 const BASE24 = 0xffffff;
+/** All 32 bits of the base, whatever the operand size, since the 286. */
+export function storeTableOf(b: Builder, i: Insn, limit: Value, base: Value): void {
+  const at = address(b, i);
+  checkSegmentWritable(b, i, segmentOf(i));
+  store(b, at, 2, limit);
+  store(b, b.add(at, b.i32(2)), 4, base);
+}
 export const storeTable =
   (name: 'GDTR' | 'IDTR'): Meaning =>
   (b, i) => {
     const [base, limit] = name === 'GDTR' ? [System.GDTR_BASE, System.GDTR_LIMIT] : [System.IDTR_BASE, System.IDTR_LIMIT];
-    const at = address(b, i);
-    checkSegmentWritable(b, i, segmentOf(i));
-    store(b, at, 2, b.get(I32, limit));
-    // all 32 bits of the base, whatever the operand size, since the 286
-    store(b, b.add(at, b.i32(2)), 4, b.get(I32, base));
+    storeTableOf(b, i, b.get(I32, limit), b.get(I32, base));
   };
 export const loadTable = (name: 'GDTR' | 'IDTR'): Meaning =>
   privileged((b, i) => {
