@@ -28,13 +28,29 @@ function copyIn(p: Process, from: number, offset: number, length: number): void 
   new Uint8Array(state.buffer, state.byteOffset + offset, length).set(p.memory.view(from, length, 'read'));
 }
 
+/** As FNSTENV stores it: 0 valid, 1 zero, 2 special, 3 empty; of our own tags only the last counts (SDM volume 1, 8.1.7). */
+function tagWord({ vcpu: { state } }: Process): number {
+  let tags = 0;
+  for (let r = 0; r < 8; r++) {
+    const at = X86.ST + r * 16;
+    const significand = state.getBigUint64(at, true);
+    const exponent = state.getUint16(at + 8, true) & 0x7fff;
+    let tag = 2;
+    if (((state.getUint32(X86.FTW, true) >>> (2 * r)) & 3) === 3) tag = 3;
+    else if (exponent === 0 && significand === 0n) tag = 1;
+    else if (exponent !== 0 && exponent !== 0x7fff && significand >> 63n === 1n) tag = 0;
+    tags |= tag << (2 * r);
+  }
+  return tags;
+}
+
 export function writeFpState(p: Process, at: number): void {
   const { memory } = p;
   memory.view(at, FPSTATE_SIZE, 'write').fill(0);
   if (p.abi.isa === p.abi.double) p.vcpu.callHelper('x87_widen');
   const top = word(p, X86.FTOP);
   const status = (half(p, X86.FSW) & ~0x3800) | (top << 11);
-  const tags = half(p, X86.FTW);
+  const tags = tagWord(p);
   const environment = [
     half(p, X86.FCW) | 0xffff0000,
     status | 0xffff0000,

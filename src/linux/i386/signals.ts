@@ -116,9 +116,10 @@ const enum Uc {
 
 const get = (p: Process, offset: number): number => p.vcpu.get32(offset) >>> 0;
 
-/** EFLAGS that sigreturn may set (FIX_EFLAGS of arch/x86/include/asm/sighandling.h). */
-const RESTORED_FLAGS =
-  Eflags.AC | Eflags.OF | Eflags.DF | Eflags.TF | Eflags.SF | Eflags.ZF | Eflags.AF | Eflags.PF | Eflags.CF | Eflags.RF;
+/** EFLAGS that sigreturn may set (FIX_EFLAGS of arch/x86/include/asm/sighandling.h); RF would be gone after an instruction. */
+const RESTORED_FLAGS = Eflags.AC | Eflags.OF | Eflags.DF | Eflags.TF | Eflags.SF | Eflags.ZF | Eflags.AF | Eflags.PF | Eflags.CF;
+/** Exceptions that come after an instruction: the others show EFLAGS.RF (SDM volume 3, 17.3.1.1). */
+const TRAPS: readonly number[] = [Vector.DB, Vector.BP, Vector.OF];
 
 function writeContext(p: Process, at: number, fpState: number, mask: bigint): void {
   for (const [offset, state] of CONTEXT) p.memory.setU32(at + offset, get(p, state));
@@ -200,6 +201,7 @@ export function pushFrame(p: Process, { signal, info, action, mask }: Delivery):
     memory.setU32(context + Sc.TRAPNO, info.trap.number);
     memory.setU32(context + Sc.TRAPNO + 4, info.trap.error);
     memory.setU32(context + Sc.SIZE - 4, info.address ?? 0);
+    if (!TRAPS.includes(info.trap.number)) memory.setU32(context + Sc.EFLAGS, memory.u32(context + Sc.EFLAGS) | Eflags.RF);
   }
 
   p.vcpu.set32(X86.EAX, signal);
