@@ -10,6 +10,8 @@ const MIB = 1 << 20;
 /** Bytes more in the last third than in the middle one that are no growth. */
 const TOLERANCE = 16 * MIB;
 const SAMPLES = 30;
+/** Places that hold code, as a power of two: more than modules that are kept, and few enough that all have been written by the middle. */
+const PLACES_LOG2 = 12;
 
 const PROGRAMS = ['x86/hello', 'mips/hello', 'x86/states', 'mipsel/sha256'].map((name) => ({
   name,
@@ -22,7 +24,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const length = Number(values.minutes) * 60_000;
   const start = performance.now();
   let started = 0;
-  const endless: Program = await loadProgram(selfModifying(0), { runtime: nodeRuntime(), timeout: length });
+  const endless: Program = await loadProgram(selfModifying(0, PLACES_LOG2), { runtime: nodeRuntime(), timeout: length });
   const resident: number[] = [];
   const sample = (): void => {
     globalThis.gc?.();

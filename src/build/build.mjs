@@ -95,7 +95,7 @@ const webStreams = {
 };
 
 /** Node's modules that take milliseconds to load and that few runs need: loaded when something of them is used. */
-const SELDOM = /^(?:node:)?(child_process|crypto|fs\/promises|net|readline|stream|tty|v8|worker_threads|zlib)$/;
+const SELDOM = /^(?:node:)?(child_process|crypto|dgram|dns\/promises|fs\/promises|net|readline|stream|tty|v8|worker_threads|zlib)$/;
 const seldom = {
   name: 'seldom',
   setup(build) {
@@ -108,6 +108,14 @@ const seldom = {
     });
   },
 };
+
+/** Node's `performance` is among what loads slowly. This has what we use of it. */
+const BANNER = `
+const __fileUrl = require('node:url').pathToFileURL(__filename).href;
+const __performance = {
+  now: () => { const [seconds, nanoseconds] = process.hrtime(); return seconds * 1e3 + nanoseconds / 1e6; },
+  get timeOrigin() { return performance.timeOrigin + performance.now() - __performance.now(); },
+};`;
 
 await step('binaryen', () => {
   mkdirSync('dist', { recursive: true });
@@ -142,8 +150,8 @@ await step('dist', async () => {
     format: 'cjs',
     external: [],
     plugins: [fromLibrary, seldom],
-    define: { 'import.meta.url': '__fileUrl', BUILD_DIGEST: JSON.stringify(buildDigest) },
-    banner: { js: "const __fileUrl = require('node:url').pathToFileURL(__filename).href;" },
+    define: { 'import.meta.url': '__fileUrl', performance: '__performance', BUILD_DIGEST: JSON.stringify(buildDigest) },
+    banner: { js: BANNER },
   });
   let text = main.outputFiles[0].text;
   const dynamic = Object.values(main.metafile.outputs)[0].imports.filter(({ kind, external }) => external && kind === 'dynamic-import');

@@ -18,7 +18,7 @@ export interface CodePlaces {
 
 /** A block as the interpreter has it. */
 export interface CachedBlock {
-  /** Its place only (no instructions) if it was restored and nobody asked for more. */
+  /** Its place only (no ops) if nobody asked for more. */
   block: Block;
   /** Address of its µops, 0 while it is only lifted. */
   address: number;

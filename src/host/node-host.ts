@@ -7,6 +7,7 @@ import { defaultHost, type Host } from '../linux/host.ts';
  */
 export const nodeHost: Host = {
   ...defaultHost,
+  now,
   turn: () => new Promise((resolve) => setImmediate(resolve)),
   monotonic: () => process.hrtime.bigint(),
   resident: () => process.memoryUsage.rss(),
@@ -25,3 +26,15 @@ export const nodeHost: Host = {
     }
   },
 };
+
+let base = 0n;
+const MILLISECOND = 1_000_000n;
+
+/** Node's clock of whole milliseconds, and between its ticks the monotonic one. */
+function now(): bigint {
+  const ticked = BigInt(Date.now()) * MILLISECOND;
+  const monotonic = process.hrtime.bigint();
+  // the tick is less than a millisecond old, unless the clock was set
+  if (base + monotonic < ticked || base + monotonic >= ticked + MILLISECOND) base = ticked - monotonic;
+  return base + monotonic;
+}

@@ -28,35 +28,22 @@ const EXTEND_U = op('i64.extend_i32_u');
 const OR64 = op('i64.or');
 const SHL64 = op('i64.shl');
 const SHR64 = op('i64.shr_u');
-const binaryOp = (name: string) => {
-  const number = op(name);
-  return (b: Builder, x: Value, y: Value): Value => b.emit(number, x, y);
-};
-const BIN = Object.fromEntries(
-  [
-    'add',
-    'sub',
-    'mul',
-    'and',
-    'or',
-    'xor',
-    'shl',
-    'shr_s',
-    'shr_u',
-    'rotl',
-    'rotr',
-    'eq',
-    'ne',
-    'lt_s',
-    'lt_u',
-    'gt_s',
-    'gt_u',
-    'le_s',
-    'le_u',
-    'ge_s',
-    'ge_u',
-  ].map((n) => [n, binaryOp(`i32.${n}`)]),
-);
+const XOR = op('i32.xor');
+const SHL = op('i32.shl');
+const SHR_S = op('i32.shr_s');
+const SHR_U = op('i32.shr_u');
+const ROTL = op('i32.rotl');
+const ROTR = op('i32.rotr');
+const EQ = op('i32.eq');
+const NE = op('i32.ne');
+const LT_S = op('i32.lt_s');
+const LT_U = op('i32.lt_u');
+const GT_S = op('i32.gt_s');
+const GT_U = op('i32.gt_u');
+const LE_S = op('i32.le_s');
+const LE_U = op('i32.le_u');
+const GE_S = op('i32.ge_s');
+const GE_U = op('i32.ge_u');
 const EQZ = op('i32.eqz');
 const CAPACITY = 4096;
 
@@ -78,6 +65,7 @@ export class Builder {
   private readonly b = new Int32Array(CAPACITY);
   private readonly c = new Int32Array(CAPACITY);
   private readonly d = new Int32Array(CAPACITY);
+  private readonly words = [this.opcodes, this.a, this.b, this.c, this.d] as const;
   private shuffles: (readonly number[])[] = [];
   private terminator: Terminator | undefined;
   private pc = 0;
@@ -85,7 +73,9 @@ export class Builder {
   private constants = new Map<number, Value>();
   /** Per granule: value * 4 + which of its granules lies here, or -1. */
   private readonly known = new Int32Array(STATE_GRANULES).fill(-1);
-  private touched: number[] = [];
+  /** Granules that are known, or were; one may be there more than once. */
+  private readonly touched = new Uint16Array(4 * CAPACITY);
+  private touchedCount = 0;
   private readonly helperNumbers: Map<string, number>;
   /** What setLater was given last, for the state between these offsets. */
   private pending: (() => void) | undefined;
@@ -140,24 +130,15 @@ export class Builder {
     return false;
   }
 
-  /** `end` is the guest address after the block's last byte. */
-  finish(end: number): Block {
-    if (!this.terminator) throw new Error(`block 0x${this.pc.toString(16)} has no terminator`);
-    const n = this.n;
-    return new Block(
-      this.pc,
-      (end - this.pc) >>> 0,
-      this.instructions,
-      n,
-      first(this.opcodes, n),
-      first(this.a, n),
-      first(this.b, n),
-      first(this.c, n),
-      first(this.d, n),
-      this.terminator,
-      this.shuffles,
-      this.helpers,
-    );
+  /** `end` is the guest address after the block's last byte. `borrowed`: its ops stay the builder's, and hold until the next `begin`. */
+  finish(end: number, borrowed = false): Block {
+    const { n, terminator } = this;
+    if (!terminator) throw new Error(`block 0x${this.pc.toString(16)} has no terminator`);
+    const size = (end - this.pc) >>> 0;
+    const [op, a, b, c, d] = borrowed
+      ? this.words
+      : [first(this.opcodes, n), first(this.a, n), first(this.b, n), first(this.c, n), first(this.d, n)];
+    return new Block(this.pc, size, this.instructions, n, op, a, b, c, d, terminator, this.shuffles, this.helpers);
   }
 
   /**
@@ -201,7 +182,7 @@ export class Builder {
       const left = this.opcodes[a] === I32_CONST;
       const right = this.opcodes[b] === I32_CONST;
       if (left && right) return this.i32(fold(this.a[a], this.a[b]));
-      if (left && COMMUTATIVE.has(opcode)) return this.binaryConstant(opcode, b, a);
+      if (left && COMMUTATIVE[opcode]) return this.binaryConstant(opcode, b, a);
       if (right) return this.binaryConstant(opcode, a, b);
     } else {
       const f = foldUnary[opcode];
@@ -215,7 +196,7 @@ export class Builder {
   private binaryConstant(opcode: number, a: Value, b: Value): Value {
     const k = this.a[b];
     if (k === 0) {
-      if (ZERO_RIGHT.has(opcode)) return a;
+      if (ZERO_RIGHT[opcode]) return a;
       if (opcode === AND || opcode === MUL) return this.i32(0);
     } else if (k === -1) {
       if (opcode === AND) return a;
@@ -280,67 +261,67 @@ export class Builder {
 
   // i32 arithmetic; b.emit(op('…')) for the rest
   add(x: Value, y: Value): Value {
-    return BIN.add(this, x, y);
+    return this.emit(ADD, x, y);
   }
   sub(x: Value, y: Value): Value {
-    return BIN.sub(this, x, y);
+    return this.emit(SUB, x, y);
   }
   mul(x: Value, y: Value): Value {
-    return BIN.mul(this, x, y);
+    return this.emit(MUL, x, y);
   }
   and(x: Value, y: Value): Value {
-    return BIN.and(this, x, y);
+    return this.emit(AND, x, y);
   }
   or(x: Value, y: Value): Value {
-    return BIN.or(this, x, y);
+    return this.emit(OR, x, y);
   }
   xor(x: Value, y: Value): Value {
-    return BIN.xor(this, x, y);
+    return this.emit(XOR, x, y);
   }
   shl(x: Value, y: Value): Value {
-    return BIN.shl(this, x, y);
+    return this.emit(SHL, x, y);
   }
   shrS(x: Value, y: Value): Value {
-    return BIN.shr_s(this, x, y);
+    return this.emit(SHR_S, x, y);
   }
   shrU(x: Value, y: Value): Value {
-    return BIN.shr_u(this, x, y);
+    return this.emit(SHR_U, x, y);
   }
   rotl(x: Value, y: Value): Value {
-    return BIN.rotl(this, x, y);
+    return this.emit(ROTL, x, y);
   }
   rotr(x: Value, y: Value): Value {
-    return BIN.rotr(this, x, y);
+    return this.emit(ROTR, x, y);
   }
   eq(x: Value, y: Value): Value {
-    return BIN.eq(this, x, y);
+    return this.emit(EQ, x, y);
   }
   ne(x: Value, y: Value): Value {
-    return BIN.ne(this, x, y);
+    return this.emit(NE, x, y);
   }
   ltS(x: Value, y: Value): Value {
-    return BIN.lt_s(this, x, y);
+    return this.emit(LT_S, x, y);
   }
   ltU(x: Value, y: Value): Value {
-    return BIN.lt_u(this, x, y);
+    return this.emit(LT_U, x, y);
   }
   gtS(x: Value, y: Value): Value {
-    return BIN.gt_s(this, x, y);
+    return this.emit(GT_S, x, y);
   }
   gtU(x: Value, y: Value): Value {
-    return BIN.gt_u(this, x, y);
+    return this.emit(GT_U, x, y);
   }
   leS(x: Value, y: Value): Value {
-    return BIN.le_s(this, x, y);
+    return this.emit(LE_S, x, y);
   }
   leU(x: Value, y: Value): Value {
-    return BIN.le_u(this, x, y);
+    return this.emit(LE_U, x, y);
   }
   geS(x: Value, y: Value): Value {
-    return BIN.ge_s(this, x, y);
+    return this.emit(GE_S, x, y);
   }
   geU(x: Value, y: Value): Value {
-    return BIN.ge_u(this, x, y);
+    return this.emit(GE_U, x, y);
   }
   eqz(x: Value): Value {
     return this.emit(EQZ, x);
@@ -401,14 +382,15 @@ export class Builder {
   }
   private know(first: number, granules: number, value: Value): void {
     for (let i = 0; i < granules; i++) {
-      if (this.known[first + i] === -1) this.touched.push(first + i);
+      if (this.known[first + i] === -1) this.touched[this.touchedCount++] = first + i;
       this.known[first + i] = value * 4 + i;
     }
   }
   /** State may have changed behind the builder's back. */
   private forgetState(): void {
-    for (const granule of this.touched) this.known[granule] = -1;
-    this.touched.length = 0;
+    const { touched, touchedCount } = this;
+    for (let i = 0; i < touchedCount; i++) this.known[touched[i]] = -1;
+    this.touchedCount = 0;
   }
 
   /** Whether a load or store may leave with an exception that shows the state before it. */

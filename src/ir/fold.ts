@@ -1,4 +1,4 @@
-import { op } from './ops.ts';
+import { OPS, op } from './ops.ts';
 
 /** Constant folding of the binary i32 operations: the value as a signed 32-bit number, or undefined where it traps. */
 const FOLD = new Map<number, (a: number, b: number) => number>([
@@ -40,20 +40,11 @@ for (const [number, f] of FOLD_UNARY) foldUnary[number] = f;
 
 export { foldBinary, foldUnary };
 
-const keepsLeft = (names: string[]): Set<number> => new Set(names.map(op));
+/** By op number. */
+const marked = (names: string[]): readonly boolean[] => OPS.map(({ name }) => names.includes(name));
 /** x op 0 = x */
-export const ZERO_RIGHT = keepsLeft([
-  'i32.add',
-  'i32.sub',
-  'i32.or',
-  'i32.xor',
-  'i32.shl',
-  'i32.shr_s',
-  'i32.shr_u',
-  'i32.rotl',
-  'i32.rotr',
-]);
-export const COMMUTATIVE = keepsLeft([
+export const ZERO_RIGHT = marked(['i32.add', 'i32.sub', 'i32.or', 'i32.xor', 'i32.shl', 'i32.shr_s', 'i32.shr_u', 'i32.rotl', 'i32.rotr']);
+export const COMMUTATIVE = marked([
   'i32.add',
   'i32.mul',
   'i32.and',

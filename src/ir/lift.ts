@@ -23,6 +23,8 @@ export interface LiftOptions {
   readonly mode?: number;
   /** Where nothing can be fetched at the block's pc, FetchFault is thrown. */
   readonly throwFault?: boolean;
+  /** The block's ops stay the builder's: they hold until it begins another. */
+  readonly borrowed?: boolean;
 }
 
 /** Ops that may write to guest memory. */
@@ -49,5 +51,5 @@ export function liftBlock(isa: Isa, builder: Builder, code: Code, pc: number, op
     if (builder.instructionCount === 0) builder.exit(ExitKind.MemoryFault, at, error.address, FaultAccess.Execute);
   }
   if (!builder.ended) builder.goto(at);
-  return builder.finish(at);
+  return builder.finish(at, options.borrowed);
 }

@@ -80,7 +80,7 @@ export function makeRow<Meaning>(group: string, pattern: string, text: string, m
   return { pattern, text, group, meaning, special, mask, value, fields };
 }
 
-/** The fields of an instruction word. */
+/** The fields of an instruction word, in one object that the next call fills anew. */
 export type Extract = (word: number) => Record<string, number>;
 
 /** An extractor for the row; `kinds` says which fields are signed. */
@@ -89,8 +89,8 @@ export function extractor(row: Row<unknown>, kinds: FieldKinds): Extract {
   const left = row.fields.map((field) => 32 - field.shift - field.width);
   const right = row.fields.map((field) => 32 - field.width);
   const signed = row.fields.map((field) => kinds[field.letter]?.signed === true);
+  const values: Record<string, number> = Object.fromEntries(letters.map((letter) => [letter, 0]));
   return (word) => {
-    const values: Record<string, number> = {};
     for (let i = 0; i < letters.length; i++) {
       const top = word << left[i];
       values[letters[i]] = signed[i] ? top >> right[i] : top >>> right[i];

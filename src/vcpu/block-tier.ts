@@ -4,7 +4,7 @@ import type { Runtime } from '../backend/runtime.ts';
 import type { CachedBlock, CodeCache } from '../cache/code-cache.ts';
 import type { Block } from '../ir/block.ts';
 import { Builder } from '../ir/builder.ts';
-import { type LiftOptions, liftBlock } from '../ir/lift.ts';
+import { BLOCK_INSTRUCTIONS, type LiftOptions, liftBlock } from '../ir/lift.ts';
 import { deadcode } from '../ir/passes/deadcode.ts';
 import { Code, FetchFault, PAGE_SIZE } from '../isa/code.ts';
 import type { Isa } from '../isa/isa.ts';
@@ -13,6 +13,7 @@ import type { PhysicalPlaces } from './code-places.ts';
 import { GuestMemory, PagePermission } from './guest-memory.ts';
 import type { JumpSites } from './jump-sites.ts';
 import type { VcpuStats } from './options.ts';
+import { placeOnly } from './saved-code.ts';
 
 interface TierContext {
   readonly isa: Isa;
@@ -99,14 +100,19 @@ export class BlockTier {
     // the block may reach into the next page
     const permissions = memory.permission(pc) | memory.permission((pc + PAGE_SIZE) >>> 0);
     const writable = !paged && isa.coherentCode && (permissions & PagePermission.Write) !== 0;
+    // what a block that compares its bytes was lifted from may be gone later
+    const borrowed = options.borrowed === true && !writable;
     const precise = this.context.checked() || paged !== undefined;
     const lifted = liftBlock(isa, this.builder, this.code, pc, {
-      ...(limit !== undefined && { limit }),
-      ...options,
+      limit: options.limit ?? limit ?? BLOCK_INSTRUCTIONS,
+      end: options.end ?? NOWHERE,
+      throwFault: options.throwFault ?? false,
+      borrowed,
       endAfterStore: writable,
       precise,
       mode: options.mode ?? this.context.mode(),
     });
+    if (borrowed) return lifted;
     const block = deadcode(lifted, { preciseMemory: precise });
     paged?.note(block);
     const start = GuestMemory.index(pc);
@@ -114,14 +120,16 @@ export class BlockTier {
     return block;
   }
 
-  /** The block at `pc`, lifted once. */
+  /** The block at `pc`, with its ops: they are kept from then on. */
   at(pc: number): Block | undefined {
     const cached = this.cached(pc);
-    if (cached?.restored && cached.block.instructions === 0) {
-      const block = this.lift(pc, {});
-      if (block) cached.block = block;
-    }
-    return cached?.block;
+    if (cached && cached.block.length > 0) return cached.block;
+    const start = performance.now();
+    const block = this.lift(pc, {});
+    if (block && cached) cached.block = block;
+    else if (block) this.add(block);
+    this.context.stats.liftTime += performance.now() - start;
+    return block;
   }
   /** The part of it before `end`. */
   part(pc: number, end: number): Block | undefined {
@@ -131,34 +139,30 @@ export class BlockTier {
     return part;
   }
   private cached(pc: number): CachedBlock | undefined {
-    const { stats, paged } = this.context;
-    let cached = this.cache.block(pc);
+    const cached = this.cache.block(pc);
     // the page that it goes on in may be mapped elsewhere by now, or not at all: lifting finds out
-    if (cached && paged?.hasMoved(cached.block)) cached = undefined;
-    if (!cached) {
-      const start = performance.now();
-      const block = this.lift(pc, {});
-      if (!block) return undefined;
-      cached = { block, address: 0 };
-      this.cache.addBlock(cached);
-      const { terminator } = block;
-      if (this.calls && (terminator.kind === 'call' || terminator.kind === 'call-indirect'))
-        this.calls.set(terminator.next, { pc, target: terminator.kind === 'call' ? terminator.target : undefined });
-      stats.blocks++;
-      stats.liftTime += performance.now() - start;
-    }
+    return cached && this.context.paged?.hasMoved(cached.block) ? undefined : cached;
+  }
+  private add(block: Block, terminator = block.terminator): CachedBlock {
+    const cached = { block, address: 0 };
+    this.cache.addBlock(cached);
+    this.context.stats.blocks++;
+    if (this.calls && (terminator.kind === 'call' || terminator.kind === 'call-indirect'))
+      this.calls.set(terminator.next, { pc: block.pc, target: terminator.kind === 'call' ? terminator.target : undefined });
     return cached;
   }
 
-  private lower(block: Block, address: number): number {
+  /** `kept`: the block that has its place. */
+  private lower(block: Block, address: number, kept = block): number {
     const { isa, runtime, jumpSites, paged } = this.context;
     const checked = this.context.checked();
     return lowerBlock(block, runtime, address, {
       jumpSite: jumpSites.of(block),
       checked,
+      preciseMemory: checked || paged !== undefined,
       stackPointer: checked || paged ? undefined : isa.stackPointer,
       verifyBytes: this.expected.get(block),
-      ...(paged && { mapped: paged.mappedPages([block]) }),
+      ...(paged && { mapped: paged.mappedPages([kept]) }),
     });
   }
   /** The address of its µops, which the next such block takes. */
@@ -174,23 +178,38 @@ export class BlockTier {
 
   /** Whether the interpreter has the block at `pc` now. */
   publish(pc: number): boolean {
-    let cached = this.cached(pc);
-    if (cached?.address === 0 && this.cache.uopAddress > UOPS_FULL) {
-      this.context.clear();
-      cached = this.cached(pc);
+    const cached = this.cached(pc);
+    if (cached?.address) {
+      this.cache.publishBlock(cached);
+      return true;
     }
-    if (!cached) return false;
-    if (cached.address === 0) {
-      const start = performance.now();
-      const address = this.cache.uopAddress;
-      this.cache.uopAddress = this.lower(cached.block, address);
-      cached.address = address;
-      this.context.stats.liftTime += performance.now() - start;
+    const start = performance.now();
+    const full = this.cache.uopAddress > UOPS_FULL;
+    if (full) this.context.clear();
+    const published = this.translate(pc, full ? undefined : cached);
+    if (published) this.cache.publishBlock(published);
+    this.context.stats.liftTime += performance.now() - start;
+    return published !== undefined;
+  }
+  /** Most blocks run a few times: of those the cache gets only the place, and the ops are gone with the next. */
+  private translate(pc: number, known: CachedBlock | undefined): CachedBlock | undefined {
+    const block = known?.block ?? this.lift(pc, { borrowed: true });
+    if (!block) return undefined;
+    let kept = block;
+    if (!known && !this.expected.has(block)) {
+      kept = placeOnly(block.pc, block.size, block.terminator.kind === 'jump');
+      this.context.paged?.note(kept);
     }
-    this.cache.publishBlock(cached);
-    return true;
+    const address = this.cache.uopAddress;
+    this.cache.uopAddress = this.lower(block, address, kept);
+    const cached = known ?? this.add(kept, block.terminator);
+    cached.address = address;
+    return cached;
   }
 }
+
+/** Where no instruction begins. */
+const NOWHERE = -1;
 
 /** More than any block's µops take. */
 const UOP_RESERVE = 1 << 20;

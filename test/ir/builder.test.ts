@@ -196,9 +196,9 @@ describe('dead code', () => {
 });
 
 describe('the verifier', () => {
-  const broken = (change: (block: Block) => void): (() => void) => {
+  const broken = (change: (ops: { op: number[]; a: number[] }) => void): (() => void) => {
     const block = build((b) => b.set(0, b.add(r(b, 1), r(b, 2))));
-    change(block);
+    change({ op: block.op as number[], a: block.a as number[] });
     return () => verify(block, 256);
   };
   it('finds a use before the definition, a wrong type and a place outside the state', () => {

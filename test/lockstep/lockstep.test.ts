@@ -35,7 +35,7 @@ const faulty = (from: string, to: string) => async () => {
           b.size,
           b.instructions,
           b.length,
-          b.op.map((n) => (n === op(from) ? op(to) : n)),
+          Array.from(b.op, (n) => (n === op(from) ? op(to) : n)),
           b.a,
           b.b,
           b.c,

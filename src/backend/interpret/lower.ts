@@ -10,6 +10,8 @@ import { BRANCH, KIND, Kind, LANE_BYTES, MEMORY, MOVE, SWAP, UOP, UOP_IMM } from
 export interface LowerOptions {
   /** Loads and stores check page permissions. */
   readonly checked?: boolean;
+  /** The state before a load or store counts, as for `deadcode`; it does unless told otherwise. */
+  readonly preciseMemory?: boolean;
   /** The block leaves with ExitKind.Stale unless these bytes lie at its pc each time it is entered. */
   readonly verifyBytes?: Uint8Array;
   /** Offset of the stack pointer, if it is to be checked before calls. */
@@ -39,7 +41,9 @@ let runtime: Runtime;
 let block: Block;
 /** Index into `w` of the next word. */
 let p = 0;
-const free: number[][] = [[], [], []];
+/** Temporaries that are free, by class, and how many; to set an array's length to 0 is slow. */
+const free = CLASS_BYTES.map((bytes) => new Int32Array((Slot.TEMPS_END - Slot.TEMPS) / bytes));
+const freeCount = [0, 0, 0];
 /** Whether `home` is a temporary that ends with the value. */
 const temporary = new Uint8Array(4097);
 let nextTemp = 0;
@@ -63,8 +67,8 @@ export function lowerBlock(source: Block, target: Runtime, address: number, opti
   jumpSite = options.jumpSite;
   stackPointer = options.stackPointer;
   mapped = options.mapped;
-  plan(block);
-  free[0].length = free[1].length = free[2].length = 0;
+  plan(block, options.preciseMemory ?? true);
+  freeCount[0] = freeCount[1] = freeCount[2] = 0;
   temporary.fill(0, 0, block.length);
   nextTemp = Slot.TEMPS;
   instructions = 0;
@@ -98,12 +102,15 @@ function finish(address: number): number {
 
 function allocate(type: Type): number {
   const size = CLASS[type];
-  const reused = free[size].pop();
-  if (reused !== undefined) return reused;
+  if (freeCount[size] > 0) return free[size][--freeCount[size]];
   const address = nextTemp;
   nextTemp += CLASS_BYTES[size];
   if (nextTemp > Slot.TEMPS_END) throw new Error(`block 0x${block.pc.toString(16)} needs more temporaries than there are`);
   return address;
+}
+
+function putBack(size: number, address: number): void {
+  free[size][freeCount[size]++] = address;
 }
 
 /** The slot of an operand. */
@@ -132,7 +139,7 @@ function constantSlot(value: number, x: Value): number {
 function release(x: Value, v: number): void {
   if (temporary[x] !== 0 && last[x] === v) {
     temporary[x] = 0;
-    free[CLASS[block.typeOf(x)]].push(home[x]);
+    putBack(CLASS[block.typeOf(x)], home[x]);
   }
 }
 
@@ -153,7 +160,7 @@ function emitConst32(address: number, value: number): void {
 }
 
 function emitMove(bytes: number, to: number, from: number): void {
-  w[p++] = MOVE(bytes) | (to << 16);
+  w[p++] = MOVE[bytes] | (to << 16);
   w[p++] = from;
 }
 
@@ -270,7 +277,7 @@ function emit(v: number, checked: number): void {
       instructions++;
       break;
   }
-  while (borrowed.length > 0) free[0].push(borrowed.pop()!);
+  while (borrowed.length > 0) putBack(0, borrowed.pop()!);
 }
 
 function emitPlain(v: number, opcode: number, a: Value, b: Value): void {
@@ -424,7 +431,7 @@ function emitTerminator(t: Terminator): void {
       for (const arg of t.args) w[p++] = arg;
       break;
   }
-  borrowed.length = 0;
+  if (borrowed.length > 0) borrowed.length = 0;
 }
 
 function emitCondition(condition: Value): void {

@@ -1,11 +1,10 @@
 import { Layout } from '../../../assembly/shared/layout.ts';
 import type { Block, Value } from '../../ir/block.ts';
-import { OPS, op, TYPE_SIZES } from '../../ir/ops.ts';
+import { OPS, op, STATE_GRANULES, TYPE_SIZES } from '../../ir/ops.ts';
 import { BRANCH, KIND, Kind, UOP_IMM } from './table.ts';
 
 const ADD = op('i32.add');
 const CAPACITY = 4096 + 1;
-const GRANULES = 2048;
 const NEVER = 0x7fffffff;
 const OPERANDS = Uint8Array.from(OPS, (info) => info.operands.length);
 /** Bit i: operand i is a value. */
@@ -36,9 +35,10 @@ const addressUses = new Int32Array(CAPACITY);
 /** For gets and sets: position of the next change of that state. */
 const until = new Int32Array(CAPACITY);
 // By granule of four bytes of guest state.
-const nextWrite = new Int32Array(GRANULES);
-const lastWrite = new Int32Array(GRANULES);
-const lastRead = new Int32Array(GRANULES);
+const nextWrite = new Int32Array(STATE_GRANULES);
+const nextRead = new Int32Array(STATE_GRANULES);
+const lastWrite = new Int32Array(STATE_GRANULES);
+const lastRead = new Int32Array(STATE_GRANULES);
 
 /** Bytes of state that a get or set touches. */
 export const stateBytes = (block: Block, v: number): number => BYTES[block.op[v]] || TYPE_SIZES[block.typeOf(block.b[v])];
@@ -48,9 +48,10 @@ export const isConst32 = (block: Block, v: Value): boolean => KIND[block.op[v]] 
 /**
  * Decides for each value where it lives, so that most gets and sets cost nothing: a get is the state's own slot while
  * that is not overwritten, and an op computes into the slot that its value is set to, if nothing sees the difference.
+ * State that is overwritten before anyone can see it is not written: with `precise`, a load or store may show it.
  */
-export function plan(block: Block): void {
-  countUses(block);
+export function plan(block: Block, precise: boolean): void {
+  countUses(block, precise);
   placeValues(block);
 }
 
@@ -59,7 +60,7 @@ function use(value: Value, position: number): void {
   if (last[value] < position) last[value] = position;
 }
 
-function countUses(block: Block): void {
+function countUses(block: Block, precise: boolean): void {
   const n = block.length;
   fate.fill(Fate.Emit, 0, n);
   last.fill(-1, 0, n);
@@ -67,7 +68,10 @@ function countUses(block: Block): void {
   uses.fill(0, 0, n);
   addressUses.fill(0, 0, n);
   nextWrite.fill(NEVER);
+  nextRead.fill(NEVER);
   let nextHelper = NEVER;
+  /** The next op that shows all state. */
+  let nextSight = NEVER;
   const end = block.terminatorValue;
   if (end >= 0) use(end, n);
   for (let v = n - 1; v >= 0; v--) {
@@ -84,13 +88,28 @@ function countUses(block: Block): void {
       case Kind.Get:
       case Kind.Set: {
         const first = block.a[v] >>> 2;
+        const after = first + (stateBytes(block, v) >>> 2);
         let limit = nextHelper;
-        for (let g = first, e = first + (stateBytes(block, v) >>> 2); g < e; g++) {
-          if (nextWrite[g] < limit) limit = nextWrite[g];
-          if (kind === Kind.Set) nextWrite[g] = v;
+        if (kind === Kind.Get) {
+          for (let g = first; g < after; g++) {
+            if (nextWrite[g] < limit) limit = nextWrite[g];
+            nextRead[g] = v;
+          }
+        } else {
+          let seen = false;
+          for (let g = first; g < after; g++) {
+            const write = nextWrite[g];
+            if (write < limit) limit = write;
+            if (write >= nextSight || write >= nextRead[g]) seen = true;
+          }
+          if (!seen) {
+            fate[v] = Fate.Skip;
+            break;
+          }
+          for (let g = first; g < after; g++) nextWrite[g] = v;
+          use(block.b[v], v);
         }
         until[v] = limit;
-        if (kind === Kind.Set) use(block.b[v], v);
         break;
       }
       case Kind.Load:
@@ -98,11 +117,15 @@ function countUses(block: Block): void {
         use(block.a[v], v);
         addressUses[block.a[v]]++;
         if (kind === Kind.Store) use(block.b[v], v);
+        if (precise) nextSight = v;
         break;
       case Kind.Helper: {
         const helper = block.helpers[block.a[v]];
         for (let i = 1; i <= helper.params.length; i++) use(block.operand(v, i), v);
-        if (helper.state) nextHelper = v;
+        if (!helper.state) break;
+        nextHelper = v;
+        if (helper.range) nextRead.fill(v, helper.range[0] >>> 2, helper.range[1] >>> 2);
+        else nextSight = v;
         break;
       }
       case Kind.Slow: {
@@ -110,8 +133,13 @@ function countUses(block: Block): void {
         use(block.b[v], v);
         const [from, to] = block.helpers[block.d[v]].range!;
         nextWrite.fill(v, from >>> 2, to >>> 2);
+        nextSight = v;
         break;
       }
+      case Kind.ExitIf:
+        use(block.a[v], v);
+        nextSight = v;
+        break;
       default: {
         let position = v;
         if (v === end && uses[v] === 1 && BRANCH[opcode] !== 0 && block.terminator.kind === 'branch') {
@@ -151,6 +179,7 @@ function placeValues(block: Block): void {
       }
       for (let g = first; g < e; g++) if (lastRead[g] < read) lastRead[g] = read;
     } else if (kind === Kind.Set) {
+      if (fate[v] === Fate.Skip) continue;
       const x = block.b[v];
       const first = block.a[v] >>> 2;
       const e = first + (stateBytes(block, v) >>> 2);

@@ -137,5 +137,5 @@ OPS.forEach(({ name, bytes }, n) => {
   else if (COMPARISONS.has(swapped ?? what)) BRANCH[n] = uop(`BRANCH_${(swapped ?? what).toUpperCase()}`);
 });
 
-/** Moves by size of the type. */
-export const MOVE = (bytes: number): number => uop(`MOVE${bytes * 8}`);
+/** Moves, by bytes. */
+export const MOVE: Readonly<Record<number, number>> = { 4: uop('MOVE32'), 8: uop('MOVE64'), 16: uop('MOVE128') };

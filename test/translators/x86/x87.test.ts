@@ -132,7 +132,7 @@ describe('x87 helpers', () => {
     b.set(X86.CF, b.i32(1));
     b.goto(0x1000);
     const block = b.finish(0x1001);
-    const sets = (of: Block): number => of.op.filter((number) => OPS[number].name === 'set.i32').length;
+    const sets = (of: Block): number => Array.from(of.op).filter((number) => OPS[number].name === 'set.i32').length;
     expect(sets(block)).toBe(2);
     expect(sets(deadcode(block, { preciseMemory: false }))).toBe(1);
   });
