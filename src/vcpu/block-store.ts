@@ -1,5 +1,6 @@
+import { Layout } from '../../assembly/shared/layout.ts';
 import { Slot } from '../../assembly/shared/uop.ts';
-import { attach, detach } from '../backend/interpret/relocate.ts';
+import { attach, detach, move } from '../backend/interpret/relocate.ts';
 import type { Runtime } from '../backend/runtime.ts';
 import type { CachedBlock, CodeCache } from '../cache/code-cache.ts';
 import { blockCount, firstBlockFrom, SavedBlock, type SavedBlocks } from '../cache/saved-blocks.ts';
@@ -13,7 +14,7 @@ interface StoreContext {
   readonly memory: GuestMemory;
   readonly runtime: Runtime;
   readonly cache: CodeCache;
-  readonly stats: Pick<VcpuStats, 'restoredBlocks'>;
+  readonly stats: Pick<VcpuStats, 'blocks' | 'restoredBlocks'>;
   readonly coherentCode: boolean;
   /** What saved blocks must agree in with this run. */
   readonly options: () => string;
@@ -31,10 +32,15 @@ const MOST_BLOCKS = 1 << 16;
 /** Saving is worth its time for one new block in so many. */
 const WORTH = 64;
 
+/** Where the µops of saved blocks begin: the first that an empty cache gives. */
+const HOME = Layout.UOPS;
+
 /** What is saved of one block. */
 interface Kept {
   readonly pc: number;
   readonly uops: Int32Array;
+  /** The address that they are for. */
+  readonly address: number;
   readonly code: Uint8Array;
 }
 
@@ -44,6 +50,8 @@ export class BlockStore {
   private usable = false;
   /** Pages of which all saved blocks were looked at. */
   private readonly seen = new Set<number>();
+  /** By number of a saved block: 1 if it lies at HOME, and was not put in place yet. */
+  private atHome = new Uint8Array(0);
 
   constructor(
     private readonly context: StoreContext,
@@ -56,11 +64,16 @@ export class BlockStore {
   begin(): void {
     const { saved, context } = this;
     this.seen.clear();
+    this.atHome = new Uint8Array(0);
     this.usable = saved !== undefined && saved.options === context.options() && saved.constants.length <= (Slot.POOL_END - Slot.POOL) / 4;
     if (!saved || !this.usable) return;
     const { constants, words } = context.runtime;
     words.set(saved.constants, Slot.POOL >>> 2);
     for (let i = 0; i < saved.constants.length; i++) constants.set(saved.constants[i], Slot.POOL + 4 * i);
+    if (context.cache.uopAddress !== HOME || saved.uops.length > MOST_WORDS) return;
+    this.atHome = new Uint8Array(blockCount(saved)).fill(1);
+    words.set(saved.uops, HOME >>> 2);
+    context.cache.uopAddress = HOME + 4 * saved.uops.length;
   }
 
   /** Puts the block at `pc` in place, with others of its page, if the guest's code is the same. `end`: of the room for µops. */
@@ -86,12 +99,17 @@ export class BlockStore {
     const size = index[i + SavedBlock.SIZE];
     if (!hasRange(pc, size, memory, coherentCode, code, index[i + SavedBlock.CODE])) return;
     const from = index[i + SavedBlock.UOPS];
-    const to = index[i + SavedBlock.WORDS + SavedBlock.UOPS];
-    const address = cache.uopAddress;
-    if (address + 4 * (to - from) > end) return;
-    runtime.words.set(uops.subarray(from, to), address >>> 2);
-    if (!attach(runtime.words, address, to - from, pc, () => jumpSites.at(pc))) return;
-    cache.uopAddress = address + 4 * (to - from);
+    const length = index[i + SavedBlock.WORDS + SavedBlock.UOPS] - from;
+    const home = HOME + 4 * from;
+    const first = this.atHome[n] === 1;
+    this.atHome[n] = 0;
+    const address = first ? home : cache.uopAddress;
+    if (!first) {
+      if (address + 4 * length > end) return;
+      runtime.words.set(uops.subarray(from, from + length), address >>> 2);
+    }
+    if (!attach(runtime.words, address, length, pc, home, () => jumpSites.at(pc))) return;
+    if (!first) cache.uopAddress = address + 4 * length;
     const cached: CachedBlock = { block: placeOnly(pc, size), address, restored: true };
     cache.addBlock(cached);
     cache.publishBlock(cached);
@@ -105,6 +123,8 @@ export class BlockStore {
 
   /** Whether enough blocks are new to be worth the time that saving takes. */
   get worthSaving(): boolean {
+    const { blocks, restoredBlocks } = this.context.stats;
+    if (blocks * WORTH <= restoredBlocks) return false;
     const own = this.own();
     return own.filter(({ restored }) => !restored).length * WORTH > own.length;
   }
@@ -115,7 +135,7 @@ export class BlockStore {
     const { bytes } = this.context.memory;
     const own = this.own().map(({ block: { pc, size }, address }): Kept => {
       const start = GuestMemory.index(pc);
-      return { pc, uops: detach(words, address), code: bytes.subarray(start, start + size) };
+      return { pc, uops: detach(words, address), address: 0, code: bytes.subarray(start, start + size) };
     });
     return this.joined([...own, ...this.unused()]);
   }
@@ -133,6 +153,7 @@ export class BlockStore {
         out.push({
           pc,
           uops: uops.subarray(index[i + SavedBlock.UOPS], index[next + SavedBlock.UOPS]),
+          address: HOME + 4 * index[i + SavedBlock.UOPS],
           code: code.subarray(index[i + SavedBlock.CODE], index[next + SavedBlock.CODE]),
         });
     }
@@ -154,6 +175,7 @@ export class BlockStore {
     for (const [n, block] of kept.entries()) {
       index.set([block.pc, block.code.length, uopAt, codeAt], n * SavedBlock.WORDS);
       uops.set(block.uops, uopAt);
+      move(uops, uopAt, block.uops.length, block.address, HOME + 4 * uopAt);
       code.set(block.code, codeAt);
       uopAt += block.uops.length;
       codeAt += block.code.length;

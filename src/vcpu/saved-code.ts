@@ -35,7 +35,8 @@ export function hasRange(pc: number, size: number, memory: GuestMemory, coherent
     if (!(permission & PagePermission.Execute) || (coherentCode && permission & PagePermission.Write)) return false;
   }
   const start = GuestMemory.index(pc);
-  for (let i = 0; i < size; i++) if (memory.bytes[start + i] !== code[at + i]) return false;
+  const { bytes } = memory;
+  for (let i = 0; i < size; i++) if (bytes[start + i] !== code[at + i]) return false;
   return true;
 }
 

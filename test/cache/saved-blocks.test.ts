@@ -148,7 +148,7 @@ describe('a block that is moved', () => {
     const terminator = words[words[(FROM + BlockHeader.TABLE) / 4] / 4 - 1];
     for (const link of links) words[FROM / 4 + terminator + link] = FROM;
     words.set(detach(words, FROM), TO / 4);
-    expect(attach(words, TO, length, PC, () => SITE)).toBe(true);
+    expect(attach(words, TO, length, PC, 0, () => SITE)).toBe(true);
     const there = words.slice(TO / 4, TO / 4 + length);
     lower(TO);
     expect(there).toEqual(words.slice(TO / 4, TO / 4 + length));
