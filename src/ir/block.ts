@@ -21,6 +21,9 @@ const HELPER = op('helper');
 /** By number of parameters; the helper's number is operand 0. */
 const HELPER_MASKS = [0, 0b10, 0b110, 0b1110];
 
+/** A plain array, or the builder's own. */
+type Words = ArrayLike<number> & Iterable<number>;
+
 /** A basic block: ops in order, each with up to four operand words, then one terminator. */
 export class Block {
   constructor(
@@ -30,11 +33,11 @@ export class Block {
     /** Guest instructions, what the block costs of the budget. */
     readonly instructions: number,
     readonly length: number,
-    readonly op: ArrayLike<number>,
-    readonly a: ArrayLike<number>,
-    readonly b: ArrayLike<number>,
-    readonly c: ArrayLike<number>,
-    readonly d: ArrayLike<number>,
+    readonly op: Words,
+    readonly a: Words,
+    readonly b: Words,
+    readonly c: Words,
+    readonly d: Words,
     readonly terminator: Terminator,
     readonly shuffles: readonly (readonly number[])[],
     readonly helpers: readonly Helper[],
