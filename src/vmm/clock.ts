@@ -15,6 +15,8 @@ export interface MachineClock extends Clock {
   onNext: (due: number) => void;
   /** Virtual time: so many instructions were completed. Host time: nothing. */
   completed(instructions: number): void;
+  /** Whether somebody asked for the time since this was last set to false. */
+  asked: boolean;
   /** Virtual time: instructions that take so many nanoseconds, rounded up. */
   instructionsIn(nanoseconds: number): number;
   /** Virtual time: idle up to `due`. Host time: nothing, the machine sleeps. */
@@ -42,8 +44,10 @@ export function makeClock(source: TimeSource): MachineClock {
   /** date() − now(), in milliseconds. */
   let epoch = source.kind === 'host' ? source.date() : source.date;
 
-  const now = (): number =>
-    source.kind === 'host' && startedAt !== undefined ? base + Math.max(0, Math.floor(source.monotonic() - startedAt)) : base;
+  const now = (): number => {
+    clock.asked = true;
+    return source.kind === 'host' && startedAt !== undefined ? base + Math.max(0, Math.floor(source.monotonic() - startedAt)) : base;
+  };
   const findNext = (): void => {
     next = Number.POSITIVE_INFINITY;
     for (const { due } of timers) if (due < next) next = due;
@@ -51,6 +55,7 @@ export function makeClock(source: TimeSource): MachineClock {
 
   const clock: MachineClock = {
     onNext: () => {},
+    asked: false,
     sleeps: source.kind === 'host',
     now,
     date: () => epoch + now() / 1e6,

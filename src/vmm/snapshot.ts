@@ -39,7 +39,7 @@ export interface SnapshotParts {
   readonly ramIndex: number;
   readonly clock: MachineClock;
   readonly parts: readonly Stateful[];
-  readonly loop: { halted: boolean };
+  readonly loop: { halted: boolean; virtualSlice: number };
   /** After everything is in its place: translations and TLB are forgotten. */
   readonly restored: () => void;
 }
@@ -104,6 +104,7 @@ export async function makeSnapshot(s: SnapshotParts): Promise<Uint8Array<ArrayBu
     cpu: Object.fromEntries(RANGES.map(([name, start, length]) => [name, s.bytes.slice(start, start + length)])),
     words: WORDS.map((at) => data.getUint32(at, true)),
     halted: s.loop.halted,
+    virtualSlice: s.loop.virtualSlice,
     now: s.clock.now(),
     date: s.clock.date(),
     devices,
@@ -171,6 +172,7 @@ export function applySnapshot({ identity, body }: OpenSnapshot, s: SnapshotParts
     const data = new DataView(s.bytes.buffer, s.bytes.byteOffset);
     for (const [index, at] of WORDS.entries()) data.setUint32(at, (body.words as number[])[index], true);
     s.loop.halted = body.halted as boolean;
+    s.loop.virtualSlice = body.virtualSlice as number;
     s.clock.set(body.now as number, body.date as number);
     const memory = body.ram as { runs: Uint8Array; data: Uint8Array };
     unpackRam(s.bytes.subarray(s.ramIndex, s.ramIndex + ram), memory.runs, memory.data);
