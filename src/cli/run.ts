@@ -123,6 +123,7 @@ export async function run(
       ...(options.timeout !== undefined && { timeout: options.timeout * 1000 }),
       ...(process.getuid && process.getgid && { uid: process.getuid(), gid: process.getgid() }),
       ...more,
+      onStop: () => process.kill(process.pid, 'SIGSTOP'),
       onWarning: (text) => process.stderr.write(`wasmvisor: ${text}\n`),
     });
   } catch (error) {
@@ -200,5 +201,6 @@ function forwardSignals(program: Program): void {
     last = now;
     program.stop('SIGINT');
   });
-  for (const name of ['SIGTERM', 'SIGHUP', 'SIGWINCH', 'SIGUSR2'] as const) process.on(name, () => program.stop(name));
+  for (const name of ['SIGTERM', 'SIGHUP', 'SIGWINCH', 'SIGUSR2', 'SIGTSTP', 'SIGCONT'] as const)
+    process.on(name, () => program.stop(name));
 }

@@ -3,6 +3,7 @@ import { PAGE_SIZE } from '../isa/code.ts';
 import { GuestMemory, PagePermission } from '../vcpu/guest-memory.ts';
 import { type Area, Areas, type Backing } from './areas.ts';
 import { Errno } from './errno.ts';
+import type { Futexes } from './futexes.ts';
 import { SyscallError } from './syscall.ts';
 
 /** What a mapping needs of a file. */
@@ -18,6 +19,10 @@ export interface MappableFile {
   release?(): void;
   /** Another address space shows it, too. */
   retain?(): void;
+  /** Present if shared mappings of it are the same memory to all processes: whether there are, or were, others. */
+  isCommon?(): boolean;
+  /** Who waits at its words, by position. */
+  readonly futexes?: Futexes;
 }
 
 export interface MemoryMapOptions {
@@ -75,6 +80,8 @@ export class MemoryMap {
   peak = 0;
   private breakStart = 0;
   private breakEnd = 0;
+  /** What is common with others is here as it is now. */
+  private entered = false;
 
   constructor(
     readonly memory: GuestMemory,
@@ -182,6 +189,7 @@ export class MemoryMap {
   private writeBack(area: Area): void {
     const { backing } = area;
     if (!area.shared || !backing?.file.write || !(area.permission & PagePermission.Write)) return;
+    if (backing.file.isCommon && !this.entered) return;
     const length = Math.min(area.end - area.start, backing.file.size() - backing.offset);
     if (length > 0) backing.file.write(this.raw(area.start, length), backing.offset);
   }
@@ -301,6 +309,23 @@ export class MemoryMap {
     if (!isPageAligned(start)) return -Errno.EINVAL;
     for (const area of this.areas.within(start, end)) this.writeBack(area);
     return this.areas.covers(start, end) ? 0 : -Errno.ENOMEM;
+  }
+
+  private common(): readonly Area[] {
+    return [...this.areas].filter(({ shared, backing }) => shared && backing?.file.isCommon?.());
+  }
+  get hasCommon(): boolean {
+    return this.common().length > 0;
+  }
+  /** The processor goes on in this address space. */
+  enter(): void {
+    this.entered = true;
+    for (const { start, end, backing, fileEnd = end } of this.common()) this.fill(start, end, backing!, fileEnd);
+  }
+  /** It goes on in another one. */
+  leave(): void {
+    for (const area of this.common()) this.writeBack(area);
+    this.entered = false;
   }
 
   /** Where brk starts. */

@@ -53,7 +53,7 @@ export interface ProgramOptions {
   readonly stderr?: Output;
   /** Bytes that all processes together may map. Default: 1 GiB. */
   readonly memoryLimit?: number;
-  /** Processes that there may be at a time. Default: 128. */
+  /** Processes that there may be at a time. Default: 64. */
   readonly processLimit?: number;
   /** Milliseconds that processes which the program leaves behind may go on for after its end. Default: 1000. */
   readonly linger?: number;
@@ -85,6 +85,8 @@ export interface ProgramOptions {
   readonly hostname?: string;
   /** A line for the user, once for each kind: a system call that is not implemented, and the like. */
   readonly onWarning?: (text: string) => void;
+  /** The first process was stopped by SIGTSTP; `Program.stop('SIGCONT')` lets it go on. */
+  readonly onStop?: () => void;
   /** After the program's end, before `run` resolves. */
   readonly onExit?: (status: ExitStatus) => void;
   /** After each system call. */
@@ -149,7 +151,7 @@ export interface Program {
 }
 
 const GIB = 1 << 30;
-const PROCESSES = 128;
+const PROCESSES = 64;
 const LINGER_MS = 1000;
 /** Aim of a stay in guest code before timers and streams have their turn. */
 const SLICE_MS = 10;
@@ -197,6 +199,7 @@ export async function loadProgram(elfBytes: Uint8Array, options: ProgramOptions)
     translations,
     mostProcesses: options.processLimit ?? PROCESSES,
     isOver: () => run.over,
+    onStop: options.onStop,
     onEnd: (group) => run.onEnd?.(group),
   });
   const files = openFiles(options, host, system);

@@ -24,7 +24,8 @@ export interface System {
   readonly first: ThreadGroup;
   /** Processes that there may be. */
   readonly mostProcesses: number;
-  /** Group of processes that the terminal belongs to. */
+  /** The terminal belongs to this session, and of that to this group of processes. */
+  session: number;
   foreground: number;
   /** A number that neither a thread nor a group or session has. */
   freeNumber(): number;
@@ -50,6 +51,8 @@ export interface SystemOptions {
   readonly translations: SharedTranslations;
   readonly mostProcesses: number;
   readonly isOver: () => boolean;
+  /** The first process was stopped by SIGTSTP. */
+  readonly onStop?: (() => void) | undefined;
   /** Before what a process has goes. */
   readonly onEnd: (group: ThreadGroup) => void;
 }
@@ -121,6 +124,7 @@ export function makeSystem(host: Host, options: SystemOptions): System {
     },
     processes,
     mostProcesses: options.mostProcesses,
+    session: INIT,
     foreground: FIRST_PID,
     begin(p) {
       first = p.group;
@@ -156,6 +160,7 @@ export function makeSystem(host: Host, options: SystemOptions): System {
     stop(group, signal) {
       group.stopped = true;
       tellOfChange(group, signal);
+      if (group === first && group.leader.signals.name(signal) === 'SIGTSTP') options.onStop?.();
     },
     bury(group) {
       if (buried.has(group)) return;

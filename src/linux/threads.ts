@@ -1,6 +1,7 @@
 import { deliverSignals } from './deliver.ts';
 import type { Host } from './host.ts';
 import type { Process, ThreadGroup } from './process.ts';
+import { changeMemory } from './shared-memory.ts';
 import type { Space } from './spaces.ts';
 
 /** Registers of a thread that does not run. */
@@ -67,6 +68,7 @@ function load({ vcpu }: Process, { pc, mode, state }: Registers): void {
 export function makeScheduler(first: Process, host: Host, isOver: () => boolean): Scheduler {
   let current: Thread = { p: first, registers: undefined, finish: undefined };
   first.space.holder = current;
+  first.map.enter();
   let ready: Thread[] = [];
   let waiting = new Set<Thread>();
   let since = host.monotonic();
@@ -91,6 +93,7 @@ export function makeScheduler(first: Process, host: Host, isOver: () => boolean)
       space.holder = next;
     }
     next.registers = undefined;
+    changeMemory(current.p.map, p.map);
     current = next;
     const { finish } = next;
     next.finish = undefined;
@@ -144,6 +147,7 @@ export function makeScheduler(first: Process, host: Host, isOver: () => boolean)
       if (p.space.holder === thread) p.space.holder = undefined;
       thread.registers = undefined;
       space.holder = thread;
+      if (current === thread) changeMemory(p.map, space.map);
     },
     async wait(call) {
       const thread = current;

@@ -5,6 +5,7 @@ import { decodeName } from '../fs/names.ts';
 import type { Final, Identity, Place } from '../fs/namespace.ts';
 import { type Directory, type Inode, isDirectory, type OpenFile, PATH_MAX, WOULD_BLOCK } from '../fs/vfs.ts';
 import type { Process } from '../process.ts';
+import { inMemoryOf } from '../shared-memory.ts';
 import type { SyscallResult } from '../syscall.ts';
 
 /** fcntl.h */
@@ -131,7 +132,7 @@ export function waitFor(
       if (settled || attempting) return;
       attempting = true;
       try {
-        const result = attempt(last);
+        const result = inMemoryOf(p, () => attempt(last));
         if (result !== WOULD_BLOCK) finish(() => resolve(result));
       } catch (error) {
         finish(() => reject(error));

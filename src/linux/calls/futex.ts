@@ -1,5 +1,5 @@
 import { Errno } from '../errno.ts';
-import type { Waiter } from '../futexes.ts';
+import type { Futexes, Waiter } from '../futexes.ts';
 import type { Process } from '../process.ts';
 import { type Calls, partial, type SyscallResult } from '../syscall.ts';
 import { ignoringFaults } from './arguments.ts';
@@ -27,6 +27,21 @@ const WAITERS = 0x8000_0000;
 const OWNER_DIED = 0x4000_0000;
 const ALL_BITS = 0xffff_ffff;
 
+/** Where a word's waiters are noted, and at which number: memory that processes have in common has waiters of all. */
+interface Place {
+  readonly futexes: Futexes;
+  readonly key: number;
+}
+const PRIVATE = 0x80;
+
+function placeOf(p: Process, address: number, operation: number): Place {
+  const own = { futexes: p.group.futexes, key: address };
+  if (operation & PRIVATE) return own;
+  const area = p.map.areas.at(address);
+  const futexes = area?.shared ? area.backing?.file.futexes : undefined;
+  return futexes ? { futexes, key: address - area!.start + area!.backing!.offset } : own;
+}
+
 interface Waiting {
   /** Milliseconds, if there is an end. */
   readonly left: number | undefined;
@@ -34,7 +49,7 @@ interface Waiting {
 }
 
 /** Until somebody wakes the waiter, its time is over or a signal comes. */
-function wait(p: Process, waiter: Omit<Waiter, 'wake'>, { left, interrupted }: Waiting): SyscallResult {
+function wait(p: Process, futexes: Futexes, waiter: Omit<Waiter, 'wake'>, { left, interrupted }: Waiting): SyscallResult {
   if (left !== undefined && left <= 0) return -Errno.ETIMEDOUT;
   const signal = p.interrupt();
   if (signal.aborted) return interrupted;
@@ -43,12 +58,12 @@ function wait(p: Process, waiter: Omit<Waiter, 'wake'>, { left, interrupted }: W
     const end = (result: number): void => {
       signal.removeEventListener('abort', interrupt);
       timer?.abort();
-      p.group.futexes.remove(entry);
+      futexes.remove(entry);
       resolve(result);
     };
     const interrupt = (): void => end(interrupted);
     const entry: Waiter = { ...waiter, wake: () => end(0) };
-    p.group.futexes.add(entry);
+    futexes.add(entry);
     signal.addEventListener('abort', interrupt);
     if (timer) void p.host.sleep(left!, timer.signal).then(() => timer.signal.aborted || end(-Errno.ETIMEDOUT));
   });
@@ -70,7 +85,7 @@ function lock(p: Process, address: number, left: number | undefined, only: boole
   if (only) return -Errno.EAGAIN;
   if (!p.group.threads.has(owner)) return -Errno.ESRCH;
   p.memory.setU32(address, (word | WAITERS) >>> 0);
-  return wait(p, { address, bitset: ALL_BITS, owner: p.tid }, { left, interrupted: -Errno.ERESTARTNOINTR });
+  return wait(p, p.group.futexes, { address, bitset: ALL_BITS, owner: p.tid }, { left, interrupted: -Errno.ERESTARTNOINTR });
 }
 
 /** Gives a lock to the first that waits for it. */
@@ -90,7 +105,7 @@ function unlock(p: Process, address: number): number {
 }
 
 /** FUTEX_WAKE_OP (futex(2)): changes the second word, wakes at the first, and at the second if it was as `code` asks. */
-function wakeOp(p: Process, address: number, most: number, second: number, most2: number, code: number): number {
+function wakeOp(p: Process, first: Place, most: number, second: number, target: Place, most2: number, code: number): number {
   const argument = (code << 8) >> 20;
   const operand = (code >>> 28) & 8 ? 1 << (argument & 31) : argument;
   const comparand = (code << 20) >> 20;
@@ -101,15 +116,15 @@ function wakeOp(p: Process, address: number, most: number, second: number, most2
   const comparison = (code >>> 24) & 15;
   if (operation >= results.length || comparison >= conditions.length) return -Errno.ENOSYS;
   p.memory.setU32(second, results[operation] >>> 0);
-  const { futexes } = p.group;
-  const woken = futexes.wake(address, Math.max(1, most));
-  return woken + (conditions[comparison] ? futexes.wake(second, Math.max(1, most2)) : 0);
+  const woken = first.futexes.wake(first.key, Math.max(1, most));
+  return woken + (conditions[comparison] ? target.futexes.wake(target.key, Math.max(1, most2)) : 0);
 }
 
 function futex(p: Process, a: readonly number[], read: (p: Process, address: number) => number): SyscallResult {
   const [address, operation, value, timeout, second, value3] = a;
   if (address % 4) return -Errno.EINVAL;
-  const { futexes } = p.group;
+  const place = placeOf(p, address, operation);
+  const { futexes, key } = place;
   const command = operation & Futex.Command;
   const realtime = (operation & Futex.ClockRealtime) !== 0;
   switch (command) {
@@ -120,26 +135,33 @@ function futex(p: Process, a: readonly number[], read: (p: Process, address: num
       let left = timeout === 0 ? undefined : read(p, timeout);
       if (left !== undefined && command === Futex.WaitBitset) left = until(p, left, realtime);
       if (p.memory.u32(address) !== value) return -Errno.EAGAIN;
-      return wait(p, { address, bitset }, { left, interrupted: left === undefined ? -Errno.ERESTARTSYS : -Errno.ERESTARTNOHAND });
+      return wait(
+        p,
+        futexes,
+        { address: key, bitset },
+        { left, interrupted: left === undefined ? -Errno.ERESTARTSYS : -Errno.ERESTARTNOHAND },
+      );
     }
     case Futex.Wake:
     case Futex.WakeBitset:
       if (command === Futex.WakeBitset && value3 === 0) return -Errno.EINVAL;
       p.memory.u32(address);
-      return futexes.wake(address, Math.max(1, value | 0), command === Futex.WakeBitset ? value3 : ALL_BITS);
+      return futexes.wake(key, Math.max(1, value | 0), command === Futex.WakeBitset ? value3 : ALL_BITS);
     case Futex.Requeue:
     case Futex.CmpRequeue: {
       if ((value | 0) < 0 || (timeout | 0) < 0) return -Errno.EINVAL;
       p.memory.u32(second);
       if (p.memory.u32(address) !== value3 && command === Futex.CmpRequeue) return -Errno.EAGAIN;
-      const woken = futexes.wake(address, value);
-      const moved = futexes.move(address, second, timeout);
+      const target = placeOf(p, second, operation);
+      const woken = futexes.wake(key, value);
+      // to other memory nobody is moved but woken
+      const moved = target.futexes === futexes ? futexes.move(key, target.key, timeout) : futexes.wake(key, timeout);
       return command === Futex.CmpRequeue ? woken + moved : woken;
     }
     case Futex.WakeOp:
       if (second % 4) return -Errno.EINVAL;
       p.memory.u32(address);
-      return wakeOp(p, address, value, second, timeout, value3);
+      return wakeOp(p, place, value, second, placeOf(p, second, operation), timeout, value3);
     case Futex.LockPi:
     case Futex.LockPi2: {
       // FUTEX_LOCK_PI's time is always that of CLOCK_REALTIME
@@ -194,7 +216,7 @@ function abandon(p: Process, entry: number, offset: number): void {
   }
 }
 
-const note = 'no FUTEX_FD, FUTEX_WAIT_REQUEUE_PI, FUTEX_CMP_REQUEUE_PI';
+const note = 'PI locks in private memory only; no FUTEX_FD, FUTEX_WAIT_REQUEUE_PI, FUTEX_CMP_REQUEUE_PI';
 
 export const futexCalls: Calls = {
   futex: partial((p, a) => futex(p, a, readTimespec), note),

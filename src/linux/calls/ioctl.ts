@@ -1,5 +1,6 @@
 import { Errno } from '../errno.ts';
 import type { Terminal } from '../fs/vfs.ts';
+import { backgroundUse, setForeground, takeTerminal } from '../job-control.ts';
 import type { Process } from '../process.ts';
 import type { Syscall } from '../syscall.ts';
 
@@ -17,6 +18,7 @@ const enum Character {
   VQUIT = 1,
   VERASE = 2,
   VKILL = 3,
+  VSUSP = 10,
 }
 const B38400 = 38400;
 
@@ -33,7 +35,9 @@ function settings(p: Process, terminal: Terminal): Uint8Array {
   return bytes;
 }
 
-function setSettings(p: Process, terminal: Terminal, address: number): void {
+function setSettings(p: Process, terminal: Terminal, address: number): number {
+  const refused = backgroundUse(p, 'SIGTTOU');
+  if (refused) return refused;
   const bytes = p.memory.view(address, p.abi.termios.size, 'read').slice();
   terminal.settings = bytes;
   const view = new DataView(bytes.buffer);
@@ -51,7 +55,9 @@ function setSettings(p: Process, terminal: Terminal, address: number): void {
     erase: character(Character.VERASE),
     kill: character(Character.VKILL),
     endOfFile: character(p.abi.termios.endOfFile),
+    suspend: character(Character.VSUSP),
   });
+  return 0;
 }
 
 /** struct winsize: rows, columns, and pixels, which are unknown. */
@@ -108,8 +114,7 @@ export const ioctl: Syscall = (p, a) => {
     case 'TCSETS2':
     case 'TCSETSW2':
     case 'TCSETSF2':
-      setSettings(p, terminal, argument);
-      return 0;
+      return setSettings(p, terminal, argument);
     case 'TIOCGWINSZ':
       writeWindowSize(p, argument, terminal);
       return 0;
@@ -118,17 +123,20 @@ export const ioctl: Syscall = (p, a) => {
       p.memory.view(argument, 8, 'read');
       return 0;
     case 'TIOCGPGRP':
-      p.memory.setU32(argument, p.group.pgid);
+      if (p.group.sid !== p.system.session) return -Errno.ENOTTY;
+      p.memory.setU32(argument, p.system.foreground);
       return 0;
     case 'TIOCSPGRP':
-      return p.memory.u32(argument) === p.group.pgid ? 0 : -Errno.EPERM;
+      return setForeground(p, p.memory.u32(argument));
     case 'TIOCGSID':
-      p.memory.setU32(argument, p.group.sid);
+      if (p.group.sid !== p.system.session) return -Errno.ENOTTY;
+      p.memory.setU32(argument, p.system.session);
       return 0;
+    case 'TIOCSCTTY':
+      return takeTerminal(p);
     case 'TIOCOUTQ':
       p.memory.setU32(argument, 0);
       return 0;
-    case 'TIOCSCTTY':
     case 'TIOCNOTTY':
     case 'TIOCEXCL':
     case 'TIOCNXCL':

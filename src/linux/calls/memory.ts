@@ -5,13 +5,14 @@ import { Errno } from '../errno.ts';
 import { mappable } from '../fs/mappable.ts';
 import { isPageAligned, type MappableFile, pageUp } from '../memory-map.ts';
 import type { Process } from '../process.ts';
+import { sharedMemory } from '../shared-memory.ts';
 import { type Calls, partial } from '../syscall.ts';
 
 const PROT_MASK = PagePermission.Read | PagePermission.Write | PagePermission.Execute;
 /** Hints that are accepted and mean nothing here: PROT_SEM, PROT_GROWSDOWN, PROT_GROWSUP. */
 const PROT_KNOWN = PROT_MASK | 0x8 | 0x01000000 | 0x02000000;
 const MAP_TYPE = 0xf;
-/** Two processes share anonymous memory only after a fork; MAP_SHARED_VALIDATE is MAP_SHARED with flags checked. */
+/** MAP_SHARED with flags checked. */
 const MAP_SHARED_VALIDATE = 3;
 
 const MREMAP_MAYMOVE = 1;
@@ -32,7 +33,7 @@ function mmap(p: Process, address: number, length: number, prot: number, flags: 
     const description = p.files.get(fd);
     if (shared && prot & PagePermission.Write && !description.access.write) return -Errno.EACCES;
     backing = { file: mappable(description), offset: position };
-  }
+  } else if (shared) backing = { file: sharedMemory(pageUp(length)), offset: 0 };
   const result = p.map.map({
     address,
     length,
@@ -63,7 +64,7 @@ export const memoryCalls: Calls = {
   brk: (p, a) => p.map.setBreak(a[0]),
   mmap2: partial(
     (p, a) => mmap(p, a[0], a[1], a[2], a[3], a[4], a[5] * 4096),
-    'a shared mapping shows the file as it was when mapped, and is written back on msync, munmap and exit',
+    'a shared mapping of a host file shows it as it was when mapped, and is written back on msync, munmap and exit',
   ),
   mmap: partial((p, a) => mmap(p, a[0], a[1], a[2], a[3], a[4], a[5]), 'as mmap2'),
   /** i386: one argument, a pointer to six. */

@@ -2,6 +2,7 @@ import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import type { Description } from '../fs/file-table.ts';
 import { isDirectory, type OpenFile, WOULD_BLOCK } from '../fs/vfs.ts';
+import { backgroundUse } from '../job-control.ts';
 import type { Process } from '../process.ts';
 import { type Syscall, SyscallError, type SyscallResult, wide } from '../syscall.ts';
 import { buffer, MAX_TRANSFER, type Segment, vector, waitFor } from './arguments.ts';
@@ -46,6 +47,8 @@ function read(p: Process, fd: number, segments: readonly Segment[], at?: number)
   const file = openFile(description, 'read');
   if (at !== undefined) seekable(file, at);
   const attempt = () => {
+    const refused = file.terminal ? backgroundUse(p, 'SIGTTIN') : 0;
+    if (refused) return refused;
     const count = readSegments(p, file, segments, at ?? description.position);
     if (count > 0 && at === undefined && file.seekable) description.position += count;
     return count;

@@ -1,5 +1,8 @@
 import type { TerminalMode } from './vfs.ts';
 
+/** Signals that characters stand for. */
+export type TypedSignal = 'SIGINT' | 'SIGQUIT' | 'SIGTSTP';
+
 const RETURN = 13;
 const NEWLINE = 10;
 const BACKSPACE = 8;
@@ -16,6 +19,7 @@ const START: TerminalMode = {
   erase: DELETE,
   kill: 0x15,
   endOfFile: 4,
+  suspend: 0x1a,
 };
 
 /** What a terminal does with typed bytes before a program reads them (termios(3)): signals, line editing, echo. */
@@ -25,7 +29,7 @@ export class LineDiscipline {
 
   constructor(
     private readonly show: (bytes: Uint8Array) => void,
-    private readonly signal: (name: 'SIGINT' | 'SIGQUIT') => void,
+    private readonly signal: (name: TypedSignal) => void,
   ) {}
 
   /** What can be read after these bytes were typed. In canonical mode each piece is a line; an empty one is end of file. */
@@ -50,10 +54,10 @@ export class LineDiscipline {
   /** Acts on a control character; false if the byte is input. */
   private control(byte: number, pieces: Uint8Array[]): boolean {
     const { mode } = this;
-    if (mode.signals && (byte === mode.interrupt || byte === mode.quit)) {
+    if (mode.signals && (byte === mode.interrupt || byte === mode.quit || byte === mode.suspend)) {
       this.echo(byte);
       this.line = [];
-      this.signal(byte === mode.interrupt ? 'SIGINT' : 'SIGQUIT');
+      this.signal(byte === mode.interrupt ? 'SIGINT' : byte === mode.quit ? 'SIGQUIT' : 'SIGTSTP');
       return true;
     }
     if (!mode.canonical) return false;

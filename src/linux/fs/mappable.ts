@@ -1,6 +1,7 @@
 import type { MappableFile } from '../memory-map.ts';
 import { fail } from './fail.ts';
 import { type Description, release } from './file-table.ts';
+import { MemoryFile } from './memory-fs.ts';
 import { WOULD_BLOCK } from './vfs.ts';
 
 /** A description as the memory map sees it, which keeps it open until it is released. ENODEV if it cannot be mapped. */
@@ -19,5 +20,6 @@ export function mappable(description: Description): MappableFile {
     ...(access.write && { write: (from: Uint8Array, position: number) => Math.max(0, file.write(from, position)) }),
     release: () => release(description),
     retain: () => void description.references++,
+    ...(file.inode instanceof MemoryFile && { isCommon: () => true, futexes: file.inode.futexes }),
   };
 }

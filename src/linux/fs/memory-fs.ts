@@ -1,3 +1,4 @@
+import { Futexes } from '../futexes.ts';
 import { fail } from './fail.ts';
 import { compareNames } from './names.ts';
 import {
@@ -149,6 +150,8 @@ abstract class MemoryInode implements Inode {
 
 export class MemoryFile extends MemoryInode {
   readonly format = Mode.Regular;
+  /** Of its shared mappings. */
+  readonly futexes = new Futexes();
   private content = new Uint8Array(0);
   private size = 0;
   private opened = 0;

@@ -1,5 +1,5 @@
 import { fail } from './fail.ts';
-import { LineDiscipline } from './line-discipline.ts';
+import { LineDiscipline, type TypedSignal } from './line-discipline.ts';
 import { SpecialInode, type SyntheticFileSystem } from './synthetic.ts';
 import { Mode, makeDevice, type OpenFile, Poll, type Terminal, WOULD_BLOCK } from './vfs.ts';
 import { WaitQueue } from './wait.ts';
@@ -29,7 +29,7 @@ export interface TerminalHost {
   /** Turns line editing, echo and signal characters off or on again. Without it they are always off. */
   setRaw?(raw: boolean): void;
   /** The user typed the character for a signal while the host leaves such characters to us. */
-  signal?(name: 'SIGINT' | 'SIGQUIT'): void;
+  signal?(name: TypedSignal): void;
 }
 
 const CHUNK = 65536;

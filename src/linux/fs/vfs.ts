@@ -164,6 +164,7 @@ export interface TerminalMode {
   readonly erase: number;
   readonly kill: number;
   readonly endOfFile: number;
+  readonly suspend: number;
 }
 
 export function isDirectory(inode: Inode): inode is Directory {

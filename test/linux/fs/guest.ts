@@ -67,6 +67,7 @@ export function makeGuest(abi: 'i386' | 'mips' | 'mipsel' = 'i386', options: Par
     p.pipeResult = [read, write];
     return true;
   };
+  const map = {};
   const p = {
     abi: {
       name: abi,
@@ -83,6 +84,8 @@ export function makeGuest(abi: 'i386' | 'mips' | 'mipsel' = 'i386', options: Par
     credentials: { uid: 0, euid: 0, suid: 0, gid: 0, egid: 0, sgid: 0, groups: [] as number[] },
     pid: 7,
     group: { pgid: 7, sid: 7 },
+    map,
+    system: { scheduler: { current: { map } }, session: 7, foreground: 7, processes: new Map() },
     signals: {
       raiseHere: (name: string) => raised.push(name),
       suspendMask() {},

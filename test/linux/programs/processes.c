@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -179,6 +180,39 @@ static void pipes(void) {
   printf("common position: %c\n", c);
 }
 
+static void common(void) {
+  volatile int *words = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  sem_t *semaphores = (sem_t *)words + 64;
+  sem_init(semaphores, 1, 0);
+  sem_init(semaphores + 1, 1, 0);
+  words[0] = 1;
+  pid_t pid = fork();
+  if (pid == 0) {
+    for (int i = 0; i < 50; i++) {
+      sem_wait(semaphores);
+      words[1] += words[0];
+      sem_post(semaphores + 1);
+    }
+    munmap((void *)(words + 1024), 4096);
+    _exit(words[1] == 2500 ? 0 : 1);
+  }
+  for (int i = 0; i < 50; i++) {
+    words[0] = 2 * i + 1;
+    sem_post(semaphores);
+    sem_wait(semaphores + 1);
+  }
+  waitAndTell("common memory", pid, 0);
+  printf("sum %d\n", words[1]);
+  int ends[2];
+  pipe(ends);
+  pid = fork();
+  if (pid == 0) _exit(read(ends[0], (char *)(words + 8), 4) == 4 ? 0 : 1);
+  usleep(20000);
+  write(ends[1], "abc", 4);
+  waitAndTell("read into it", pid, 0);
+  printf("%s\n", (char *)(words + 8));
+}
+
 static void programs(void) {
   char *args[] = {(char *)self, "show", "one", "two words", NULL}, *env[] = {"A=1", "B=", NULL};
   int kept = dup(1), closed = fcntl(1, F_DUPFD_CLOEXEC, 60);
@@ -316,7 +350,7 @@ int main(int count, char **args) {
     printf("descriptors: %d %d\n", fcntl(kept, F_GETFD), fcntl(closed, F_GETFD));
     return 4;
   }
-  void (*all[])(void) = {memory, waiting, orphans, groups, pipes, programs};
+  void (*all[])(void) = {memory, waiting, orphans, groups, pipes, common, programs};
   for (int i = 0; i < sizeof all / sizeof *all; i++) {
     all[i]();
     fflush(stdout);
