@@ -3,7 +3,7 @@ import type { Builder } from '../../src/ir/builder.ts';
 
 /** What set the flags last in this block, so that the condition that follows is one comparison. */
 export interface Setter {
-  readonly kind: 'sub' | 'dec' | 'logic' | 'result';
+  readonly kind: 'sub' | 'dec' | 'logic' | 'result' | 'float';
   readonly size: number;
   readonly left: Value;
   readonly right: Value;

@@ -181,6 +181,27 @@ export function setLogicFlags(b: Builder, result: Value, size: number): void {
   remember(b, 'logic', size, result, result, result);
 }
 
+const floatOp = (name: string) => {
+  const [narrow, wide] = [op(`f32.${name}`), op(`f64.${name}`)];
+  return (b: Builder, size: number, x: Value, y: Value): Value => b.emit(size === 8 ? wide : narrow, x, y);
+};
+const [floatEq, floatNe, floatLt, floatGt, floatGe] = ['eq', 'ne', 'lt', 'gt', 'ge'].map(floatOp);
+
+/** ZF, PF and CF from the comparison of f32 or f64 (`size` 4 or 8), the other flags cleared (SDM volume 2, COMISS). */
+export function setFloatFlags(b: Builder, left: Value, right: Value, size: number): void {
+  setAllLater(b, () => {
+    const zero = b.i32(0);
+    b.set(X86.CF, b.eqz(floatGe(b, size, left, right)));
+    b.set(X86.ZF_RESULT, b.or(floatLt(b, size, left, right), floatGt(b, size, left, right)));
+    // the parity of 0 is even
+    b.set(X86.PF_RESULT, b.and(floatEq(b, size, left, left), floatEq(b, size, right, right)));
+    b.set(X86.SF_RESULT, zero);
+    b.set(X86.AF_RESULT, zero);
+    b.set(X86.OF_RESULT, zero);
+  });
+  remember(b, 'float', size, left, right, left);
+}
+
 /** Sets CF to a value that is 0 or 1; the other flags stay. */
 export function setCarry(b: Builder, carry: Value): void {
   b.set(X86.CF, carry);
@@ -229,6 +250,10 @@ export function condition(b: Builder, cc: number): Value {
     case 3: {
       if (setter && kind === 'sub') return negate ? b.gtU(setter.left, setter.right) : b.leU(setter.left, setter.right);
       if (setter && kind === 'logic') return negate ? b.ne(setter.result, zero) : b.eqz(setter.result);
+      if (setter && kind === 'float') {
+        const above = floatGt(b, setter.size, setter.left, setter.right);
+        return negate ? above : b.eqz(above);
+      }
       const below = b.or(carryFlag(b), zeroFlag(b));
       return negate ? b.eqz(below) : below;
     }
@@ -237,6 +262,11 @@ export function condition(b: Builder, cc: number): Value {
       return negate ? b.geS(sign, zero) : b.ltS(sign, zero);
     }
     case 5:
+      if (setter && kind === 'float') {
+        const { size, left, right } = setter;
+        const unordered = b.or(floatNe(b, size, left, left), floatNe(b, size, right, right));
+        return negate ? b.eqz(unordered) : unordered;
+      }
       return negate ? b.xor(parity(b), b.i32(1)) : parity(b);
     case 6: {
       if (setter && (kind === 'sub' || kind === 'dec')) {

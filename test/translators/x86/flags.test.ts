@@ -4,7 +4,10 @@ import { getEflags, setEflags } from '../../../translators/x86/abi.ts';
 import { X86 } from '../../../translators/x86/state.ts';
 import { bytesOf, CODE, machine, setState } from './support.ts';
 
-const word = fc.oneof(fc.constantFrom(0, 1, -1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, -0x80000000), fc.integer());
+const word = fc.oneof(
+  fc.constantFrom(0, 1, -1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, -0x80000000, 0x3f800000, 0x7fc00000),
+  fc.integer(),
+);
 
 /** Instructions on EAX and EBX (AL and BL, AX and BX) after which a condition may be one comparison. */
 const setters = [
@@ -36,6 +39,8 @@ const setters = [
     '39 d8 9e',
     '39 d8 0f a3 d8',
     '39 d8 0f bc c3',
+    // movd xmm0,eax; movd xmm1,ebx; ucomiss xmm0,xmm1
+    '66 0f 6e c0 66 0f 6e cb 0f 2e c1',
   ])
   .map(bytesOf);
 

@@ -3,7 +3,7 @@ import type { Builder } from '../../../src/ir/builder.ts';
 import { op, Type } from '../../../src/ir/ops.ts';
 import type { Helper } from '../../../src/isa/isa.ts';
 import { aboveLeast, isZeroProduct, isZeroQuotient, magnitude } from '../../magnitude.ts';
-import { forgetFlags } from '../flags.ts';
+import { setFloatFlags } from '../flags.ts';
 import { address, type Insn } from '../operands.ts';
 import { limited, type Meaning, type Row, row } from '../row.ts';
 import { SseCode } from '../sse-code.ts';
@@ -309,15 +309,7 @@ const compareFlags =
     const x = settle(b, i, { format, code, count: 1 }, special, left, given);
     // only where denormal operands count as zero is it another
     const y = settle(b, i, { format, code: code | SseCode.SECOND, count: 1 }, exact(b), right, given);
-    const zero = b.i32(0);
-    b.set(X86.CF, b.eqz(b.emit(format.one('ge'), x, y)));
-    b.set(X86.ZF_RESULT, b.or(b.emit(format.one('lt'), x, y), b.emit(format.one('gt'), x, y)));
-    // the parity of 0 is even
-    b.set(X86.PF_RESULT, b.and(b.emit(format.one('eq'), x, x), b.emit(format.one('eq'), y, y)));
-    b.set(X86.SF_RESULT, zero);
-    b.set(X86.AF_RESULT, zero);
-    b.set(X86.OF_RESULT, zero);
-    forgetFlags(b);
+    setFloatFlags(b, x, y, format.wide ? 8 : 4);
   };
 
 // Elements by number
