@@ -172,6 +172,7 @@ export function makeSystem(host: Host, options: SystemOptions): System {
       for (const thread of group.threads.values()) thread.signals.leave();
       system.scheduler.forget((thread) => thread.group === group);
       files.leave();
+      files.namespace.locks.forget(group);
       // the first one's stays for its embedder
       if (group === first) space.map.sync();
       else system.spaces.release(space);

@@ -7,6 +7,7 @@ import { memoryCalls } from './memory.ts';
 import { miscCalls } from './misc.ts';
 import { processCalls } from './process.ts';
 import { signalCalls } from './signal.ts';
+import { socketCalls } from './socket.ts';
 import { threadCalls } from './thread.ts';
 import { timeCalls } from './time.ts';
 import { timerCalls } from './timer.ts';
@@ -23,4 +24,5 @@ export const commonCalls: Calls = {
   ...timeCalls,
   ...timerCalls,
   ...miscCalls,
+  ...socketCalls,
 };

@@ -1,10 +1,12 @@
 import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
+import { WHOLE } from '../fs/locks.ts';
 import { isDirectory, Mode } from '../fs/vfs.ts';
 import type { Process } from '../process.ts';
 import { type Syscall, wide } from '../syscall.ts';
 import { statSource } from './arguments.ts';
 import { ioctl } from './ioctl.ts';
+import { flock, getLock, setLock } from './lock.ts';
 
 const FD_CLOEXEC = 1;
 const PIPE_SIZE = 65536;
@@ -43,17 +45,15 @@ const fcntl: Syscall = (p, a) => {
       description.append = (argument & p.abi.open.O_APPEND) !== 0;
       description.nonblock = (argument & p.abi.open.O_NONBLOCK) !== 0;
       return 0;
-    // Nobody else can hold a lock: taking one succeeds, asking for one finds none (l_type is the first half-word).
     case 'F_GETLK':
     case 'F_GETLK64':
-      if (p.memory.u16(argument) > F_UNLCK) return -Errno.EINVAL;
-      p.memory.setU16(argument, F_UNLCK);
-      return 0;
+      return getLock(p, description, argument, command === 'F_GETLK64');
     case 'F_SETLK':
     case 'F_SETLKW':
+      return setLock(p, description, argument, false, command === 'F_SETLKW');
     case 'F_SETLK64':
     case 'F_SETLKW64':
-      return p.memory.u16(argument) > F_UNLCK ? -Errno.EINVAL : 0;
+      return setLock(p, description, argument, true, command === 'F_SETLKW64');
     case 'F_GETOWN':
     case 'F_GETSIG':
       return 0;
@@ -93,7 +93,10 @@ function hint(p: Process, fd: number): number {
 /** Calls on descriptors as such. */
 export const descriptorCalls = {
   close: (p, a) => {
+    const { inode } = p.files.get(a[0]);
     p.files.close(a[0]);
+    // of all that the process has of that file (fcntl(2))
+    p.files.namespace.locks.clear('fcntl', inode, { owner: p.group, ...WHOLE });
     return 0;
   },
   close_range: (p, a) => {
@@ -124,11 +127,7 @@ export const descriptorCalls = {
   },
   fcntl,
   fcntl64: fcntl,
-  // LOCK_SH, LOCK_EX, LOCK_UN, each with LOCK_NB
-  flock: (p, a) => {
-    p.files.get(a[0]);
-    return [1, 2, 8].includes(a[1] & ~4) ? 0 : -Errno.EINVAL;
-  },
+  flock: (p, a) => flock(p, a[0], a[1]),
   ioctl,
   fsync: (p, a) => sync(p, a[0]),
   fdatasync: (p, a) => sync(p, a[0]),

@@ -1,5 +1,6 @@
 import { descriptorCalls } from './descriptor.ts';
 import { epollCalls } from './epoll.ts';
+import { eventCalls } from './eventfd.ts';
 import { nameCalls } from './names.ts';
 import { openCalls } from './open.ts';
 import { pollCalls } from './poll.ts';
@@ -16,6 +17,7 @@ export const fileCalls = {
   ...descriptorCalls,
   ...pollCalls,
   ...epollCalls,
+  ...eventCalls,
   ...refusedCalls,
 };
 
@@ -23,9 +25,9 @@ export const fileCalls = {
 export const fileNotes: Partial<Record<keyof typeof fileCalls, string>> = {
   open: 'no O_TMPFILE, O_ASYNC, no effect of O_DIRECT, O_SYNC, O_NOATIME',
   openat: 'as open',
-  fcntl: 'locks always succeed, no leases, no signals (F_SETOWN, F_SETSIG)',
+  fcntl: 'locks hold among the guest’s processes only and deadlocks are not found, no leases, no signals (F_SETOWN, F_SETSIG)',
   fcntl64: 'as fcntl',
-  flock: 'always succeeds',
+  flock: 'among the guest’s processes only',
   ioctl: 'terminals, FIONREAD, FIONBIO, FIOCLEX; TCSETS tells the host only raw or not, TIOCSWINSZ does nothing',
   mknod: 'regular files only',
   mknodat: 'regular files only',

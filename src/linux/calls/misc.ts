@@ -51,39 +51,6 @@ const refuse =
   () =>
     -errno;
 
-/** Socket calls under their own names; none works, there is no network. */
-const SOCKET_CALLS = [
-  'bind',
-  'listen',
-  'accept',
-  'accept4',
-  'connect',
-  'getsockname',
-  'getpeername',
-  'send',
-  'recv',
-  'sendto',
-  'recvfrom',
-  'shutdown',
-  'setsockopt',
-  'getsockopt',
-  'sendmsg',
-  'recvmsg',
-  'sendmmsg',
-  'recvmmsg',
-  'recvmmsg_time64',
-];
-
-/** Whatever these are called with, it is not a socket. */
-const notASocket: Syscall = (p, a) => (p.files.has(a[0]) ? -Errno.ENOTSOCK : -Errno.EBADF);
-const AF_UNIX = 1;
-/** Local sockets fail silently: a C library asks for its name service daemon so whether or not there is one. */
-const noSocket: Syscall = (p, [family]) => {
-  if (family !== AF_UNIX) p.warn('socket', 'there is no network: socket calls fail with EAFNOSUPPORT');
-  return -Errno.EAFNOSUPPORT;
-};
-const SOCKETCALL_SOCKET = new Set([1, 8]);
-
 export const miscCalls: Calls = {
   uname: (p, a) => uname(p, a[0]),
   sysinfo: (p, a) => sysinfo(p, a[0]),
@@ -91,13 +58,6 @@ export const miscCalls: Calls = {
   setdomainname: refuse(Errno.EPERM),
   getrandom: (p, a) => getrandom(p, a[0], a[1], a[2]),
   rseq: partial(refuse(Errno.ENOSYS), 'ENOSYS'),
-  socket: partial(noSocket, 'EAFNOSUPPORT'),
-  socketpair: partial(noSocket, 'EAFNOSUPPORT'),
-  ...Object.fromEntries(SOCKET_CALLS.map((name) => [name, partial(notASocket, 'ENOTSOCK')])),
-  socketcall: partial(
-    (p, a) => (SOCKETCALL_SOCKET.has(a[0]) ? noSocket(p, [p.memory.u32(a[1])]) : notASocket(p, [p.memory.u32(a[1])])),
-    'EAFNOSUPPORT',
-  ),
   syslog: refuse(Errno.EPERM),
   reboot: refuse(Errno.EPERM),
   ptrace: refuse(Errno.EPERM),

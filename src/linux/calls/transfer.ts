@@ -41,8 +41,16 @@ function readSegments(p: Process, file: OpenFile, segments: readonly Segment[], 
   return done;
 }
 
+/** What send and recv ask for besides. */
+interface TransferOptions {
+  /** Does not wait. */
+  readonly now?: boolean;
+  /** Without SIGPIPE. */
+  readonly quiet?: boolean;
+}
+
 /** Reads at a position, or at the descriptor's own, which then moves. */
-function read(p: Process, fd: number, segments: readonly Segment[], at?: number): SyscallResult {
+export function read(p: Process, fd: number, segments: readonly Segment[], at?: number, { now }: TransferOptions = {}): SyscallResult {
   const description = p.files.get(fd);
   const file = openFile(description, 'read');
   if (at !== undefined) seekable(file, at);
@@ -53,7 +61,7 @@ function read(p: Process, fd: number, segments: readonly Segment[], at?: number)
     if (count > 0 && at === undefined && file.seekable) description.position += count;
     return count;
   };
-  if (!file.subscribe || description.nonblock) {
+  if (!file.subscribe || description.nonblock || now) {
     const count = attempt();
     return count === WOULD_BLOCK ? -Errno.EAGAIN : count;
   }
@@ -82,7 +90,14 @@ function join(parts: Uint8Array[], length: number): Uint8Array {
 }
 
 /** Writes all of `parts`; a blocking file is waited for, a signal or error leaves what was written so far. */
-function writeAll(p: Process, description: Description, file: OpenFile, given: Uint8Array[], at?: number): SyscallResult {
+function writeAll(
+  p: Process,
+  description: Description,
+  file: OpenFile,
+  given: Uint8Array[],
+  at?: number,
+  { now, quiet }: TransferOptions = {},
+): SyscallResult {
   const total = given.reduce((sum, part) => sum + part.length, 0);
   const parts = given.length > 1 && total <= JOIN_MAX ? [join(given, total)] : given;
   let done = 0;
@@ -96,7 +111,7 @@ function writeAll(p: Process, description: Description, file: OpenFile, given: U
       while (part < parts.length) {
         const piece = parts[part];
         const count = file.write(offset === 0 ? piece : piece.subarray(offset), start + done);
-        if (count === WOULD_BLOCK) return description.nonblock && done > 0 ? done : WOULD_BLOCK;
+        if (count === WOULD_BLOCK) return (description.nonblock || now) && done > 0 ? done : WOULD_BLOCK;
         if (count === 0) break;
         done += count;
         offset += count;
@@ -108,24 +123,24 @@ function writeAll(p: Process, description: Description, file: OpenFile, given: U
       return done;
     } catch (error) {
       if (done > 0) return done;
-      if (error instanceof SyscallError && error.errno === Errno.EPIPE) p.signals.raiseHere('SIGPIPE');
+      if (error instanceof SyscallError && error.errno === Errno.EPIPE && !quiet) p.signals.raiseHere('SIGPIPE');
       throw error;
     } finally {
       if (file.seekable && at === undefined) description.position = start + done;
     }
   };
-  if (!file.subscribe || description.nonblock) {
+  if (!file.subscribe || description.nonblock || now) {
     const count = attempt();
     return count === WOULD_BLOCK ? -Errno.EAGAIN : count;
   }
   return waitFor(p, [file], attempt, { interrupted: () => (done > 0 ? done : -Errno.ERESTARTSYS) });
 }
 
-function write(p: Process, fd: number, segments: readonly Segment[], at?: number): SyscallResult {
+export function write(p: Process, fd: number, segments: readonly Segment[], at?: number, options?: TransferOptions): SyscallResult {
   const description = p.files.get(fd);
   const file = openFile(description, 'write');
   if (at !== undefined) seekable(file, at);
-  return writeAll(p, description, file, writeSegments(p, segments), at);
+  return writeAll(p, description, file, writeSegments(p, segments), at, options);
 }
 
 const one = (a: readonly number[]): Segment[] => [{ address: a[1], length: Math.min(a[2], MAX_TRANSFER) }];

@@ -18,6 +18,8 @@ export interface Description {
   /** Guest path at the time of opening, or as `pipe:[3]`. */
   readonly path: string;
   position: number;
+  /** Gives back the lock of flock(2). */
+  unlock?: () => void;
   /** What getdents goes through, taken when it starts. */
   listing?: DirectoryEntry[];
   /** Descriptors (and mappings, which the memory map counts) that refer to it. */
@@ -53,7 +55,9 @@ export function describe(
 
 /** Counts one reference less and closes with the last. */
 export function release(description: Description): void {
-  if (--description.references === 0) description.file?.close?.();
+  if (--description.references > 0) return;
+  description.unlock?.();
+  description.file?.close?.();
 }
 
 /** The most descriptors there can be, whatever the limit is set to. */

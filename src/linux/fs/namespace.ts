@@ -1,4 +1,5 @@
 import { fail } from './fail.ts';
+import { Locks } from './locks.ts';
 import { MemoryDirectory, MemoryFileSystem } from './memory-fs.ts';
 import { compareNames, encodeName } from './names.ts';
 import {
@@ -57,6 +58,7 @@ export type Final = 'follow' | 'nofollow' | 'parent';
  */
 export class Namespace {
   readonly mounts: Mount[] = [];
+  readonly locks = new Locks();
   readonly root: Directory;
   private readonly covered = new Map<Directory, Map<string, Inode>>();
   private readonly mountOf = new Map<Inode, Mount>();

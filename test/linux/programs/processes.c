@@ -8,8 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -213,6 +216,86 @@ static void common(void) {
   printf("%s\n", (char *)(words + 8));
 }
 
+static void sockets(void) {
+  int ends[2], type;
+  socklen_t length = sizeof type;
+  char text[64] = "";
+  socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
+  getsockopt(ends[0], SOL_SOCKET, SO_TYPE, &type, &length);
+  printf("stream: %d\n", type == SOCK_STREAM);
+  pid_t pid = fork();
+  if (pid == 0) {
+    close(ends[0]);
+    for (int n; (n = read(ends[1], text, sizeof text)) > 0;) {
+      for (int i = 0; i < n; i++) text[i] ^= 32;
+      send(ends[1], text, n, 0);
+    }
+    _exit(0);
+  }
+  close(ends[1]);
+  write(ends[0], "through", 7);
+  int n = recv(ends[0], text, sizeof text, 0);
+  printf("socket: %.*s %zd\n", n, text, recv(ends[0], text, 1, MSG_DONTWAIT));
+  shutdown(ends[0], SHUT_WR);
+  printf("end: %zd\n", read(ends[0], text, 1));
+  waitAndTell("socket", pid, 0);
+  socketpair(AF_UNIX, SOCK_DGRAM, 0, ends);
+  write(ends[0], "first", 5);
+  write(ends[0], "second", 6);
+  n = read(ends[1], text, 3);
+  n = n * 10 + read(ends[1], text, sizeof text);
+  printf("datagrams: %d\n", n);
+  close(ends[1]);
+  n = send(ends[0], "x", 1, MSG_NOSIGNAL);
+  printf("no peer: %d\n", n);
+  int event = eventfd(3, 0);
+  pid = fork();
+  if (pid == 0) {
+    eventfd_t value;
+    eventfd_read(event, &value);
+    eventfd_read(event, &value);
+    _exit(value);
+  }
+  usleep(20000);
+  eventfd_write(event, 40);
+  waitAndTell("eventfd", pid, 0);
+}
+
+static void locks(void) {
+  char path[] = "/tmp/wasmvisor-XXXXXX";
+  int fd = mkstemp(path), ends[2];
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 10, .l_len = 5};
+  pipe(ends);
+  fcntl(fd, F_SETLK, &lock);
+  flock(fd, LOCK_EX);
+  pid_t pid = fork();
+  if (pid == 0) {
+    int other = open(path, O_RDWR);
+    struct flock wanted = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 12};
+    fcntl(other, F_GETLK, &wanted);
+    int found = wanted.l_type == F_WRLCK && wanted.l_start == 10 && wanted.l_len == 5 && wanted.l_pid == getppid();
+    wanted = (struct flock){.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 12};
+    int refused = fcntl(other, F_SETLK, &wanted) == -1 && errno == EAGAIN;
+    wanted = (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 15};
+    int beside = fcntl(other, F_SETLK, &wanted) == 0;
+    int busy = flock(other, LOCK_SH | LOCK_NB) == -1 && errno == EWOULDBLOCK;
+    int same = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    write(ends[1], "x", 1);
+    wanted = (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int waited = fcntl(other, F_SETLKW, &wanted) == 0;
+    printf("locks: %d %d %d %d %d %d\n", found, refused, beside, busy, same, waited);
+    fflush(stdout);
+    _exit(0);
+  }
+  char c;
+  read(ends[0], &c, 1);
+  usleep(20000);
+  lock.l_type = F_UNLCK;
+  fcntl(fd, F_SETLK, &lock);
+  waitAndTell("locks", pid, 0);
+  unlink(path);
+}
+
 static void programs(void) {
   char *args[] = {(char *)self, "show", "one", "two words", NULL}, *env[] = {"A=1", "B=", NULL};
   int kept = dup(1), closed = fcntl(1, F_DUPFD_CLOEXEC, 60);
@@ -350,7 +433,7 @@ int main(int count, char **args) {
     printf("descriptors: %d %d\n", fcntl(kept, F_GETFD), fcntl(closed, F_GETFD));
     return 4;
   }
-  void (*all[])(void) = {memory, waiting, orphans, groups, pipes, common, programs};
+  void (*all[])(void) = {memory, waiting, orphans, groups, pipes, common, sockets, locks, programs};
   for (int i = 0; i < sizeof all / sizeof *all; i++) {
     all[i]();
     fflush(stdout);

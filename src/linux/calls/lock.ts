@@ -1,0 +1,101 @@
+import { Errno } from '../errno.ts';
+import { fail } from '../fs/fail.ts';
+import type { Description } from '../fs/file-table.ts';
+import { type Lock, WHOLE } from '../fs/locks.ts';
+import { WOULD_BLOCK } from '../fs/vfs.ts';
+import type { Process } from '../process.ts';
+import type { SyscallResult } from '../syscall.ts';
+import { waitFor } from './arguments.ts';
+
+const F_RDLCK = 0;
+const F_WRLCK = 1;
+const F_UNLCK = 2;
+/** LOCK_SH, LOCK_EX, LOCK_NB, LOCK_UN */
+const enum Flock {
+  Shared = 1,
+  Exclusive = 2,
+  NoBlock = 4,
+  Unlock = 8,
+}
+
+/** Offsets in struct flock, or flock64, where they begin with l_type and l_whence. */
+interface Layout {
+  readonly wide: boolean;
+  readonly start: number;
+  readonly length: number;
+  readonly pid: number;
+}
+function layoutOf(p: Process, wide: boolean): Layout {
+  const i386 = p.abi.name === 'i386';
+  if (!wide) return { wide, start: 4, length: 8, pid: i386 ? 12 : 16 };
+  return i386 ? { wide, start: 4, length: 12, pid: 20 } : { wide, start: 8, length: 16, pid: 24 };
+}
+
+function readLock(p: Process, description: Description, address: number, layout: Layout): Lock & { readonly type: number } {
+  const number = (at: number): number => (layout.wide ? Number(BigInt.asIntN(64, p.memory.u64(at))) : p.memory.i32(at));
+  const type = p.memory.u16(address);
+  const whence = p.memory.u16(address + 2);
+  if (type > F_UNLCK || whence > 2) fail('EINVAL');
+  const from = whence === 0 ? 0 : whence === 1 ? description.position : (description.file?.inode ?? description.inode).stat().size;
+  const first = from + number(address + layout.start);
+  const length = number(address + layout.length);
+  const start = Math.min(first, first + length);
+  if (start < 0) fail('EINVAL');
+  const end = length === 0 ? WHOLE.end : Math.max(first, first + length);
+  return { owner: p.group, pid: p.pid, isWrite: type === F_WRLCK, start, end, type };
+}
+
+function take(p: Process, kind: 'fcntl' | 'flock', description: Description, lock: Lock, waits: boolean): SyscallResult {
+  const { locks } = p.files.namespace;
+  const { inode } = description;
+  const attempt = (): number => {
+    if (locks.conflict(kind, inode, lock)) return WOULD_BLOCK;
+    locks.set(kind, inode, lock);
+    return 0;
+  };
+  if (waits) return waitFor(p, [locks], attempt);
+  return attempt() === WOULD_BLOCK ? -Errno.EAGAIN : 0;
+}
+
+/** F_SETLK and F_SETLKW, and their wide forms. */
+export function setLock(p: Process, description: Description, address: number, wide: boolean, waits: boolean): SyscallResult {
+  const { type, ...lock } = readLock(p, description, address, layoutOf(p, wide));
+  if (type === F_UNLCK) {
+    p.files.namespace.locks.clear('fcntl', description.inode, lock);
+    return 0;
+  }
+  if (!description.access[type === F_RDLCK ? 'read' : 'write']) return -Errno.EBADF;
+  return take(p, 'fcntl', description, lock, waits);
+}
+
+/** F_GETLK: what would be in the way. */
+export function getLock(p: Process, description: Description, address: number, wide: boolean): number {
+  const layout = layoutOf(p, wide);
+  const { type, ...lock } = readLock(p, description, address, layout);
+  if (type === F_UNLCK) return -Errno.EINVAL;
+  const held = p.files.namespace.locks.conflict('fcntl', description.inode, lock);
+  p.memory.setU16(address, held ? (held.isWrite ? F_WRLCK : F_RDLCK) : F_UNLCK);
+  if (!held) return 0;
+  const put = (at: number, value: number): void => (wide ? p.memory.setU64(at, BigInt(value)) : p.memory.setU32(at, value));
+  p.memory.setU16(address + 2, 0);
+  put(address + layout.start, held.start);
+  put(address + layout.length, held.end === WHOLE.end ? 0 : held.end - held.start);
+  p.memory.setU32(address + layout.pid, held.pid);
+  return 0;
+}
+
+export function flock(p: Process, fd: number, operation: number): SyscallResult {
+  const description = p.files.get(fd);
+  const wanted = operation & ~Flock.NoBlock;
+  if (description.pathOnly) return -Errno.EBADF;
+  const { locks } = p.files.namespace;
+  const unlock = (): void => locks.clear('flock', description.inode, { owner: description, ...WHOLE });
+  if (wanted === Flock.Unlock) {
+    unlock();
+    return 0;
+  }
+  if (wanted !== Flock.Shared && wanted !== Flock.Exclusive) return -Errno.EINVAL;
+  description.unlock = unlock;
+  const lock = { owner: description, pid: p.pid, isWrite: wanted === Flock.Exclusive, ...WHOLE };
+  return take(p, 'flock', description, lock, !(operation & Flock.NoBlock));
+}

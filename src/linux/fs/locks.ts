@@ -1,0 +1,71 @@
+import type { Inode } from './vfs.ts';
+import { WaitQueue } from './wait.ts';
+
+/** A lock of a part of a file; `end` is exclusive. */
+export interface Lock {
+  /** A process (fcntl), or an open file description (flock). */
+  readonly owner: object;
+  readonly pid: number;
+  readonly isWrite: boolean;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Locks that processes have on files, to each other's knowledge: fcntl's and flock's do not know of each other. */
+export class Locks {
+  private readonly files = { fcntl: new Map<string, Lock[]>(), flock: new Map<string, Lock[]>() };
+  private readonly queue = new WaitQueue();
+  /** Called back when some lock has gone. */
+  readonly subscribe = this.queue.subscribe;
+
+  private key(inode: Inode): string {
+    const { device, inode: number } = inode.stat();
+    return `${device}:${number}`;
+  }
+
+  /** The first lock of somebody else that this one cannot be beside. */
+  conflict(kind: 'fcntl' | 'flock', inode: Inode, wanted: Lock): Lock | undefined {
+    return this.files[kind]
+      .get(this.key(inode))
+      ?.find(
+        (held) => held.owner !== wanted.owner && held.start < wanted.end && wanted.start < held.end && (held.isWrite || wanted.isWrite),
+      );
+  }
+
+  /** Takes the place of what the owner had of that part. */
+  set(kind: 'fcntl' | 'flock', inode: Inode, lock: Lock): void {
+    this.clear(kind, inode, lock);
+    const key = this.key(inode);
+    this.files[kind].set(key, [...(this.files[kind].get(key) ?? []), lock]);
+  }
+
+  /** The owner has no lock of that part any more. */
+  clear(kind: 'fcntl' | 'flock', inode: Inode, { owner, start, end }: Pick<Lock, 'owner' | 'start' | 'end'>): void {
+    const files = this.files[kind];
+    if (files.size === 0) return;
+    const key = this.key(inode);
+    const rest = (files.get(key) ?? []).flatMap((held): Lock[] => {
+      if (held.owner !== owner || held.end <= start || held.start >= end) return [held];
+      return [
+        { ...held, end: Math.min(held.end, start) },
+        { ...held, start: Math.max(held.start, end) },
+      ].filter((part) => part.start < part.end);
+    });
+    if (rest.length > 0) files.set(key, rest);
+    else files.delete(key);
+    this.queue.wake();
+  }
+
+  /** A process has ended. */
+  forget(owner: object): void {
+    for (const [key, held] of this.files.fcntl) {
+      const rest = held.filter((lock) => lock.owner !== owner);
+      if (rest.length > 0) this.files.fcntl.set(key, rest);
+      else this.files.fcntl.delete(key);
+    }
+    this.queue.wake();
+  }
+}
+
+/** All of a file. */
+export const WHOLE = { start: 0, end: Number.POSITIVE_INFINITY };
