@@ -1,6 +1,6 @@
 import { storeKey } from '../cache/persistence.ts';
 import { effective } from './calls/arguments.ts';
-import { ElfError, parseElf } from './elf.ts';
+import { ElfError, type ElfFile, parseElf } from './elf.ts';
 import { Errno } from './errno.ts';
 import { fail } from './fs/fail.ts';
 import { decodeName } from './fs/names.ts';
@@ -33,10 +33,42 @@ export function findExecutable(p: Process, from: Directory, path: string, follow
   return { inode: place.inode ?? fail('ENOENT'), name: path, path: namespace.pathOfPlace(place) };
 }
 
-function readExecutable(p: Process, inode: Inode): Uint8Array {
+/** Files that were executed last, the last one at the end; what tells whether they are as they were. */
+interface KnownFile {
+  readonly version: string;
+  readonly bytes: Uint8Array;
+  key?: string;
+  elf?: ElfFile;
+}
+const KNOWN_FILES = 8;
+/** Smaller ones, such as scripts that are written and run at once, are read each time. */
+const LARGE = 1 << 16;
+const KNOWN_BYTES = 16 << 20;
+
+/** What is kept of them. */
+export class KnownFiles {
+  private files: KnownFile[] = [];
+
+  read(inode: Inode): KnownFile {
+    const { device, inode: number, size, mtime, ctime } = inode.stat();
+    if (size < LARGE) return { version: '', bytes: readInode(inode) };
+    const version = [device, number, size, mtime, ctime].join(' ');
+    const file = this.files.find((known) => known.version === version) ?? { version, bytes: readInode(inode) };
+    this.files = [...this.files.filter((known) => known !== file), file].slice(-KNOWN_FILES);
+    let room = KNOWN_BYTES;
+    this.files = this.files.toReversed().filter(({ bytes }) => {
+      room -= bytes.length;
+      return room >= 0;
+    });
+    this.files.reverse();
+    return file;
+  }
+}
+
+function readExecutable(p: Process, inode: Inode): KnownFile {
   if (isDirectory(inode) || inode.format !== Mode.Regular) fail('EACCES');
   demand(inode, Want.Execute, effective(p));
-  return readInode(inode);
+  return p.system.knownFiles.read(inode);
 }
 
 /** The interpreter that a script names, and its argument. */
@@ -53,19 +85,21 @@ export async function execute(p: Process, given: Executable, argv: readonly stri
   const { system, group, abi } = p;
   let found = given;
   let args = argv;
-  let bytes = readExecutable(p, found.inode);
+  let file = readExecutable(p, found.inode);
   for (let scripts = 0; ; scripts++) {
-    const interpreter = interpreterOf(bytes);
+    const interpreter = interpreterOf(file.bytes);
     if (!interpreter) break;
     if (scripts === MOST_SCRIPTS) fail('ELOOP');
     args = [...interpreter, found.name, ...args.slice(1)];
     found = findExecutable(p, p.files.cwd, interpreter[0], true);
-    bytes = readExecutable(p, found.inode);
+    file = readExecutable(p, found.inode);
   }
-  const key = storeKey(bytes);
+  file.key ??= storeKey(file.bytes);
+  const { key } = file;
   let space: Process['space'] | undefined;
   try {
-    const elf = parseElf(bytes);
+    file.elf ??= parseElf(file.bytes);
+    const { elf } = file;
     if (elf.abi !== abi.name) fail('ENOEXEC');
     const translations = await system.translations.load(key);
     space = system.spaces.make(abi, key);
@@ -75,7 +109,7 @@ export async function execute(p: Process, given: Executable, argv: readonly stri
       { elf, path: found.path, name: given.name, argv: args, env },
       stackBytes(p.limits.stack.soft, STACK_LIMIT),
     );
-    space.vcpu.persist(translations);
+    space.vcpu.persist(translations, true);
     await space.vcpu.prepare();
     if (group.end) return system.spaces.release(space);
     become(p, launched);

@@ -367,7 +367,6 @@ export class MemoryMap {
       const index = GuestMemory.index(area.start);
       wipe(index, index + area.end - area.start);
     }
-    this.memory.forgetPages();
     this.areas.replace(0, this.options.top, []);
     this.release(areas);
     this.charge(-this.used);
@@ -381,11 +380,11 @@ export class MemoryMap {
     for (const { start, end, backing } of areas) {
       const index = GuestMemory.index(start);
       copy(index, index + end - start);
+      this.memory.copyPages(from.memory, start, end);
       if (backing) files.add(backing.file);
     }
     for (const file of files) file.retain?.();
     this.areas.replace(0, this.options.top, areas);
-    this.memory.copyPages(from.memory);
     this.breakStart = from.breakStart;
     this.breakEnd = from.breakEnd;
   }

@@ -94,7 +94,7 @@ export class Spaces {
     const { vcpu } = space;
     vcpu.setMemoryModel(from.vcpu.memoryModel);
     vcpu.writeTable(0, from.vcpu.table);
-    vcpu.persist(this.options.translations.known(from.key));
+    vcpu.persist(this.options.translations.known(from.key), true);
     await vcpu.prepare();
     return space;
   }

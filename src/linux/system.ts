@@ -1,4 +1,5 @@
 import type { SignalInfo } from './abi.ts';
+import { KnownFiles } from './exec.ts';
 import type { Host } from './host.ts';
 import type { Process, ProcessEnd, ThreadGroup } from './process.ts';
 import type { SharedTranslations } from './shared-translations.ts';
@@ -17,6 +18,7 @@ export interface System {
   readonly host: Host;
   readonly spaces: Spaces;
   readonly translations: SharedTranslations;
+  readonly knownFiles: KnownFiles;
   readonly scheduler: Scheduler;
   /** By number; with those whose end nobody has asked for yet. */
   readonly processes: Map<number, ThreadGroup>;
@@ -116,6 +118,7 @@ export function makeSystem(host: Host, options: SystemOptions): System {
     host,
     spaces: options.spaces,
     translations: options.translations,
+    knownFiles: new KnownFiles(),
     get scheduler() {
       return scheduler!;
     },

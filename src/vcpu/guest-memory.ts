@@ -81,14 +81,9 @@ export class GuestMemory {
     }
   }
 
-  /** Nothing is mapped any more. */
-  forgetPages(): void {
-    this.pages.fill(0);
-  }
-  /** The same is mapped as in another memory, of which nothing has been translated here. */
-  copyPages(from: GuestMemory): void {
-    const [to, source] = [this.pages, from.pages].map((pages) => new Int32Array(pages.buffer, pages.byteOffset, pages.length / 4));
-    for (let i = 0; i < to.length; i++) if (source[i] !== 0) to[i] = source[i] & ~(PagePermission.Code * 0x01010101);
+  /** The same is mapped between two addresses as in another memory; of that nothing has been translated here. */
+  copyPages(from: GuestMemory, start: number, end: number): void {
+    for (let page = start / PAGE_SIZE; page < end / PAGE_SIZE; page++) this.pages[page] = from.pages[page] & ~PagePermission.Code;
   }
 
   /** Changes permissions of mapped pages; content stays. */

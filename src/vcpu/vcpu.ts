@@ -5,6 +5,7 @@ import { INLINED_INSTRUCTIONS, REGION_LIMITS } from '../backend/wasm/region.ts';
 import { CodeCache } from '../cache/code-cache.ts';
 import { decodeTranslations, encodeTranslations, TRANSLATOR, type Translations } from '../cache/persistence.ts';
 import type { Block } from '../ir/block.ts';
+import { PAGE_SIZE } from '../isa/code.ts';
 import type { Isa } from '../isa/isa.ts';
 import { BlockStore } from './block-store.ts';
 import { BlockTier, type NotedCall } from './block-tier.ts';
@@ -170,8 +171,14 @@ export class Vcpu {
     return this.cache.region(pc) !== undefined || this.tier.isInside(pc);
   }
 
-  /** Begins with translations of an earlier run, and has those of this one kept for `translations`. */
-  persist(earlier: Translations | Uint8Array = NO_TRANSLATIONS): void {
+  /** Modules of an earlier run wait until their code is hot: each costs a short-lived process more than it gains. */
+  private restoresHot = false;
+  /**
+   * Begins with translations of an earlier run (or of another process, for a `short` life), and has those of this one kept for
+   * `translations`.
+   */
+  persist(earlier: Translations | Uint8Array = NO_TRANSLATIONS, short = false): void {
+    this.restoresHot = short && this.executor === 'tiered';
     const { memory, runtime, cache } = this;
     const { coherentCode } = this.isa;
     if (this.executor === 'interpret' || this.paged || this.options.limits) return;
@@ -225,7 +232,8 @@ export class Vcpu {
   /** User mode: all memory below UOPS_END is zero again, as that of a new processor; it must not run any more. */
   scrub(): void {
     const { bytes, data, top } = this.memory;
-    bytes.fill(0, 0, this.cache.uopAddress);
+    const end = Math.ceil(this.cache.uopAddress / PAGE_SIZE) * PAGE_SIZE;
+    for (const [from, to] of this.runtime.dirtyPages(0, end)) bytes.fill(0, from, to);
     this.table.fill(0);
     this.runtime.constants.clear();
     data.setUint32(Layout.TOP, top, true);
@@ -501,7 +509,7 @@ export class Vcpu {
   /** Something must be there for the dispatcher to run at `pc`. */
   private translate(pc: number): Exit | undefined {
     if (this.paged && this.paged.key(pc) < 0) return this.fetchFault(pc);
-    if (this.tier.republish(pc) || this.tier.restore(pc) || this.blocks.restore(pc)) return undefined;
+    if (this.tier.republish(pc) || (!this.restoresHot && this.tier.restore(pc)) || this.blocks.restore(pc)) return undefined;
     if (this.executor === 'translate' && this.translates(pc) && this.tier.compile(pc)) return undefined;
     return this.blocks.publish(pc) ? undefined : this.fetchFault(pc);
   }
@@ -514,6 +522,7 @@ export class Vcpu {
   }
 
   private becameHot(pc: number): void {
+    if (this.restoresHot && this.tier.restore(pc)) return;
     if (!this.tier.canCompile) {
       // nothing may wait for the compiler; heat counts again when it is there
       this.setHeader(Layout.HOT_THRESHOLD, 0);
