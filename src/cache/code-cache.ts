@@ -144,8 +144,12 @@ export class CodeCache {
   }
   /** A region will be missed where the guest comes to its entry, until it is published again. */
   hideRegion({ entry, blocks }: CachedRegion): void {
-    const i = hashIndex(entry, this.places.modeOf(blocks[0]));
-    if (this.regionHash[i] === entry) this.regionHash.fill(0, i, i + 2);
+    this.hideRegionAt(entry, this.places.modeOf(blocks[0]));
+  }
+  /** The same for whichever region is found at a pc in a mode: it may be of other code, that was mapped there. */
+  hideRegionAt(pc: number, mode: number): void {
+    const i = hashIndex(pc, mode);
+    if (this.regionHash[i] === pc) this.regionHash.fill(0, i, i + 2);
   }
   /** Has the interpreter run what lies at a region's entry, until the region is published again. */
   retractRegion(region: CachedRegion): void {

@@ -163,9 +163,13 @@ export class RegionTier {
 
   /** Another pc took the look-up entry of this region, or it waited to be used: takes it back. False if there is no region. */
   republish(pc: number): boolean {
+    const { paged } = this.context;
     const region = this.cache.region(pc);
-    if (!region) return this.wanted.delete(pc) && this.compile(pc);
-    if (this.context.paged && !this.context.paged.areMapped(region.blocks)) {
+    if (!region) {
+      if (paged) this.cache.hideRegionAt(pc, paged.mode);
+      return this.wanted.delete(pc) && this.compile(pc);
+    }
+    if (paged && !paged.areMapped(region.blocks)) {
       // one of its pages is not there now; the interpreter waits for it to be used
       this.cache.retractRegion(region);
       return false;

@@ -10,6 +10,9 @@ export function kernel(...code: number[]): Uint8Array {
   return bytes;
 }
 
+/** The bytes of a 32-bit operand. */
+export const little = (value: number): number[] => [0, 8, 16, 24].map((shift) => (value >>> shift) & 0xff);
+
 /** mov dx, port; mov al, value; out dx, al */
 export const out = (port: number, value: number): number[] => [0x66, 0xba, port & 0xff, port >>> 8, 0xb0, value, 0xee];
 

@@ -5,7 +5,7 @@ import { createMachine, type Machine } from '../../src/vmm/machine.ts';
 import type { MachineOptions } from '../../src/vmm/options.ts';
 import { SnapshotError } from '../../src/vmm/snapshot.ts';
 import { systemModule } from '../support/runtime.ts';
-import { ALPHABET, kernel, out } from './kernel.ts';
+import { ALPHABET, kernel, little, out } from './kernel.ts';
 
 /** Made when the module loads: compiling it takes longer than a test may. */
 const SYSTEM = systemModule();
@@ -112,6 +112,42 @@ describe('a machine', () => {
     const first = await run('interpret');
     expect(await run('interpret')).toEqual(first);
     expect(await run('tiered')).toEqual(first);
+  });
+
+  test('code of another address space at the same address', async () => {
+    // functions that differ in what they give, behind two page directories of 4 MiB pages; one is hot before the other is called
+    const words = (at: number, ...values: number[]): number[] =>
+      values.flatMap((value, i) => [0xc7, 0x05, ...little(at + 4 * i), ...little(value)]);
+    const countTo1000 = [0x0003e8b9, 0xfd754900];
+    const phase = (directory: number, calls: number): number[] => [
+      ...[0xb8, ...little(directory), 0x0f, 0x22, 0xd8],
+      ...[0xbb, ...little(calls), 0xb8, ...little(0x400000), 0xff, 0xd0, 0x4b, 0x75, 0xf6],
+      ...[0x66, 0xba, 0xf8, 0x03, 0xee],
+    ];
+    const compiler = await import('../../src/backend/wasm/compile.ts');
+    const machine = await make({
+      memory: 32 << 20,
+      hotThreshold: 10,
+      loadCompiler: async () => compiler,
+      kernel: kernel(
+        ...[0xbc, ...little(0x280000)],
+        ...words(0x800000, ...countTo1000, 0x90c361b0),
+        ...words(0xc00000, ...countTo1000, 0x90c362b0),
+        ...words(0x300000, 0x83, 0x800083),
+        ...words(0x301000, 0x83, 0xc00083),
+        ...[0x0f, 0x20, 0xe0, 0x83, 0xc8, 0x10, 0x0f, 0x22, 0xe0],
+        ...[0xb8, ...little(0x300000), 0x0f, 0x22, 0xd8],
+        ...[0x0f, 0x20, 0xc0, 0x0d, ...little(0x80000000), 0x0f, 0x22, 0xc0],
+        ...phase(0x300000, 8000),
+        ...[0x301000, 0x300000, 0x301000].flatMap((directory) => phase(directory, 100)),
+        ...out(0xf4, 0),
+        0xf4,
+      ),
+    });
+    const heard = listen(machine);
+    await machine.run();
+    expect(heard.text).toBe('abab');
+    expect(machine.stats.regions).toBeGreaterThan(0);
   });
 
   test('a device of one’s own', async () => {
