@@ -46,15 +46,15 @@ function register(number: number, size: number): string {
 
 const signed = (n: number): string => (n < 0 ? `-${hex(-n)}` : `+${hex(n)}`);
 
-/** The memory operand in brackets, with its segment where it is not the default. */
-function memory(i: Insn): string {
+/** The memory operand in brackets, with its segment where it is not the default. Without registers, 16-bit code shows no EIZ. */
+function memory(i: Insn, codeSize: 2 | 4): string {
   const override = i.segment < 0 ? '' : `${SEGMENTS[i.segment]}:`;
   const size = i.addressSize;
   const terms: string[] = [];
   if (i.base >= 0) terms.push(register(i.base, size));
   const scaled = size === 4 && i.rm === 4;
   if (i.index >= 0) terms.push(register(i.index, size) + (scaled ? `*${1 << i.scale}` : ''));
-  else if (scaled && (i.base !== 4 || i.scale !== 0)) terms.push(`eiz*${1 << i.scale}`);
+  else if (scaled && (i.scale !== 0 || (i.base !== 4 && (i.base >= 0 || codeSize === 4)))) terms.push(`eiz*${1 << i.scale}`);
   if (terms.length === 0) return `${override || 'ds:'}${hex(i.displacement)}`;
   const displacement = i.mod === 0 && i.base >= 0 ? '' : signed(size === 2 ? (i.displacement << 16) >> 16 : i.displacement);
   return `${override}[${terms.join('+')}${displacement}]`;
@@ -77,7 +77,7 @@ function target(i: Insn, size: 2 | 4): string {
 
 function operandText(i: Insn, operand: Operand, n: number, codeSize: 2 | 4): string {
   const size = operand.size || i.operandSize;
-  const inMemory = (): string => (POINTERS[memorySize(i, operand)] ?? '') + memory(i);
+  const inMemory = (): string => (POINTERS[memorySize(i, operand)] ?? '') + memory(i, codeSize);
   switch (operand.kind) {
     case Kind.E:
       return i.mod === 3 ? register(i.rm, SELECTOR.test(i.row.text) ? i.operandSize : size) : inMemory();
@@ -106,7 +106,7 @@ function operandText(i: Insn, operand: Operand, n: number, codeSize: 2 | 4): str
     case Kind.A:
       return `${hex(i.immediate2)}:${hex(i.operandSize === 4 ? i.immediate : i.immediate & 0xffff)}`;
     case Kind.O:
-      return memory(i);
+      return memory(i, codeSize);
     case Kind.X:
       return `${POINTERS[size]}${SEGMENTS[i.segment < 0 ? 3 : i.segment]}:[${register(6, i.addressSize)}]`;
     case Kind.Y:

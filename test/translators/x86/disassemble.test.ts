@@ -20,6 +20,7 @@ describe('disassembler', () => {
     ['eb fe', 'jmp 0x8000'],
     ['ea 00 00 00 f0', 'jmp 0xf000:0x0'],
     ['0f 01 17', 'lgdtw [bx]'],
+    ['67 32 2c 25 a2 04 00 00', 'addr32 xor ch,BYTE PTR ds:0x4a2'],
   ])('shows 16-bit code: %s is %s', (hex, text) => {
     const bytes = Uint8Array.from(bytesOf(hex));
     expect(x86.disassemble(Code.of(bytes, 0x8000), 0x8000, x86.mode16)).toEqual({ text, length: bytes.length });
