@@ -11,7 +11,7 @@ const PREFIX = 'code-';
 
 /** What the file exports. */
 interface Exports {
-  readonly main: (argv: readonly string[]) => Promise<void>;
+  readonly main: (argv: readonly string[], memory: WebAssembly.Memory | undefined) => Promise<void>;
   /** Names for the parts of it that this start has used: where one is new, the code compiled is worth saving anew. */
   readonly parts: ReadonlySet<string>;
 }

@@ -10,6 +10,7 @@ import { listCommand } from './list.ts';
 import { lockstepCommand } from './lockstep.ts';
 import { parts } from './parts.ts';
 import { profileCommand } from './profile.ts';
+import { reserved } from './reserved.ts';
 import { runCommand } from './run.ts';
 import { version } from './version.ts';
 
@@ -44,7 +45,8 @@ process.on('uncaughtException', (error) => process.exit(explain(error)));
 
 export { parts };
 
-export async function main(argv: readonly string[]): Promise<void> {
+export async function main(argv: readonly string[], memory?: WebAssembly.Memory): Promise<void> {
+  reserved.memory = memory;
   const program = new Command('wasmvisor')
     .description('Runs MIPS and x86 Linux programs by translating them into WebAssembly.')
     .helpOption('-h, --help', 'show help')

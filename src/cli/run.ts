@@ -9,6 +9,7 @@ import type { ExitStatus, Program, ProgramOptions } from '../linux/program.ts';
 import { CliError, ExitCode } from './errors.ts';
 import { bytes, collect, opened, seconds, type X87Choice, x87Bits, x87Option } from './options.ts';
 import { parts } from './parts.ts';
+import { reserved } from './reserved.ts';
 import { stackBytes } from './stack.ts';
 
 export interface RunOptions {
@@ -104,6 +105,7 @@ export async function run(
   try {
     program = await (load ?? loadProgram)(elf, {
       runtime: node.nodeRuntime(),
+      ...(reserved.memory && { reserved: reserved.memory }),
       host: node.nodeHost,
       path: guestPath,
       argv: [options.argv0 ?? path, ...args],
@@ -161,6 +163,7 @@ function cacheFolder(): string | undefined {
   return isAbsolute(folder) ? join(folder, 'wasmvisor', 'translations') : undefined;
 }
 
+/** Of processor time. */
 const SETTLED_MS = 300;
 
 /**
@@ -169,7 +172,14 @@ const SETTLED_MS = 300;
  */
 function startCold(): void {
   setFlagsFromString('--no-opt');
-  setTimeout(() => setFlagsFromString('--opt'), SETTLED_MS).unref();
+  const start = process.cpuUsage();
+  const look = (): void => {
+    const { user, system } = process.cpuUsage(start);
+    const left = SETTLED_MS - (user + system) / 1000;
+    if (left > 0) setTimeout(look, left).unref();
+    else setFlagsFromString('--opt');
+  };
+  look();
 }
 
 /** Nothing kept from an earlier run means that much is translated at the start. */

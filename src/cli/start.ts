@@ -1,8 +1,10 @@
 #!/usr/bin/env -S node --stack-size=3900
 import path from 'node:path';
 import { loadCommand } from './code-cache.ts';
+import { reserveMemory } from './reserve.ts';
 
 /** The file beside this one that has all of the command; its name tells its content. */
 declare const MAIN_FILE: string;
 
-void loadCommand(path.join(__dirname, MAIN_FILE), require).main(process.argv);
+const memory = reserveMemory(process.argv);
+void loadCommand(path.join(__dirname, MAIN_FILE), require).main(process.argv, memory);

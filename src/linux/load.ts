@@ -2,6 +2,7 @@ import { Layout } from '../../assembly/shared/layout.ts';
 import { PAGE_SIZE } from '../isa/code.ts';
 import { GuestMemory, PagePermission } from '../vcpu/guest-memory.ts';
 import type { Abi } from './abi.ts';
+import { memoryTop } from './address-space.ts';
 import { checkPlace, ElfError, type ElfFile, extent, PHDR_SIZE, parseElf } from './elf.ts';
 import { Errno } from './errno.ts';
 import { type MemoryMap, pageDown, pageUp } from './memory-map.ts';
@@ -134,8 +135,8 @@ export function mapStack(map: MemoryMap, top: number, size: number, executable: 
   mapOrThrow(map, { address: top - size, length: size, permission, placement: 'fixed', name: '[stack]' });
 }
 
-export function guestMemoryFor(abi: Abi): GuestMemory {
-  const top = Math.ceil(abi.top / 65536) * 65536;
+export function guestMemoryFor(abi: Abi, reserved?: WebAssembly.Memory): GuestMemory {
+  const top = memoryTop(abi.top);
   if (top <= Layout.FLOOR) throw new RangeError('no user space');
-  return new GuestMemory(top, abi.isa.endian);
+  return new GuestMemory(top, abi.isa.endian, reserved);
 }

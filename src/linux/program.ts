@@ -32,6 +32,8 @@ import { anyThread, dropThread } from './threads.ts';
 export interface ProgramOptions {
   /** build/runtime.wasm: its bytes, or compiled. */
   readonly runtime: WebAssembly.Module | Uint8Array<ArrayBuffer>;
+  /** A memory for it that was made before and is not used. Default: it makes one, which has engines collect garbage. */
+  readonly reserved?: WebAssembly.Memory;
   /** Arguments, the program's name first. Default: `path` alone. */
   readonly argv?: readonly string[];
   /** Environment as NAME=value. Default: empty. */
@@ -192,6 +194,7 @@ export async function loadProgram(elfBytes: Uint8Array, options: ProgramOptions)
     makeVcpu: (...parts) => makeVcpu(...parts, options),
     translations,
     memoryLimit: options.memoryLimit ?? GIB,
+    reserved: options.reserved,
   });
   const run: Run = { over: false };
   const system = makeSystem(host, {

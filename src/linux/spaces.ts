@@ -31,6 +31,8 @@ export interface SpacesOptions {
   readonly translations: SharedTranslations;
   /** Bytes that all together may map. */
   readonly memoryLimit: number;
+  /** See ProgramOptions. */
+  readonly reserved?: WebAssembly.Memory | undefined;
 }
 
 /** Memories that wait for a new process, and the most that one of these may have been filled with, since its pages stay with the host. */
@@ -44,8 +46,10 @@ export class Spaces {
   private readonly spare: { readonly memory: Memory; readonly runtime: Runtime }[] = [];
   private readonly ended = noStats();
   private readonly module: WebAssembly.Module;
+  private reserved: WebAssembly.Memory | undefined;
 
   constructor(private readonly options: SpacesOptions) {
+    this.reserved = options.reserved;
     this.budget = new MemoryBudget(options.memoryLimit);
     this.module = options.runtime instanceof WebAssembly.Module ? options.runtime : new WebAssembly.Module(options.runtime);
   }
@@ -73,7 +77,8 @@ export class Spaces {
       return taken;
     }
     try {
-      const memory = guestMemoryFor(abi);
+      const memory = guestMemoryFor(abi, this.reserved);
+      this.reserved = undefined;
       return { memory, runtime: createRuntime(this.module, memory) };
     } catch (error) {
       if (error instanceof RangeError && this.live.size > 0) fail('ENOMEM');

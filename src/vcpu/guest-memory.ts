@@ -14,6 +14,11 @@ export class GuestMemoryFault extends Error {
   }
 }
 
+const wasmPages = (top: number): number => (Layout.WINDOW + (top - Layout.FLOOR)) / 65536;
+
+/** A WebAssembly memory for guest addresses below `top`, a multiple of 64 KiB. */
+export const makeMemory = (top: number): WebAssembly.Memory => new WebAssembly.Memory({ initial: wasmPages(top), maximum: 65536 });
+
 /** A reservation (no permissions) stays unused: unmapping need not clear it, and the host never backs it. */
 const used = (permission: number): number => (permission === 0 ? 0 : permission | PagePermission.Used);
 
@@ -29,13 +34,13 @@ export class GuestMemory {
   private readonly pages: Uint8Array;
   private readonly little: boolean;
 
-  /** `top`: exclusive upper bound of guest addresses, a multiple of 64 KiB. */
+  /** `top`: exclusive upper bound of guest addresses, a multiple of 64 KiB. `reserved`: a memory that nobody has used, taken if its size is right. */
   constructor(
     readonly top: number,
     endian: 'little' | 'big',
+    reserved?: WebAssembly.Memory,
   ) {
-    const wasmPages = (Layout.WINDOW + (top - Layout.FLOOR)) / 65536;
-    this.memory = new WebAssembly.Memory({ initial: wasmPages, maximum: 65536 });
+    this.memory = reserved?.buffer.byteLength === 65536 * wasmPages(top) ? reserved : makeMemory(top);
     this.bytes = new Uint8Array(this.memory.buffer);
     this.data = new DataView(this.memory.buffer);
     this.pages = this.bytes.subarray(Layout.PAGES, Layout.PAGES_END);

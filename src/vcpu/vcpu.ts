@@ -147,6 +147,8 @@ export class Vcpu {
     if (this.executor === 'translate') await this.loadCompiler();
   }
   private wantsCompiler = false;
+  /** When it did, in milliseconds. */
+  private wantedSince = 0;
   private loading: Promise<void> | undefined;
   private loadCompiler(): Promise<void> {
     this.loading ??= this.options.loadCompiler().then((compiler) => {
@@ -154,6 +156,13 @@ export class Vcpu {
       if (this.executor === 'tiered') this.setHeader(Layout.HOT_THRESHOLD, this.hotThreshold);
     });
     return this.loading;
+  }
+
+  /** What an earlier run did not compile can wait as long as it takes to load the compiler: most often the end comes first. */
+  private mayLoadCompiler(): boolean {
+    const { compilerAfter } = this.options;
+    if (compilerAfter === undefined) return true;
+    return this.stats.instructions >= compilerAfter && (this.stats.restored === 0 || performance.now() - this.wantedSince >= LOADING_MS);
   }
 
   /** See BlockTier. */
@@ -383,7 +392,7 @@ export class Vcpu {
     this.followMode();
     const compiledBefore = this.stats.compileTime;
     this.grant(Math.max(1, Math.min(budget, 0x7fffffff)));
-    if (this.wantsCompiler && this.stats.instructions >= (this.options.compilerAfter ?? 0)) {
+    if (this.wantsCompiler && this.mayLoadCompiler()) {
       this.wantsCompiler = false;
       if (this.options.startCompiler && this.executor === 'tiered') {
         this.tier.background = this.options.startCompiler();
@@ -527,6 +536,7 @@ export class Vcpu {
       // nothing may wait for the compiler; heat counts again when it is there
       this.setHeader(Layout.HOT_THRESHOLD, 0);
       this.wantsCompiler = true;
+      this.wantedSince = performance.now();
       return;
     }
     const { busy } = this.tier;
@@ -589,6 +599,9 @@ export class Vcpu {
 }
 
 const NO_TRANSLATIONS: Translations = { modules: [], blocks: undefined };
+
+/** About what it takes to load the compiler and to have it warm. */
+const LOADING_MS = 300;
 
 /** More than the instructions that stand for one hooked: a branch with its delay slot, STI with the next. */
 const MOST_PASSED = 16;

@@ -235,27 +235,62 @@ function parseOperand(text: string): Operand {
  * the assembly text with operands of SDM appendix A: `ADD Ev, Gv`; `CBW/CWDE` names the 16-bit and the 32-bit form.
  */
 export function row(encoding: string, text: string, meaning: Meaning): Row {
-  const fail = (why: string): never => {
-    throw new Error(`row '${encoding}', '${text}': ${why}`);
-  };
   const tokens = encoding.split(' ');
-  let at = 0;
-  let mandatory = Mandatory.Any;
-  if (tokens[0] === 'NP') mandatory = Mandatory.None;
-  else if (tokens[0] === '66') mandatory = Mandatory.P66;
-  else if (tokens[0] === 'F3') mandatory = Mandatory.PF3;
-  else if (tokens[0] === 'F2') mandatory = Mandatory.PF2;
-  if (mandatory !== Mandatory.Any) at++;
+  const mandatory = MANDATORY[tokens[0]] ?? Mandatory.Any;
+  let at = mandatory === Mandatory.Any ? 0 : 1;
   let map = 0;
   if (tokens[at] === '0F') {
     map = 1;
     at++;
     if (tokens[at] === '38' || tokens[at] === '3A') map = tokens[at++] === '38' ? 2 : 3;
   }
-  const [opcodeText, plus] = tokens[at++].split('+');
+  const [opcodeText, plus] = tokens[at].split('+');
   const opcode = Number.parseInt(opcodeText, 16);
-  const opcodes = plus === 'r' ? 8 : plus === 'cc' ? 16 : plus === undefined ? 1 : fail(`+${plus} is not r or cc`);
-  if (!/^[0-9A-F]{2}$/.test(opcodeText) || opcode % opcodes !== 0) fail(`${opcodeText} is not an opcode`);
+  const opcodes = plus === 'r' ? 8 : plus === 'cc' ? 16 : 1;
+  // what is late is there: the prototype has it
+  return new Form(encoding, text, meaning, mandatory, map, opcode, opcodes) as Form & Late;
+}
+const MANDATORY: Readonly<Record<string, Mandatory>> = { NP: Mandatory.None, 66: Mandatory.P66, F3: Mandatory.PF3, F2: Mandatory.PF2 };
+
+/** What is worked out when something asks for it: a program meets few rows. */
+type Late = Pick<Row, (typeof LATE)[number]>;
+const LATE = ['modrm', 'modrms', 'immediate', 'immediate2', 'operands', 'mnemonic16', 'mnemonic32', 'lockable'] as const;
+
+/** All rows have the same shape, and the same one again once what is late is there: what decodes depends on it for its speed. */
+class Form implements Omit<Row, keyof Late> {
+  readonly group = '';
+  readonly note: string | undefined = undefined;
+  readonly system: Meaning | undefined = undefined;
+  readonly sensitivity: Sensitivity | undefined = undefined;
+  constructor(
+    readonly encoding: string,
+    readonly text: string,
+    readonly meaning: Meaning,
+    readonly mandatory: Mandatory,
+    readonly map: number,
+    readonly opcode: number,
+    readonly opcodes: number,
+  ) {}
+}
+for (const name of LATE)
+  Object.defineProperty(Form.prototype, name, {
+    get(this: Form & Late) {
+      const late = parse(this);
+      for (const each of LATE) Object.defineProperty(this, each, { value: late[each], enumerable: true });
+      return this[name];
+    },
+  });
+
+/** Throws where the row contradicts itself. */
+function parse({ encoding, text, mandatory, map, opcode, opcodes }: Form): Late {
+  const fail = (why: string): never => {
+    throw new Error(`row '${encoding}', '${text}': ${why}`);
+  };
+  const tokens = encoding.split(' ');
+  let at = (mandatory === Mandatory.Any ? 0 : 1) + Math.min(map, 2);
+  const form = /^[0-9A-F]{2}(?:\+(.*))?$/.exec(tokens[at++]);
+  if (!form || opcode % opcodes !== 0) return fail(`${tokens[at - 1]} is not an opcode`);
+  if (form[1] !== undefined && opcodes === 1) fail(`+${form[1]} is not r or cc`);
 
   const space = text.indexOf(' ');
   const mnemonic = space < 0 ? text : text.slice(0, space);
@@ -302,14 +337,6 @@ export function row(encoding: string, text: string, meaning: Meaning): Row {
   if (encoded.length !== immediates.length) fail(`has ${immediates.length} immediates, but its text ${encoded.length}`);
   const [name16, name32 = name16] = mnemonic.toLowerCase().split('/');
   return {
-    encoding,
-    text,
-    meaning,
-    group: '',
-    mandatory,
-    map,
-    opcode,
-    opcodes,
     modrm,
     modrms,
     immediate: immediates[0] ?? Immediate.None,
@@ -317,10 +344,6 @@ export function row(encoding: string, text: string, meaning: Meaning): Row {
     operands,
     mnemonic16: name16,
     mnemonic32: name32,
-    // all rows have the same shape: what decodes depends on it for its speed
-    note: undefined,
-    system: undefined,
-    sensitivity: undefined,
     lockable: LOCKABLE.has(mnemonic) && (operands[0]?.kind === Kind.E || operands[0]?.kind === Kind.M),
   };
 }

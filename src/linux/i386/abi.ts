@@ -2,6 +2,7 @@ import { ABI, beginsSteps, getEflags, Vector } from '../../../translators/x86/ab
 import { x86, x86Double } from '../../../translators/x86/index.ts';
 import { X86 } from '../../../translators/x86/state.ts';
 import type { Abi } from '../abi.ts';
+import { I386_TOP } from '../address-space.ts';
 import { commonCalls } from '../calls/common.ts';
 import { fileCalls } from '../calls/files.ts';
 import { memoryCalls } from '../calls/memory.ts';
@@ -75,8 +76,8 @@ export const i386: Abi = {
   platform: 'i686',
   hwcap: ABI.hwcap >>> 0,
   hwcap2: 0,
-  top: 0xc0000000,
-  stackTop: 0xc0000000,
+  top: I386_TOP,
+  stackTop: I386_TOP,
   mapBase: 0xb7fff000,
   pieBase: 0x56555000,
   alignedPairs: false,

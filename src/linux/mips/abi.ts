@@ -3,6 +3,7 @@ import { mipsel as mipselIsa, mips as mipsIsa } from '../../../translators/mips/
 import { Mips, Mode } from '../../../translators/mips/state.ts';
 import { PagePermission } from '../../vcpu/guest-memory.ts';
 import type { Abi } from '../abi.ts';
+import { MIPS_TOP } from '../address-space.ts';
 import { commonCalls } from '../calls/common.ts';
 import { prctl, wordCredentialCalls } from '../calls/process.ts';
 import { readSet, sigaction, sigreturn, sigsuspend } from '../calls/signal.ts';
@@ -107,8 +108,8 @@ function makeMips(endian: 'little' | 'big'): Abi {
     platform: '',
     hwcap: 0,
     hwcap2: 0,
-    top: 0x7fff8000,
-    stackTop: 0x7fff8000,
+    top: MIPS_TOP,
+    stackTop: MIPS_TOP,
     mapBase: 0x77ff7000,
     pieBase: 0x55550000,
     alignedPairs: true,

@@ -33,11 +33,11 @@ describe('rows', () => {
     expect([0, 1, 2, 3].map((prefix) => both.rows[both.top[(0x90 << 2) | prefix]].text)).toEqual(['NOP', 'NOP', 'PAUSE', 'NOP']);
   });
   it('that contradict themselves are refused', () => {
-    expect(() => row('88', 'MOV Eb, Gb', nothing)).toThrow('an operand is in ModRM');
-    expect(() => row('80 /4', 'AND Eb, Ib', nothing)).toThrow('0 immediates');
-    expect(() => row('B8', 'MOV Zv, Iz', nothing)).toThrow('belong together');
-    expect(() => row('88 /r', 'MOV Eb, Xyz', nothing)).toThrow('Xyz is not an operand');
-    expect(() => row('8D /r r', 'LEA Gv, M', nothing)).toThrow('covers no ModRM byte');
+    expect(() => row('88', 'MOV Eb, Gb', nothing).operands).toThrow('an operand is in ModRM');
+    expect(() => row('80 /4', 'AND Eb, Ib', nothing).operands).toThrow('0 immediates');
+    expect(() => row('B8', 'MOV Zv, Iz', nothing).operands).toThrow('belong together');
+    expect(() => row('88 /r', 'MOV Eb, Xyz', nothing).operands).toThrow('Xyz is not an operand');
+    expect(() => row('8D /r r', 'LEA Gv, M', nothing).operands).toThrow('covers no ModRM byte');
   });
   it('decode what they encode', () => {
     const prefixes = {
