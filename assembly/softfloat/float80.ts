@@ -19,6 +19,7 @@ export const enum Fsw {
   C0 = 0x100,
   C1 = 0x200,
   C2 = 0x400,
+  TOP = 0x3800,
   C3 = 0x4000,
   B = 0x8000,
   CONDITIONS = 0x4700,

@@ -18,7 +18,7 @@ import {
   setMxcsr,
   toInt32,
 } from './sse-arithmetic';
-import { setControl } from './x87-stack';
+import { setControl, setStatusWord, statusWord } from './x87-stack';
 
 function element(vector: usize, n: u32, wide: bool): u64 {
   return wide ? load<u64>(vector + (n << 3)) : u64(load<u32>(vector + (n << 2)));
@@ -159,7 +159,7 @@ export function sse_fxsave(address: u32): u32 {
     guestStore<u64>(address + Image.ST + (r << 4) + 8, load<u16>(from, 8));
   }
   guestStore<u16>(address + Image.FCW, load<u16>(slot(X86.FCW)));
-  guestStore<u16>(address + Image.FSW, u16((load<u32>(slot(X86.FSW)) & ~0x3800) | (top << 11)));
+  guestStore<u16>(address + Image.FSW, u16(statusWord()));
   guestStore<u16>(address + Image.FTW, u16(full));
   guestStore<u16>(address + Image.FOP, u16((load<u32>(slot(X86.FCS)) >> 16) & 0x7ff));
   guestStore<u32>(address + Image.FIP, load<u32>(slot(X86.FIP)));
@@ -180,8 +180,7 @@ export function sse_fxrstor(address: u32): u32 {
   const status: u32 = guestLoad<u16>(address + Image.FSW);
   const top = (status >> 11) & 7;
   const full: u32 = guestLoad<u8>(address + Image.FTW);
-  store<u32>(slot(X86.FTOP), top);
-  store<u32>(slot(X86.FSW), status & ~0x3800);
+  setStatusWord(status);
   store<u32>(slot(X86.FIP), guestLoad<u32>(address + Image.FIP));
   store<u32>(slot(X86.FCS), u32(guestLoad<u16>(address + Image.FCS)) | ((u32(guestLoad<u16>(address + Image.FOP)) & 0x7ff) << 16));
   store<u32>(slot(X86.FDP), guestLoad<u32>(address + Image.FDP));

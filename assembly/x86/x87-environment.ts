@@ -16,7 +16,22 @@ import {
   SIGN,
 } from '../softfloat/float80';
 import { bcdHigh, fromBcd, toBcd } from '../softfloat/float80-convert';
-import { isEmpty, pending, physical, pop, push, Status, seOf, setControl, settle, sigOf, underflow, write } from './x87-stack';
+import {
+  isEmpty,
+  pending,
+  physical,
+  pop,
+  push,
+  Status,
+  seOf,
+  setControl,
+  setStatusWord,
+  settle,
+  sigOf,
+  statusWord,
+  underflow,
+  write,
+} from './x87-stack';
 
 function slot(offset: u32): usize {
   return Layout.STATE + offset;
@@ -91,11 +106,6 @@ export function x87_tag_word(): u32 {
   return tags;
 }
 
-/** The status word with TOP. */
-function statusWord(): u32 {
-  return (load<u32>(slot(X86.FSW)) & ~0x3800) | (load<u32>(slot(X86.FTOP)) << 11);
-}
-
 function storeEnvironment(address: u32, size: u32): void {
   const control = load<u32>(slot(X86.FCW));
   const status = statusWord();
@@ -136,8 +146,7 @@ function loadEnvironment(address: u32, size: u32): void {
   }
   // Of a tag only whether the register is empty counts (SDM volume 1, 8.1.7).
   store<u32>(slot(X86.FTW), (tags & (tags >> 1) & 0x5555) * 3);
-  store<u32>(slot(X86.FTOP), (status >> 11) & 7);
-  store<u32>(slot(X86.FSW), status & ~0x3800);
+  setStatusWord(status);
   setControl(control);
 }
 
@@ -186,9 +195,8 @@ export function x87_restore(address: u32, size: u32): u32 {
 /** FNINIT. Registers keep their content. */
 export function x87_initialize(): void {
   store<u32>(slot(X86.FCW), 0x37f);
-  store<u32>(slot(X86.FSW), 0);
+  setStatusWord(0);
   store<u32>(slot(X86.FTW), 0xffff);
-  store<u32>(slot(X86.FTOP), 0);
   store<u32>(slot(X86.FIP), 0);
   store<u32>(slot(X86.FCS), 0);
   store<u32>(slot(X86.FDP), 0);

@@ -10,6 +10,7 @@ import { divide, EXPONENT, Fcw, Fsw, INTEGER_BIT, isNormal, low, multiply, SIGN 
 
 const FCW: usize = Layout.STATE + X86.FCW;
 const FSW: usize = Layout.STATE + X86.FSW;
+const FC1: usize = Layout.STATE + X86.FC1;
 const FTW: usize = Layout.STATE + X86.FTW;
 const FTOP: usize = Layout.STATE + X86.FTOP;
 const ST: usize = Layout.STATE + X86.ST;
@@ -32,7 +33,7 @@ export const enum Operation {
 // @ts-ignore: decorator
 @inline
 function usual(): bool {
-  // not both at once: a processor waits long for a load that is wider than the store before it
+  // not both at once, since a processor waits long for a load that is wider than the store before it
   return ((load<u32>(FCW) & ASKED) == USUAL) & ((load<u32>(FSW) & Fsw.ES) == 0);
 }
 // @ts-ignore: decorator
@@ -47,8 +48,8 @@ function place(number: u32): usize {
 }
 // @ts-ignore: decorator
 @inline
-function clearC1(): void {
-  store<u32>(FSW, load<u32>(FSW) & ~Fsw.C1);
+export function clearC1(): void {
+  store<u32>(FC1, 0);
 }
 /** `top`: the top that is popped. */
 // @ts-ignore: decorator
@@ -67,7 +68,7 @@ function pushTo(number: u32, sig: u64, se: u32): void {
   clearC1();
 }
 
-/** a op b into the register at `to`. */
+/** a op b into the register at `to`. What depends on the operands' bits is computed without branches, which would be mispredicted. */
 // @ts-ignore: decorator
 @inline
 function operate(operation: u32, to: usize, aSig: u64, aSe: u32, bSig: u64, bSe: u32): bool {
@@ -79,49 +80,42 @@ function operate(operation: u32, to: usize, aSig: u64, aSe: u32, bSig: u64, bSe:
   let lower: u64;
   if (operation == Operation.Mul) {
     sig = multiply(aSig, bSig);
-    lower = low();
-    exponent += other - 0x3ffe;
-    if (i64(sig) >= 0) {
-      sig = (sig << 1) | (lower >> 63);
-      lower <<= 1;
-      exponent--;
-    }
+    lower = aSig * bSig;
+    const shift = (sig >> 63) ^ 1;
+    sig = (sig << shift) | ((lower >> 1) >> (63 - shift));
+    lower <<= shift;
+    exponent += other - 0x3ffe - i32(shift);
   } else if (operation < u32(Operation.Div)) {
     const differ = (sign != 0) != (operation != Operation.Add);
     let distance = exponent - other;
-    let small: u64;
     // of a difference with a and b exchanged the sign is the other one
-    if (distance < 0 || (distance == 0 && aSig < bSig)) {
-      exponent = other;
-      distance = -distance;
-      sig = bSig;
-      small = aSig;
-      sign = (bSe ^ (operation == Operation.Sub ? SIGN : 0)) & SIGN;
-    } else {
-      sig = aSig;
-      small = bSig;
-      sign = (aSe ^ (operation == Operation.Subr ? SIGN : 0)) & SIGN;
-    }
+    const swapped = (distance < 0) | ((distance == 0) & (aSig < bSig));
+    sign = select<u32>(
+      bSe ^ select<u32>(SIGN, 0, operation == Operation.Sub),
+      aSe ^ select<u32>(SIGN, 0, operation == Operation.Subr),
+      swapped,
+    ) & SIGN;
+    sig = select<u64>(bSig, aSig, swapped);
+    let small = select<u64>(aSig, bSig, swapped);
+    exponent = select<i32>(other, exponent, swapped);
+    distance = select<i32>(-distance, distance, swapped);
     if (distance > 63) return false;
     lower = (small << 1) << (63 - distance);
     small >>= distance;
     if (differ) {
       sig -= small + u64(lower != 0);
       lower = 0 - lower;
-      if (i64(sig) >= 0) {
-        if (sig == 0) return false;
-        const shift = clz<u64>(sig);
-        sig = (sig << shift) | ((lower >> 1) >> (63 - shift));
-        lower <<= shift;
-        exponent -= i32(shift);
-      }
+      if (sig == 0) return false;
+      const shift = clz<u64>(sig);
+      sig = (sig << shift) | ((lower >> 1) >> (63 - shift));
+      lower <<= shift;
+      exponent -= i32(shift);
     } else {
       sig += small;
-      if (sig < small) {
-        lower = (sig << 63) | (lower >> 1) | (lower & 1);
-        sig = (sig >> 1) | INTEGER_BIT;
-        exponent++;
-      }
+      const carry = u64(sig < small);
+      lower = (sig << 63 & (0 - carry)) | (lower >> carry) | (lower & carry);
+      sig = (sig >> carry) | (carry << 63);
+      exponent += i32(carry);
     }
   } else {
     let divisor = bSig;
@@ -147,18 +141,17 @@ function operate(operation: u32, to: usize, aSig: u64, aSe: u32, bSig: u64, bSe:
     lower = rest == 0 ? 0 : rest == beyond ? INTEGER_BIT : rest > beyond ? INTEGER_BIT | 1 : 1;
   }
   if (u32(exponent - 1) >= 0x7ffd) return false;
-  let status = load<u32>(FSW) & ~Fsw.C1;
-  if (lower != 0) {
-    status |= Fsw.PE;
-    if (i64(lower) < 0 && (lower << 1 != 0 || (sig & 1) != 0)) {
-      status |= Fsw.C1;
-      if (++sig == 0) {
-        sig = INTEGER_BIT;
-        exponent++;
-      }
-    }
+  const up = (lower >> 63) & (u64(lower << 1 != 0) | sig) & 1;
+  sig += up;
+  if (up & u64(sig == 0)) {
+    sig = INTEGER_BIT;
+    exponent++;
   }
-  store<u32>(FSW, status);
+  store<u32>(FC1, u32(up) << 9);
+  if (lower != 0) {
+    const status = load<u32>(FSW);
+    if ((status & Fsw.PE) == 0) store<u32>(FSW, status | Fsw.PE);
+  }
   store<u64>(to, sig);
   store<u16>(to, u16(sign | u32(exponent)), 8);
   return true;

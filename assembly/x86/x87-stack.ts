@@ -19,6 +19,7 @@ import {
 
 const FCW: usize = Layout.STATE + X86.FCW;
 const FSW: usize = Layout.STATE + X86.FSW;
+const FC1: usize = Layout.STATE + X86.FC1;
 const FTW: usize = Layout.STATE + X86.FTW;
 const FTOP: usize = Layout.STATE + X86.FTOP;
 const ST: usize = Layout.STATE + X86.ST;
@@ -74,12 +75,25 @@ export function pop(): void {
   setTop(top + 1);
 }
 
-/** Merges what the instruction raised into the status word; `cleared`: condition codes that it writes. */
+/** Merges what the instruction raised into the status word; `cleared`: condition codes that it writes, C1 always among them. */
 export function settle(cleared: u32): void {
   const bits = raised();
-  let status = (load<u32>(FSW) & ~cleared) | bits;
+  const before = load<u32>(FSW);
+  let status = (before & ~cleared) | (bits & ~Fsw.C1);
   if ((bits & Fsw.EXCEPTIONS & ~controlWord()) != 0) status |= Fsw.ES | Fsw.B;
-  store<u32>(FSW, status);
+  // what is not stored need not be waited for
+  if (status != before) store<u32>(FSW, status);
+  store<u32>(FC1, bits & Fsw.C1);
+}
+
+/** The status word with TOP and C1. */
+export function statusWord(): u32 {
+  return (load<u32>(FSW) & ~(Fsw.TOP | Fsw.C1)) | load<u32>(FC1) | (load<u32>(FTOP) << 11);
+}
+export function setStatusWord(status: u32): void {
+  store<u32>(FTOP, (status >> 11) & 7);
+  store<u32>(FC1, status & Fsw.C1);
+  store<u32>(FSW, status & ~(Fsw.TOP | Fsw.C1));
 }
 
 /**

@@ -44,6 +44,7 @@ import {
 } from '../softfloat/float80-convert';
 import { extract, extractedExponentSe, extractedExponentSig, remainder, scale } from './float80-remainder';
 import {
+  clearC1,
   Operation,
   quickArithmetic,
   quickArithmeticF32,
@@ -233,7 +234,7 @@ export function x87_compare(i: u32, quiet: u32, pops: u32): u32 {
 export function x87_compare_flags(i: u32, quiet: u32, pops: u32): u32 {
   const found = quickCompare(i, pops);
   if (found >= 0) {
-    settleQuiet();
+    clearC1();
     return u32(found) >> 8;
   }
   if (pending()) return 0x10000;

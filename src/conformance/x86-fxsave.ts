@@ -10,6 +10,7 @@ const ST = 32;
 const XMM = 160;
 
 const TOP_SHIFT = 11;
+const C1 = 0x200;
 const EMPTY = 3;
 
 /** x87 and SSE state of the vCPU as FXSAVE stores it; instruction and operand pointers are left zero. */
@@ -18,7 +19,11 @@ export function getFxsave(state: DataView): Uint8Array {
   const view = new DataView(out.buffer);
   const top = state.getUint32(X86.FTOP, true) & 7;
   view.setUint16(FCW, state.getUint32(X86.FCW, true), true);
-  view.setUint16(FSW, (state.getUint32(X86.FSW, true) & ~(7 << TOP_SHIFT)) | (top << TOP_SHIFT), true);
+  view.setUint16(
+    FSW,
+    (state.getUint32(X86.FSW, true) & ~(C1 | (7 << TOP_SHIFT))) | state.getUint32(X86.FC1, true) | (top << TOP_SHIFT),
+    true,
+  );
   const tags = state.getUint32(X86.FTW, true);
   for (let r = 0; r < 8; r++) {
     if (((tags >>> (r * 2)) & 3) !== EMPTY) out[FTW] |= 1 << r;
@@ -35,7 +40,8 @@ export function setFxsave(state: DataView, image: Uint8Array): void {
   const status = view.getUint16(FSW, true);
   const top = (status >>> TOP_SHIFT) & 7;
   state.setUint32(X86.FCW, view.getUint16(FCW, true), true);
-  state.setUint32(X86.FSW, status, true);
+  state.setUint32(X86.FSW, status & ~C1, true);
+  state.setUint32(X86.FC1, status & C1, true);
   state.setUint32(X86.FTOP, top, true);
   let tags = 0;
   for (let r = 0; r < 8; r++) {

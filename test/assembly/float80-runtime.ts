@@ -56,7 +56,8 @@ export function loadImage(state: DataView, image: DataView): void {
   const top = (status >>> 11) & 7;
   const tags = image.getUint16(IMAGE.tags, true);
   state.setUint32(X86.FCW, image.getUint16(IMAGE.control, true), true);
-  state.setUint32(X86.FSW, status & ~0x3800, true);
+  state.setUint32(X86.FSW, status & ~0x3a00, true);
+  state.setUint32(X86.FC1, status & 0x200, true);
   state.setUint32(X86.FTOP, top, true);
   let stored = 0;
   for (let r = 0; r < 8; r++) if (((tags >>> (r * 2)) & 3) === 3) stored |= 3 << (r * 2);
@@ -83,7 +84,7 @@ export function describeState(state: DataView): string {
       ),
     );
   }
-  return `${describeWords(state.getUint32(X86.FCW, true), (state.getUint32(X86.FSW, true) & ~0x3800) | (top << 11))} ${lines.join(' ')}`;
+  return `${describeWords(state.getUint32(X86.FCW, true), (state.getUint32(X86.FSW, true) & ~0x3a00) | state.getUint32(X86.FC1, true) | (top << 11))} ${lines.join(' ')}`;
 }
 export function describeImage(image: DataView): string {
   const status = image.getUint16(IMAGE.status, true);

@@ -58,8 +58,10 @@ export const enum X86 {
   /** User mode: the first entries of the GDT, as many as UserSegment.GDT_ENTRIES, and UserSegment's selectors' among them. */
   GDT = 800,
 
+  /** The status word's C1, in place: nearly every x87 instruction writes it, and none of these need read it. */
+  FC1 = 156,
   /**
-   * x87 control, status (its TOP field is kept in FTOP, ignored here) and tag words (two bits a physical register: 3
+   * x87 control, status (its TOP field is kept in FTOP, C1 in FC1; ignored here) and tag words (two bits a physical register: 3
    * empty, all else not; FNSTENV tells valid, zero and special from the register).
    */
   FCW = 160,

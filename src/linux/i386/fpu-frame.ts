@@ -49,7 +49,7 @@ export function writeFpState(p: Process, at: number): void {
   memory.view(at, FPSTATE_SIZE, 'write').fill(0);
   if (p.abi.isa === p.abi.double) p.vcpu.callHelper('x87_widen');
   const top = word(p, X86.FTOP);
-  const status = (half(p, X86.FSW) & ~0x3800) | (top << 11);
+  const status = (half(p, X86.FSW) & ~0x3a00) | half(p, X86.FC1) | (top << 11);
   const tags = tagWord(p);
   const environment = [
     half(p, X86.FCW) | 0xffff0000,
@@ -88,7 +88,8 @@ export function readFpState(p: Process, at: number): void {
   // the kernel takes the environment from the FSAVE part
   const status = memory.u16(at + 4);
   vcpu.set32(X86.FCW, memory.u16(at));
-  vcpu.set32(X86.FSW, status & ~0x3800);
+  vcpu.set32(X86.FSW, status & ~0x3a00);
+  vcpu.set32(X86.FC1, status & 0x200);
   vcpu.set32(X86.FTOP, (status >>> 11) & 7);
   vcpu.set32(X86.FTW, memory.u16(at + 8));
   vcpu.set32(X86.FIP, memory.u32(at + 12));
@@ -108,6 +109,7 @@ export function readFpState(p: Process, at: number): void {
 export function resetFpState(p: Process): void {
   p.vcpu.set32(X86.FCW, 0x37f);
   p.vcpu.set32(X86.FSW, 0);
+  p.vcpu.set32(X86.FC1, 0);
   p.vcpu.set32(X86.FTOP, 0);
   p.vcpu.set32(X86.FTW, 0xffff);
   setMxcsr(p.vcpu.state, MXCSR_RESET, false);

@@ -123,6 +123,7 @@ function compare(b: Builder, y: Value, pops: number): void {
   const { less, notEqual, ordered } = compared(b, st(b, 0), y);
   const codes = b.or(b.shl(less, b.i32(8)), b.or(b.shl(b.eqz(ordered), b.i32(10)), b.shl(b.eqz(notEqual), b.i32(14))));
   b.set(X86.FSW, b.or(b.and(b.get(Type.I32, X86.FSW), b.i32(~0x4700)), codes));
+  b.set(X86.FC1, b.i32(0));
   pop(b, pops);
 }
 const compareFlags =

@@ -18,7 +18,7 @@ const helper = (name: string, result: Type, ...params: Type[]): Helper => ({
   params,
   result,
   state: true,
-  range: [X86.FCW, X86.XMM],
+  range: [X86.FC1, X86.XMM],
   pure: false,
 });
 
@@ -177,7 +177,8 @@ const moveIf =
     notePointers(b, i);
   };
 
-const statusWord = (b: Builder): Value => b.or(b.and(b.get(I, X86.FSW), b.i32(~0x3800)), b.shl(b.get(I, X86.FTOP), b.i32(11)));
+const statusWord = (b: Builder): Value =>
+  b.or(b.or(b.and(b.get(I, X86.FSW), b.i32(~0x3a00)), b.get(I, X86.FC1)), b.shl(b.get(I, X86.FTOP), b.i32(11)));
 
 // Encodings D8…DF /0…7: the operation is ModRM.reg.
 const OPERATIONS = ['ADD', 'MUL', 'COM', 'COMP', 'SUB', 'SUBR', 'DIV', 'DIVR'];
