@@ -25,6 +25,9 @@ const INSN = op('insn');
 const I32_ADD = op('i32.add');
 const I32_OR = op('i32.or');
 const I32_CONST = op('i32.const');
+const I32_EQ = op('i32.eq');
+const I32_NE = op('i32.ne');
+const I32_EQZ = op('i32.eqz');
 const SHUFFLE = op('i8x16.shuffle');
 const IS_SELECT = OPS.map((info) => info.name.startsWith('select.'));
 const IS_SLOW = OPS.map((info) => info.name.startsWith('slow.'));
@@ -47,6 +50,13 @@ export function emitOps(f: RegionFunction, i: number, unpaid: number): { out: Ex
   const at = emitPositions(block, uses);
   const kept = keepsRegister(block, uses, at, context.slots);
   const place = new Int32Array(block.length).fill(-1);
+  /** Of loaded values whose bytes were reversed: the local that holds them as they are in memory. */
+  const raws = new Int32Array(block.length).fill(-1);
+  /** A value of so many bytes in the other byte order, where that costs nothing. */
+  const reversed = (v: Value, bytes: number): Expression | undefined => {
+    if (raws[v] >= 0) return OPS[block.op[v]].bytes === bytes ? local(raws[v], bytes === 8 ? Type.I64 : Type.I32) : undefined;
+    return bytes === 4 && block.op[v] === I32_CONST ? i32(reverseBytes(block.a[v])) : undefined;
+  };
   let done = -1;
   let pc = block.pc;
   /** Where the current instruction is executed anew, and how many are completed there; by pc. */
@@ -90,6 +100,12 @@ export function emitOps(f: RegionFunction, i: number, unpaid: number): { out: Ex
       }
       return m.call(helper.name, args, WASM_TYPES[helper.result]);
     }
+    // what is equal is so in the other byte order, too
+    if (number === I32_EQZ && raws[block.a[v]] >= 0) return m.i32.eqz(local(raws[block.a[v]]));
+    if ((number === I32_EQ || number === I32_NE) && (raws[block.a[v]] >= 0 || raws[block.b[v]] >= 0)) {
+      const [x, y] = [reversed(block.a[v], 4), reversed(block.b[v], 4)];
+      if (x !== undefined && y !== undefined) return context.constructors(number)(x, y);
+    }
     if (IS_SELECT[number]) return m.select(value(block.a[v]), value(block.b[v]), value(block.c[v]));
     const make = context.constructors(number);
     if (number === SHUFFLE) return make(value(block.a[v]), value(block.b[v]), block.shuffles[block.c[v]]);
@@ -119,17 +135,20 @@ export function emitOps(f: RegionFunction, i: number, unpaid: number): { out: Ex
     if (block.b[v] === 0 || info.bytes === 1) return load(info.name);
     if (info.bytes === 2) {
       const t = temporary(Type.I32);
+      raws[v] = t;
       const raw = load('i32.load16_u');
       const swapped = byteSwap(m, 2, (first) => (first ? m.local.tee(t, raw, binaryen.i32) : local(t)));
       return info.name === 'i32.load16_s' ? m.i32.extend16_s(swapped) : swapped;
     }
     if (info.bytes === 4) {
       const t = temporary(Type.I32);
+      raws[v] = t;
       const raw = load('i32.load');
       const swapped = byteSwap(m, 4, (first) => (first ? m.local.tee(t, raw, binaryen.i32) : local(t)));
       return info.result === Type.F32 ? m.f32.reinterpret(swapped) : swapped;
     }
     const t = temporary(Type.I64);
+    raws[v] = t;
     const raw = load('i64.load');
     const swapped = m.i64x2.extract_lane(byteSwap64(m.local.tee(t, raw, binaryen.i64)), 0);
     return info.result === Type.F64 ? m.f64.reinterpret(swapped) : swapped;
@@ -144,6 +163,8 @@ export function emitOps(f: RegionFunction, i: number, unpaid: number): { out: Ex
     const info = OPS[block.op[v]];
     const type = info.operands[1] as Type;
     if (block.c[v] === 0 || info.bytes === 1) return store(info.name, x());
+    const there = reversed(block.b[v], info.bytes);
+    if (there !== undefined) return store(info.bytes === 2 ? 'i32.store16' : info.bytes === 4 ? 'i32.store' : 'i64.store', there);
     if (info.bytes <= 4) {
       const t = temporary(Type.I32);
       const raw = type === Type.F32 ? m.i32.reinterpret(x()) : x();
@@ -362,6 +383,8 @@ function verifyBytes(f: RegionFunction, block: Block, bytes: Uint8Array, dirty: 
   if (differs === undefined) return [];
   return [m.if(differs, m.block(null, [...spill(dirty), ...leave(ExitKind.Stale, block.pc, unpaid)]))];
 }
+
+const reverseBytes = (n: number): number => (n << 24) | ((n & 0xff00) << 8) | ((n >>> 8) & 0xff00) | (n >>> 24);
 
 function useCounts(block: Block): Uint16Array {
   const uses = new Uint16Array(block.length);

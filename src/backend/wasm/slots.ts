@@ -2,6 +2,7 @@ import type { Block } from '../../ir/block.ts';
 import { OPS, op, STATE_GRANULES, TYPE_SIZES, Type } from '../../ir/ops.ts';
 import { separateBranch } from '../../ir/passes/branches.ts';
 import { deadcode } from '../../ir/passes/deadcode.ts';
+import { forwardLoads } from '../../ir/passes/loads.ts';
 import type { Register } from '../../isa/isa.ts';
 import { callsOut, OUTSIDE, type Region } from './region.ts';
 
@@ -250,7 +251,8 @@ export function planSlots(region: Region, slots: Slots, purposes: Purposes): { r
       if (has(live, slot.number)) continue;
       for (let byte = 0; byte < TYPE_SIZES[slot.type]; byte += 4) deadOut[(slot.offset + byte) >>> 2] = 1;
     }
-    return separateBranch(deadcode(block, { preciseMemory: purposes.preciseMemory, deadOut }));
+    const known = purposes.preciseMemory ? block : forwardLoads(block);
+    return separateBranch(deadcode(known, { preciseMemory: purposes.preciseMemory, deadOut }));
   });
   const lean = { ...region, blocks };
   return { region: lean, plan: solve(lean, slots, purposes, overwritten, false) };

@@ -30,7 +30,6 @@ export function deadcode(block: Block, options: DeadcodeOptions): Block {
   if (n > used.length) {
     used = new Uint8Array(2 * n);
     keep = new Uint8Array(2 * n);
-    to = new Int32Array(2 * n);
   }
   used.fill(0, 0, n);
   keep.fill(0, 0, n);
@@ -75,13 +74,14 @@ export function deadcode(block: Block, options: DeadcodeOptions): Block {
     if (mask & 4) used[block.c[v]] = 1;
     if (mask & 8) used[block.d[v]] = 1;
   }
-  return compact(block);
+  return compact(block, keep);
 }
 
-/** The block with only the ops that `keep` marks. */
-function compact(block: Block): Block {
+/** The block with only the ops that `keep` marks. `same`: by op that it does not, the earlier one that takes its place. */
+export function compact(block: Block, keep: Uint8Array, same?: Int32Array): Block {
   let n = 0;
-  for (let v = 0; v < block.length; v++) if (keep[v]) to[v] = n++;
+  if (block.length > to.length) to = new Int32Array(2 * block.length);
+  for (let v = 0; v < block.length; v++) to[v] = keep[v] ? n++ : to[same?.[v] ?? v];
   if (n === block.length) return block;
   const opcodes = new Array<number>(n);
   const a = new Array<number>(n);

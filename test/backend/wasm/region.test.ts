@@ -161,6 +161,38 @@ describe('a region', () => {
     }
   });
 
+  it('copies and compares what has the other byte order', () => {
+    const load = op('i32.load');
+    const store = op('i32.store');
+    const copies: Record<number, Lift> = {
+      [at(0)]: (b) => {
+        b.insn(at(0), 4);
+        const [x, y] = [b.load(load, r(b, 0), true), b.load(load, b.add(r(b, 0), b.i32(4)), true)];
+        const half = b.load(op('i32.load16_u'), r(b, 0), true);
+        b.store(store, b.add(r(b, 0), b.i32(8)), x, true);
+        b.store(op('i32.store16'), b.add(r(b, 0), b.i32(12)), half, true);
+        b.store(store, b.add(r(b, 0), b.i32(16)), b.i32(0x11223344), true);
+        b.store(op('i64.store'), b.add(r(b, 0), b.i32(24)), b.load(op('i64.load'), r(b, 0), true), true);
+        const bit = (value: number, n: number): number => b.shl(value, b.i32(n));
+        const equalities = [b.eq(x, y), b.ne(x, y), b.eq(x, b.i32(0x01020304)), b.eqz(y), b.eq(half, b.i32(0x0102)), b.eqz(half)];
+        b.set(
+          4,
+          equalities.map(bit).reduce((all, one) => b.or(all, one)),
+        );
+        b.set(8, b.add(x, half));
+        b.return(b.i32(0x1234));
+      },
+    };
+    const m = machine(copies, [at(0)]);
+    const memory = Layout.WINDOW - Layout.FLOOR + 0x30000;
+    m.data.setUint32(memory, 0x01020304);
+    m.set(0, 0x30000);
+    m.call(at(0));
+    expect([m.get(1), m.get(2)]).toEqual([0b011110, 0x01020304 + 0x0102]);
+    expect([8, 16, 24].map((n) => m.data.getUint32(memory + n))).toEqual([0x01020304, 0x11223344, 0x01020304]);
+    expect(m.data.getUint16(memory + 12)).toBe(0x0102);
+  });
+
   it('calls other regions, goes on where they return, and unwinds where they do not', () => {
     const caller: Record<number, Lift> = {
       ...sum,
