@@ -19,8 +19,9 @@ function run(f: (b: Builder, at: (n: number, offset?: number) => number) => numb
   b.goto(0x1004);
   const block = forwardLoads(b.finish(0x1004));
   verify(block, 256);
-  const sets = Array.from(block.op.keys()).filter((v) => block.op[v] === op('set.i32'));
-  return { block, loads: block.op.filter((n) => n === LOAD || n === BYTE).length, sets: sets.map((v) => block.b[v]) };
+  const all = Array.from(block.op);
+  const sets = Array.from(all.keys()).filter((v) => all[v] === op('set.i32'));
+  return { block, loads: all.filter((n) => n === LOAD || n === BYTE).length, sets: sets.map((v) => block.b[v]) };
 }
 
 describe('loads of what is known', () => {
