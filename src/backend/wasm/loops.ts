@@ -61,7 +61,9 @@ export function coldRegisters(region: Region, registers: readonly Register[]): R
       if (!encloses) isInnermost[block] = 1;
     }
   }
-  const byOffset = new Map(registers.filter(({ local, transient }) => local && !transient).map((register) => [register.offset, register]));
+  const byOffset = new Map(
+    registers.filter(({ local, transient, scratch }) => local && !transient && !scratch).map((register) => [register.offset, register]),
+  );
   const uses = new Map<Register, { hot: boolean; weight: number }>();
   for (const [i, block] of region.blocks.entries()) {
     for (let v = 0; v < block.length; v++) {

@@ -36,17 +36,17 @@ describe('loads of what is known', () => {
     expect(sets[2]).toBe(sets[3]);
   });
   it('are kept after a store that may reach them', () => {
-    const after = (store: (b: Builder, at: (n: number, offset?: number) => number) => void): number =>
+    const loadsAfter = (store: (b: Builder, at: (n: number, offset?: number) => number) => void): number =>
       run((b, at) => {
         const x = b.load(LOAD, at(1, 8));
         store(b, at);
         return [x, b.load(LOAD, at(1, 8))];
       }).loads;
-    expect(after((b, at) => b.store(STORE, at(2), b.i32(1)))).toBe(2);
-    expect(after((b, at) => b.store(STORE8, at(1, 11), b.i32(1)))).toBe(2);
-    expect(after((b, at) => b.store(STORE, at(1, 5), b.i32(1)))).toBe(2);
-    expect(after((b, at) => b.store(STORE8, at(1, 12), b.i32(1)))).toBe(1);
-    expect(after((b, at) => b.store(STORE, at(1, 4), b.i32(1)))).toBe(1);
+    expect(loadsAfter((b, at) => b.store(STORE, at(2), b.i32(1)))).toBe(2);
+    expect(loadsAfter((b, at) => b.store(STORE8, at(1, 11), b.i32(1)))).toBe(2);
+    expect(loadsAfter((b, at) => b.store(STORE, at(1, 5), b.i32(1)))).toBe(2);
+    expect(loadsAfter((b, at) => b.store(STORE8, at(1, 12), b.i32(1)))).toBe(1);
+    expect(loadsAfter((b, at) => b.store(STORE, at(1, 4), b.i32(1)))).toBe(1);
   });
   it('are kept if they are of another width or byte order', () => {
     expect(run((b, at) => [b.load(LOAD, at(1)), b.load(BYTE, at(1)), b.load(LOAD, at(1), true)]).loads).toBe(3);
