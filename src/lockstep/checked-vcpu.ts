@@ -13,6 +13,8 @@ export interface CheckOptions {
   readonly slice?: number;
   /** Random numbers in 0 … 1. Default: Math.random. */
   readonly random?: () => number;
+  /** A stay was checked. */
+  readonly onCheck?: () => void;
 }
 
 const SLICE = 100_000;
@@ -28,8 +30,6 @@ export class CheckedVcpu extends Vcpu {
   private readonly reference: Vcpu;
   private model: MemoryModel;
   private last: Snapshot | undefined;
-  /** Stays that were checked. */
-  checks = 0;
 
   constructor(
     private readonly given: VcpuOptions,
@@ -62,7 +62,7 @@ export class CheckedVcpu extends Vcpu {
     const { reference } = this;
     restore(reference, before);
     const there = reference.run(exit.kind === 'budget' ? retired : retired + SLACK);
-    this.checks++;
+    this.check.onCheck?.();
     const stopped = { vcpu: this, exit, retired };
     const expected = { vcpu: reference, exit: there, retired: reference.retired - before.instructions };
     const found = differences(stopped, expected);

@@ -7,7 +7,7 @@ export { Divergence } from './divergence.ts';
 
 /** A program whose stays in guest code are checked. */
 export interface CheckedProgram extends Program {
-  /** Stays that were checked so far. */
+  /** Stays that were checked so far, in all processes. */
   readonly checks: number;
 }
 
@@ -17,14 +17,11 @@ export interface CheckedProgram extends Program {
  * What system calls read (time, random numbers, files) is read once.
  */
 export async function loadChecked(elf: Uint8Array, options: ProgramOptions & CheckOptions): Promise<CheckedProgram> {
-  let checked: CheckedVcpu | undefined;
+  let checks = 0;
   const program = await loadProgram(elf, {
     executor: 'translate',
     ...options,
-    makeVcpu: (given) => {
-      checked = new CheckedVcpu(given, options.runtime, options);
-      return checked;
-    },
+    makeVcpu: (given) => new CheckedVcpu(given, options.runtime, { ...options, onCheck: () => checks++ }),
   });
-  return Object.defineProperty(program, 'checks', { get: () => checked?.checks ?? 0 }) as CheckedProgram;
+  return Object.defineProperty(program, 'checks', { get: () => checks }) as CheckedProgram;
 }
