@@ -1,15 +1,16 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openConsole } from './console.ts';
+import { judge, recorded } from '../oracle/x86/replay.ts';
+import { fillFolder, programRuns, runCases, writeCases, x86Suites } from '../oracle/x86/user-mode.ts';
 import { type Arch, guestRoot, have, ROOT } from './guests.ts';
-import { initramfs } from './initramfs.ts';
 import { debianKernel } from './kernels.ts';
+import { PROMPT, type Shell, shellDisk, startShell } from './shell.ts';
 
 // A scripted session with Debian's kernels, through the command. WASMVISOR_SESSIONS=all adds the kernels -686-pae and 4kc-malta, which CI leaves out.
 interface Session {
@@ -46,18 +47,10 @@ const SESSIONS: readonly Session[] = [
 /** In an order in which they load. */
 const MODULES = `virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk failover net_failover virtio_net
   crc16 crc32c_generic mbcache jbd2 ext4`.split(/\s+/);
-const APPLETS = 'sh mount umount insmod cat md5sum sync ip wget poweroff echo ls dmesg grep uname date'.split(' ');
-const PROMPT = 'ready> ';
-const INIT = `#!/bin/sh
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-mount -t devtmpfs dev /dev
-for m in ${MODULES.join(' ')}; do insmod /m/$m.ko || echo $m does not load; done
-PS1="${PROMPT}" exec sh
-`;
+const APPLETS = 'umount cat md5sum sync ip wget ls dmesg grep uname date'.split(' ');
 const LIMIT_MS = 600_000;
-const CLI = join(ROOT, 'dist/cli.cjs');
-const missing = ['mke2fs', 'e2fsck', 'debugfs'].find((tool) => !have(tool)) ?? (existsSync(CLI) ? undefined : 'dist/cli.cjs');
+const missing =
+  ['mke2fs', 'e2fsck', 'debugfs'].find((tool) => !have(tool)) ?? (existsSync(join(ROOT, 'dist/cli.cjs')) ? undefined : 'dist/cli.cjs');
 if (missing) console.warn(`no session with Debian's kernels: ${missing} is not there`);
 
 /** Bytes that nothing makes by chance: a linear congruential generator's. */
@@ -70,21 +63,30 @@ function noise(length: number): Uint8Array {
   return bytes;
 }
 
-function modulesOf(folder: string) {
-  const files = execFileSync('find', [folder, '-name', '*.ko'], { encoding: 'utf8' }).trim().split('\n');
-  return files
-    .filter((file) => MODULES.includes(basename(file, '.ko')))
-    .map((file) => ({ name: `m/${basename(file)}`, mode: 0o100644, content: new Uint8Array(readFileSync(file)) }));
+/** Of each form's vectors, 200 mostly, one in so many runs in the machine. */
+const EVERY = 50;
+const USER = '/disk/user';
+
+/** Our programs and vectors do in user mode of the machine what they do on the processor; the outcomes stay in a file of the disk. */
+async function userMode({ type }: Shell): Promise<void> {
+  for (const { command, prints } of programRuns(USER, 'short')) expect(await type(command), command).toBe(prints);
+  expect(await type(runCases(USER))).toBe('0\n');
 }
 
 describe.skipIf(missing)('a session with Debian’s kernel', () => {
   const big = noise(20 << 20);
+  const sample = [...recorded(x86Suites(), EVERY)];
   let folder: string;
   let server: Server;
+  let lacking: string | undefined;
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'wasmvisor-session-'));
     mkdirSync(join(folder, 'content'));
     writeFileSync(join(folder, 'content/big'), big);
+    mkdirSync(join(folder, 'content/user'));
+    lacking = fillFolder(join(folder, 'content/user'));
+    if (lacking) console.warn(`user mode is not tried in the machine: ${lacking}`);
+    else writeCases(join(folder, 'content/user'), sample);
     server = createServer((_request, response) => void response.end('hello from the host\n'));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   });
@@ -104,23 +106,13 @@ describe.skipIf(missing)('a session with Debian’s kernel', () => {
     writeFileSync(file('kernel'), debian.kernel);
     writeFileSync(
       file('initrd'),
-      initramfs(guest.root, APPLETS, INIT, [
-        ...modulesOf(debian.modules),
-        { name: 'disk/.mounted-here', mode: 0o100644 },
-        { name: 'm/.modules', mode: 0o100644 },
-      ]),
+      shellDisk(guest.root, debian.modules, MODULES, APPLETS, [{ name: 'disk/.mounted-here', mode: 0o100644 }]),
     );
     execFileSync('mke2fs', ['-q', '-t', 'ext4', '-d', join(folder, 'content'), file('image'), '64M'], { stdio: 'pipe' });
     const { port } = server.address() as AddressInfo;
-    const machine = ['boot', '--machine', session.machine, '--drive', file('image'), '--net', 'user', '--allow', `tcp:127.0.0.1:${port}`];
-    const start = (...more: string[]) => {
-      const console = openConsole({ command: process.execPath, args: ['--stack-size=3900', CLI, ...machine, ...more] }, LIMIT_MS);
-      const type = async (command: string): Promise<string> => {
-        console.send(`${command}\n`);
-        return (await console.until(PROMPT)).text.slice(command.length + 1);
-      };
-      return { console, type };
-    };
+    const machine = ['--machine', session.machine, '--drive', file('image'), '--net', 'user', '--allow', `tcp:127.0.0.1:${port}`];
+    const start = (...more: string[]): Shell => startShell([...machine, ...more], LIMIT_MS);
+    const inUserMode = session.machine === 'pc' && lacking === undefined;
 
     const first = start(
       '--kernel',
@@ -159,6 +151,7 @@ describe.skipIf(missing)('a session with Debian’s kernel', () => {
       expect(await second.type('echo $i $(cat /disk/note)')).toBe('41 42\n');
       expect(await second.type('umount /disk && mount -t ext4 /dev/vda /disk && cat /disk/note')).toBe('42\n');
       expect(await second.type(`wget -q -O - http://10.0.2.2:${port}/`)).toBe('hello from the host\n');
+      if (inUserMode) await userMode(second);
       expect(await second.type('echo more > /disk/more; sync; umount /disk')).toBe('');
       expect(await second.type('dmesg | grep -ciE "oops|fs error"')).toBe('0\n');
       second.console.send('poweroff -f\n');
@@ -169,12 +162,17 @@ describe.skipIf(missing)('a session with Debian’s kernel', () => {
     const check = spawnSync('e2fsck', ['-f', '-n', file('image')], { encoding: 'utf8' });
     expect(check.status, check.stdout).toBe(0);
     expect(execFileSync('debugfs', ['-R', 'cat more', file('image')], { encoding: 'utf8', stdio: 'pipe' })).toBe('more\n');
+    if (inUserMode) {
+      const outcomes = execFileSync('debugfs', ['-R', 'cat user/outcomes', file('image')], { stdio: 'pipe', maxBuffer: 1 << 28 });
+      const { failures } = judge(sample, outcomes, 'in the machine');
+      expect(failures.join('\n')).toBe('');
+    }
 
     // rolled back: the state of then, with the disk of then
     copyFileSync(file('image-then'), file('image'));
     const third = start('--restore', file('snapshot'));
     try {
-      expect(await third.type('ls -1 /disk; echo $i')).toBe('big\nlost+found\nnote\n41\n');
+      expect(await third.type('ls -1 /disk; echo $i')).toBe('big\nlost+found\nnote\nuser\n41\n');
       third.console.send('poweroff -f\n');
       expect(await third.console.ended).toBe(0);
     } finally {

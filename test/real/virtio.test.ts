@@ -1,16 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { memoryDisk } from '../../src/devices/virtio/block.ts';
 import { Hub } from '../../src/devices/virtio/net.ts';
 import { MemoryFileSystem } from '../../src/linux/fs/memory-fs.ts';
 import { isDirectory } from '../../src/linux/fs/vfs.ts';
 import { createMachine, type Machine } from '../../src/vmm/machine.ts';
-import { makeCpio } from '../support/cpio.ts';
 import { systemModule } from '../support/runtime.ts';
 import { guestRoot } from './guests.ts';
+import { initramfs } from './initramfs.ts';
 import { debianKernel } from './kernels.ts';
+import { initOf, modulesOf } from './shell.ts';
 
 const SYSTEM = systemModule();
 const guest = guestRoot('mipsel');
@@ -26,12 +25,7 @@ const MODULES = [
   .split(' ');
 const APPLETS = 'sh mount insmod cat md5sum dd sync ip ping poweroff echo mkdir ls sleep'.split(' ');
 
-const INIT = `#!/bin/sh
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-mount -t devtmpfs dev /dev
-for m in ${MODULES.join(' ')}; do insmod /m/$m.ko || echo $m does not load; done
-ip addr add 10.0.0.$(cat /number)/24 dev eth0
+const INIT = `${initOf(MODULES)}ip addr add 10.0.0.$(cat /number)/24 dev eth0
 ip link set eth0 up
 `;
 const FIRST = `
@@ -48,20 +42,11 @@ poweroff -f
 `;
 const SECOND = 'exec sleep 100000\n';
 
-function initramfs(number: number, script: string): Uint8Array {
-  const { root } = guest as { root: string };
-  const modules = (kernel as { modules: string }).modules;
-  const files = execFileSync('find', [modules, '-name', '*.ko'], { encoding: 'utf8' }).split('\n');
-  return makeCpio([
-    ...['bin', 'dev', 'proc', 'sys', 'm', 'mnt'].map((name) => ({ name, mode: 0o40755 })),
-    { name: 'dev/console', mode: 0o20600, device: [5, 1] },
-    { name: 'bin/busybox', mode: 0o100755, content: new Uint8Array(readFileSync(join(root, 'bin/busybox'))) },
-    ...APPLETS.map((name) => ({ name: `bin/${name}`, mode: 0o120777, content: 'busybox' })),
-    ...files
-      .filter((file) => MODULES.includes(basename(file, '.ko')))
-      .map((file) => ({ name: `m/${basename(file)}`, mode: 0o100644, content: new Uint8Array(readFileSync(file)) })),
+function ramDisk(number: number, script: string): Uint8Array {
+  return initramfs((guest as { root: string }).root, APPLETS, INIT + script, [
+    ...modulesOf((kernel as { modules: string }).modules, MODULES),
+    { name: 'mnt/.mounted-here', mode: 0o100644 },
     { name: 'number', mode: 0o100644, content: String(number) },
-    { name: 'init', mode: 0o100755, content: INIT + script },
   ]);
 }
 
@@ -80,7 +65,7 @@ describe.skipIf('missing' in kernel)('virtio with Debian’s drivers', () => {
         runtime: SYSTEM,
         memory: 64 << 20,
         kernel: (kernel as { kernel: Uint8Array }).kernel,
-        initrd: initramfs(index + 1, script),
+        initrd: ramDisk(index + 1, script),
         commandLine: 'console=ttyS0 nokaslr quiet',
         network: [{ port: hub.connect(), mac: Uint8Array.of(2, 0, 0, 0, 0, index + 1) }],
         ...more,
