@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { I386_TOP, MIPS_TOP, memoryTop } from '../linux/address-space.ts';
 import { makeMemory } from '../vcpu/guest-memory.ts';
@@ -28,6 +28,8 @@ export function reserveMemory(argv: readonly string[]): WebAssembly.Memory | und
 function machineOf(path: string): number {
   const header = new Uint8Array(20);
   try {
+    // opening a pipe may wait, and reading takes what is meant for the guest
+    if (!statSync(path).isFile()) return 0;
     const fd = openSync(path, 'r');
     try {
       readSync(fd, header);
