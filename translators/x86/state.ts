@@ -52,8 +52,8 @@ export const enum X86 {
   SSE_SINGLE = 116,
   SSE_DOUBLE = 120,
   SSE_VECTOR = 128,
-  /** What a helper of rows/sse.ts leaves; sixteen bytes. */
-  SSE_RESULT = 144,
+  /** What a helper of rows/sse.ts leaves; sixteen bytes, behind System's PDPTE. */
+  SSE_RESULT = 784,
 
   /** User mode: the first entries of the GDT, as many as UserSegment.GDT_ENTRIES, and UserSegment's selectors' among them. */
   GDT = 800,
