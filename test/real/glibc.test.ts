@@ -12,6 +12,7 @@ const TARGETS = [
   { arch: 'i386', compiler: 'i686-linux-gnu-gcc', flags: ['-march=i686', '-mfpmath=387'] },
 ] as const;
 
+/** The first is always translated on big-endian MIPS, for which there are no programs of Debian's; they are on the others. */
 const CASES = [[], ['one', 'two words'], ['catch'], ['abort'], ['null'], ['jump'], ['divide']];
 
 const withoutQemu = (stderr: string): string => stderr.replace(/^qemu: uncaught target signal.*\n/gm, '');
@@ -43,7 +44,7 @@ for (const { arch, compiler, flags } of TARGETS) {
       test(args.join(' ') || 'without arguments', async () => {
         build();
         const expected = await inTree((cwd) => qemu(arch, folder, '/libc', args, cwd));
-        for (const executor of executorsOf(args === CASES[0])) {
+        for (const executor of executorsOf(args === CASES[0] && arch === 'mips')) {
           const actual = await inTree((cwd) => wasmvisor(executor, folder, '/libc', args, cwd));
           expect({ executor, ...actual, stderr: withoutReport(actual.stderr) }).toEqual({
             executor,
