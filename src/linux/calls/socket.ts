@@ -1,4 +1,5 @@
 import { Errno } from '../errno.ts';
+import { fail } from '../fs/fail.ts';
 import { describe } from '../fs/file-table.ts';
 import { isSocket, type Socket, socketPair } from '../fs/socket.ts';
 import type { Process } from '../process.ts';
@@ -19,10 +20,9 @@ const Message = { DONTWAIT: 0x40, NOSIGNAL: 0x4000, KNOWN: 0x4040 | 0x20 | 0x80 
 
 const family = (p: Process): 'i386' | 'mips' => (p.abi.name === 'i386' ? 'i386' : 'mips');
 
-function socketOf(p: Process, fd: number): Socket | number {
-  if (!p.files.has(fd)) return -Errno.EBADF;
+function socketOf(p: Process, fd: number): Socket {
   const { file } = p.files.get(fd);
-  return isSocket(file) ? file : -Errno.ENOTSOCK;
+  return isSocket(file) ? file : fail('ENOTSOCK');
 }
 
 function pair(p: Process, domain: number, type: number, protocol: number, address: number): number {
@@ -52,8 +52,7 @@ function pair(p: Process, domain: number, type: number, protocol: number, addres
 
 /** With flags as send and recv have them. */
 function transfer(p: Process, how: typeof read, fd: number, segments: readonly Segment[], flags: number): SyscallResult {
-  const socket = socketOf(p, fd);
-  if (typeof socket === 'number') return socket;
+  socketOf(p, fd);
   if (flags & ~Message.KNOWN) return -Errno.EOPNOTSUPP;
   return how(p, fd, segments, undefined, { now: (flags & Message.DONTWAIT) !== 0, quiet: (flags & Message.NOSIGNAL) !== 0 });
 }
@@ -75,7 +74,6 @@ const one = (address: number, length: number): Segment[] => [{ address, length }
 
 function shutdown(p: Process, fd: number, how: number): number {
   const socket = socketOf(p, fd);
-  if (typeof socket === 'number') return socket;
   if (how > 2) return -Errno.EINVAL;
   socket.shutdown(how !== 1, how !== 0);
   return 0;
@@ -83,8 +81,7 @@ function shutdown(p: Process, fd: number, how: number): number {
 
 /** Nameless: only the family. */
 function name(p: Process, fd: number, address: number, length: number): number {
-  const socket = socketOf(p, fd);
-  if (typeof socket === 'number') return socket;
+  socketOf(p, fd);
   if (p.memory.u32(length) >= 2) p.memory.setU16(address, AF_UNIX);
   p.memory.setU32(length, 2);
   return 0;
@@ -92,7 +89,6 @@ function name(p: Process, fd: number, address: number, length: number): number {
 
 function getOption(p: Process, fd: number, level: number, option: number, address: number, length: number): number {
   const socket = socketOf(p, fd);
-  if (typeof socket === 'number') return socket;
   const { type, error } = OPTIONS[family(p)];
   if (level !== SOL_SOCKET[family(p)]) return -Errno.EOPNOTSUPP;
   if (option !== type && option !== error) return -Errno.ENOPROTOOPT;
@@ -115,15 +111,15 @@ const calls = {
   getpeername: (p, a) => name(p, a[0], a[1], a[2]),
   getsockopt: (p, a) => getOption(p, a[0], a[1], a[2], a[3], a[4]),
   setsockopt: (p, a) => {
-    const socket = socketOf(p, a[0]);
-    return typeof socket === 'number' ? socket : 0;
+    socketOf(p, a[0]);
+    return 0;
   },
 } satisfies Record<string, Syscall>;
 
 /** What pairs cannot do. */
 const refused: Syscall = (p, a) => {
-  const socket = socketOf(p, a[0]);
-  return typeof socket === 'number' ? socket : -Errno.EOPNOTSUPP;
+  socketOf(p, a[0]);
+  return -Errno.EOPNOTSUPP;
 };
 /** Local sockets fail silently: a C library asks for its name service daemon so whether or not there is one. */
 const noSocket: Syscall = (p, [domain]) => {
