@@ -2,6 +2,7 @@ import { createRuntime, type Runtime } from '../backend/runtime.ts';
 import { noStats } from '../vcpu/options.ts';
 import type { Vcpu, VcpuStats } from '../vcpu/vcpu.ts';
 import type { Abi } from './abi.ts';
+import { memoryTop } from './address-space.ts';
 import { fail } from './fs/fail.ts';
 import { guestMemoryFor } from './load.ts';
 import { MemoryBudget, MemoryMap } from './memory-map.ts';
@@ -70,7 +71,7 @@ export class Spaces {
   }
 
   private take(abi: Abi): { readonly memory: Memory; readonly runtime: Runtime } {
-    const index = this.spare.findIndex(({ memory }) => memory.suits(abi.top, abi.isa.endian));
+    const index = this.spare.findIndex(({ memory }) => memory.suits(memoryTop(abi.top), abi.isa.endian));
     if (index >= 0) {
       const [taken] = this.spare.splice(index, 1);
       taken.runtime.renew();

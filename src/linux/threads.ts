@@ -77,6 +77,12 @@ export function makeScheduler(first: Process, host: Host, isOver: () => boolean)
 
   const canRun = ({ p: { group } }: Thread): boolean => !group.stopped && !group.end;
 
+  /** The first thread that can run, which is not ready any more. */
+  function takeReady(): Thread | undefined {
+    const index = ready.findIndex(canRun);
+    return index < 0 ? undefined : ready.splice(index, 1)[0];
+  }
+
   function account(): void {
     const now = host.monotonic();
     current.p.group.processorTime += now - since;
@@ -103,11 +109,8 @@ export function makeScheduler(first: Process, host: Host, isOver: () => boolean)
 
   async function enterNext(): Promise<void> {
     for (;;) {
-      const index = ready.findIndex(canRun);
-      if (index >= 0) {
-        enter(ready.splice(index, 1)[0]);
-        return;
-      }
+      const next = takeReady();
+      if (next) return enter(next);
       account();
       while (!ready.some(canRun)) {
         if (isOver()) return;
@@ -163,9 +166,8 @@ export function makeScheduler(first: Process, host: Host, isOver: () => boolean)
       await enterNext();
     },
     rotate() {
-      const index = ready.findIndex(canRun);
-      if (index < 0) return;
-      const next = ready.splice(index, 1)[0];
+      const next = takeReady();
+      if (!next) return;
       ready.push(current);
       enter(next);
     },

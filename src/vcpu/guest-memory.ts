@@ -50,7 +50,7 @@ export class GuestMemory {
 
   /** Whether it is one such as the constructor makes with these. */
   suits(top: number, endian: 'little' | 'big'): boolean {
-    return Math.ceil(top / 65536) * 65536 === this.top && (endian === 'little') === this.little;
+    return top === this.top && (endian === 'little') === this.little;
   }
 
   /** Index into `bytes` of a guest address. */
