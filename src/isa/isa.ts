@@ -25,6 +25,9 @@ export interface Register {
   readonly visible: boolean;
 }
 
+/** Registers that regions keep in locals for the guest's sake, from instruction to instruction. */
+export const isLasting = ({ local, transient, scratch }: Register): boolean => local && !transient && !scratch;
+
 /**
  * A function that the AssemblyScript runtime exports under `name` and both executors call. Allowed signatures: up to
  * three i32 parameters, or one i64 followed by up to two i32; result none, i32 or i64.

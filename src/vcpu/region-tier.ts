@@ -4,7 +4,7 @@ import { formFragment, formRegion, type Region, type RegionLimits } from '../bac
 import type { CachedRegion, CodeCache, CompiledModule } from '../cache/code-cache.ts';
 import type { SavedModule } from '../cache/saved-modules.ts';
 import type { Block } from '../ir/block.ts';
-import type { Isa } from '../isa/isa.ts';
+import { type Isa, isLasting } from '../isa/isa.ts';
 import { CallSlots } from './call-slots.ts';
 import type { PhysicalPlaces } from './code-places.ts';
 import { type BackgroundCompiler, type Compiled, type Compiler, namedModule } from './compiler.ts';
@@ -370,9 +370,7 @@ export class RegionTier {
         ...(isa.alignedAccess && { alignedAccess: true }),
       },
       checked: checked(),
-      exactState:
-        this.context.exact ||
-        isa.registers.filter(({ local, transient, scratch }) => local && !transient && !scratch).length <= FEW_REGISTERS,
+      exactState: this.context.exact || isa.registers.filter(isLasting).length <= FEW_REGISTERS,
       memoryPages: memory.memory.buffer.byteLength / 65536,
       compileMissing: translatesAll,
       relocatable: this.store !== undefined,

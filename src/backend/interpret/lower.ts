@@ -3,6 +3,7 @@ import { BlockHeader, LinkFlag, Slot, Uop } from '../../../assembly/shared/uop.t
 import type { Block, Terminator, Value } from '../../ir/block.ts';
 import { OPS, op, TYPE_SIZES, Type } from '../../ir/ops.ts';
 import { isConditional } from '../../isa/isa.ts';
+import { reverseBytes } from '../reverse-bytes.ts';
 import type { Runtime } from '../runtime.ts';
 import { Fate, fate, home, isConst32, last, plan } from './plan.ts';
 import { BRANCH, KIND, Kind, LANE_BYTES, MEMORY, MOVE, SWAP, UOP, UOP_IMM } from './table.ts';
@@ -336,10 +337,8 @@ function emitStore(v: number, opcode: number, checked: number): void {
   w[p + 1] = base;
   w[p + 2] = displacement;
   p += 3;
-  if (immediate) w[p++] = bigEndian ? swap32(block.a[value]) : block.a[value];
+  if (immediate) w[p++] = bigEndian ? reverseBytes(block.a[value]) : block.a[value];
 }
-
-const swap32 = (x: number): number => (x << 24) | ((x & 0xff00) << 8) | ((x >>> 8) & 0xff00) | (x >>> 24);
 
 function emitHelper(v: number, number: number): void {
   const helper = block.helpers[number];

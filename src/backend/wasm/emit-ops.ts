@@ -3,6 +3,7 @@ import { CodeMode, Layout, PagePermission, TlbBit } from '../../../assembly/shar
 import type { Block, Value } from '../../ir/block.ts';
 import { OPS, op, STATE_GRANULES, Type } from '../../ir/ops.ts';
 import { isConditional } from '../../isa/isa.ts';
+import { reverseBytes } from '../reverse-bytes.ts';
 import {
   binaryen,
   byteSwap,
@@ -383,8 +384,6 @@ function verifyBytes(f: RegionFunction, block: Block, bytes: Uint8Array, dirty: 
   if (differs === undefined) return [];
   return [m.if(differs, m.block(null, [...spill(dirty), ...leave(ExitKind.Stale, block.pc, unpaid)]))];
 }
-
-const reverseBytes = (n: number): number => (n << 24) | ((n & 0xff00) << 8) | ((n >>> 8) & 0xff00) | (n >>> 24);
 
 function useCounts(block: Block): Uint16Array {
   const uses = new Uint16Array(block.length);

@@ -1,4 +1,4 @@
-import type { Register } from '../../isa/isa.ts';
+import { isLasting, type Register } from '../../isa/isa.ts';
 import { OUTSIDE, type Region } from './region.ts';
 import { STATE_ACCESS } from './slots.ts';
 
@@ -61,9 +61,7 @@ export function coldRegisters(region: Region, registers: readonly Register[]): R
       if (!encloses) isInnermost[block] = 1;
     }
   }
-  const byOffset = new Map(
-    registers.filter(({ local, transient, scratch }) => local && !transient && !scratch).map((register) => [register.offset, register]),
-  );
+  const byOffset = new Map(registers.filter(isLasting).map((register) => [register.offset, register]));
   const uses = new Map<Register, { hot: boolean; weight: number }>();
   for (const [i, block] of region.blocks.entries()) {
     for (let v = 0; v < block.length; v++) {
