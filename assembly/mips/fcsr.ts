@@ -2,8 +2,8 @@
 
 import { FloatCode } from '../../translators/mips/float-code';
 import { Exactness, Mips, Mode } from '../../translators/mips/state';
-import { FloatLimit } from '../shared/float-limit';
 import { Layout } from '../shared/layout';
+import { storeLimits } from '../softfloat/limits';
 import { causesOf } from './float';
 
 export const enum Fcsr {
@@ -56,10 +56,7 @@ export function setFcsr(value: u32): void {
   const flagged = (value & (Fcsr.I << Fcsr.FLAGS_SHIFT)) != 0;
   const exact = asksForMore ? Exactness.ALL : flagged ? Exactness.NONE : Exactness.FLAG;
   store<u32>(EXACT, exact);
-  store<u32>(Layout.STATE + Mips.LIMIT_S, exact != Exactness.NONE ? 0 : FloatLimit.LIMIT_S);
-  store<u32>(Layout.STATE + Mips.LIMIT_D, exact != Exactness.NONE ? 0 : FloatLimit.LIMIT_D);
-  store<u32>(Layout.STATE + Mips.SPAN_S, exact != Exactness.NONE ? 0 : FloatLimit.SPAN_S);
-  store<u32>(Layout.STATE + Mips.SPAN_D, exact != Exactness.NONE ? 0 : FloatLimit.SPAN_D);
+  storeLimits(Layout.STATE + Mips.LIMIT_S, exact != Exactness.NONE);
 }
 
 export function setCause(exceptions: u32): void {

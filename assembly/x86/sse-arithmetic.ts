@@ -5,11 +5,11 @@
 
 import { SseCode } from '../../translators/x86/sse-code';
 import { X86 } from '../../translators/x86/state';
-import { FloatLimit } from '../shared/float-limit';
 import { Layout } from '../shared/layout';
 import { EXTENDED, infinity, isDenormal, isNan, less, operate, setControl, signBit, topFraction, unpack } from '../softfloat/binary';
 import { clearFlags, controlWord, Fcw, Rounding, raised, resultSe, resultSig } from '../softfloat/float80';
 import { fromI64, toF32, toF64, toInteger } from '../softfloat/float80-convert';
+import { storeLimits } from '../softfloat/limits';
 
 export const enum Mxcsr {
   IE = 0x01,
@@ -56,10 +56,7 @@ export function setMxcsr(value: u32): void {
   const collected = (value & Mxcsr.PE) != 0 || load<u32>(Layout.STATE + X86.MXCSR_LOADED) == 0;
   const exact = !(asAtReset && collected);
   store<u32>(Layout.STATE + X86.SSE_EXACT, u32(exact));
-  store<u32>(Layout.STATE + X86.LIMIT_S, exact ? 0 : FloatLimit.LIMIT_S);
-  store<u32>(Layout.STATE + X86.LIMIT_D, exact ? 0 : FloatLimit.LIMIT_D);
-  store<u32>(Layout.STATE + X86.SPAN_S, exact ? 0 : FloatLimit.SPAN_S);
-  store<u32>(Layout.STATE + X86.SPAN_D, exact ? 0 : FloatLimit.SPAN_D);
+  storeLimits(Layout.STATE + X86.LIMIT_S, exact);
 }
 
 // Formats.

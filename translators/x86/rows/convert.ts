@@ -8,10 +8,10 @@ import { X86 } from '../state.ts';
 import { load64, low64, mmxEnter, mmxWait, readVector, replace64, setMmx, setXmm, splat64, xmm } from '../vector.ts';
 import {
   approximates,
+  asVector,
   double,
   exact,
   type Format,
-  fromMemory,
   ifMemory,
   MXCSR_LIMIT,
   notAll,
@@ -139,7 +139,7 @@ const TRUNC_F64 = op('i32.trunc_sat_f64_s');
 const approximate =
   (code: SseCode, one: boolean): Meaning =>
   (b, i) => {
-    const y = one && fromMemory(i) ? b.emit(single.splat, scalarSource(b, single, i)) : one ? xmm(b, i.rm) : packedSource(b, i);
+    const y = one ? asVector(b, single, i, scalarSource(b, single, i)) : packedSource(b, i);
     b.helper(approximates.name, b.i32(code | ((one ? 1 : 4) << SseCode.COUNT_SHIFT)), xmm(b, i.reg), y);
     setXmm(b, i.reg, b.get(Type.V128, X86.SSE_RESULT));
   };

@@ -98,6 +98,8 @@ const packedSource = (b: Builder, i: Insn): Value => {
 };
 const scalarSource = (b: Builder, f: Format, i: Insn): Value =>
   fromMemory(i) ? b.load(f.load, address(b, i)) : b.emit(f.extract, xmm(b, i.rm), 0);
+/** The scalar operand with something in the other elements. */
+const asVector = (b: Builder, f: Format, i: Insn, value: Value): Value => (fromMemory(i) ? b.emit(f.splat, value) : xmm(b, i.rm));
 
 // The slow path
 
@@ -142,25 +144,34 @@ const notAll = (b: Builder, f: Format, mask: Value, count: number): Value => {
   const bits = b.emit(f.bitmask, mask);
   return b.ne(wanted === f.all ? bits : b.and(bits, b.i32(wanted)), b.i32(wanted));
 };
+/** Of each element, as a mask: whether it is normal and above the least normal number. */
+function areNormal(b: Builder, f: Format, r: Value): Value {
+  const size = b.emit(f.each('abs'), r);
+  const finite = b.emit(f.each('lt'), size, f.constants(b, 'infinity'));
+  return b.emit(AND, finite, b.emit(f.each('lt'), f.constants(b, 'least'), size));
+}
 /** Of the first `count` elements of r, the result; x and y are the operands. */
 function specialVector(b: Builder, f: Format, kind: Special, r: Value, x: Value, y: Value, count: number = f.count): Value {
   const eq = f.each('eq');
   const fits = (): Value => {
-    if (kind === 'nan') return b.emit(eq, r, r);
-    if (kind === 'unordered') return b.emit(AND, b.emit(eq, x, x), b.emit(eq, y, y));
-    const size = b.emit(f.each('abs'), r);
-    const finite = b.emit(f.each('lt'), size, f.constants(b, 'infinity'));
-    return kind === 'overflow' ? finite : b.emit(AND, finite, b.emit(f.each('lt'), f.constants(b, 'least'), size));
+    switch (kind) {
+      case 'nan':
+        return b.emit(eq, r, r);
+      case 'unordered':
+        return b.emit(AND, b.emit(eq, x, x), b.emit(eq, y, y));
+      case 'overflow':
+        return b.emit(f.each('lt'), b.emit(f.each('abs'), r), f.constants(b, 'infinity'));
+      case 'range':
+        return areNormal(b, f, r);
+    }
   };
   return orExact(b, notAll(b, f, fits(), count));
 }
 /** Whether all elements of a product or quotient are normal, or zero because an operand is. */
 function zeroOrNormal(b: Builder, f: Format, r: Value, factors: readonly Value[]): Value {
   const isZero = (v: Value): Value => b.emit(f.each('eq'), v, b.v128(0, 0, 0, 0));
-  const size = b.emit(f.each('abs'), r);
-  const isNormal = b.emit(AND, b.emit(f.each('lt'), size, f.constants(b, 'infinity')), b.emit(f.each('lt'), f.constants(b, 'least'), size));
   const anyZero = factors.map(isZero).reduce((p, q) => b.emit(OR, p, q));
-  return b.and(b.eqz(exact(b)), b.eqz(notAll(b, f, b.emit(OR, isNormal, b.emit(AND, isZero(r), anyZero)), f.count)));
+  return b.and(b.eqz(exact(b)), b.eqz(notAll(b, f, b.emit(OR, areNormal(b, f, r), b.emit(AND, isZero(r), anyZero)), f.count)));
 }
 
 function specialScalar(b: Builder, f: Format, kind: Special, r: Value, x: Value, y: Value): Value {
@@ -291,7 +302,7 @@ const compareScalar =
     const y = scalarSource(b, format, i);
     const whole = xmm(b, i.reg);
     const x = b.emit(format.extract, whole, 0);
-    const mask = holds(b, format, predicateOf(i), whole, fromMemory(i) ? b.emit(format.splat, y) : xmm(b, i.rm));
+    const mask = holds(b, format, predicateOf(i), whole, asVector(b, format, i, y));
     const special = specialScalar(b, format, 'unordered', x, x, y);
     const r = settle(b, i, { format, code: compareCode(i), count: 1 }, special, b.emit(format.extract, mask, 0), ifMemory(i, y));
     setXmm(b, i.reg, b.emit(format.replace, whole, r, 0));
@@ -314,6 +325,7 @@ const compareFlags =
 
 // Elements by number
 
+/** Byte numbers of these elements of `size` bytes; those of the second vector follow those of the first. */
 const elements = (size: number, ...numbers: number[]): readonly number[] =>
   numbers.flatMap((n) => Array.from({ length: size }, (_, k) => n * size + k));
 const unpack =
@@ -365,9 +377,10 @@ export const doubleRows: readonly Row[] = floatRows(double, '66', 'F2');
 
 export {
   approximates,
+  asVector,
   double,
+  elements,
   exact,
-  fromMemory,
   ifMemory,
   notAll,
   orExact,

@@ -2,11 +2,7 @@ import { op } from '../../../src/ir/ops.ts';
 import { group, limited, type Meaning, type Row, row } from '../row.ts';
 import { SseCode } from '../sse-code.ts';
 import { load128, low64, readVector, setXmm, vector2, xmm } from '../vector.ts';
-import { double, type Format, ifMemory, MXCSR_LIMIT, packedSource, settle, single, specialVector } from './float.ts';
-
-/** Byte numbers of these elements of `size` bytes; those of the second vector follow those of the first. */
-const elements = (size: number, ...numbers: number[]): readonly number[] =>
-  numbers.flatMap((n) => Array.from({ length: size }, (_, k) => n * size + k));
+import { double, elements, type Format, ifMemory, MXCSR_LIMIT, packedSource, settle, single, specialVector } from './float.ts';
 
 /** HADDPS and HSUBPS: each pair of neighbours, first those of the first operand. */
 function horizontal(format: Format, code: SseCode, name: 'add' | 'sub'): Meaning {
