@@ -27,7 +27,15 @@ export {
   x86_write_control,
   x86_wrmsr,
 } from './x86/system/control';
-export { x86_breakpoint, x86_read_debug, x86_stepped, x86_stepped_on, x86_watch, x86_write_debug } from './x86/system/debug';
+export {
+  x86_breakpoint,
+  x86_hold_interrupt,
+  x86_read_debug,
+  x86_stepped,
+  x86_stepped_on,
+  x86_watch,
+  x86_write_debug,
+} from './x86/system/debug';
 export { x86_lldt, x86_ltr, x86_update_mode } from './x86/system/descriptors';
 export {
   x86_deliver,

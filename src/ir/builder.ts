@@ -88,6 +88,8 @@ export class Builder {
   at = 0;
   /** What a lifter puts in the place of the next terminator; called once. */
   intercept: ((terminator: Terminator) => Terminator) | undefined;
+  /** Told of each load and store of guest memory before it is built. */
+  access: ((address: Value, bytes: number, isStore: boolean) => void) | undefined;
   /** Sensitive instructions, by number, that leave with ExitKind.Hooked instead of being executed. */
   hooked: ReadonlySet<number> | undefined;
   /** The one that is executed all the same, or does nothing: where it stands, any place if that is left out; whether it was met. */
@@ -110,6 +112,7 @@ export class Builder {
     this.constants.clear();
     this.context = undefined;
     this.intercept = undefined;
+    this.access = undefined;
     this.forgetState();
   }
 
@@ -399,10 +402,12 @@ export class Builder {
   }
   // guest memory; `opcode` as in op('i32.load8_u')
   load(opcode: number, address: Value, bigEndian = false): Value {
+    this.access?.(address, OPS[opcode].bytes, false);
     if (this.precise) this.setNow();
     return this.push(opcode, address, Number(bigEndian));
   }
   store(opcode: number, address: Value, value: Value, bigEndian = false): void {
+    this.access?.(address, OPS[opcode].bytes, true);
     if (this.precise) this.setNow();
     this.push(opcode, address, value, Number(bigEndian));
   }

@@ -76,6 +76,8 @@ export interface IsaSystem {
   setInterrupt(cpu: SystemVcpu, input: number, level: boolean): void;
   /** Whether an interrupt would be taken before the next instruction; that also ends a halt. */
   interruptPending(cpu: SystemVcpu): boolean;
+  /** Whether the next instruction comes before the interrupt that is pending (x86: after a load of SS). Asked once for each interrupt. */
+  holdsInterrupt?(cpu: SystemVcpu): boolean;
   /** Takes it. `acknowledge` is the interrupt controller's answer to the acknowledge cycle: x86's vector; MIPS does not ask. */
   takeInterrupt(cpu: SystemVcpu, acknowledge: () => number): void;
   /**

@@ -408,10 +408,11 @@ export class Vcpu {
     }
   }
 
-  /** The instruction at pc alone, as a single step: exit `budget` if nothing else happened. */
+  /** The instruction at pc alone, in user mode as a single step: exit `budget` if nothing else happened. */
   step(): Exit {
     this.grant(1);
-    const exit = this.interpretOne(this.pc, this.mode | (this.isa.step ?? 0)) ?? makeExit(ExitKind.Budget, this.pc, 0, 0, 0);
+    const mode = this.paged ? undefined : this.mode | (this.isa.step ?? 0);
+    const exit = this.interpretOne(this.pc, mode) ?? makeExit(ExitKind.Budget, this.pc, 0, 0, 0);
     this.countInstructions();
     return exit;
   }

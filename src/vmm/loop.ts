@@ -7,6 +7,8 @@ export type HookedExit = Extract<Exit, { kind: 'hooked' }>;
 /** The vCPU as the loop drives it. */
 export interface LoopVcpu extends SystemVcpu {
   run(budget: number): Exit;
+  /** One instruction. */
+  step(): Exit;
   /** From inside a run: it ends soon. */
   stopSoon(): void;
   readonly retired: number;
@@ -159,6 +161,13 @@ export function makeLoop(parts: LoopParts): Loop {
         system.timer?.tick(vcpu, clock.now());
         if (stopped) break;
         if (system.interruptPending(vcpu)) {
+          if (system.holdsInterrupt?.(vcpu)) {
+            const before = vcpu.retired;
+            const left = handle(vcpu.step());
+            if (left) await left;
+            clock.completed(vcpu.retired - before);
+            continue;
+          }
           system.takeInterrupt(vcpu, parts.acknowledge);
           loop.halted = false;
           loop.virtualSlice = VIRTUAL_SLICE;

@@ -26,10 +26,6 @@ export interface Context {
   /** The integer of 64 bits that FILD made the value `loaded` of (x87 in double precision). */
   integer: Value;
   loaded: Value;
-  /** Accesses that are not aligned raise #AC. */
-  align: boolean;
-  /** Accesses are compared with data breakpoints. */
-  watch: boolean;
 }
 
 export function contextOf(b: Builder): Context {
@@ -44,8 +40,6 @@ export function contextOf(b: Builder): Context {
       narrow: [],
       integer: -1,
       loaded: -1,
-      align: false,
-      watch: false,
     };
     b.context = context;
   }

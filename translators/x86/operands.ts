@@ -1,10 +1,8 @@
-import { ExitKind } from '../../assembly/shared/exit.ts';
 import type { Value } from '../../src/ir/block.ts';
 import type { Builder } from '../../src/ir/builder.ts';
 import { op, Type } from '../../src/ir/ops.ts';
 import { contextOf } from './context.ts';
 import { Kind, type Row } from './row.ts';
-import { Vector } from './sdm.ts';
 import { checkSegmentWritable, linear, segmentOf } from './segmentation.ts';
 import { X86 } from './state.ts';
 
@@ -101,20 +99,10 @@ export function noteNarrow(b: Builder, number: number, size: number, full: Value
 
 /** Guest memory, `size` 1, 2 or 4, zero-extended. */
 export function load(b: Builder, address: Value, size: number): Value {
-  prepareAccess(b, address, size);
   return b.load(size === 4 ? LOAD32 : size === 2 ? LOAD16 : LOAD8, address);
 }
 export function store(b: Builder, address: Value, size: number, value: Value): void {
-  prepareAccess(b, address, size, STORES);
   b.store(size === 4 ? STORE32 : size === 2 ? STORE16 : STORE8, address, value);
-}
-/** In what x86_watch is told. */
-const STORES = 0x100;
-/** #AC(0) (SDM volume 3, 6.15), data breakpoints. */
-function prepareAccess(b: Builder, address: Value, size: number, what = 0): void {
-  const { align, watch } = contextOf(b);
-  if (align && size > 1) b.exitIf(b.and(address, b.i32(size - 1)), ExitKind.Exception, Vector.AC);
-  if (watch) b.helper('x86_watch', address, b.i32(size | what));
 }
 
 /** The low `size` bytes, zero-extended. */

@@ -32,8 +32,25 @@ function lengthOf(n: u32): u32 {
   return ((get(System.DR7) >>> (18 + n * 4)) & 3) + 1;
 }
 
+/** Whether `pc` comes right after a load of SS (SDM volume 3, 6.8.3). */
+export function inShadow(pc: u32): bool {
+  const at = get(System.SHADOW);
+  return at !== 0 && at === pc;
+}
+/** The same, and the instruction at `pc` is what runs now. */
+function leaveShadow(pc: u32): bool {
+  if (!inShadow(pc)) return false;
+  set(System.SHADOW, 0);
+  return true;
+}
+/** Before an interrupt is taken: 1 if one more instruction comes first. */
+export function x86_hold_interrupt(): u32 {
+  return u32(leaveShadow(load<u32>(Layout.PC)));
+}
+
 /** Before the instruction at a linear address: 1 with #DB recorded, or 0. RF holds it off once. */
 export function x86_breakpoint(pc: u32): u32 {
+  if (leaveShadow(pc)) return 0;
   if (get(X86.OTHER_FLAGS) & Eflags.RF) {
     set(X86.OTHER_FLAGS, get(X86.OTHER_FLAGS) & ~Eflags.RF);
     return 0;
@@ -62,6 +79,7 @@ export function x86_watch(address: u32, what: u32): void {
 /** The instruction is done: where it goes on. 1 if a debug trap follows. */
 export function x86_stepped(pc: u32): u32 {
   goTo(pc);
+  if (inShadow(pc)) return 0;
   if (get(X86.OTHER_FLAGS) & Eflags.TF) set(System.DEBUG_TRAP, get(System.DEBUG_TRAP) | Dr6.BS);
   return get(System.DEBUG_TRAP);
 }

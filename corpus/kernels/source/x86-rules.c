@@ -93,7 +93,7 @@ static u64 gate(u32 selector, u32 offset, u32 access, u32 parameters) {
 enum {
   CODE = 0x08, DATA = 0x10, UCODE = 0x1b, UDATA = 0x23, TASK = 0x28, TASK2 = 0x30, CODE16 = 0x38, DATA16 = 0x40, LIMITED = 0x48,
   DOWN = 0x50, READONLY = 0x58, EXECONLY = 0x60, ABSENT = 0x68, CONFORMING = 0x70, GATE3 = 0x78, GATE0 = 0x80, SMALLCODE = 0x88,
-  TASKGATE = 0x90, LDT = 0x98, SYS = 0xa0
+  TASKGATE = 0x90, LDT = 0x98, SYS = 0xa0, NEARLY = 0xa8
 };
 static u64 ldt[2];
 
@@ -433,7 +433,14 @@ static void i_break(void) { break_here(); }
 static void break_here(void) { ASM(".globl broken\nbroken: nop"); }
 static u32 watched;
 static void i_watch(void) { ASM("movl $5, %0\nwatch_next: nop" : "=m"(watched)); }
-extern u8 stepped[], broken[], watch_next[];
+static u32 watched_vector[4] __attribute__((aligned(16)));
+static void i_watch_vector(void) { ASM("movups %%xmm0, %0\nvector_next: nop" : "=m"(watched_vector)); }
+static void i_watch_x87(void) { ASM("fldl %0\nx87_next: nop" ::"m"(watched_vector)); }
+static void i_shadow_step(void) {
+  ASM("mov %%ss, %%ecx\npushf\norl $0x100, (%%esp)\npopf\nmov %%ecx, %%ss\nnop\nshadow_stepped: nop" ::: "ecx", "memory");
+}
+static void i_shadow_break(void) { ASM("mov %%ss, %%ecx\nmov %%ecx, %%ss\nshadow_broken: nop" ::: "ecx"); }
+extern u8 stepped[], broken[], watch_next[], vector_next[], x87_next[], shadow_stepped[], shadow_broken[];
 static u32 dr6(void) {
   u32 value;
   ASM("mov %%dr6, %0" : "=r"(value));
@@ -482,7 +489,63 @@ static void exceptions(void) {
   expect("after the store", last.eip, (u32)watch_next);
   expect("which is done", watched, 5);
   expect("DR6.B0 again", dr6() & 0x400f, 1);
+  debug_registers((u32)watched_vector, 0x000d0002);
+  ASM("mov %%cr4, %%eax\nor $0x200, %%eax\nmov %%eax, %%cr4" ::: "eax");
+  expect("a data breakpoint met by MOVUPS", fault_of(i_watch_vector), FAULT(DB, 0));
+  expect("after it", last.eip, (u32)vector_next);
+  debug_registers((u32)watched_vector, 0x000f0002);
+  expect("and by FLD", fault_of(i_watch_x87), FAULT(DB, 0));
+  expect("after it, too", last.eip, (u32)x87_next);
+  debug_registers((u32)shadow_broken, 2);
+  expect("no breakpoint right after a load of SS", fault_of(i_shadow_break), NONE);
   debug_registers(0, 0);
+  expect("a single step", fault_of(i_shadow_step), FAULT(DB, 0));
+  expect("passes over the instruction after a load of SS", last.eip, (u32)shadow_stepped);
+}
+
+/* Interrupts from the timer, while SS is loaded over and over with selectors that say the same in different ways */
+
+volatile u32 ticks, intrusions;
+extern u8 tick[];
+__asm__(
+  "tick: push %eax\n"
+  "mov 4(%esp), %eax\n"
+  "cmp $after_ss, %eax\n"
+  "je 1f\n"
+  "cmp $after_ss_again, %eax\n"
+  "jne 2f\n"
+  "1: incl intrusions\n"
+  "2: incl ticks\n"
+  "mov $0x20, %al\n"
+  "out %al, $0x20\n"
+  "pop %eax\n"
+  "iret");
+
+static void interrupts(void) {
+  u64 saved = idt[0x38];
+  idt[0x38] = gate(CODE, (u32)tick, 0x8e, 0);
+  gdt[NEARLY / 8] = descriptor(0, 0xffffe, 0x93, 0xc);
+  outb(0x20, 0x11);
+  outb(0x21, 0x38);
+  outb(0x21, 4);
+  outb(0x21, 1);
+  outb(0x21, 0xfe);
+  /* mode 2 at some 100 kHz */
+  outb(0x43, 0x34);
+  outb(0x40, 12);
+  outb(0x40, 0);
+  ASM("sti\n"
+      "1: mov %0, %%ss\n"
+      "after_ss: nop\n"
+      "nop\n"
+      "mov %1, %%ss\n"
+      "after_ss_again: nop\n"
+      "cmpl $200, ticks\n"
+      "jb 1b\n"
+      "cli" ::"r"(NEARLY), "r"(DATA) : "memory");
+  outb(0x21, 0xff);
+  expect("no interrupt right after a load of SS", intrusions, 0);
+  idt[0x38] = saved;
 }
 
 /* Tasks */
@@ -757,6 +820,7 @@ void main(void) {
   questions();
   far_transfers();
   exceptions();
+  interrupts();
   user_mode();
   tasks();
   paging();

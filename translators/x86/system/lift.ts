@@ -4,7 +4,6 @@ import type { Builder } from '../../../src/ir/builder.ts';
 import { Type } from '../../../src/ir/ops.ts';
 import { type Code, FetchFault } from '../../../src/isa/code.ts';
 import type { Helper } from '../../../src/isa/isa.ts';
-import { contextOf } from '../context.ts';
 import { Decoded, decode, type OpcodeTable } from '../decode.ts';
 import type { Insn } from '../operands.ts';
 import type { Row } from '../row.ts';
@@ -55,11 +54,17 @@ export function liftSystem(table: OpcodeTable, i: Insn, b: Builder, code: Code, 
   return i.next;
 }
 
+/** In what x86_watch is told. */
+const STORES = 0x100;
+/** #AC(0) (SDM volume 3, 6.15), data breakpoints. */
+function lookAtAccess(b: Builder, mode: number, address: Value, bytes: number, isStore: boolean): void {
+  if (mode & Mode.ALIGN && bytes > 1 && bytes <= 8) b.exitIf(b.and(address, b.i32(bytes - 1)), ExitKind.Exception, Vector.AC);
+  if (mode & Mode.STEP) b.helper('x86_watch', address, b.i32(bytes | (isStore ? STORES : 0)));
+}
+
 function build(b: Builder, i: Insn): void {
   const { row, mode } = i;
-  const context = contextOf(b);
-  context.align = (mode & Mode.ALIGN) !== 0;
-  context.watch = (mode & Mode.STEP) !== 0;
+  if (mode & (Mode.ALIGN | Mode.STEP)) b.access = (address, bytes, isStore) => lookAtAccess(b, mode, address, bytes, isStore);
   checkFetch(b, i);
   const entered = enters(b, row);
   if (b.ended) return;

@@ -15,6 +15,7 @@ export const machineHelpers: readonly Helper[] = [
   { name: 'x86_update_mode', params: [], result: Type.None, state: true, pure: false },
   { name: 'x86_line', params: [I32, I32], result: Type.None, state: true, pure: false },
   { name: 'x86_interrupt_pending', params: [], result: I32, state: true, pure: false },
+  { name: 'x86_hold_interrupt', params: [], result: I32, state: true, pure: false },
   { name: 'x86_nmi_pending', params: [], result: I32, state: true, pure: false },
   { name: 'x86_take_interrupt', params: [I32], result: I32, state: true, pure: false },
   { name: 'x86_deliver', params: [I32, I32], result: I32, state: true, pure: false },
@@ -100,6 +101,7 @@ export const machine: IsaSystem = {
     cpu.callHelper('x86_line', input, Number(level));
   },
   interruptPending: (cpu) => cpu.callHelper('x86_interrupt_pending') !== 0,
+  holdsInterrupt: (cpu) => cpu.callHelper('x86_hold_interrupt') !== 0,
   takeInterrupt(cpu, acknowledge) {
     // a triple fault while an interrupt is delivered leaves the guest where it was: it will meet it again
     cpu.callHelper('x86_take_interrupt', cpu.callHelper('x86_nmi_pending') ? 0 : acknowledge());

@@ -51,6 +51,8 @@ export const enum System {
   KVM_SYSTEM_TIME = 728,
   /** Page-directory-pointer registers of PAE, four u64. */
   PDPTE = 744,
+  /** Linear address of the instruction after the last load of SS: neither interrupts nor debug exceptions come before it. 0: none. */
+  SHADOW = 776,
 
   /** How often each sensitive instruction ran, one word each in the order of `sensitive`. */
   COUNTERS = 800,

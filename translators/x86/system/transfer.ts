@@ -50,6 +50,7 @@ function loadSegment(b: Builder, i: Insn, segment: number, selector: Value, rest
   const status = b.helper('x86_set_segment', b.i32(segment), selector);
   exitIfRaised(b, b.eq(status, b.i32(1)));
   rest();
+  if (segment === Segment.SS && i.mode & Mode.SYSTEM) b.set(System.SHADOW, b.i32(i.next));
   // in system mode FS and GS are always looked at
   if (segment < Segment.FS || !(i.mode & Mode.SYSTEM)) b.exitIf(b.eq(status, b.i32(MODE_CHANGED)), ExitKind.Next, i.next);
 }
