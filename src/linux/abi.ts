@@ -1,6 +1,7 @@
 import type { Isa } from '../isa/isa.ts';
 import type { Exit } from '../vcpu/exit.ts';
 import type { FileAbi } from './calls/file-abi.ts';
+import type { SocketAbi } from './calls/socket-abi.ts';
 import type { ElfFile } from './elf.ts';
 import type { Process } from './process.ts';
 import type { Action, ActionFlags, SignalName } from './signals.ts';
@@ -97,6 +98,7 @@ export interface Abi extends FileAbi {
   /** A generic error number in the guest's numbering. */
   errno(generic: number): number;
   readonly mmap: MmapFlags;
+  readonly sockets: SocketAbi;
   readonly signals: Readonly<Record<SignalName, number>>;
   /** The highest signal (_NSIG): 64 or 128. */
   readonly signalCount: number;

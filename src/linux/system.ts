@@ -1,6 +1,7 @@
 import type { SignalInfo } from './abi.ts';
 import { KnownFiles } from './exec.ts';
 import type { Host } from './host.ts';
+import { Sockets } from './net/connection.ts';
 import type { Process, ProcessEnd, ThreadGroup } from './process.ts';
 import type { SharedTranslations } from './shared-translations.ts';
 import { SIG_IGN } from './signals.ts';
@@ -19,6 +20,7 @@ export interface System {
   readonly spaces: Spaces;
   readonly translations: SharedTranslations;
   readonly knownFiles: KnownFiles;
+  readonly sockets: Sockets;
   readonly scheduler: Scheduler;
   /** By number; with those whose end nobody has asked for yet. */
   readonly processes: Map<number, ThreadGroup>;
@@ -119,6 +121,7 @@ export function makeSystem(host: Host, options: SystemOptions): System {
     spaces: options.spaces,
     translations: options.translations,
     knownFiles: new KnownFiles(),
+    sockets: new Sockets(host.random),
     get scheduler() {
       return scheduler!;
     },

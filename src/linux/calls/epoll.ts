@@ -21,8 +21,22 @@ interface Interest {
   readonly description: Description;
   events: number;
   data: bigint;
-  /** Edge-triggered: what was ready at the last report. */
+  /** Edge-triggered: what was ready at the last report, unless something has happened since. */
   reported: number;
+  /** Ends that what happens is noted. */
+  unsubscribe?: (() => void) | undefined;
+}
+
+/** What has happened may be reported though it is what was reported before. */
+function watchEdges(interest: Interest): void {
+  interest.unsubscribe?.();
+  const isEdge = (interest.events & EPOLLET) !== 0;
+  interest.unsubscribe = isEdge ? interest.description.file?.subscribe?.(() => (interest.reported = 0)) : undefined;
+}
+
+function remove(map: Map<number, Interest>, target: number): void {
+  map.get(target)?.unsubscribe?.();
+  map.delete(target);
 }
 
 /** Interests by descriptor number, of each epoll instance. */
@@ -64,19 +78,22 @@ function control(p: Process, fd: number, operation: number, target: number, addr
   const current = known?.description === description ? known : undefined;
   if (operation === Control.Delete) {
     if (!current) return -Errno.ENOENT;
-    map.delete(target);
+    remove(map, target);
     return 0;
   }
   const events = p.memory.u32(address);
   const data = p.memory.u64(address + p.abi.epollData);
   if (operation === Control.Add) {
     if (current) return -Errno.EEXIST;
-    map.set(target, { description, events, data, reported: 0 });
+    const interest: Interest = { description, events, data, reported: 0 };
+    map.set(target, interest);
+    watchEdges(interest);
     return 0;
   }
   if (operation !== Control.Modify) return -Errno.EINVAL;
   if (!current) return -Errno.ENOENT;
   Object.assign(current, { events, data, reported: 0 });
+  watchEdges(current);
   return 0;
 }
 
@@ -87,7 +104,7 @@ function wait(p: Process, fd: number, address: number, most: number, timeout: nu
   const files: OpenFile[] = [];
   for (const [target, { description }] of map) {
     // Closing the last descriptor takes a file out of the set.
-    if (description.references === 0) map.delete(target);
+    if (description.references === 0) remove(map, target);
     else if (description.file) files.push(description.file);
   }
   const attempt = (last: boolean): number => {
@@ -111,7 +128,7 @@ function wait(p: Process, fd: number, address: number, most: number, timeout: nu
   return waitFor(p, files, attempt, { milliseconds, interrupted: () => -Errno.EINTR });
 }
 
-/** epoll over what has poll(); edges are seen only where readiness is looked at. */
+/** epoll over what has poll(). */
 export const epollCalls = {
   epoll_create: (p, a) => ((a[0] | 0) <= 0 ? -Errno.EINVAL : create(p, false)),
   epoll_create1: (p, a) => (a[0] & ~p.abi.open.O_CLOEXEC ? -Errno.EINVAL : create(p, a[0] !== 0)),

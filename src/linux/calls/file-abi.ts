@@ -66,6 +66,15 @@ export interface TermiosLayout {
   readonly endOfFile: number;
 }
 
+/** Offsets in struct flock, or flock64, which begin with l_type and l_whence. */
+export interface LockLayout {
+  /** Of 64 bits, start and length. */
+  readonly isWide: boolean;
+  readonly start: number;
+  readonly length: number;
+  readonly pid: number;
+}
+
 /** What struct statfs tells besides FileSystemStatistics. */
 export interface FileSystemStatus extends FileSystemStatistics {
   readonly device: number;
@@ -82,6 +91,7 @@ export interface FileAbi {
   readonly ioctl: ReadonlyMap<number, IoctlName>;
   readonly fcntl: ReadonlyMap<number, FcntlName>;
   readonly termios: TermiosLayout;
+  readonly locks: { readonly narrow: LockLayout; readonly wide: LockLayout };
   /** Offset of `data` in struct epoll_event. */
   readonly epollData: number;
   writeStat(p: HasMemory, address: number, status: FileStatus): void;

@@ -1,8 +1,10 @@
 import { Errno } from '../errno.ts';
 import type { Terminal } from '../fs/vfs.ts';
 import { backgroundUse, setForeground, takeTerminal } from '../job-control.ts';
+import { isSocket } from '../net/socket.ts';
 import type { Process } from '../process.ts';
 import type { Syscall } from '../syscall.ts';
+import { interfaceRequest } from './interface.ts';
 
 // Offsets, bits and indexes of struct termios that are the same in all ABIs.
 const C_LFLAG = 12;
@@ -94,8 +96,13 @@ export const ioctl: Syscall = (p, a) => {
     }
     case 'FIOASYNC':
       return p.memory.u32(argument) === 0 ? 0 : -Errno.ENOTTY;
+    case 'TIOCOUTQ':
+      if (!isSocket(file)) break;
+      // what has been sent has arrived
+      p.memory.setU32(argument, 0);
+      return 0;
     case undefined:
-      return -Errno.ENOTTY;
+      return (isSocket(file) ? interfaceRequest(p, request, argument) : undefined) ?? -Errno.ENOTTY;
   }
   const terminal = file?.terminal;
   if (!terminal) return -Errno.ENOTTY;

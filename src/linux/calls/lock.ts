@@ -6,6 +6,7 @@ import { WOULD_BLOCK } from '../fs/vfs.ts';
 import type { Process } from '../process.ts';
 import type { SyscallResult } from '../syscall.ts';
 import { waitFor } from './arguments.ts';
+import type { LockLayout } from './file-abi.ts';
 
 const F_RDLCK = 0;
 const F_WRLCK = 1;
@@ -18,21 +19,8 @@ const enum Flock {
   Unlock = 8,
 }
 
-/** Offsets in struct flock, or flock64, where they begin with l_type and l_whence. */
-interface Layout {
-  readonly wide: boolean;
-  readonly start: number;
-  readonly length: number;
-  readonly pid: number;
-}
-function layoutOf(p: Process, wide: boolean): Layout {
-  const i386 = p.abi.name === 'i386';
-  if (!wide) return { wide, start: 4, length: 8, pid: i386 ? 12 : 16 };
-  return i386 ? { wide, start: 4, length: 12, pid: 20 } : { wide, start: 8, length: 16, pid: 24 };
-}
-
-function readLock(p: Process, description: Description, address: number, layout: Layout): Lock & { readonly type: number } {
-  const number = (at: number): number => (layout.wide ? Number(BigInt.asIntN(64, p.memory.u64(at))) : p.memory.i32(at));
+function readLock(p: Process, description: Description, address: number, layout: LockLayout): Lock & { readonly type: number } {
+  const number = (at: number): number => (layout.isWide ? Number(BigInt.asIntN(64, p.memory.u64(at))) : p.memory.i32(at));
   const type = p.memory.u16(address);
   const whence = p.memory.u16(address + 2);
   if (type > F_UNLCK || whence > 2) fail('EINVAL');
@@ -59,7 +47,7 @@ function take(p: Process, kind: 'fcntl' | 'flock', description: Description, loc
 
 /** F_SETLK and F_SETLKW, and their wide forms. */
 export function setLock(p: Process, description: Description, address: number, wide: boolean, waits: boolean): SyscallResult {
-  const { type, ...lock } = readLock(p, description, address, layoutOf(p, wide));
+  const { type, ...lock } = readLock(p, description, address, p.abi.locks[wide ? 'wide' : 'narrow']);
   if (type === F_UNLCK) {
     p.files.namespace.locks.clear('fcntl', description.inode, lock);
     return 0;
@@ -70,7 +58,7 @@ export function setLock(p: Process, description: Description, address: number, w
 
 /** F_GETLK: what would be in the way. */
 export function getLock(p: Process, description: Description, address: number, wide: boolean): number {
-  const layout = layoutOf(p, wide);
+  const layout = p.abi.locks[wide ? 'wide' : 'narrow'];
   const { type, ...lock } = readLock(p, description, address, layout);
   if (type === F_UNLCK) return -Errno.EINVAL;
   const held = p.files.namespace.locks.conflict('fcntl', description.inode, lock);

@@ -1,4 +1,4 @@
-import { Errno } from '../errno.ts';
+import { Errno, type ErrnoName } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import { decodeName, encodeName } from '../fs/names.ts';
 import { demand, type Place, Want } from '../fs/namespace.ts';
@@ -8,9 +8,12 @@ import type { Syscall } from '../syscall.ts';
 import { At, effective, inodeAt, pathArgument, resolveAt } from './arguments.ts';
 
 /** Where a name is to be made: EEXIST if there is one. */
-function newPlace(p: Process, fd: number, address: number, directory: boolean): Place {
-  const place = resolveAt(p, fd, address, 'parent');
-  if (place.name === '' || place.inode) fail('EEXIST');
+const newPlace = (p: Process, fd: number, address: number, directory: boolean): Place =>
+  freePlace(p, resolveAt(p, fd, address, 'parent'), directory);
+
+/** A place whose name is to be made by who may do so. */
+export function freePlace(p: Process, place: Place, directory: boolean, taken: ErrnoName = 'EEXIST'): Place {
+  if (place.name === '' || place.inode) fail(taken);
   if (place.slash && !directory) fail('ENOENT');
   demand(place.directory, Want.Write | Want.Execute, effective(p));
   return place;
@@ -42,14 +45,14 @@ function unlink(p: Process, fd: number, address: number): number {
   const place = resolveAt(p, fd, address, 'parent');
   if (place.name === '') return -Errno.EISDIR;
   if (place.slash && place.inode) return isDirectory(place.inode) ? -Errno.EISDIR : -Errno.ENOTDIR;
-  oldPlace(p, place).directory.unlink(place.name);
+  p.files.namespace.unlink(oldPlace(p, place).directory, place.name);
   return 0;
 }
 
 function rmdir(p: Process, fd: number, address: number): number {
   const place = resolveAt(p, fd, address, 'parent');
   if (place.name === '') return place.last === '.' ? -Errno.EINVAL : place.last === '..' ? -Errno.ENOTEMPTY : -Errno.EBUSY;
-  oldPlace(p, place).directory.removeDirectory(place.name);
+  p.files.namespace.removeDirectory(oldPlace(p, place).directory, place.name);
   return 0;
 }
 
@@ -68,7 +71,7 @@ function rename(p: Process, fromFd: number, fromAddress: number, toFd: number, t
   if (to.inode) oldPlace(p, to);
   else demand(to.directory, Want.Write | Want.Execute, effective(p));
   if (from.directory.fileSystem !== to.directory.fileSystem) return -Errno.EXDEV;
-  from.directory.rename(from.name, to.directory, to.name, (flags & RenameFlag.NoReplace) !== 0);
+  p.files.namespace.rename(from.directory, from.name, to.directory, to.name, (flags & RenameFlag.NoReplace) !== 0);
   return 0;
 }
 

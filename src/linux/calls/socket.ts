@@ -1,45 +1,53 @@
 import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import { describe } from '../fs/file-table.ts';
-import { isSocket, type Socket, socketPair } from '../fs/socket.ts';
+import { WOULD_BLOCK } from '../fs/vfs.ts';
+import { type Endpoint, type Family, familyAt, type LocalName, readEndpoint, readLocalName, writeAddress } from '../net/address.ts';
+import type { Socket, SocketKind } from '../net/socket.ts';
 import type { Process } from '../process.ts';
 import { type Calls, partial, type Syscall, type SyscallResult } from '../syscall.ts';
-import { type Segment, vector } from './arguments.ts';
-import { read, write } from './transfer.ts';
+import { waitFor } from './arguments.ts';
+import { bindLocal, localSocket, ownerOf, socketOf } from './local-name.ts';
+import { messageCalls } from './message.ts';
+import { Af, Level } from './socket-abi.ts';
+import { getOption, setOption } from './socket-option.ts';
 
-const AF_UNIX = 1;
-const SOL_SOCKET = { i386: 1, mips: 0xffff };
-/** SO_TYPE, SO_ERROR, and what may be set and has no effect (SO_SNDBUF, SO_RCVBUF, SO_PASSCRED, timeouts). */
-const OPTIONS = { i386: { type: 3, error: 4 }, mips: { type: 0x1008, error: 0x1007 } };
-/** SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET: MIPS has the first two the other way round. */
-const TYPES = { i386: { stream: 1, datagram: 2 }, mips: { stream: 2, datagram: 1 } };
-const SEQUENCED = 5;
 const TYPE_MASK = 0xf;
+const RAW = 3;
+const FAMILIES: ReadonlyMap<number, Family> = new Map([
+  [Af.UNIX, 'unix'],
+  [Af.INET, 'inet'],
+  [Af.INET6, 'inet6'],
+]);
 
-const Message = { DONTWAIT: 0x40, NOSIGNAL: 0x4000, KNOWN: 0x4040 | 0x20 | 0x80 | 0x8000 | 0x40000000 } as const;
+function kindOf(p: Process, domain: number, type: number, protocol: number): SocketKind {
+  const { O_CLOEXEC, O_NONBLOCK } = p.abi.open;
+  if (type & ~(TYPE_MASK | O_CLOEXEC | O_NONBLOCK)) fail('EINVAL');
+  const family = FAMILIES.get(domain) ?? fail('EAFNOSUPPORT');
+  if ((type & TYPE_MASK) === RAW && family !== 'unix') fail('EPERM');
+  const found = p.abi.sockets.types.get(type & TYPE_MASK) ?? fail('ESOCKTNOSUPPORT');
+  if (family === 'unix') {
+    if (protocol !== 0 && protocol !== Af.UNIX) fail('EPROTONOSUPPORT');
+    return { family, type: found, protocol: 0 };
+  }
+  if (found === 'sequenced') fail('ESOCKTNOSUPPORT');
+  const own = found === 'stream' ? Level.TCP : Level.UDP;
+  if (protocol !== 0 && protocol !== own) fail('EPROTONOSUPPORT');
+  return { family, type: found, protocol: own };
+}
 
-const family = (p: Process): 'i386' | 'mips' => (p.abi.name === 'i386' ? 'i386' : 'mips');
-
-function socketOf(p: Process, fd: number): Socket {
-  const { file } = p.files.get(fd);
-  return isSocket(file) ? file : fail('ENOTSOCK');
+function install(p: Process, socket: Socket, flags: number): number {
+  const { O_CLOEXEC, O_NONBLOCK } = p.abi.open;
+  const description = describe(socket.inode, socket, { read: true, write: true }, socket.path, { nonblock: (flags & O_NONBLOCK) !== 0 });
+  return p.files.install(description, p.limits.nofile.soft, (flags & O_CLOEXEC) !== 0);
 }
 
 function pair(p: Process, domain: number, type: number, protocol: number, address: number): number {
-  if (domain !== AF_UNIX) return -Errno.EAFNOSUPPORT;
-  if (protocol !== 0 && protocol !== AF_UNIX) return -Errno.EPROTONOSUPPORT;
-  const { O_CLOEXEC, O_NONBLOCK } = p.abi.open;
-  const kind = type & TYPE_MASK;
-  const { stream, datagram } = TYPES[family(p)];
-  if (type & ~(TYPE_MASK | O_CLOEXEC | O_NONBLOCK)) return -Errno.EINVAL;
-  if (![stream, datagram, SEQUENCED].includes(kind)) return -Errno.ESOCKTNOSUPPORT;
+  const kind = kindOf(p, domain, type, protocol);
+  if (kind.family !== 'unix') return -Errno.EOPNOTSUPP;
   const fds: number[] = [];
   try {
-    for (const file of socketPair(p.files.pipes, kind, kind !== stream)) {
-      const path = `socket:[${file.inode.stat().inode}]`;
-      const description = describe(file.inode, file, { read: true, write: true }, path, { nonblock: (type & O_NONBLOCK) !== 0 });
-      fds.push(p.files.install(description, p.limits.nofile.soft, (type & O_CLOEXEC) !== 0));
-    }
+    for (const socket of p.system.sockets.pair(kind, ownerOf(p))) fds.push(install(p, socket, type));
     fds.forEach((fd, n) => {
       p.memory.setU32(address + 4 * n, fd);
     });
@@ -50,27 +58,92 @@ function pair(p: Process, domain: number, type: number, protocol: number, addres
   return 0;
 }
 
-/** With flags as send and recv have them. */
-function transfer(p: Process, how: typeof read, fd: number, segments: readonly Segment[], flags: number): SyscallResult {
-  socketOf(p, fd);
-  if (flags & ~Message.KNOWN) return -Errno.EOPNOTSUPP;
-  return how(p, fd, segments, undefined, { now: (flags & Message.DONTWAIT) !== 0, quiet: (flags & Message.NOSIGNAL) !== 0 });
+function bind(p: Process, fd: number, address: number, length: number): number {
+  const socket = socketOf(p, fd);
+  const { family } = socket;
+  if (family === 'unix') bindLocal(p, socket, readLocalName(p, address, length));
+  else p.system.sockets.ports.bind(socket, readEndpoint(p, family, address, length));
+  return 0;
 }
 
-/** struct msghdr: name, its length, iovec, their number, control, its length, flags. */
-function message(p: Process, how: typeof read, fd: number, address: number, flags: number): SyscallResult {
-  const word = (index: number): number => p.memory.u32(address + 4 * index);
-  if (how === write && word(4) !== 0 && word(5) !== 0) return -Errno.EOPNOTSUPP;
-  const result = transfer(p, how, fd, vector(p, word(2), word(3)), flags);
-  if (how === write) return result;
-  const finish = (count: number): number => {
-    if (count >= 0) for (const index of [1, 5, 6]) p.memory.setU32(address + 4 * index, 0);
-    return count;
+/** No more where it was, but with its own address. */
+function disconnect(socket: Socket): number {
+  if (socket.isConnection) return -Errno.EINVAL;
+  socket.peer = undefined;
+  socket.remote = undefined;
+  socket.state = 'new';
+  return 0;
+}
+
+function connect(p: Process, fd: number, address: number, length: number): SyscallResult {
+  const socket = socketOf(p, fd);
+  const { nonblock } = p.files.get(fd);
+  if (length < 2) return -Errno.EINVAL;
+  if (familyAt(p, address, length) === Af.UNSPEC) return disconnect(socket);
+  if (socket.family === 'unix') return connectLocal(p, socket, readLocalName(p, address, length) ?? fail('EINVAL'), nonblock);
+  const to = readEndpoint(p, socket.family, address, length);
+  if (socket.isConnection) return connectTcp(p, socket, to, nonblock);
+  p.system.sockets.connectUdp(socket, to);
+  return 0;
+}
+
+function connectLocal(p: Process, socket: Socket, name: LocalName, nonblock: boolean): SyscallResult {
+  if (socket.isConnection && socket.state !== 'new') return socket.state === 'connected' ? -Errno.EISCONN : -Errno.EINVAL;
+  const server = localSocket(p, socket, name);
+  if (!socket.isConnection && server.peer && server.peer !== socket) return -Errno.EPERM;
+  const attempt = (last: boolean): number => {
+    const outcome = p.system.sockets.connectLocal(socket, server);
+    return outcome === WOULD_BLOCK && last ? -Errno.EAGAIN : outcome;
   };
-  return typeof result === 'number' ? finish(result) : result.then(finish);
+  return nonblock ? attempt(true) : waitFor(p, [server], attempt, { milliseconds: socket.timeouts.write });
 }
 
-const one = (address: number, length: number): Segment[] => [{ address, length }];
+function connectTcp(p: Process, socket: Socket, to: Endpoint, nonblock: boolean): SyscallResult {
+  if (socket.state === 'listening' || socket.state === 'connected') {
+    const isFirst = socket.connects;
+    socket.connects = false;
+    return isFirst ? 0 : -Errno.EISCONN;
+  }
+  if (socket.state === 'connecting' && nonblock) return -Errno.EALREADY;
+  if (socket.state === 'new' && socket.connects) return failed(socket);
+  if (socket.state === 'new') {
+    p.system.sockets.connectTcp(socket, to);
+    socket.connects = nonblock;
+    if (nonblock) return -Errno.EINPROGRESS;
+  }
+  const attempt = (last: boolean): number => {
+    if (socket.state === 'connecting') return last ? -Errno.EINPROGRESS : WOULD_BLOCK;
+    return socket.state === 'new' ? failed(socket) : 0;
+  };
+  return waitFor(p, [socket], attempt, { milliseconds: socket.timeouts.write });
+}
+
+/** Tells why connecting failed; the socket is then as new. */
+function failed(socket: Socket): number {
+  socket.connects = false;
+  socket.shut.reading = false;
+  socket.shut.writing = false;
+  return -Errno[socket.takeError() ?? 'ECONNABORTED'];
+}
+
+function accept(p: Process, fd: number, address: number, length: number, flags: number): SyscallResult {
+  const { O_CLOEXEC, O_NONBLOCK } = p.abi.open;
+  if (flags & ~(O_CLOEXEC | O_NONBLOCK)) return -Errno.EINVAL;
+  const server = socketOf(p, fd);
+  const attempt = (last: boolean): number => {
+    const connection = p.system.sockets.accept(server);
+    if (!connection) return last ? -Errno.EAGAIN : WOULD_BLOCK;
+    const accepted = install(p, connection, flags);
+    try {
+      if (address !== 0) writeAddress(p, connection.family, connection.remote, address, length);
+    } catch (error) {
+      p.files.close(accepted);
+      throw error;
+    }
+    return accepted;
+  };
+  return p.files.get(fd).nonblock ? attempt(true) : waitFor(p, [server], attempt, { milliseconds: server.timeouts.read });
+}
 
 function shutdown(p: Process, fd: number, how: number): number {
   const socket = socketOf(p, fd);
@@ -79,61 +152,43 @@ function shutdown(p: Process, fd: number, how: number): number {
   return 0;
 }
 
-/** Nameless: only the family. */
-function name(p: Process, fd: number, address: number, length: number): number {
-  socketOf(p, fd);
-  if (p.memory.u32(length) >= 2) p.memory.setU16(address, AF_UNIX);
-  p.memory.setU32(length, 2);
-  return 0;
-}
-
-function getOption(p: Process, fd: number, level: number, option: number, address: number, length: number): number {
+function peerName(p: Process, fd: number, address: number, length: number): number {
   const socket = socketOf(p, fd);
-  const { type, error } = OPTIONS[family(p)];
-  if (level !== SOL_SOCKET[family(p)]) return -Errno.EOPNOTSUPP;
-  if (option !== type && option !== error) return -Errno.ENOPROTOOPT;
-  p.memory.setU32(address, option === type ? socket.type : 0);
-  p.memory.setU32(length, 4);
+  if (socket.state !== 'connected') return -Errno.ENOTCONN;
+  writeAddress(p, socket.family, socket.remote, address, length);
   return 0;
 }
 
-/** Sockets under their own names; and none but pairs, for there is no network. */
 const calls = {
-  socketpair: (p, a) => pair(p, a[0], a[1], a[2], a[3]),
-  send: (p, a) => transfer(p, write, a[0], one(a[1], a[2]), a[3]),
-  recv: (p, a) => transfer(p, read, a[0], one(a[1], a[2]), a[3]),
-  sendto: (p, a) => (a[4] === 0 ? transfer(p, write, a[0], one(a[1], a[2]), a[3]) : -Errno.EISCONN),
-  recvfrom: (p, a) => transfer(p, read, a[0], one(a[1], a[2]), a[3]),
-  sendmsg: (p, a) => message(p, write, a[0], a[1], a[2]),
-  recvmsg: (p, a) => message(p, read, a[0], a[1], a[2]),
-  shutdown: (p, a) => shutdown(p, a[0], a[1]),
-  getsockname: (p, a) => name(p, a[0], a[1], a[2]),
-  getpeername: (p, a) => name(p, a[0], a[1], a[2]),
-  getsockopt: (p, a) => getOption(p, a[0], a[1], a[2], a[3], a[4]),
-  setsockopt: (p, a) => {
-    socketOf(p, a[0]);
+  socket: (p, a) => install(p, p.system.sockets.make(kindOf(p, a[0], a[1], a[2]), ownerOf(p)), a[1]),
+  bind: (p, a) => bind(p, a[0], a[1], a[2]),
+  connect: (p, a) => connect(p, a[0], a[1], a[2]),
+  listen: (p, a) => {
+    p.system.sockets.listen(socketOf(p, a[0]), a[1]);
     return 0;
   },
+  accept: (p, a) => accept(p, a[0], a[1], a[2], 0),
+  getsockname: (p, a) => {
+    const { family, local } = socketOf(p, a[0]);
+    writeAddress(p, family, local, a[1], a[2]);
+    return 0;
+  },
+  getpeername: (p, a) => peerName(p, a[0], a[1], a[2]),
+  socketpair: (p, a) => pair(p, a[0], a[1], a[2], a[3]),
+  ...messageCalls,
+  shutdown: (p, a) => shutdown(p, a[0], a[1]),
+  setsockopt: (p, a) => setOption(p, socketOf(p, a[0]), a[1], a[2], a[3], a[4]),
+  getsockopt: (p, a) => getOption(p, socketOf(p, a[0]), a[1], a[2], a[3], a[4]),
+  accept4: (p, a) => accept(p, a[0], a[1], a[2], a[3]),
 } satisfies Record<string, Syscall>;
 
-/** What pairs cannot do. */
-const refused: Syscall = (p, a) => {
-  socketOf(p, a[0]);
-  return -Errno.EOPNOTSUPP;
-};
-/** Local sockets fail silently: a C library asks for its name service daemon so whether or not there is one. */
-const noSocket: Syscall = (p, [domain]) => {
-  if (domain !== AF_UNIX) p.warn('socket', 'there is no network: socket calls fail with EAFNOSUPPORT');
-  return -Errno.EAFNOSUPPORT;
-};
-
-/** socketcall(2), by number from 1 on (bind, connect, listen and accept are the second to fifth): the call, and how many arguments it has in memory. */
+/** socketcall(2), by number from 1 on: the call, and how many arguments it has in memory. */
 const NUMBERED: readonly (readonly [call: Syscall, count: number])[] = [
-  [noSocket, 3],
-  [refused, 3],
-  [refused, 3],
-  [refused, 2],
-  [refused, 3],
+  [calls.socket, 3],
+  [calls.bind, 3],
+  [calls.connect, 3],
+  [calls.listen, 2],
+  [calls.accept, 3],
   [calls.getsockname, 3],
   [calls.getpeername, 3],
   [calls.socketpair, 4],
@@ -146,24 +201,30 @@ const NUMBERED: readonly (readonly [call: Syscall, count: number])[] = [
   [calls.getsockopt, 5],
   [calls.sendmsg, 3],
   [calls.recvmsg, 3],
+  [calls.accept4, 4],
+  [calls.recvmmsg, 5],
+  [calls.sendmmsg, 4],
 ];
 
-const note = 'pairs of AF_UNIX only; no descriptors in messages, no MSG_PEEK';
+const NOTES: Partial<Record<keyof typeof calls, string>> = {
+  socket: 'AF_UNIX, AF_INET, AF_INET6; streams and datagrams, of AF_UNIX SOCK_SEQPACKET, too',
+  bind: 'any user may have any port',
+  sendmsg: 'no MSG_OOB; of control messages SCM_RIGHTS and SCM_CREDENTIALS',
+  recvmsg: 'as sendmsg',
+  setsockopt: 'most options have no effect',
+  getsockopt: 'no TCP_INFO',
+};
 
 export const socketCalls: Calls = {
-  socket: partial(noSocket, 'EAFNOSUPPORT'),
   ...Object.fromEntries(
-    ['bind', 'listen', 'accept', 'accept4', 'connect', 'sendmmsg', 'recvmmsg', 'recvmmsg_time64'].map((call) => [
-      call,
-      partial(refused, 'EOPNOTSUPP'),
-    ]),
+    (Object.entries(calls) as [keyof typeof calls, Syscall][]).map(([name, call]) => {
+      const note = NOTES[name];
+      return [name, note === undefined ? call : partial(call, note)];
+    }),
   ),
-  ...Object.fromEntries(Object.entries(calls).map(([call, made]) => [call, partial(made, note)])),
   socketcall: partial((p, a) => {
     const [call, count] = NUMBERED[a[0] - 1] ?? [() => -Errno.EINVAL, 0];
-    return call(
-      p,
-      Array.from({ length: count }, (_, n) => p.memory.u32(a[1] + 4 * n)),
-    );
-  }, note),
+    const given = Array.from({ length: count }, (_, n) => p.memory.u32(a[1] + 4 * n));
+    return call(p, [...given, 0, 0, 0, 0]);
+  }, 'as the calls that it makes'),
 };

@@ -9,6 +9,8 @@ import { buffer, MAX_TRANSFER, type Segment, vector, waitFor } from './arguments
 
 /** Pieces that are written together if they are no longer than this, so that a pipe or terminal sees one write. */
 const JOIN_MAX = 65536;
+/** Bytes of no message are more. */
+const LARGEST_MESSAGE = 1 << 20;
 
 function openFile(description: Description, direction: 'read' | 'write'): OpenFile {
   const { file, access } = description;
@@ -22,7 +24,27 @@ function seekable(file: OpenFile, position: number): OpenFile {
   return file;
 }
 
+/** One message, shared out among the segments. */
+function readMessage(p: Process, file: OpenFile, segments: readonly Segment[]): number {
+  const parts = segments
+    .filter(({ length }) => length > 0)
+    .map(({ address, length }) => buffer(p, address, Math.min(length, MAX_TRANSFER), 'write'));
+  if (parts.length === 1) return file.read(parts[0], 0);
+  const whole = new Uint8Array(Math.min(total(parts), LARGEST_MESSAGE));
+  const count = file.read(whole, 0);
+  let done = 0;
+  for (const part of parts) {
+    if (done >= count) break;
+    part.set(whole.subarray(done, Math.min(count, done + part.length)));
+    done += part.length;
+  }
+  return count;
+}
+
+const total = (parts: readonly Uint8Array[]): number => parts.reduce((sum, part) => sum + part.length, 0);
+
 function readSegments(p: Process, file: OpenFile, segments: readonly Segment[], position: number): number {
+  if (file.keepsMessages) return readMessage(p, file, segments);
   let done = 0;
   for (const { address, length } of segments) {
     if (length === 0) continue;
@@ -42,30 +64,72 @@ function readSegments(p: Process, file: OpenFile, segments: readonly Segment[], 
 }
 
 /** What send and recv ask for besides. */
-interface TransferOptions {
+export interface TransferOptions {
   /** Does not wait. */
   readonly now?: boolean;
   /** Without SIGPIPE. */
   readonly quiet?: boolean;
+  /** Reads until all segments are full. */
+  readonly all?: boolean;
+  /** Stands for the descriptor's file. */
+  readonly through?: OpenFile;
+}
+
+/** What is left of segments after their first bytes. */
+function after(segments: readonly Segment[], bytes: number): Segment[] {
+  let skipped = bytes;
+  return segments.map(({ address, length }) => {
+    const skip = Math.min(skipped, length);
+    skipped -= skip;
+    return { address: address + skip, length: length - skip };
+  });
+}
+
+/** Waiting that a timeout ends, or a signal: only without a timeout does the call begin anew (socket(7)). */
+function waitLimited(
+  p: Process,
+  file: OpenFile,
+  milliseconds: number | undefined,
+  attempt: (last: boolean) => number,
+  done: () => number,
+): SyscallResult {
+  return waitFor(p, [file], attempt, {
+    milliseconds,
+    interrupted: () => done() || (milliseconds === undefined ? -Errno.ERESTARTSYS : -Errno.EINTR),
+  });
 }
 
 /** Reads at a position, or at the descriptor's own, which then moves. */
-export function read(p: Process, fd: number, segments: readonly Segment[], at?: number, { now }: TransferOptions = {}): SyscallResult {
+export function read(p: Process, fd: number, segments: readonly Segment[], at?: number, options: TransferOptions = {}): SyscallResult {
+  const { now, all, through } = options;
   const description = p.files.get(fd);
-  const file = openFile(description, 'read');
+  const file = through ?? openFile(description, 'read');
   if (at !== undefined) seekable(file, at);
-  const attempt = () => {
+  const waits = file.subscribe && !description.nonblock && !now;
+  let done = 0;
+  const once = (): number => {
     const refused = file.terminal ? backgroundUse(p, 'SIGTTIN') : 0;
     if (refused) return refused;
-    const count = readSegments(p, file, segments, at ?? description.position);
+    const count = readSegments(p, file, done === 0 ? segments : after(segments, done), at ?? description.position);
     if (count > 0 && at === undefined && file.seekable) description.position += count;
     return count;
   };
-  if (!file.subscribe || description.nonblock || now) {
-    const count = attempt();
-    return count === WOULD_BLOCK ? -Errno.EAGAIN : count;
-  }
-  return waitFor(p, [file], attempt);
+  const attempt = (last: boolean): number => {
+    try {
+      for (;;) {
+        const count = once();
+        if (count === WOULD_BLOCK) return last ? done || -Errno.EAGAIN : WOULD_BLOCK;
+        if (!all || count <= 0) return done || count;
+        done += count;
+        if (after(segments, done).every(({ length }) => length === 0)) return done;
+      }
+    } catch (error) {
+      if (done > 0) return done;
+      throw error;
+    }
+  };
+  if (!waits) return attempt(true);
+  return waitLimited(p, file, file.timeouts?.read, attempt, () => done);
 }
 
 function writeSegments(p: Process, segments: readonly Segment[]): Uint8Array[] {
@@ -98,20 +162,23 @@ function writeAll(
   at?: number,
   { now, quiet }: TransferOptions = {},
 ): SyscallResult {
-  const total = given.reduce((sum, part) => sum + part.length, 0);
-  const parts = given.length > 1 && total <= JOIN_MAX ? [join(given, total)] : given;
+  const length = total(given);
+  const isOne = file.keepsMessages ? given.length !== 1 : given.length > 1 && length <= JOIN_MAX;
+  if (file.keepsMessages && length > LARGEST_MESSAGE) fail('EMSGSIZE');
+  const parts = isOne ? [join(given, length)] : given;
   let done = 0;
   let part = 0;
   let offset = 0;
   const end = description.append && file.seekable ? file.inode.stat().size : undefined;
   const start = end ?? at ?? description.position;
 
-  const attempt = (): number => {
+  const waits = file.subscribe && !description.nonblock && !now;
+  const attempt = (last: boolean): number => {
     try {
       while (part < parts.length) {
         const piece = parts[part];
         const count = file.write(offset === 0 ? piece : piece.subarray(offset), start + done);
-        if (count === WOULD_BLOCK) return (description.nonblock || now) && done > 0 ? done : WOULD_BLOCK;
+        if (count === WOULD_BLOCK) return last ? done || -Errno.EAGAIN : WOULD_BLOCK;
         if (count === 0) break;
         done += count;
         offset += count;
@@ -123,22 +190,19 @@ function writeAll(
       return done;
     } catch (error) {
       if (done > 0) return done;
-      if (error instanceof SyscallError && error.errno === Errno.EPIPE && !quiet) p.signals.raiseHere('SIGPIPE');
+      if (error instanceof SyscallError && error.errno === Errno.EPIPE && !quiet && !file.keepsMessages) p.signals.raiseHere('SIGPIPE');
       throw error;
     } finally {
       if (file.seekable && at === undefined) description.position = start + done;
     }
   };
-  if (!file.subscribe || description.nonblock || now) {
-    const count = attempt();
-    return count === WOULD_BLOCK ? -Errno.EAGAIN : count;
-  }
-  return waitFor(p, [file], attempt, { interrupted: () => (done > 0 ? done : -Errno.ERESTARTSYS) });
+  if (!waits) return attempt(true);
+  return waitLimited(p, file, file.timeouts?.write, attempt, () => done);
 }
 
 export function write(p: Process, fd: number, segments: readonly Segment[], at?: number, options?: TransferOptions): SyscallResult {
   const description = p.files.get(fd);
-  const file = openFile(description, 'write');
+  const file = options?.through ?? openFile(description, 'write');
   if (at !== undefined) seekable(file, at);
   return writeAll(p, description, file, writeSegments(p, segments), at, options);
 }

@@ -257,6 +257,21 @@ class MemorySymlink extends MemoryInode implements Symlink {
   }
 }
 
+/** The name of a socket in a file tree; `bound` is what it belongs to, while that is open. */
+export class MemorySocket<Bound extends object> extends MemoryInode {
+  readonly format = Mode.Socket;
+  constructor(
+    fileSystem: MemoryFileSystem,
+    mode: number,
+    public bound: Bound | undefined,
+  ) {
+    super(fileSystem, mode);
+  }
+  override length(): number {
+    return 0;
+  }
+}
+
 export class MemoryDirectory extends MemoryInode implements Directory {
   readonly format = Mode.Directory;
   private readonly children = new Map<string, MemoryInode>();

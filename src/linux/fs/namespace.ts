@@ -16,6 +16,8 @@ import {
 
 /** Symbolic links that one path may lead through (path_resolution(7)). */
 const MAX_LINKS = 40;
+/** Names that may be given to what is in no file system. */
+const MOST_NAMES = 16384;
 
 export const enum Want {
   Read = 4,
@@ -63,6 +65,9 @@ export class Namespace {
   private readonly covered = new Map<Directory, Map<string, Inode>>();
   private readonly mountOf = new Map<Inode, Mount>();
   private nextDevice = 0x10;
+  /** Names that no file system has: of sockets, wherever they are. */
+  private readonly named = new Map<Directory, Map<string, Inode>>();
+  private names = 0;
 
   constructor(root: FileSystem) {
     if (!isDirectory(root.root)) throw new Error('the root of a file tree must be a directory');
@@ -117,7 +122,53 @@ export class Namespace {
   }
 
   child(directory: Directory, name: string): Inode | undefined {
-    return this.covered.get(directory)?.get(name) ?? directory.lookup(name);
+    return this.covered.get(directory)?.get(name) ?? this.named.get(directory)?.get(name) ?? directory.lookup(name);
+  }
+
+  /** Gives a name, which is free, to what is in none of the file systems. */
+  addName(directory: Directory, name: string, inode: Inode): void {
+    if (directory.fileSystem.readOnly) fail('EROFS');
+    if (this.names >= MOST_NAMES) fail('ENOSPC');
+    this.names++;
+    this.named.set(directory, (this.named.get(directory) ?? new Map<string, Inode>()).set(name, inode));
+  }
+  /** False if it is no such name. */
+  private dropName(directory: Directory, name: string): boolean {
+    const names = this.named.get(directory);
+    if (!names?.delete(name)) return false;
+    if (names.size === 0) this.named.delete(directory);
+    this.names--;
+    return true;
+  }
+
+  unlink(directory: Directory, name: string): void {
+    if (!this.dropName(directory, name)) directory.unlink(name);
+  }
+
+  removeDirectory(directory: Directory, name: string): void {
+    const inode = directory.lookup(name);
+    if (inode && isDirectory(inode) && this.named.has(inode)) fail('ENOTEMPTY');
+    directory.removeDirectory(name);
+  }
+
+  rename(from: Directory, name: string, to: Directory, newName: string, exclusive: boolean): void {
+    const moved = this.named.get(from)?.get(name);
+    const replaced = this.named.get(to)?.get(newName);
+    if (!moved && !replaced) {
+      from.rename(name, to, newName, exclusive);
+      return;
+    }
+    if (exclusive && this.child(to, newName)) fail('EEXIST');
+    const source = this.child(from, name) ?? fail('ENOENT');
+    const target = this.child(to, newName);
+    if (source === target) return;
+    if (replaced && isDirectory(source)) fail('ENOTDIR');
+    if (target && isDirectory(target)) fail('EISDIR');
+    if (target) this.unlink(to, newName);
+    if (moved) {
+      this.dropName(from, name);
+      this.addName(to, newName, moved);
+    } else from.rename(name, to, newName, true);
   }
 
   /** The directory above, the root's being itself. */
@@ -128,9 +179,11 @@ export class Namespace {
 
   entries(directory: Directory): DirectoryEntry[] {
     const covered = this.covered.get(directory);
-    if (!covered) return directory.list();
-    const list = directory.list().filter((entry) => !covered.has(entry.name));
-    for (const [name, inode] of covered) list.push({ name, inode: inode.stat().inode, format: inode.format });
+    const named = this.named.get(directory);
+    if (!covered && !named) return directory.list();
+    const added = new Map([...(named ?? []), ...(covered ?? [])]);
+    const list = directory.list().filter((entry) => !added.has(entry.name));
+    for (const [name, inode] of added) list.push({ name, inode: inode.stat().inode, format: inode.format });
     return list.sort((a, b) => compareNames(a.name, b.name));
   }
 

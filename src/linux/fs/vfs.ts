@@ -119,10 +119,19 @@ export const enum Poll {
   ReadHangUp = 0x2000,
 }
 
+/** Milliseconds that a blocking call waits at most. */
+export interface Timeouts {
+  read?: number | undefined;
+  write?: number | undefined;
+}
+
 /** What an inode gives when it is opened; positions are the caller's. */
 export interface OpenFile {
   readonly inode: Inode;
   readonly seekable: boolean;
+  /** A read takes one message or what fits of it, and each write makes one. */
+  readonly keepsMessages?: boolean;
+  readonly timeouts?: Timeouts;
   /** Bytes read, 0 at the end, WOULD_BLOCK where there are none yet. */
   read(into: Uint8Array, position: number): number;
   /** Bytes written, possibly fewer than given, or WOULD_BLOCK. */

@@ -30,6 +30,7 @@ import {
   writeSignalInfo,
 } from './signals.ts';
 import { singleStep } from './single-step.ts';
+import { i386Sockets } from './sockets.ts';
 
 /** struct old_sigaction: handler, 32 bits of mask, flags, restorer. */
 function readOldAction(p: Process, address: number): Action {
@@ -84,6 +85,7 @@ export const i386: Abi = {
   table: makeTable(NUMBERS, commonCalls, ownCalls),
   numbers: NUMBERS,
   errno: (generic) => generic,
+  sockets: i386Sockets,
   mmap: { MAP_SHARED: 1, MAP_PRIVATE: 2, MAP_FIXED: 0x10, MAP_ANONYMOUS: 0x20, MAP_GROWSDOWN: 0x100, MAP_FIXED_NOREPLACE: 0x100000 },
   signals: SIGNALS,
   signalCount: SIGNAL_COUNT,

@@ -78,6 +78,7 @@ export const i386Files: FileAbi = {
   },
   ioctl: byNumber(IOCTL),
   fcntl: byNumber(FCNTL),
+  locks: { narrow: { isWide: false, start: 4, length: 8, pid: 12 }, wide: { isWide: true, start: 4, length: 12, pid: 20 } },
   termios: {
     size: 36,
     speeds: 36,

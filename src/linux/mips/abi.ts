@@ -29,6 +29,7 @@ import {
   writeAction,
   writeSignalInfo,
 } from './signals.ts';
+import { mipsSockets } from './sockets.ts';
 
 const get = (p: Process, offset: number): number => p.vcpu.get32(offset) >>> 0;
 
@@ -117,6 +118,7 @@ function makeMips(endian: 'little' | 'big'): Abi {
     numbers: NUMBERS,
     indirect: NUMBERS.syscall,
     errno: mipsErrno,
+    sockets: mipsSockets,
     mmap: { MAP_SHARED: 1, MAP_PRIVATE: 2, MAP_FIXED: 0x10, MAP_ANONYMOUS: 0x800, MAP_GROWSDOWN: 0x1000, MAP_FIXED_NOREPLACE: 0x100000 },
     signals: SIGNALS,
     signalCount: SIGNAL_COUNT,

@@ -78,6 +78,7 @@ export const mipsFiles: FileAbi = {
   },
   ioctl: byNumber(IOCTL),
   fcntl: byNumber(FCNTL),
+  locks: { narrow: { isWide: false, start: 4, length: 8, pid: 16 }, wide: { isWide: true, start: 8, length: 16, pid: 24 } },
   termios: {
     size: 40,
     speeds: 40,
