@@ -10,5 +10,7 @@ export declare function portWrite(port: u32, bytes: u32, value: u32): void;
 export declare function hypercall(): u32;
 /** Guest time in nanoseconds since the machine was switched on. */
 export declare function now(): f64;
+/** The guest has nothing to do for so many nanoseconds, but takes an interrupt. */
+export declare function rest(nanoseconds: f64): void;
 /** A model-specific register of KVM's, by its newer number, was written; or TSC was. */
 export declare function msrWritten(register: u32, value: u32, tscOffset: u64): void;

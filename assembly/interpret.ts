@@ -22,12 +22,13 @@ export function hashEntry(pc: u32): u32 {
 
 /** Address of the block for a pc, or 0. */
 export function findBlock(pc: u32): u32 {
-  const entry = hashEntry(pc);
-  const block = load<u32>(entry, Layout.BLOCK_HASH) === pc ? load<u32>(entry, Layout.BLOCK_HASH + 4) : 0;
   if (PAGED) {
-    if (block && !isMapped(block, pc)) return 0;
+    const entry = ((pc ^ (pc >>> 16) ^ load<u32>(Layout.MODE)) & Layout.PAGED_HASH_MASK) << 3;
+    const block = load<u32>(entry, Layout.PAGED_BLOCK_HASH) === pc ? load<u32>(entry, Layout.PAGED_BLOCK_HASH + 4) : 0;
+    return block && isMapped(block, pc) ? block : 0;
   }
-  return block;
+  const entry = hashEntry(pc);
+  return load<u32>(entry, Layout.BLOCK_HASH) === pc ? load<u32>(entry, Layout.BLOCK_HASH + 4) : 0;
 }
 
 /** Memory model paged: whether the block's pages are still those that it was translated from. */

@@ -21,6 +21,7 @@ export {
   x86_hypercall,
   x86_invlpg,
   x86_load_msw,
+  x86_pause,
   x86_rdmsr,
   x86_system_cpuid,
   x86_time_stamp,

@@ -112,6 +112,9 @@ export const enum Layout {
   /** Numbers of the virtual pages whose TLB word was filled, a u32 each. */
   FILLED = 0x8800000,
   FILLED_MAX = 0x10000,
+  /** In place of BLOCK_HASH: kernels have more code than fits there. 262,144 entries, indexed alike with this mask. */
+  PAGED_BLOCK_HASH = 0x8900000,
+  PAGED_HASH_MASK = 0x3ffff,
 
   /** Memory address of guest address FLOOR, or in the memory model paged of the first byte of guest memory. As the static offset of a load it never wraps, so the index may. */
   WINDOW = 0x10000000,

@@ -45,6 +45,7 @@ const NO_MACHINE: SystemImports = {
   portWrite: absent,
   hypercall: absent,
   now: absent,
+  rest: absent,
   msrWritten: absent,
 };
 

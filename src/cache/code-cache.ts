@@ -4,6 +4,9 @@ import { PAGE_SIZE } from '../isa/code.ts';
 
 /** Which code a pc means, and where it lies. */
 export interface CodePlaces {
+  /** Where the look-up table of the interpreter's blocks is, and the bits of its index. */
+  readonly blockHash: number;
+  readonly blockHashMask: number;
   /** A number for what would be executed at a pc now: another one where the pc means other code (mode, mapping). */
   key(pc: number): number;
   /** What `key` was when the block was lifted. */
@@ -52,7 +55,8 @@ export interface CacheHooks {
   hasRegion(address: number, present: boolean): void;
 }
 
-const hashIndex = (pc: number, mode: number): number => ((pc ^ (pc >>> 16) ^ mode) & Layout.HASH_MASK) * 2;
+const hashIndex = (pc: number, mode: number, mask: number): number => ((pc ^ (pc >>> 16) ^ mode) & mask) * 2;
+const regionIndex = (pc: number, mode: number): number => hashIndex(pc, mode, Layout.HASH_MASK);
 
 /**
  * What has been translated, by guest pc, with the two look-up tables that generated code and the interpreter read. Knows
@@ -76,7 +80,7 @@ export class CodeCache {
     private readonly hooks: CacheHooks,
   ) {
     const { buffer } = memory.memory;
-    this.blockHash = new Uint32Array(buffer, Layout.BLOCK_HASH, 2 * (Layout.HASH_MASK + 1));
+    this.blockHash = new Uint32Array(buffer, places.blockHash, 2 * (places.blockHashMask + 1));
     this.regionHash = new Uint32Array(buffer, Layout.REGION_HASH, 2 * (Layout.HASH_MASK + 1));
   }
 
@@ -119,10 +123,13 @@ export class CodeCache {
     this.onPages(this.blockPages, block, key);
   }
 
+  private blockIndex(block: Block): number {
+    return hashIndex(block.pc, this.places.modeOf(block), this.places.blockHashMask);
+  }
   /** Makes the interpreter find the block. Also after its hash entry was taken by another pc. */
   publishBlock(cached: CachedBlock): void {
     const { block } = cached;
-    const i = hashIndex(block.pc, this.places.modeOf(block));
+    const i = this.blockIndex(block);
     this.blockHash[i] = block.pc;
     this.blockHash[i + 1] = cached.address;
     const region = this.regions.get(this.places.keyOf(block));
@@ -136,7 +143,7 @@ export class CodeCache {
     this.publishRegion(region, tableIndex);
   }
   publishRegion(region: CachedRegion, tableIndex: number): void {
-    const i = hashIndex(region.entry, this.places.modeOf(region.blocks[0]));
+    const i = regionIndex(region.entry, this.places.modeOf(region.blocks[0]));
     this.regionHash[i] = region.entry;
     this.regionHash[i + 1] = tableIndex;
     this.retracted.delete(region);
@@ -148,7 +155,7 @@ export class CodeCache {
   }
   /** The same for whichever region is found at a pc in a mode: it may be of other code, that was mapped there. */
   hideRegionAt(pc: number, mode: number): void {
-    const i = hashIndex(pc, mode);
+    const i = regionIndex(pc, mode);
     if (this.regionHash[i] === pc) this.regionHash.fill(0, i, i + 2);
   }
   /** Has the interpreter run what lies at a region's entry, until the region is published again. */
@@ -198,7 +205,7 @@ export class CodeCache {
     const { block } = cached;
     this.blocks.delete(key);
     if (cached.address) this.hooks.staleBlock(cached.address);
-    const i = hashIndex(block.pc, this.places.modeOf(block));
+    const i = this.blockIndex(block);
     if (this.blockHash[i] === block.pc && this.blockHash[i + 1] === cached.address) this.blockHash.fill(0, i, i + 2);
   }
 

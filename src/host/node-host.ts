@@ -10,6 +10,7 @@ export const nodeHost: Host = {
   now,
   turn: () => new Promise((resolve) => setImmediate(resolve)),
   monotonic: () => process.hrtime.bigint(),
+  pause: (milliseconds) => void Atomics.wait(NOBODY, 0, 0, milliseconds),
   resident: () => process.memoryUsage.rss(),
   random(bytes) {
     let fd: number;
@@ -26,6 +27,8 @@ export const nodeHost: Host = {
     }
   },
 };
+
+const NOBODY = new Int32Array(new SharedArrayBuffer(4));
 
 let base = 0n;
 const MILLISECOND = 1_000_000n;

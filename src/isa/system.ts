@@ -26,6 +26,8 @@ export interface SystemImports {
   hypercall(): number;
   /** Guest time in nanoseconds since the machine was switched on: what time stamp counters count. Never goes back. */
   now(): number;
+  /** The guest polls the time, and would for so many nanoseconds from now on if it is not interrupted. The host may sleep meanwhile. */
+  rest(nanoseconds: number): void;
   /**
    * x86: a register of KVM's (KvmMsr, by its newer number) was written; or the time stamp counter was, which is `now` plus `tscOffset`: then
    * SYSTEM_TIME with the value that it has.

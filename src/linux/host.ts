@@ -8,6 +8,8 @@ export interface Host {
   random(bytes: Uint8Array<ArrayBuffer>): void;
   /** Resolves after at least `milliseconds`, or as soon as `abort` fires. */
   sleep(milliseconds: number, abort?: AbortSignal): Promise<void>;
+  /** Sleeps right here, for whole milliseconds or parts of one; absent where the thread must not. */
+  pause?(milliseconds: number): void;
   /** Bytes of physical memory that this process holds, if the host tells. */
   resident?(): number;
   /** Lets timers, streams and signals of the host have their turn. */

@@ -8,6 +8,8 @@ import type { GuestMemory } from './guest-memory.ts';
 /** User mode: a pc means one piece of code, until somebody says that it changed. */
 export function virtualPlaces(memory: GuestMemory): CodePlaces {
   return {
+    blockHash: Layout.BLOCK_HASH,
+    blockHashMask: Layout.HASH_MASK,
     key: (pc) => pc,
     keyOf: (block) => block.pc,
     pagesOf({ pc, size }) {
@@ -26,15 +28,22 @@ export interface MappedPage {
   readonly word: number;
 }
 
-interface Place {
-  readonly key: number;
-  readonly mode: number;
+/** Pages that a block lies on. Blocks on one page alone have this in common. */
+interface Pages {
   readonly physical: readonly number[];
   readonly mapped: readonly MappedPage[];
 }
+interface Place extends Pages {
+  readonly key: number;
+  readonly mode: number;
+}
+
+const NOWHERE: Pages = { physical: [], mapped: [] };
 
 /** System mode: what a pc means depends on the mode and on where its page is mapped. Of each block it is known where it came from. */
 export class PhysicalPlaces implements CodePlaces {
+  readonly blockHash = Layout.PAGED_BLOCK_HASH;
+  readonly blockHashMask = Layout.PAGED_HASH_MASK;
   private readonly places = new WeakMap<Block, Place>();
   /** Numbers of pairs of page and mode that have code. */
   private readonly contexts = new Map<number, number>();
@@ -76,28 +85,55 @@ export class PhysicalPlaces implements CodePlaces {
   /** −1 if nothing can be fetched there; then the fault is recorded. */
   key(pc: number): number {
     const word = this.word(pc);
-    if (word === 0) return -1;
+    return word === 0 ? -1 : this.contextOf(pc, word) * 0x1_0000_0000 + pc;
+  }
+  /** What was asked last: most often it is asked again. */
+  private lastPage = -1;
+  private lastWord = 0;
+  private lastMode = 0;
+  private lastContext = 0;
+  private contextOf(pc: number, word: number): number {
+    const { mode } = this;
+    const page = pc >>> 12;
+    if (page === this.lastPage && word === this.lastWord && mode === this.lastMode) return this.lastContext;
     const host = (((pc & ~(PAGE_SIZE - 1)) + (word & TlbBit.ADDRESS)) >>> 12) & 0xfffff;
-    const context = host * 0x10000 + (this.mode & 0xffff);
+    const context = host * 0x10000 + (mode & 0xffff);
     let number = this.contexts.get(context);
     if (number === undefined) {
       number = this.contexts.size + 1;
       this.contexts.set(context, number);
     }
-    return number * 0x1_0000_0000 + pc;
+    this.lastPage = page;
+    this.lastWord = word;
+    this.lastMode = mode;
+    this.lastContext = number;
+    return number;
   }
 
   /** Notes where a block that was just lifted came from. */
   note(block: Block): void {
     const last = (block.pc + Math.max(1, block.size) - 1) >>> 0;
-    const pcs = block.pc >>> 12 === last >>> 12 ? [block.pc] : [block.pc, last];
-    const physicalOf = this.runtime.exports.codePhysical as (pc: number) => number;
-    this.places.set(block, {
-      key: this.key(block.pc),
-      mode: this.mode,
-      physical: pcs.map((pc) => physicalOf(pc) >>> 12),
-      mapped: pcs.map((pc) => ({ page: pc >>> 12, word: this.word(pc) })),
-    });
+    let { physical, mapped } = this.pagesAt(block.pc);
+    if (block.pc >>> 12 !== last >>> 12) {
+      const next = this.pagesAt(last);
+      physical = [...physical, ...next.physical];
+      mapped = [...mapped, ...next.mapped];
+    }
+    this.places.set(block, { key: this.key(block.pc), mode: this.mode, physical, mapped });
+  }
+  private lastPages: Pages = NOWHERE;
+  private pagesAt(pc: number): Pages {
+    const page = pc >>> 12;
+    const word = this.word(pc);
+    const [last] = this.lastPages.mapped;
+    if (last?.page === page && last.word === word) return this.lastPages;
+    const physical = (this.runtime.exports.codePhysical as (pc: number) => number)(pc) >>> 12;
+    this.lastPages = { physical: [physical], mapped: [{ page, word }] };
+    return this.lastPages;
+  }
+  /** What lies at physical addresses is other memory than before. */
+  remapped(): void {
+    this.lastPages = NOWHERE;
   }
 
   private placeOf(block: Block): Place {

@@ -264,6 +264,7 @@ export class Vcpu {
   }
   /** Memory model paged: what lies at some physical addresses is other memory than before. */
   remapped(): void {
+    this.paged?.remapped();
     this.clear();
     (this.runtime.exports.flushTlb as (keepGlobal: number) => void)(0);
   }

@@ -26,6 +26,8 @@ export interface LoopParts {
   readonly turn: () => Promise<void>;
   /** Resolves after so many milliseconds, or when `signal` fires. */
   readonly sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+  /** Sleeps from inside a run, if the host can. */
+  readonly pause: ((milliseconds: number) => void) | undefined;
   /** The hypercall that the guest waits for. */
   readonly hypercall: () => Promise<void> | undefined;
   /** A hooked instruction, which is then done with; an Exit if it left. */
@@ -39,6 +41,9 @@ const SLICE_MS = 1;
 /** Time after which the host has its turn. */
 const TURN_MS = 8;
 const LONGEST_SLEEP_MS = 60_000;
+/** For which a guest that polls the time lets the host sleep: less is what going to sleep takes. */
+const SHORTEST_REST_MS = 0.05;
+const LONGEST_REST_MS = 1;
 /** More than a virtio request waits for one after the other. */
 const PROMISES = 16;
 /** Without a reason, an AbortController makes an error with its stack. */
@@ -59,10 +64,12 @@ export interface Loop {
   stop(): void;
   /** Something has happened that may end a halt. */
   wake(): void;
+  /** See SystemImports.rest. */
+  rest(nanoseconds: number): void;
   halted: boolean;
   /** Virtual time: instructions of the next stay at most. */
   virtualSlice: number;
-  /** Milliseconds spent asleep. */
+  /** Milliseconds spent asleep, also in the midst of guest code. */
   readonly idle: number;
 }
 
@@ -153,6 +160,14 @@ export function makeLoop(parts: LoopParts): Loop {
       sleeper?.abort(AWAKE);
     },
     wake: () => sleeper?.abort(AWAKE),
+    rest(nanoseconds) {
+      if (!clock.sleeps || !parts.pause) return;
+      const milliseconds = Math.min(nanoseconds / 1e6, (nextDue() - clock.now()) / 1e6, LONGEST_REST_MS);
+      if (milliseconds < SHORTEST_REST_MS) return;
+      const start = elapsed();
+      parts.pause(milliseconds);
+      idle += elapsed() - start;
+    },
     async run() {
       stopped = false;
       let turn = elapsed();

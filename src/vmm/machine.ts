@@ -114,6 +114,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       return Number(waiting !== undefined);
     },
     now: () => clock.now(),
+    rest: (nanoseconds) => loop.rest(nanoseconds),
     msrWritten: (register, value, tscOffset) => board.paravirtual?.msrWritten(register >>> 0, value >>> 0, tscOffset),
   };
   const runtime = createRuntime(options.runtime, memory, imports);
@@ -180,6 +181,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       consoles.flush();
       return host.sleep(milliseconds, signal);
     },
+    pause: host.pause,
     hypercall: () => waiting,
     hooked: (exit) => hooks.handle(exit),
     shutdown: () => finish('shutdown', SHUTDOWN_CODE),

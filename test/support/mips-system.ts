@@ -52,6 +52,7 @@ export async function mipsSystem(executor: Executor, code: Readonly<Record<numbe
     hypercall: absent,
     msrWritten: absent,
     now: () => system.time,
+    rest: absent,
   };
   const vcpu = new Vcpu({
     isa: mipsel,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { nodeHost } from '../../src/host/node-host.ts';
 import type { Executor } from '../../src/vcpu/vcpu.ts';
 import { createMachine, type Machine } from '../../src/vmm/machine.ts';
 import type { MachineName } from '../../src/vmm/machines/index.ts';
@@ -6,7 +7,7 @@ import type { DeviceContext, OwnDevice } from '../../src/vmm/options.ts';
 import { System } from '../../translators/x86/system/state.ts';
 import { assemble } from '../support/mips-assembler.ts';
 import { systemModule } from '../support/runtime.ts';
-import { kernel, mipsKernel, out } from './kernel.ts';
+import { kernel, little, mipsKernel, out } from './kernel.ts';
 
 const SYSTEM = systemModule();
 const DEVICE = 0x1b000000;
@@ -88,5 +89,33 @@ async function turns(name: MachineName, executor: Executor, delay: number): Prom
 describe.each(['pc', 'malta'] as const)('an interrupt on a %s', (name) => {
   test.each(['interpret', 'translate'] as const)('that a store raises is taken within few instructions: %s', async (executor) => {
     expect(await turns(name, executor, 0)).toBeLessThan(100);
+  });
+});
+
+describe('a guest that waits 200 ms for its time stamp counter', () => {
+  const wait = async (executor: Executor, nop: readonly number[]) => {
+    const machine = await createMachine({
+      machine: 'pc',
+      runtime: SYSTEM,
+      memory: 8 << 20,
+      // rdtsc; mov ebx,eax; again: nop; rdtsc; sub eax,ebx; cmp eax,200000000; jb again
+      kernel: kernel(
+        ...[0x0f, 0x31, 0x89, 0xc3, ...nop, 0x0f, 0x31, 0x29, 0xd8, 0x3d, ...little(200_000_000), 0x72, 0xf3],
+        ...out(0xf4, 0),
+        0xf4,
+      ),
+      executor,
+      host: nodeHost,
+    });
+    await machine.run();
+    return machine.stats;
+  };
+  test.each(['interpret', 'translate'] as const)('with PAUSE, the host sleeps: %s', async (executor) => {
+    const { idle, time } = await wait(executor, [0xf3, 0x90]);
+    expect(time).toBeGreaterThanOrEqual(200);
+    expect(idle).toBeGreaterThan(50);
+  });
+  test('without, it does not', async () => {
+    expect((await wait('interpret', [0x66, 0x90])).idle).toBe(0);
   });
 });

@@ -12,6 +12,7 @@ function made(guest: (budget: number) => { ran: number; exit: Exit }, kind: 'hos
   let time = 0;
   const taken: number[] = [];
   const slept: number[] = [];
+  const rested: number[] = [];
   const vcpu = {
     pc: 0,
     get retired() {
@@ -53,6 +54,10 @@ function made(guest: (budget: number) => { ran: number; exit: Exit }, kind: 'hos
       slept.push(milliseconds);
       if (!signal.aborted) time += milliseconds * 1e6;
     },
+    pause: (milliseconds) => {
+      rested.push(milliseconds);
+      time += milliseconds * 1e6;
+    },
     hypercall: () => undefined,
     hooked: () => undefined,
     shutdown: () => {
@@ -65,6 +70,7 @@ function made(guest: (budget: number) => { ran: number; exit: Exit }, kind: 'hos
     clock,
     taken,
     slept,
+    rested,
     raise: () => system.setInterrupt(vcpu, 0, true),
     shut: () => shut,
     retired: () => retired,
@@ -134,6 +140,28 @@ describe('machine loop', () => {
     await m.loop.run();
     // the third is not the next, the last beyond the stay
     expect(seen).toEqual([1, 2, 2, 2]);
+  });
+
+  test('a guest that polls the time lets the host sleep: not beyond a timer, not for long, not for nothing', async () => {
+    const m = made(() => {
+      m.clock.timer(() => {}).set(m.clock.now() + 2e6);
+      for (const nanoseconds of [20_000, 600_000, 30e6, 30e6]) m.loop.rest(nanoseconds);
+      m.loop.stop();
+      return { ran: 1, exit: budgetExit };
+    }, 'host');
+    await m.loop.run();
+    expect(m.rested.map((ms) => Math.round(ms * 10) / 10)).toEqual([0.6, 1, 0.4]);
+    expect(m.loop.idle).toBeCloseTo(2);
+  });
+
+  test('virtual time: it does not', async () => {
+    const m = made(() => {
+      m.loop.rest(1e6);
+      m.loop.stop();
+      return { ran: 1, exit: budgetExit };
+    });
+    await m.loop.run();
+    expect(m.rested).toEqual([]);
   });
 
   test('what cannot be delivered shuts down', async () => {

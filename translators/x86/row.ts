@@ -125,7 +125,7 @@ export interface Row {
   readonly mnemonic32: string;
   /** LOCK is allowed if the destination is in memory. */
   readonly lockable: boolean;
-  /** What it does in system mode, if that is something else; set by `sensitive`. */
+  /** What it does in system mode, if that is something else; set by `inSystemMode`. */
   readonly system?: Meaning | undefined;
   readonly sensitivity?: Sensitivity | undefined;
 }
@@ -372,8 +372,9 @@ export function group(name: string, rows: readonly Row[]): readonly Row[] {
 }
 
 /** A row whose meaning in system mode is `system`. */
+export const inSystemMode = (system: Meaning, r: Row): Row => Object.assign(r, { system });
 export function sensitive(sensitivity: Sensitivity, system: Meaning, r: Row): Row {
-  return Object.assign(r, { system, sensitivity });
+  return Object.assign(inSystemMode(system, r), { sensitivity });
 }
 
 /** Says of rows what they do not do. */

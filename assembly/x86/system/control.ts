@@ -4,7 +4,7 @@ import { Cpuid, Feature, FeatureC } from '../../../translators/x86/features';
 import { Vector } from '../../../translators/x86/sdm';
 import { X86 } from '../../../translators/x86/state';
 import { Cr0, Cr4, System } from '../../../translators/x86/system/state';
-import { hypercall, msrWritten, now } from '../../env';
+import { hypercall, msrWritten, now, rest } from '../../env';
 import { flushPage, flushTlb } from '../../paged';
 import { HypercallAbi } from '../../shared/hypercall';
 import { KvmCpuid, KvmFeature, KvmMsr } from '../../shared/kvm';
@@ -92,7 +92,23 @@ const enum Msr {
 export function timeStamp(): u64 {
   return <u64>now() + load<u64>(Layout.STATE + System.TSC_OFFSET);
 }
+
+/** RDTSC after RDTSC with PAUSE between: the guest waits for a time. After so many, so does the host. */
+const SPINS: u32 = 16;
+let paused = false;
+let spins: u32 = 0;
+let spinsSince: f64 = 0;
+export function x86_pause(): void {
+  paused = true;
+}
 export function x86_time_stamp(): u64 {
+  if (!paused) spins = 0;
+  else {
+    paused = false;
+    if (++spins === 1) spinsSince = now();
+    // nobody knows how long the guest is to wait: it waits half as long again at most
+    else if (spins > SPINS) rest((now() - spinsSince) / 2);
+  }
   return timeStamp();
 }
 

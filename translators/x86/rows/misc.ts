@@ -3,12 +3,12 @@ import { Type } from '../../../src/ir/ops.ts';
 import type { Helper } from '../../../src/isa/isa.ts';
 import { carryFlag, lowFlags, setCarry, setLowFlags, setZero } from '../flags.ts';
 import { address, checkWritable, read, register, setRegister, write } from '../operands.ts';
-import { group, type Meaning, type Row, row, sensitive } from '../row.ts';
+import { group, inSystemMode, type Meaning, type Row, row, sensitive } from '../row.ts';
 import { exitOnFault } from '../segmentation.ts';
 import { X86 } from '../state.ts';
 import { in_, out } from '../system/io.ts';
 import { protectedOnly } from '../system/privilege.ts';
-import { cli, hlt, sti } from '../system/registers.ts';
+import { cli, hlt, pause, sti } from '../system/registers.ts';
 
 const I = Type.I32;
 /** See assembly/x86/writes.ts. */
@@ -39,7 +39,7 @@ const arpl: Meaning = (b, i) => {
 };
 
 export const misc: readonly Row[] = group('misc', [
-  row('F3 90', 'PAUSE', nop),
+  inSystemMode(pause, row('F3 90', 'PAUSE', nop)),
   row('0F 1F /r', 'NOP Ev', nop),
   // NOP's reserved encodings, in which later processors have hints
   row('0F 18 /r r', 'NOP Ev', nop),

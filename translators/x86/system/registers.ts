@@ -38,6 +38,7 @@ export const registerHelpers: readonly Helper[] = [
   { name: 'x86_rdmsr', params: [], result: I32, state: true, pure: false },
   { name: 'x86_wrmsr', params: [], result: I32, state: true, pure: false },
   { name: 'x86_system_cpuid', params: [], result: Type.None, state: true, pure: false },
+  { name: 'x86_pause', params: [], result: Type.None, state: false, pure: false },
   { name: 'x86_time_stamp', params: [], result: Type.I64, state: true, pure: false },
   { name: 'x86_hypercall', params: [I32], result: I32, state: true, pure: false },
 ];
@@ -74,6 +75,11 @@ export const rdtsc: Meaning = (b, i) => {
   b.set(X86.EAX, b.emit(WRAP, count));
   b.set(X86.EDX, b.emit(WRAP, b.emit(I64_SHR_U, count, b.i64(32, 0))));
   b.goto(i.next);
+};
+
+/** RDTSC asks whether there was one: assembly/x86/system/control.ts. */
+export const pause: Meaning = (b) => {
+  b.helper('x86_pause');
 };
 
 /** There is no cache that an instruction could show. */
