@@ -37,8 +37,9 @@ export function decodeTranslations(data: Uint8Array): Translations {
 export function storeKey(elf: Uint8Array): string {
   let a = 0x811c9dc5;
   let b = elf.length;
-  const step = Math.max(1, elf.length >>> 11);
-  for (let i = 0; i < elf.length; i += i < 1024 ? 1 : step) {
+  // the start has the build ID, if there is one
+  const step = Math.max(1, elf.length >>> 8);
+  for (let i = 0; i < elf.length; i += i < 768 ? 1 : step) {
     a = Math.imul(a ^ elf[i], 0x01000193);
     b = Math.imul(b + elf[i], 0x5bd1e995) ^ (b >>> 13);
   }

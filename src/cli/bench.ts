@@ -11,7 +11,9 @@ interface BenchOptions {
 
 export function benchCommand(): Command {
   return new Command('bench')
-    .description('time the corpus programs in the interpreter and translated, against qemu-user and the processor where they are to be had')
+    .description(
+      'time the corpus programs in the interpreter and translated, against qemu-user, the processor and clang’s WebAssembly where they are to be had',
+    )
     .argument('[programs...]', 'names, as in corpus/programs/source; all without')
     .option('--isa <list>', 'of these ISAs only: mips, mipsel, x86 (comma-separated)')
     .option('--rounds <n>', 'times that each is run, interleaved; the median counts', '3')

@@ -27,3 +27,6 @@ export function corpusPrograms(): readonly CorpusProgram[] {
 
 /** Host path of a program's ELF file. */
 export const corpusPath = (program: CorpusProgram): string => fileURLToPath(new URL(program.file, folder));
+
+/** Host path of a program's source. */
+export const corpusSource = (name: string): string => fileURLToPath(new URL(`source/${name}.c`, folder));

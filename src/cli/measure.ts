@@ -4,11 +4,13 @@ import { arch, cpus } from 'node:os';
 import Table from 'cli-table3';
 import { Bench } from 'tinybench';
 import type { Executor } from '../vcpu/vcpu.ts';
-import { type CorpusProgram, corpusPath } from './corpus.ts';
+import { type CorpusProgram, corpusPath, corpusPrograms } from './corpus.ts';
 import { CliError } from './errors.ts';
 import { runQuietly } from './quiet.ts';
+import { compileSource } from './source-to-wasm.ts';
 
-export type Runner = Executor | 'qemu' | 'processor';
+/** `source`: the program's source, compiled straight to WebAssembly. */
+export type Runner = Executor | 'qemu' | 'processor' | 'source';
 
 export interface MeasureOptions {
   readonly rounds: number;
@@ -34,6 +36,8 @@ export interface Measured {
   /** Guest instructions of one run, and how many it has more than the short run. */
   readonly instructions: number;
   readonly steadyInstructions: number;
+  /** Why there is nothing of a runner. */
+  readonly missing: ByRunner<string>;
 }
 
 /** Whether a command can be started here. */
@@ -46,6 +50,12 @@ export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** What the same run prints where doubles are IEEE 754's throughout, as in WebAssembly. */
+function asWasm({ name, file, runs }: CorpusProgram, run: CorpusProgram['runs'][number]): string {
+  const same = corpusPrograms().find((p) => p.name === name && (p.isa === 'mips' || p.file === file));
+  return same?.runs[runs.indexOf(run)].stdout ?? run.stdout;
 }
 
 /** Runs a program in every way there is, round by round, and checks what it prints each time. */
@@ -77,9 +87,16 @@ export async function measure(program: CorpusProgram, options: MeasureOptions): 
     ['translate', ours('translate')],
   ];
   if (options.tiered) runners.push(['tiered', ours('tiered')]);
+  const missing: Partial<Record<Runner, string>> = {};
   if (available(QEMU[program.isa], ['-version'])) runners.push(['qemu', host('qemu', QEMU[program.isa], [path])]);
+  else missing.qemu = `${QEMU[program.isa]} is not installed`;
   if (program.isa === 'x86' && /^(x64|ia32)$/.test(arch()) && available(path, ['1']))
     runners.push(['processor', host('processor', path, [])]);
+  else if (program.isa === 'x86') missing.processor = 'this host does not run i386 programs';
+  const source = compileSource(program.name);
+  if (typeof source === 'function') {
+    runners.push(['source', (one) => check('source', source(one.args), asWasm(program, one))]);
+  } else missing.source = source.missing;
 
   const samples = new Map<typeof run, Partial<Record<Runner, number[]>>>(runs.map((one) => [one, {}]));
   // untimed: loads the Wasm back end
@@ -110,6 +127,7 @@ export async function measure(program: CorpusProgram, options: MeasureOptions): 
     steady: options.short ? {} : Object.fromEntries(runners.map(([name]) => [name, Math.max(last[name]! - first[name]!, 0.1)])),
     instructions: instructions.get(run)!,
     steadyInstructions: instructions.get(run)! - (options.short ? 0 : instructions.get(short)!),
+    missing,
   };
 }
 
@@ -124,7 +142,7 @@ function ratios(results: readonly Measured[], a: Runner, b: Runner, of: 'median'
 const times = (value: number | undefined): string => (value === undefined ? '' : `${value < 10 ? value.toFixed(2) : value.toFixed(1)}×`);
 
 export function report(results: readonly Measured[]): string {
-  const runners = (['interpret', 'translate', 'tiered', 'qemu', 'processor'] as const).filter((r) =>
+  const runners = (['interpret', 'translate', 'tiered', 'qemu', 'processor', 'source'] as const).filter((r) =>
     results.some((x) => x.median[r] !== undefined),
   );
   const titles = {
@@ -133,6 +151,7 @@ export function report(results: readonly Measured[]): string {
     tiered: 'tiered',
     qemu: 'qemu-user',
     processor: 'processor',
+    source: 'source → Wasm',
   } as const;
   const table = new Table({
     head: [
@@ -144,8 +163,9 @@ export function report(results: readonly Measured[]): string {
       'steady MIPS',
       'steady i ÷ t',
       'steady t ÷ q',
+      'steady t ÷ s',
     ],
-    colAligns: ['left', ...Array.from({ length: runners.length + 6 }, () => 'right' as const)],
+    colAligns: ['left', ...Array.from({ length: runners.length + 7 }, () => 'right' as const)],
     style: { head: [], border: [] },
     chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
   });
@@ -160,6 +180,7 @@ export function report(results: readonly Measured[]): string {
       steady.translate ? (steadyInstructions / steady.translate / 1000).toFixed(0) : '',
       times(ratio(steady, 'interpret', 'translate')),
       times(ratio(steady, 'translate', 'qemu')),
+      times(ratio(steady, 'translate', 'source')),
     ]);
   }
   const mean = (a: Runner, b: Runner, of: 'median' | 'steady'): string => {
@@ -175,8 +196,20 @@ export function report(results: readonly Measured[]): string {
     '',
     mean('interpret', 'translate', 'steady'),
     mean('translate', 'qemu', 'steady'),
+    mean('translate', 'source', 'steady'),
   ]);
-  return table.toString();
+  return [table.toString(), ...notRun(results, titles)].join('\n');
+}
+
+/** A line for each reason why something was not run. */
+function notRun(results: readonly Measured[], titles: Readonly<Record<Runner, string>>): string[] {
+  const files = new Map<string, string[]>();
+  for (const { file, missing } of results)
+    for (const [runner, why] of Object.entries(missing)) {
+      const line = `${titles[runner as Runner]} not run: ${why}`;
+      files.set(line, [...(files.get(line) ?? []), file]);
+    }
+  return [...files].map(([line, of]) => `${line} (${of.join(', ')})`);
 }
 
 /** What the JSON file holds. */
@@ -186,6 +219,7 @@ export function summary(results: readonly Measured[]): object {
     ['translate', 'qemu'],
     ['translate', 'processor'],
     ['tiered', 'qemu'],
+    ['translate', 'source'],
   ] as const;
   return {
     node: process.version,

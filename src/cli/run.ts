@@ -100,11 +100,12 @@ export async function run(
   const { elf, guestPath } = fileInGuest(path, root, mounts, options.cwd ?? '/');
 
   if (!options.cache) startCold();
+  const runtime = compileLate(node.nodeRuntime);
   const folder = options.cache ? (options.cacheDir ?? cacheFolder()) : undefined;
   let program: Program;
   try {
     program = await (load ?? loadProgram)(elf, {
-      runtime: node.nodeRuntime(),
+      runtime,
       ...(reserved.memory && { reserved: reserved.memory }),
       host: node.nodeHost,
       path: guestPath,
@@ -182,13 +183,28 @@ function startCold(): void {
   look();
 }
 
+/**
+ * V8 optimises a WebAssembly function once this many bytes of its code have run, as it counts: for the interpreter, which is one large loop,
+ * that is after some hundred µops, and takes as long as all that a short program does. So our own WebAssembly is given more.
+ */
+const TIERING_BUDGET = Number.parseInt(process.versions.v8, 10) < 12 ? 1_800_000 : 13_000_000;
+const PATIENT_BUDGET = 200_000_000;
+
+function compileLate(compile: () => WebAssembly.Module): WebAssembly.Module {
+  setFlagsFromString(`--wasm-tiering-budget=${PATIENT_BUDGET}`);
+  const module = compile();
+  setFlagsFromString(`--wasm-tiering-budget=${TIERING_BUDGET}`);
+  return module;
+}
+
 /** Nothing kept from an earlier run means that much is translated at the start. */
 function settling(store: TranslationStore): TranslationStore {
   return {
     ...store,
     async load(key) {
       const data = await store.load(key).catch(() => undefined);
-      if (!data) startCold();
+      if (data) parts.add('kept');
+      else startCold();
       return data;
     },
   };

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { available } from '../../src/cli/measure.ts';
 import { CORPUS, makeFolder, wasmvisor } from './support.ts';
 
 const TIMEOUT = 120_000;
@@ -136,10 +137,15 @@ describe('bench', () => {
       expect(code).toBe(0);
       expect(stdout).toMatch(/mips\/fib[\s\S]*x86\/crc32[\s\S]*geometric mean/);
       const result = JSON.parse(readFileSync(json, 'utf8')) as {
-        programs: { file: string; instructions: number; samples: Record<string, number[]> }[];
+        programs: { file: string; instructions: number; samples: Record<string, number[]>; missing: Record<string, string> }[];
       };
       expect(result.programs.map((p) => p.file)).toEqual(['mips/fib', 'mips/crc32', 'x86/fib', 'x86/crc32']);
-      for (const { samples, instructions } of result.programs) {
+      const clang = available('clang', ['--version']);
+      for (const { samples, instructions, missing } of result.programs) {
+        // the same source compiled to WebAssembly printed the same, or the table says why it was not run
+        expect(samples.source?.length ?? 0).toBe(missing.source ? 0 : 2);
+        if (missing.source) expect(stdout).toContain(`source → Wasm not run: ${missing.source}`);
+        else expect(clang).toBe(true);
         expect(samples.interpret).toHaveLength(2);
         expect(samples.translate).toHaveLength(2);
         expect(instructions).toBeGreaterThan(1000);
