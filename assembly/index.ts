@@ -6,7 +6,7 @@ export { mips_float } from './mips/float';
 export { mips_cycles, mips_synci } from './mips/system';
 export { x86_cpuid } from './x86/cpuid';
 export { x86_rdtsc } from './x86/cycles';
-export { sse_approximate, sse_fxrstor, sse_fxsave, sse_load_mxcsr, sse_masked_store, sse_slow } from './x86/sse';
+export { sse_approximate, sse_fxrstor, sse_fxsave, sse_load_mxcsr, sse_masked_store, sse_see_mxcsr, sse_slow } from './x86/sse';
 export { x86_rep_cmps, x86_rep_lods, x86_rep_movs, x86_rep_scas, x86_rep_stos } from './x86/strings';
 export {
   x86_descriptor_limit,

@@ -53,7 +53,7 @@ export function end(): bool {
 export function setMxcsr(value: u32): void {
   store<u32>(Layout.STATE + X86.MXCSR, value);
   const asAtReset = (value & ~(<u32>Mxcsr.FLAGS)) == Mxcsr.MASKS;
-  const collected = (value & Mxcsr.PE) != 0 || load<u32>(Layout.STATE + X86.MXCSR_LOADED) == 0;
+  const collected = (value & Mxcsr.PE) != 0 || load<u32>(Layout.STATE + X86.MXCSR_SEEN) == 0;
   const exact = !(asAtReset && collected);
   store<u32>(Layout.STATE + X86.SSE_EXACT, u32(exact));
   storeLimits(Layout.STATE + X86.LIMIT_S, exact);

@@ -3,6 +3,7 @@
 import { Vector } from '../../translators/x86/sdm';
 import { SseCode } from '../../translators/x86/sse-code';
 import { X86 } from '../../translators/x86/state';
+import { Mode } from '../../translators/x86/system/state';
 import { checkRead, checkWrite, guestLoad, guestStore } from '../memory';
 import { Layout } from '../shared/layout';
 import {
@@ -98,8 +99,13 @@ export function sse_approximate(code: u32): u32 {
 
 /** LDMXCSR; reserved bits are clear. */
 export function sse_load_mxcsr(value: u32): void {
-  store<u32>(Layout.STATE + X86.MXCSR_LOADED, 1);
+  store<u32>(Layout.STATE + X86.MXCSR_SEEN, 1);
+  if (!PAGED) store<u32>(Layout.STATE + X86.MODE, load<u32>(Layout.STATE + X86.MODE) | Mode.DENORMALS);
   setMxcsr(value);
+}
+/** Whoever looks at MXCSR once may do so again. */
+export function sse_see_mxcsr(): void {
+  sse_load_mxcsr(load<u32>(Layout.STATE + X86.MXCSR));
 }
 
 /**

@@ -1,4 +1,14 @@
-import { announceLdt, Eflags, getEflags, makeDescriptor, setEflags, setGdtEntry, Vector } from '../../translators/x86/abi.ts';
+import {
+  announceLdt,
+  Eflags,
+  getEflags,
+  MXCSR_RESET,
+  makeDescriptor,
+  setEflags,
+  setGdtEntry,
+  setMxcsr,
+  Vector,
+} from '../../translators/x86/abi.ts';
 import { x86 } from '../../translators/x86/index.ts';
 import { UserSegment } from '../../translators/x86/segments.ts';
 import { X86 } from '../../translators/x86/state.ts';
@@ -65,7 +75,11 @@ function endOf(exit: Exit): End & { readonly pc: number } {
 export const x86Subject: Subject = {
   imageBytes: X86Image.BYTES,
   fields,
-  start: fillVectorLdt,
+  start(vcpu) {
+    fillVectorLdt(vcpu);
+    // as every vector does: code is lifted for it
+    setMxcsr(vcpu.state, MXCSR_RESET);
+  },
   write({ state }, image) {
     const view = new DataView(image.buffer, image.byteOffset, image.length);
     x86.reset(state);

@@ -84,6 +84,8 @@ export interface Isa {
   readonly alignedAccess?: boolean;
   /** Offset of a word of state that lifting depends on. If it changes, everything is lifted anew. */
   readonly mode?: number;
+  /** Bits of that word that hold for all threads of a process once they are set. */
+  readonly lasting?: number;
   /** Bits of that word that single steps are lifted with. */
   readonly step?: number;
   /**

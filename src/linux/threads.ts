@@ -55,9 +55,10 @@ function save({ vcpu, abi }: Process): Registers {
 }
 
 function load({ vcpu }: Process, { pc, mode, state }: Registers): void {
-  if (vcpu.mode !== mode) vcpu.mode = mode;
+  const wanted = mode | (vcpu.mode & (vcpu.isa.lasting ?? 0));
   const into = vcpu.state;
   new Uint8Array(into.buffer, into.byteOffset, into.byteLength).set(state);
+  if (vcpu.mode !== wanted) vcpu.mode = wanted;
   vcpu.pc = pc;
 }
 

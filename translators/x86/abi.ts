@@ -4,7 +4,7 @@ import { Cpuid } from './features.ts';
 import { Eflags, Segment } from './sdm.ts';
 import { UserSegment } from './segments.ts';
 import { X86 } from './state.ts';
-import { Access, Cr0, Raised, System } from './system/state.ts';
+import { Access, Cr0, Mode, Raised, System } from './system/state.ts';
 
 export { Eflags, Vector } from './sdm.ts';
 export { Access } from './system/state.ts';
@@ -72,11 +72,14 @@ export const MXCSR_RESET = 0x1f80;
 const MXCSR_FLAGS = 0x3f;
 const MXCSR_PE = 0x20;
 
-/** Sets MXCSR, as LDMXCSR does if `loaded` (see X86.MXCSR_LOADED). */
+/** Sets MXCSR, as LDMXCSR does if `loaded` (see X86.MXCSR_SEEN). */
 export function setMxcsr(state: DataView, value: number, loaded = true): void {
-  if (loaded) state.setUint32(X86.MXCSR_LOADED, 1, true);
+  if (loaded) {
+    state.setUint32(X86.MXCSR_SEEN, 1, true);
+    state.setUint32(X86.MODE, state.getUint32(X86.MODE, true) | Mode.DENORMALS, true);
+  }
   state.setUint32(X86.MXCSR, value & 0xffff, true);
-  const collected = (value & MXCSR_PE) !== 0 || state.getUint32(X86.MXCSR_LOADED, true) === 0;
+  const collected = (value & MXCSR_PE) !== 0 || state.getUint32(X86.MXCSR_SEEN, true) === 0;
   const exact = (value & 0xffff & ~MXCSR_FLAGS) !== MXCSR_RESET || !collected;
   state.setUint32(X86.SSE_EXACT, exact ? 1 : 0, true);
   state.setUint32(X86.LIMIT_S, exact ? 0 : FloatLimit.LIMIT_S, true);

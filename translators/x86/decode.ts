@@ -140,6 +140,7 @@ export function newInsn(none: Row): Insn {
     ea: -1,
     espBias: 0,
     mode: 0,
+    denormals: false,
   };
 }
 

@@ -111,11 +111,13 @@ const lift =
   (meaningOf: (row: Row) => Meaning): Isa['lift'] =>
   (b, code, pc, mode) => {
     if (mode & Mode.SYSTEM) return liftSystem(table, insn, b, code, pc, mode);
-    const decoded = decode(table, insn, code, pc >>> 0, mode === 0 || mode & Mode.CODE32 ? 4 : 2);
-    insn.mode = mode;
+    const segments = mode & ~Mode.DENORMALS;
+    const decoded = decode(table, insn, code, pc >>> 0, segments === 0 || segments & Mode.CODE32 ? 4 : 2);
+    insn.mode = segments;
+    insn.denormals = segments !== mode;
     if (decoded === Decoded.Ok) {
       b.insn(pc, insn.length);
-      if (mode !== 0) checkFetch(b, insn);
+      if (segments !== 0) checkFetch(b, insn);
       meaningOf(insn.row)(b, insn);
     } else if (decoded === Decoded.Illegal) b.exit(ExitKind.Illegal, pc);
     else b.exit(ExitKind.Exception, pc, Vector.GP, 0);
@@ -132,10 +134,11 @@ export const x86: Isa = {
   stackPointer: ABI.stackPointer,
   coherentCode: true,
   mode: X86.MODE,
+  lasting: Mode.DENORMALS,
   step: Mode.ORDINARY | Mode.STEP,
   lift: lift((row) => row.meaning),
   mode16: Mode.SYSTEM,
-  disassemble: (code, pc, mode = 0) => disassemble(table, code, pc, mode === 0 || mode & Mode.CODE32 ? 4 : 2),
+  disassemble: (code, pc, mode = 0) => disassemble(table, code, pc, (mode & ~Mode.DENORMALS) === 0 || mode & Mode.CODE32 ? 4 : 2),
   reset(state) {
     for (let offset = 0; offset < X86.SIZE; offset += 4) state.setUint32(offset, 0, true);
     setEflags(state, Eflags.IF);

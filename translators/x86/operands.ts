@@ -41,8 +41,10 @@ export interface Insn {
   ea: Value;
   /** Added to a memory operand's ESP base: POP computes its address after it has incremented ESP. */
   espBias: number;
-  /** Mode; 0 in user mode. */
+  /** Mode without DENORMALS; 0 in user mode. */
   mode: number;
+  /** MXCSR.DE is exact. */
+  denormals: boolean;
 }
 
 const LOAD8 = op('i32.load8_u');

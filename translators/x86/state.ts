@@ -86,9 +86,9 @@ export const enum X86 {
    * reset, and what the operation adds to MXCSR's flags is there already (PE) or not asked for yet. Derived: setMxcsr.
    */
   SSE_EXACT = 452,
-  /** 1 since the program has loaded MXCSR: from then on PE is collected. */
-  MXCSR_LOADED = 456,
-  /** User mode: what code is lifted for, `Mode` without SYSTEM; 0 where segments are as Linux starts a program with them. */
+  /** 1 since the program has looked at MXCSR or set it: from then on PE is collected. */
+  MXCSR_SEEN = 456,
+  /** User mode: what code is lifted for, `Mode` without SYSTEM; but for DENORMALS 0 where segments are as Linux starts a program with them. */
   MODE = 460,
   /** What a result's high word must lie below, shifted left by one, to be that of a finite number; 0 if SSE_EXACT is not 0. */
   LIMIT_S = 464,

@@ -161,7 +161,8 @@ function updateUserMode(): void {
   if (isFlat(Segment.CS)) mode |= Mode.FLAT_CODE;
   if (isFlatData()) mode |= Mode.FLAT_DATA;
   if (!isPlain(Segment.FS) || !isPlain(Segment.GS)) mode |= Mode.LOOSE;
-  set(X86.MODE, mode === Mode.ORDINARY ? 0 : mode);
+  if (mode === Mode.ORDINARY) mode = 0;
+  set(X86.MODE, mode | (get(X86.MODE) & Mode.DENORMALS));
 }
 function isFlatData(): bool {
   return (

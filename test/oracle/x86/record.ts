@@ -21,7 +21,7 @@ import { C1, FCOMI, type FpuBase, fpuNumbers, generateFpu, randomFxsave, TRANSCE
 import { DATA_OFFSET, decodeOne, type GeneratedCase, generate, randomBase, STACK_OFFSET, whyNot } from './generate.ts';
 import { imageOf } from './image.ts';
 import { type Random, random } from './random.ts';
-import { APPROXIMATE, APPROXIMATE_ERROR, generateSse, numbersOf, randomSseBase, uncertainControl } from './sse.ts';
+import { APPROXIMATE, APPROXIMATE_ERROR, generateSse, numbersOf, randomSseBase } from './sse.ts';
 import { STATUS, undefinedFlags, undefinedText } from './undefined.ts';
 
 /** Suites by the groups of rows that they hold. */
@@ -92,7 +92,6 @@ function vectorOf({ c, template }: Planned, r: Row, o: Outcome, ignoredBase: Uin
   for (const n of c.ownRegisters) ignored.fill(0xff, X86Image.GPR + 4 * n, X86Image.GPR + 4 * n + 4);
   const view = new DataView(o.fxsave.buffer, o.fxsave.byteOffset, 512);
   if (TRANSCENDENTAL.test(r.text) || FCOMI.test(r.text)) bits(X86Image.FXSAVE, C1 << 16);
-  bits(X86Image.FXSAVE + 24, uncertainControl(view.getUint32(24, true)));
   const top = (view.getUint16(2, true) >>> 11) & 7;
   for (let st = 0; st < 8; st++) {
     const empty = ((o.fxsave[4] >>> ((top + st) & 7)) & 1) === 0;

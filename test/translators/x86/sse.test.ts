@@ -212,14 +212,35 @@ describe('MXCSR', () => {
     expect(flagsAfter(1e-300, 3e20)).toBe(UE | PE);
   });
   it('collects all but PE and DE before', () => {
-    const flagsAfter = (a: number, b: number): number => {
-      const m = run(divide, { xmm0: doubles(a, 0), xmm1: doubles(b, 0) });
+    const flagsAfter = (a: number, b: number, code = divide): number => {
+      const m = run(code, { ecx: DATA, xmm0: doubles(a, 0), xmm1: doubles(b, 0) });
       m.run();
       return m.word(X86.MXCSR) & FLAGS;
     };
     expect(flagsAfter(1, 0)).toBe(ZE);
     expect(flagsAfter(0, 0)).toBe(IE);
     expect(flagsAfter(1e300, 1e-300)).toBe(OE | PE);
+    // maxsd
+    const greater = 'f2 0f 5f c1';
+    expect([flagsAfter(1, 3), flagsAfter(5e-324, 1, greater)]).toEqual([0, 0]);
+    // stmxcsr [ecx]; fxsave [ecx]
+    for (const look of ['0f ae 19', '0f ae 01']) {
+      expect([flagsAfter(1, 3, `${look} ${divide}`), flagsAfter(5e-324, 1, `${look} ${greater}`)]).toEqual([PE, DE]);
+    }
+  });
+  it('collects DE with PE set, when WebAssembly’s operation gives the result', () => {
+    const tiny = { xmm0: doubles(5e-324, 1), xmm1: doubles(1, 5e-324) };
+    const collected = (code: string): number => mxcsrAfter(0x1fa0, code, tiny) & FLAGS;
+    // addsd, maxsd, ucomisd, sqrtsd xmm0, xmm0; addpd, cmppd xmm0, xmm1, 1
+    for (const code of ['f2 0f 58 c1', 'f2 0f 5f c1', '66 0f 2e c1', 'f2 0f 51 c0', '66 0f 58 c1', '66 0f c2 c1 01'])
+      expect(collected(code), code).toBe(DE | PE);
+    // sqrtsd xmm0, xmm1; addss of zeros; cvtsd2si
+    for (const code of ['f2 0f 51 c1', 'f3 0f 58 d3', 'f2 0f 2d c0']) expect(collected(code), code).toBe(PE);
+  });
+  it('an unmasked denormal operand is #XM', () => {
+    const m = run(`${loadMxcsr} ${divide}`, { ecx: DATA, [DATA]: 0x1ea0, xmm0: doubles(5e-324, 2), xmm1: doubles(1, 0) });
+    expect(m.run()).toMatchObject({ kind: 'exception', number: 19, pc: CODE + 3 });
+    expect(m.word(X86.MXCSR)).toBe(0x1ea2);
   });
   it('an unmasked exception is #XM, and the destination stays', () => {
     const m = run(`${loadMxcsr} ${divide}`, { ecx: DATA, [DATA]: 0x1d80, xmm0: doubles(1, 2), xmm1: doubles(0, 0) });

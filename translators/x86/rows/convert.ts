@@ -7,6 +7,7 @@ import { SseCode } from '../sse-code.ts';
 import { X86 } from '../state.ts';
 import { load64, low64, mmxEnter, mmxWait, readVector, replace64, setMmx, setXmm, splat64, xmm } from '../vector.ts';
 import {
+  anyDenormal,
   approximates,
   asVector,
   double,
@@ -20,6 +21,7 @@ import {
   scalarSource,
   settle,
   single,
+  someDenormal,
   specialScalar,
   specialVector,
 } from './float.ts';
@@ -44,35 +46,36 @@ const lowSource: (b: Builder, i: Insn) => Value = (b, i) => (i.mod === 3 ? xmm(b
 const toDoubles: Meaning = (b, i) => {
   const y = lowSource(b, i);
   const r = b.emit(PROMOTE_LOW, y);
-  const special = specialVector(b, double, 'nan', r, y, y);
-  setXmm(b, i.reg, settle(b, i, { format: single, code: SseCode.CONVERT, count: 2 }, special, r, ifMemory(i, y)));
+  const question = { special: () => specialVector(b, double, 'nan', r, y, y), denormal: anyDenormal(b, single, [y], 2) };
+  setXmm(b, i.reg, settle(b, i, { format: single, code: SseCode.CONVERT, count: 2 }, question, r, ifMemory(i, y)));
 };
 const toSingles: Meaning = (b, i) => {
   const y = packedSource(b, i);
   const r = b.emit(DEMOTE_BOTH, y);
-  const special = specialVector(b, single, 'range', r, y, y, 2);
-  setXmm(b, i.reg, settle(b, i, { format: double, code: SseCode.CONVERT, count: 2 }, special, r, ifMemory(i, y)));
+  const special = (): Value => specialVector(b, single, 'range', r, y, y, 2);
+  setXmm(b, i.reg, settle(b, i, { format: double, code: SseCode.CONVERT, count: 2 }, { special }, r, ifMemory(i, y)));
 };
 const toDouble: Meaning = (b, i) => {
   const y = scalarSource(b, single, i);
-  const special = specialScalar(b, single, 'nan', y, y, y);
-  const r = settle(b, i, { format: single, code: SseCode.CONVERT, count: 1 }, special, b.emit(PROMOTE, y), ifMemory(i, y));
+  const question = { special: () => specialScalar(b, single, 'nan', y, y, y), denormal: someDenormal(b, single, y) };
+  const r = settle(b, i, { format: single, code: SseCode.CONVERT, count: 1 }, question, b.emit(PROMOTE, y), ifMemory(i, y));
   setXmm(b, i.reg, b.emit(double.replace, xmm(b, i.reg), r, 0));
 };
 const toSingle: Meaning = (b, i) => {
   const y = scalarSource(b, double, i);
   const fast = b.emit(DEMOTE, y);
-  const special = specialScalar(b, single, 'range', fast, y, y);
-  const r = settle(b, i, { format: double, code: SseCode.CONVERT, count: 1 }, special, fast, ifMemory(i, y));
+  const special = (): Value => specialScalar(b, single, 'range', fast, y, y);
+  const r = settle(b, i, { format: double, code: SseCode.CONVERT, count: 1 }, { special }, fast, ifMemory(i, y));
   setXmm(b, i.reg, b.emit(single.replace, xmm(b, i.reg), r, 0));
 };
 
 // From integers
 
+const rounded = (b: Builder) => ({ special: () => exact(b) });
 const fromInt = (count: number) => ({ format: single, code: SseCode.FROM_INT32, count });
 const singlesFromDwords: Meaning = (b, i) => {
   const y = packedSource(b, i);
-  setXmm(b, i.reg, settle(b, i, fromInt(4), exact(b), b.emit(SINGLES_FROM_I32, y), ifMemory(i, y)));
+  setXmm(b, i.reg, settle(b, i, fromInt(4), rounded(b), b.emit(SINGLES_FROM_I32, y), ifMemory(i, y)));
 };
 const doublesFromDwords: Meaning = (b, i) => setXmm(b, i.reg, b.emit(DOUBLES_FROM_I32, lowSource(b, i)));
 /** An MMX register as source changes the x87 stack; memory does not (SDM volume 2, CVTPI2PD). */
@@ -85,13 +88,13 @@ const fromMmx = (b: Builder, i: Insn): Value => {
 };
 const singlesFromMmx: Meaning = (b, i) => {
   const y = fromMmx(b, i);
-  const r = settle(b, i, fromInt(2), exact(b), low64(b, b.emit(SINGLES_FROM_I32, y)), y);
+  const r = settle(b, i, fromInt(2), rounded(b), low64(b, b.emit(SINGLES_FROM_I32, y)), y);
   setXmm(b, i.reg, replace64(b, xmm(b, i.reg), r, 0));
 };
 const doublesFromMmx: Meaning = (b, i) => setXmm(b, i.reg, b.emit(DOUBLES_FROM_I32, fromMmx(b, i)));
 const singleFromDword: Meaning = (b, i) => {
   const y = read(b, i, 1);
-  const r = settle(b, i, fromInt(1), exact(b), b.emit(F32_FROM_I32, y), b.emit(SPLAT32, y));
+  const r = settle(b, i, fromInt(1), rounded(b), b.emit(F32_FROM_I32, y), b.emit(SPLAT32, y));
   setXmm(b, i.reg, b.emit(single.replace, xmm(b, i.reg), r, 0));
 };
 const doubleFromDword: Meaning = (b, i) => setXmm(b, i.reg, b.emit(double.replace, xmm(b, i.reg), b.emit(F64_FROM_I32, read(b, i, 1)), 0));
@@ -108,7 +111,7 @@ function toDwords(b: Builder, i: Insn, f: Format, y: Value, truncate: boolean, c
   const rounded = truncate ? y : b.emit(f.each('nearest'), y);
   const fits = b.emit(f.each('lt'), b.emit(f.each('abs'), rounded), f.constants(b, 'limit'));
   const fast = b.emit(f.wide ? I32_FROM_DOUBLES : I32_FROM_SINGLES, rounded);
-  return settle(b, i, toInt(f, truncate, count), orExact(b, notAll(b, f, fits, count)), fast, ifMemory(i, y));
+  return settle(b, i, toInt(f, truncate, count), { special: () => orExact(b, notAll(b, f, fits, count)) }, fast, ifMemory(i, y));
 }
 const dwords =
   (f: Format, truncate: boolean): Meaning =>
@@ -128,9 +131,9 @@ const dword =
   (b, i) => {
     const y = scalarSource(b, f, i);
     const rounded = truncate ? y : b.emit(f.one('nearest'), y);
-    const special = orExact(b, b.eqz(b.emit(f.one('lt'), b.emit(f.one('abs'), rounded), f.constant(b, 'limit'))));
+    const special = (): Value => orExact(b, b.eqz(b.emit(f.one('lt'), b.emit(f.one('abs'), rounded), f.constant(b, 'limit'))));
     const fast = b.emit(f.wide ? TRUNC_F64 : TRUNC_F32, rounded);
-    setRegister(b, i.reg, 4, settle(b, i, toInt(f, truncate, 1), special, fast, ifMemory(i, y)));
+    setRegister(b, i.reg, 4, settle(b, i, toInt(f, truncate, 1), { special }, fast, ifMemory(i, y)));
   };
 const TRUNC_F32 = op('i32.trunc_sat_f32_s');
 const TRUNC_F64 = op('i32.trunc_sat_f64_s');

@@ -2,7 +2,7 @@ import type { Value } from '../../../src/ir/block.ts';
 import type { Builder } from '../../../src/ir/builder.ts';
 import { op, Type } from '../../../src/ir/ops.ts';
 import type { Helper } from '../../../src/isa/isa.ts';
-import { aboveLeast, isZeroProduct, isZeroQuotient, magnitude } from '../../magnitude.ts';
+import { aboveLeast, isDenormal, isZeroProduct, isZeroQuotient, magnitude } from '../../magnitude.ts';
 import { setFloatFlags } from '../flags.ts';
 import { address, type Insn } from '../operands.ts';
 import { limited, type Meaning, type Row, row } from '../row.ts';
@@ -109,26 +109,34 @@ interface Request {
   readonly code: number;
   readonly count: number;
 }
+/** When it is taken. Each function builds its question anew, since one whose value is used twice is answered on the fast path, too. */
+interface Question {
+  readonly special: () => Value;
+  /** Asked if `special` (see Builder.slow): whether the fast result will do all the same. */
+  readonly harmless?: () => Value;
+  /** Whether an operand is denormal: asked where MXCSR.DE is exact. */
+  readonly denormal?: () => Value;
+}
+const MXCSR_DE = 2;
+
 /**
- * `fast`, unless `special`; then what MXCSR says. The operands are those of the instruction; `given` is the second if it is no
- * XMM register. `harmless`: see Builder.slow.
+ * `fast`, unless it is special; then what MXCSR says. The operands are those of the instruction; `given` is the second if it is no
+ * XMM register.
  */
-function settle(
-  b: Builder,
-  i: Insn,
-  { format, code, count }: Request,
-  special: Value,
-  fast: Value,
-  given?: Value,
-  harmless?: Value,
-): Value {
+function settle(b: Builder, i: Insn, { format, code, count }: Request, question: Question, fast: Value, given?: Value): Value {
   const type = given === undefined ? Type.None : b.typeOf(given);
   const place = { [Type.F32]: X86.SSE_SINGLE, [Type.F64]: X86.SSE_DOUBLE, [Type.V128]: X86.SSE_VECTOR }[type as number];
   if (place !== undefined) b.set(place, given as Value);
   const right = place === undefined ? i.rm : type === Type.V128 ? SseCode.VECTOR : SseCode.SCALAR;
   const places = (i.reg << SseCode.LEFT_SHIFT) | (right << SseCode.RIGHT_SHIFT);
   b.set(X86.SSE_CODE, b.i32(code | (format.wide ? SseCode.WIDE : 0) | (count << SseCode.COUNT_SHIFT) | places));
-  return b.slow(slowPath.name, special, fast, harmless === undefined ? undefined : b.eqz(harmless));
+  const { special, harmless } = question;
+  const denormal = i.denormals ? question.denormal : undefined;
+  const amiss = (): Value => (harmless ? b.and(special(), b.eqz(harmless())) : special());
+  if (!denormal) return b.slow(slowPath.name, special(), fast, harmless && b.eqz(harmless()));
+  // the flag is sticky
+  const raises = b.and(denormal(), b.eqz(b.and(b.get(Type.I32, X86.MXCSR), b.i32(MXCSR_DE))));
+  return b.slow(slowPath.name, b.or(special(), denormal()), fast, b.or(amiss(), raises));
 }
 /** The source operand, where it was read from memory. */
 const ifMemory = (i: Insn, y: Value): Value | undefined => (fromMemory(i) ? y : undefined);
@@ -188,6 +196,25 @@ function specialScalar(b: Builder, f: Format, kind: Special, r: Value, x: Value,
   }
 }
 
+/** Whether one of the first `count` elements of an operand is denormal. */
+const anyDenormal =
+  (b: Builder, f: Format, operands: readonly Value[], count: number = f.count) =>
+  (): Value => {
+    const masks = operands.map((x) => {
+      const small = b.emit(f.each('lt'), b.emit(f.each('abs'), x), f.constants(b, 'least'));
+      return b.emit(AND, small, b.emit(f.each('ne'), x, b.v128(0, 0, 0, 0)));
+    });
+    const bits = b.emit(
+      f.bitmask,
+      masks.reduce((p, q) => b.emit(OR, p, q)),
+    );
+    return b.ne(b.and(bits, b.i32((1 << count) - 1)), b.i32(0));
+  };
+const someDenormal =
+  (b: Builder, f: Format, ...operands: Value[]) =>
+  (): Value =>
+    operands.map((x) => isDenormal(b, f.wide, x)).reduce((p, q) => b.or(p, q));
+
 // Arithmetic
 
 type Fast = (b: Builder, x: Value, y: Value) => Value;
@@ -233,16 +260,21 @@ const OPERATIONS: readonly Operation[] = [
 const factorsOf = ({ code }: Operation, x: Value, y: Value): readonly Value[] | undefined =>
   code === SseCode.MUL ? [x, y] : code === SseCode.DIV ? [x] : undefined;
 
+const operandsOf = ({ code }: Operation, x: Value, y: Value): readonly Value[] => (code === SseCode.SQRT ? [y] : [x, y]);
+
 const packed =
   (format: Format, o: Operation): Meaning =>
   (b, i) => {
     const y = packedSource(b, i);
     const x = xmm(b, i.reg);
     const r = o.each(format)(b, x, y);
-    const special = specialVector(b, format, o.special, r, x, y);
     const factors = factorsOf(o, x, y);
-    const harmless = factors && zeroOrNormal(b, format, r, factors);
-    setXmm(b, i.reg, settle(b, i, { format, code: o.code, count: format.count }, special, r, ifMemory(i, y), harmless));
+    const question: Question = {
+      special: () => specialVector(b, format, o.special, r, x, y),
+      denormal: anyDenormal(b, format, operandsOf(o, x, y)),
+      ...(factors && { harmless: () => zeroOrNormal(b, format, r, factors) }),
+    };
+    setXmm(b, i.reg, settle(b, i, { format, code: o.code, count: format.count }, question, r, ifMemory(i, y)));
   };
 const scalar =
   (format: Format, o: Operation): Meaning =>
@@ -251,15 +283,18 @@ const scalar =
     const whole = xmm(b, i.reg);
     const x = b.emit(format.extract, whole, 0);
     const r = o.one(format)(b, x, y);
-    const special = specialScalar(b, format, o.special, r, x, y);
     const isZero =
       o.code === SseCode.MUL
-        ? isZeroProduct(b, format.wide, r, x, y)
+        ? () => isZeroProduct(b, format.wide, r, x, y)
         : o.code === SseCode.DIV
-          ? isZeroQuotient(b, format.wide, r, x)
+          ? () => isZeroQuotient(b, format.wide, r, x)
           : undefined;
-    const harmless = isZero === undefined ? undefined : b.and(b.eqz(exact(b)), isZero);
-    const result = settle(b, i, { format, code: o.code, count: 1 }, special, r, ifMemory(i, y), harmless);
+    const question: Question = {
+      special: () => specialScalar(b, format, o.special, r, x, y),
+      denormal: someDenormal(b, format, ...operandsOf(o, x, y)),
+      ...(isZero && { harmless: () => b.and(b.eqz(exact(b)), isZero()) }),
+    };
+    const result = settle(b, i, { format, code: o.code, count: 1 }, question, r, ifMemory(i, y));
     setXmm(b, i.reg, b.emit(format.replace, whole, result, 0));
   };
 
@@ -293,8 +328,8 @@ const comparePacked =
     const y = packedSource(b, i);
     const x = xmm(b, i.reg);
     const r = holds(b, format, predicateOf(i), x, y);
-    const special = specialVector(b, format, 'unordered', r, x, y);
-    setXmm(b, i.reg, settle(b, i, { format, code: compareCode(i), count: format.count }, special, r, ifMemory(i, y)));
+    const question = { special: () => specialVector(b, format, 'unordered', r, x, y), denormal: anyDenormal(b, format, [x, y]) };
+    setXmm(b, i.reg, settle(b, i, { format, code: compareCode(i), count: format.count }, question, r, ifMemory(i, y)));
   };
 const compareScalar =
   (format: Format): Meaning =>
@@ -303,8 +338,8 @@ const compareScalar =
     const whole = xmm(b, i.reg);
     const x = b.emit(format.extract, whole, 0);
     const mask = holds(b, format, predicateOf(i), whole, asVector(b, format, i, y));
-    const special = specialScalar(b, format, 'unordered', x, x, y);
-    const r = settle(b, i, { format, code: compareCode(i), count: 1 }, special, b.emit(format.extract, mask, 0), ifMemory(i, y));
+    const question = { special: () => specialScalar(b, format, 'unordered', x, x, y), denormal: someDenormal(b, format, x, y) };
+    const r = settle(b, i, { format, code: compareCode(i), count: 1 }, question, b.emit(format.extract, mask, 0), ifMemory(i, y));
     setXmm(b, i.reg, b.emit(format.replace, whole, r, 0));
   };
 
@@ -315,11 +350,14 @@ const compareFlags =
     const right = scalarSource(b, format, i);
     const left = b.emit(format.extract, xmm(b, i.reg), 0);
     const code = SseCode.COMPARE_SCALARS | (quiet ? SseCode.QUIET : 0);
-    const special = specialScalar(b, format, 'unordered', left, left, right);
+    const question = {
+      special: () => specialScalar(b, format, 'unordered', left, left, right),
+      denormal: someDenormal(b, format, left, right),
+    };
     const given = ifMemory(i, right);
-    const x = settle(b, i, { format, code, count: 1 }, special, left, given);
+    const x = settle(b, i, { format, code, count: 1 }, question, left, given);
     // only where denormal operands count as zero is it another
-    const y = settle(b, i, { format, code: code | SseCode.SECOND, count: 1 }, exact(b), right, given);
+    const y = settle(b, i, { format, code: code | SseCode.SECOND, count: 1 }, { special: () => exact(b) }, right, given);
     setFloatFlags(b, x, y, format.wide ? 8 : 4);
   };
 
@@ -340,9 +378,8 @@ const shuffleDoubles: Meaning = (b, i) => unpack(elements(8, i.immediate & 1, 2 
 
 const logic = (name: string): Meaning => vector2((b, x, y) => b.emit(op(name), x, y));
 
-/** What X86.SSE_EXACT allows: the rest of MXCSR is exact. */
 export const MXCSR_LIMIT =
-  'MXCSR.PE is collected once the program has loaded MXCSR; MXCSR.DE is not where MXCSR’s controls are as at reset and PE is set or not collected';
+  'MXCSR.PE and MXCSR.DE are collected from the program’s first look at MXCSR on (LDMXCSR, STMXCSR, FXSAVE, FXRSTOR)';
 
 /** The rows of one precision; `NP` and `66` choose between them, or `F3` and `F2` for scalars. */
 function floatRows(f: Format, each: string, one: string): readonly Row[] {
@@ -376,6 +413,7 @@ export const singleRows: readonly Row[] = floatRows(single, 'NP', 'F3');
 export const doubleRows: readonly Row[] = floatRows(double, '66', 'F2');
 
 export {
+  anyDenormal,
   approximates,
   asVector,
   double,
@@ -388,6 +426,7 @@ export {
   scalarSource,
   settle,
   single,
+  someDenormal,
   specialScalar,
   specialVector,
 };

@@ -43,6 +43,7 @@ export const sseHelpers: readonly Helper[] = [
   ...floatHelpers,
   maskedStore,
   { name: 'sse_load_mxcsr', params: [I], result: Type.None, state: true, range: [X86.MXCSR, X86.SIZE], pure: false },
+  { name: 'sse_see_mxcsr', params: [], result: Type.None, state: true, range: [X86.MXCSR, X86.SIZE], pure: false },
   { name: 'sse_fxsave', params: [I], result: I, state: true, pure: false },
   { name: 'sse_fxrstor', params: [I], result: I, state: true, pure: false },
 ];
@@ -116,6 +117,14 @@ export const storeMasked =
 
 /** Bits of MXCSR that exist (SDM volume 1, 11.6.6). */
 const MXCSR_BITS = 0xffff;
+/** The instruction looks at MXCSR or sets it; the first one that does has code lifted anew, with MXCSR.DE exact. */
+const seeing =
+  (meaning: Meaning): Meaning =>
+  (b, i) => {
+    meaning(b, i);
+    b.helper('sse_see_mxcsr');
+    if (!i.denormals) b.exit(ExitKind.Next, i.pc, i.next);
+  };
 const loadControl: Meaning = (b, i) => {
   const value = load(b, address(b, i), 4);
   b.exitIf(b.and(value, b.i32(~MXCSR_BITS)), ExitKind.Exception, Vector.GP);
@@ -155,9 +164,9 @@ export const sse: readonly Row[] = group('sse', [
   shuffleWordsMmx,
   row('NP 0F E7 /r m', 'MOVNTQ Mq, Pq', storeMmx),
   row('NP 0F F7 /r r', 'MASKMOVQ Pq, Nq', storeMasked(8)),
-  row('NP 0F AE /0 m', 'FXSAVE M', image('sse_fxsave')),
-  row('NP 0F AE /1 m', 'FXRSTOR M', image('sse_fxrstor')),
-  row('NP 0F AE /2 m', 'LDMXCSR Md', loadControl),
-  row('NP 0F AE /3 m', 'STMXCSR Md', storeControl),
+  row('NP 0F AE /0 m', 'FXSAVE M', seeing(image('sse_fxsave'))),
+  row('NP 0F AE /1 m', 'FXRSTOR M', seeing(image('sse_fxrstor'))),
+  row('NP 0F AE /2 m', 'LDMXCSR Md', seeing(loadControl)),
+  row('NP 0F AE /3 m', 'STMXCSR Md', seeing(storeControl)),
   row('NP 0F AE /7 r', 'SFENCE', nothing),
 ]);

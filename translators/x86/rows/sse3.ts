@@ -2,7 +2,7 @@ import { op } from '../../../src/ir/ops.ts';
 import { group, limited, type Meaning, type Row, row } from '../row.ts';
 import { SseCode } from '../sse-code.ts';
 import { load128, low64, readVector, setXmm, vector2, xmm } from '../vector.ts';
-import { double, elements, type Format, ifMemory, MXCSR_LIMIT, packedSource, settle, single, specialVector } from './float.ts';
+import { anyDenormal, double, elements, type Format, ifMemory, MXCSR_LIMIT, packedSource, settle, single, specialVector } from './float.ts';
 
 /** HADDPS and HSUBPS: each pair of neighbours, first those of the first operand. */
 function horizontal(format: Format, code: SseCode, name: 'add' | 'sub'): Meaning {
@@ -12,8 +12,8 @@ function horizontal(format: Format, code: SseCode, name: 'add' | 'sub'): Meaning
     const y = packedSource(b, i);
     const x = xmm(b, i.reg);
     const r = b.emit(format.each(name), b.shuffle(x, y, even), b.shuffle(x, y, odd));
-    const special = specialVector(b, format, 'overflow', r, x, y);
-    setXmm(b, i.reg, settle(b, i, { format, code: code | SseCode.HORIZONTAL, count: format.count }, special, r, ifMemory(i, y)));
+    const question = { special: () => specialVector(b, format, 'overflow', r, x, y), denormal: anyDenormal(b, format, [x, y]) };
+    setXmm(b, i.reg, settle(b, i, { format, code: code | SseCode.HORIZONTAL, count: format.count }, question, r, ifMemory(i, y)));
   };
 }
 
@@ -24,8 +24,8 @@ function addSubtract(format: Format): Meaning {
     const y = packedSource(b, i);
     const x = xmm(b, i.reg);
     const r = b.shuffle(b.emit(format.each('sub'), x, y), b.emit(format.each('add'), x, y), pattern);
-    const special = specialVector(b, format, 'overflow', r, x, y);
-    setXmm(b, i.reg, settle(b, i, { format, code: SseCode.ADD_SUB, count: format.count }, special, r, ifMemory(i, y)));
+    const question = { special: () => specialVector(b, format, 'overflow', r, x, y), denormal: anyDenormal(b, format, [x, y]) };
+    setXmm(b, i.reg, settle(b, i, { format, code: SseCode.ADD_SUB, count: format.count }, question, r, ifMemory(i, y)));
   };
 }
 

@@ -44,6 +44,7 @@ function floatException(row: Row, mode: number): number {
 export function liftSystem(table: OpcodeTable, i: Insn, b: Builder, code: Code, pc: number, mode: number): number {
   const decoded = decode(table, i, code, pc >>> 0, mode & Mode.CODE32 ? 4 : 2);
   i.mode = mode;
+  i.denormals = true;
   if (decoded === Decoded.Ok) {
     b.insn(pc, i.length);
     build(b, i);

@@ -60,7 +60,7 @@ export const enum System {
   SIZE = 1184,
 }
 
-/** What code is lifted for: Layout.MODE, sixteen bits; in user mode X86.MODE. 0 is user mode with ordinary segments. */
+/** What code is lifted for: Layout.MODE, sixteen bits; in user mode X86.MODE. 0, DENORMALS aside, is user mode with ordinary segments. */
 export const enum Mode {
   /** CPL 3, as CodeMode.User. */
   USER = 1,
@@ -90,6 +90,8 @@ export const enum Mode {
   SYSTEM = 0x8000,
   /** User mode: FS or GS is null or has a limit. */
   LOOSE = 0x10000,
+  /** User mode: the program has looked at MXCSR or set it, so that DE is exact; in system mode it always is. */
+  DENORMALS = 0x20000,
   /** User mode as Linux starts a program, where the word in the state is 0: USER, CPL, CODE32, STACK32, FLAT_CODE, FLAT_DATA, PROTECTED. */
   ORDINARY = 0xff,
 }
