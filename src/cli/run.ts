@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
+import { cachedDataVersionTag, setFlagsFromString } from 'node:v8';
 import { Command, InvalidArgumentError } from 'commander';
 import type { TranslationStore } from '../cache/persistence.ts';
 import type { MountPoint } from '../linux/fs/tree.ts';
@@ -187,13 +187,18 @@ function startCold(): void {
  * V8 optimises a WebAssembly function once this many bytes of its code have run, as it counts: for the interpreter, which is one large loop,
  * that is after some hundred µops, and takes as long as all that a short program does. So our own WebAssembly is given more.
  */
-const TIERING_BUDGET = Number.parseInt(process.versions.v8, 10) < 12 ? 1_800_000 : 13_000_000;
 const PATIENT_BUDGET = 200_000_000;
+/** Its own numbers: of V8 11 and of V8 12 to 13. Which one it is shows in what kept code is compared with. */
+const USUAL_BUDGETS = [1_800_000, 13_000_000];
 
 function compileLate(compile: () => WebAssembly.Module): WebAssembly.Module {
+  const usual = cachedDataVersionTag();
   setFlagsFromString(`--wasm-tiering-budget=${PATIENT_BUDGET}`);
   const module = compile();
-  setFlagsFromString(`--wasm-tiering-budget=${TIERING_BUDGET}`);
+  for (const budget of USUAL_BUDGETS) {
+    setFlagsFromString(`--wasm-tiering-budget=${budget}`);
+    if (cachedDataVersionTag() === usual) break;
+  }
   return module;
 }
 

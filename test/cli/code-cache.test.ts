@@ -25,11 +25,12 @@ const saved = (): string[] =>
     .map((name) => join(home, 'wasmvisor', name));
 
 describe('the code cache', () => {
-  it('is made by the first start, for its user alone, and used by the second', () => {
+  it('is made by the first start, for its user alone, anew by the second, which has saved translations, and used by the third', () => {
     const first = hello();
     expect(first).toMatchObject({ status: 0, stderr: '' });
     const [file, ...others] = saved();
     expect(others).toEqual([]);
+    expect(hello()).toEqual(first);
     const { mode, mtimeMs, ino } = statSync(file);
     expect(mode & 0o77).toBe(0);
     expect(hello()).toEqual(first);
