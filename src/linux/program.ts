@@ -259,6 +259,7 @@ function openFiles(options: ProgramOptions, host: Host, system: System): Files {
     random: (bytes) => host.random(bytes),
     now: () => host.now(),
     view: systemView(system, RELEASE, VERSION),
+    terminals: system.terminals,
   });
 }
 
@@ -363,7 +364,7 @@ function makeProgram(p: Process, run: Run, files: Files, options: ProgramOptions
     // what the terminal says is meant for those that it belongs to
     const isTyped = TYPED.has(signal);
     const all = [...system.processes.values()].filter(({ end: gone }) => !gone);
-    const owners = all.filter(({ pgid }) => pgid === system.foreground);
+    const owners = all.filter(({ pgid }) => pgid === system.terminals.host.foreground);
     const targets = isTyped && owners.length > 0 ? owners : first.end ? all : [first];
     if (signal === 'SIGKILL') stopAll();
     else for (const { leader } of targets) leader.signals.raise(number, { code: SiCode.User, pid: 0, uid: 0 });

@@ -1,4 +1,5 @@
 import type { SignalInfo } from './abi.ts';
+import { WaitQueue } from './fs/wait.ts';
 
 export type SignalName =
   | 'SIGHUP'
@@ -129,6 +130,8 @@ interface SharedSignals {
   readonly queue: Pending[];
   /** The first is the thread that the process began with, as long as it runs. */
   readonly threads: Set<Signals>;
+  /** Wakes when a signal is queued, blocked or not. */
+  readonly queued: WaitQueue;
   listener?: ((signal: number) => void) | undefined;
 }
 
@@ -150,7 +153,7 @@ export class Signals {
     private readonly numbers: Readonly<Record<SignalName, number>>,
     /** The highest signal. */
     readonly count: number,
-    private readonly shared: SharedSignals = { actions: new Map(), queue: [], threads: new Set() },
+    private readonly shared: SharedSignals = { actions: new Map(), queue: [], threads: new Set(), queued: new WaitQueue() },
   ) {
     for (const [name, number] of Object.entries(numbers)) this.names.set(number, name as SignalName);
     this.unblockable = signalBit(numbers.SIGKILL) | signalBit(numbers.SIGSTOP);
@@ -165,7 +168,12 @@ export class Signals {
   }
   /** Signals of a new process, which does with them what this one does. */
   forProcess(): Signals {
-    const signals = new Signals(this.numbers, this.count, { actions: new Map(this.shared.actions), queue: [], threads: new Set() });
+    const signals = new Signals(this.numbers, this.count, {
+      actions: new Map(this.shared.actions),
+      queue: [],
+      threads: new Set(),
+      queued: new WaitQueue(),
+    });
     signals.blocked = this.blocked;
     signals.altStack = this.altStack;
     return signals;
@@ -273,11 +281,17 @@ export class Signals {
     if (signal < FIRST_REALTIME && queue.some((entry) => entry.signal === signal)) return true;
     if (queue.length >= MAX_QUEUED && signal !== this.numbers.SIGKILL) return false;
     queue.push({ signal, info });
+    this.shared.queued.wake();
     return true;
   }
   /** Is told of each signal that is raised, whether or not it is blocked. */
   onRaise(listener: (signal: number) => void): void {
     this.shared.listener = listener;
+  }
+
+  /** Calls back when a signal is queued, blocked or not; gives what ends that. */
+  onQueued(listener: () => void): () => void {
+    return this.shared.queued.subscribe(listener);
   }
 
   /** Takes the lowest pending signal of `set` out of the queues. */

@@ -1,6 +1,8 @@
 import type { SignalInfo } from './abi.ts';
 import { KnownFiles } from './exec.ts';
+import { Terminals } from './fs/terminals.ts';
 import type { Host } from './host.ts';
+import { signalGroup } from './job-control.ts';
 import { Sockets } from './net/connection.ts';
 import type { Process, ProcessEnd, ThreadGroup } from './process.ts';
 import type { SharedTranslations } from './shared-translations.ts';
@@ -28,9 +30,7 @@ export interface System {
   readonly first: ThreadGroup;
   /** Processes that there may be. */
   readonly mostProcesses: number;
-  /** The terminal belongs to this session, and of that to this group of processes. */
-  session: number;
-  foreground: number;
+  readonly terminals: Terminals;
   /** A number that neither a thread nor a group or session has. */
   freeNumber(): number;
   /** There is this process, and it runs. */
@@ -130,8 +130,7 @@ export function makeSystem(host: Host, options: SystemOptions): System {
     },
     processes,
     mostProcesses: options.mostProcesses,
-    session: INIT,
-    foreground: FIRST_PID,
+    terminals: new Terminals({ session: INIT, foreground: FIRST_PID }, (pgid, name) => signalGroup(system, pgid, name)),
     begin(p) {
       first = p.group;
       system.add(p);
@@ -183,6 +182,7 @@ export function makeSystem(host: Host, options: SystemOptions): System {
       if (group === first) space.map.sync();
       else system.spaces.release(space);
       group.letParentGo?.();
+      if (group.sid === group.pid) system.terminals.leave(group.sid, true);
       for (const child of group.children) {
         child.parent = undefined;
         if (buried.has(child)) processes.delete(child.pid);

@@ -7,10 +7,12 @@ import { memoryCalls } from './memory.ts';
 import { miscCalls } from './misc.ts';
 import { processCalls } from './process.ts';
 import { signalCalls } from './signal.ts';
+import { signalFileCalls } from './signalfd.ts';
 import { socketCalls } from './socket.ts';
 import { threadCalls } from './thread.ts';
 import { timeCalls } from './time.ts';
 import { timerCalls } from './timer.ts';
+import { timerFileCalls } from './timerfd.ts';
 
 /** The system calls that all ABIs have, by Linux's names. */
 export const commonCalls: Calls = {
@@ -21,8 +23,10 @@ export const commonCalls: Calls = {
   ...childCalls,
   ...futexCalls,
   ...signalCalls,
+  ...signalFileCalls,
   ...timeCalls,
   ...timerCalls,
+  ...timerFileCalls,
   ...miscCalls,
   ...socketCalls,
 };

@@ -1,11 +1,10 @@
 import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
-import { describe } from '../fs/file-table.ts';
-import { SpecialInode } from '../fs/synthetic.ts';
 import { type OpenFile, Poll, WOULD_BLOCK } from '../fs/vfs.ts';
 import { WaitQueue } from '../fs/wait.ts';
 import type { Process } from '../process.ts';
 import type { Syscall } from '../syscall.ts';
+import { installAnonymous } from './anonymous.ts';
 
 const EFD_SEMAPHORE = 1;
 const BYTES = 8;
@@ -21,9 +20,7 @@ function eventfd(p: Process, initial: number, flags: number): number {
   let counter = BigInt(initial);
   const view = (bytes: Uint8Array): DataView =>
     bytes.length < BYTES ? fail('EINVAL') : new DataView(bytes.buffer, bytes.byteOffset, BYTES);
-  const file: OpenFile = {
-    inode: new SpecialInode(p.files.pipes, 0, 0o600, 0, () => fail('ENXIO')),
-    seekable: false,
+  const file: Omit<OpenFile, 'inode' | 'seekable'> = {
     read(into) {
       const words = view(into);
       if (counter === 0n) return WOULD_BLOCK;
@@ -44,10 +41,7 @@ function eventfd(p: Process, initial: number, flags: number): number {
     poll: () => (counter > 0n ? Poll.In | Poll.ReadNormal : 0) | (counter < LIMIT - 1n ? Poll.Out : 0),
     subscribe: queue.subscribe,
   };
-  const description = describe(file.inode, file, { read: true, write: true }, 'anon_inode:[eventfd]', {
-    nonblock: (flags & O_NONBLOCK) !== 0,
-  });
-  return p.files.install(description, p.limits.nofile.soft, (flags & O_CLOEXEC) !== 0);
+  return installAnonymous(p, '[eventfd]', file, flags);
 }
 
 export const eventCalls = {

@@ -25,6 +25,10 @@ export type IoctlName =
   | 'TCSBRKP'
   | 'TCXONC'
   | 'TCFLSH'
+  | 'TIOCGPTN'
+  | 'TIOCSPTLCK'
+  | 'TIOCGPTLCK'
+  | 'TIOCGPTPEER'
   | 'FIONREAD'
   | 'FIONBIO'
   | 'FIOASYNC'
@@ -62,8 +66,10 @@ export interface TermiosLayout {
   readonly flags: readonly [number, number, number, number];
   /** c_cc, which is at byte 17. */
   readonly characters: readonly number[];
-  /** VEOF; the other indexes that matter are the same in all ABIs. */
+  /** VEOF; the indexes that are not here are the same in all ABIs. */
   readonly endOfFile: number;
+  /** VMIN */
+  readonly minimum: number;
 }
 
 /** Offsets in struct flock, or flock64, which begin with l_type and l_whence. */

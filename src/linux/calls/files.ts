@@ -28,7 +28,8 @@ export const fileNotes: Partial<Record<keyof typeof fileCalls, string>> = {
   fcntl: 'locks hold among the guest’s processes only and deadlocks are not found, no leases, no signals (F_SETOWN, F_SETSIG)',
   fcntl64: 'as fcntl',
   flock: 'among the guest’s processes only',
-  ioctl: 'terminals, FIONREAD, FIONBIO, FIOCLEX, SIOCGIF…; TCSETS tells the host only raw or not, TIOCSWINSZ does nothing',
+  ioctl:
+    'terminals, FIONREAD, FIONBIO, FIOCLEX, SIOCGIF…; of termios, no flow control and no VTIME; the host is told only raw or not, and no size',
   mknod: 'regular files only',
   mknodat: 'regular files only',
   renameat2: 'RENAME_NOREPLACE only',

@@ -6,6 +6,7 @@ import { decodeName } from '../fs/names.ts';
 import { demand, type Place, Want } from '../fs/namespace.ts';
 import { makePipe } from '../fs/pipe.ts';
 import { type Access, isDirectory, isSymlink, Mode, type OpenFile } from '../fs/vfs.ts';
+import { takeTerminal } from '../job-control.ts';
 import type { Process } from '../process.ts';
 import type { Syscall } from '../syscall.ts';
 import { At, effective, pathArgument, startAt } from './arguments.ts';
@@ -74,6 +75,9 @@ export function openAt(p: Process, fd: number, path: string, flags: number, mode
 
 function open(p: Process, fd: number, address: number, flags: number, mode: number): number {
   const description = openAt(p, fd, pathArgument(p, address), flags, mode);
+  const terminal = description.file?.terminal;
+  // a session's leader without a terminal gets the first that it opens and nobody has
+  if (terminal?.owner.session === 0 && !(flags & p.abi.open.O_NOCTTY)) takeTerminal(p, terminal, false);
   return p.files.install(description, p.limits.nofile.soft, (flags & p.abi.open.O_CLOEXEC) !== 0);
 }
 

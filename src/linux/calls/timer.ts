@@ -14,16 +14,16 @@ import {
   writeTimeval,
 } from './time.ts';
 
-type Read = (p: Process, address: number) => number;
+export type ReadTime = (p: Process, address: number) => number;
 
 /** `value` is 0 for a timer that is only to stop; `passed` of it is over. */
-function setTimer(timer: Timer, value: number, interval: number, passed = 0): void {
+export function setTimer(timer: Timer, value: number, interval: number, passed = 0): void {
   if (value > 0) timer.start(value - passed, interval);
   else timer.stop();
 }
 
 /** struct itimerval or itimerspec: interval, value; `size` of each. */
-function writeSetting(p: Process, timer: Timer | undefined, address: number, size: number, write: WriteTime): void {
+export function writeSetting(p: Process, timer: Timer | undefined, address: number, size: number, write: WriteTime): void {
   [timer?.interval ?? 0, timer?.left ?? 0].forEach((milliseconds, n) => {
     write(p, address + n * size, BigInt(Math.round(milliseconds * 1e6)));
   });
@@ -105,7 +105,7 @@ function create(p: Process, id: number, event: number, result: number): number {
 }
 const readEvent = (p: Process, address: number): number[] => [0, 4, 8, 12].map((offset) => p.memory.i32(address + offset));
 
-function set(p: Process, a: readonly number[], size: number, read: Read, write: WriteTime): number {
+function set(p: Process, a: readonly number[], size: number, read: ReadTime, write: WriteTime): number {
   const posix = p.group.posixTimers.get(a[0]);
   if (!posix) return -Errno.EINVAL;
   const interval = read(p, a[2]);

@@ -108,7 +108,7 @@ export function read(p: Process, fd: number, segments: readonly Segment[], at?: 
   const waits = file.subscribe && !description.nonblock && !now;
   let done = 0;
   const once = (): number => {
-    const refused = file.terminal ? backgroundUse(p, 'SIGTTIN') : 0;
+    const refused = file.terminal ? backgroundUse(p, file.terminal, 'SIGTTIN') : 0;
     if (refused) return refused;
     const count = readSegments(p, file, done === 0 ? segments : after(segments, done), at ?? description.position);
     if (count > 0 && at === undefined && file.seekable) description.position += count;

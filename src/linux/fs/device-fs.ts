@@ -1,7 +1,6 @@
 import { fail } from './fail.ts';
-import type { StandardStreams } from './stdio.ts';
 import { ComputedLink, SpecialInode, SyntheticFileSystem } from './synthetic.ts';
-import { Mode, makeDevice, type OpenFile, TMPFS_MAGIC } from './vfs.ts';
+import { type Inode, Mode, makeDevice, type OpenFile, TMPFS_MAGIC } from './vfs.ts';
 
 /** Major number of the memory devices (null, zero, …) and of /dev/tty (admin-guide/devices.txt). */
 const MEMORY = 1;
@@ -10,8 +9,15 @@ const TTY = 5;
 /** Linux fills at most this much for one read of a random device. */
 const RANDOM_MAX = 1 << 25;
 
-/** /dev: memory and random devices, the terminal, and links to the standard streams. */
-export function deviceFileSystem(streams: StandardStreams, random: (bytes: Uint8Array<ArrayBuffer>) => void): SyntheticFileSystem {
+export interface TerminalDevices {
+  /** The terminal of the process that asks; ENXIO if it has none. */
+  controlling(): Inode;
+  /** A new one's other side. */
+  make(): OpenFile;
+}
+
+/** /dev: memory and random devices, terminals, and links to the standard streams. */
+export function deviceFileSystem(random: (bytes: Uint8Array<ArrayBuffer>) => void, terminals: TerminalDevices): SyntheticFileSystem {
   const fileSystem = new SyntheticFileSystem('devtmpfs', TMPFS_MAGIC);
   const root = fileSystem.root;
 
@@ -44,12 +50,9 @@ export function deviceFileSystem(streams: StandardStreams, random: (bytes: Uint8
 
   root.add(
     'tty',
-    new SpecialInode(fileSystem, Mode.Character, 0o666, makeDevice(TTY, 0), (_, access) =>
-      (streams.terminal ?? fail('ENXIO')).open(access),
-    ),
+    new SpecialInode(fileSystem, Mode.Character, 0o666, makeDevice(TTY, 0), (_, access) => terminals.controlling().open!(access)),
   );
-  const terminals = root.addDirectory('pts');
-  if (streams.terminal) terminals.add('0', streams.terminal);
+  root.add('ptmx', new SpecialInode(fileSystem, Mode.Character, 0o666, makeDevice(TTY, 2), () => terminals.make()));
   for (const [name, target] of [
     ['fd', '/proc/self/fd'],
     ['stdin', '/proc/self/fd/0'],

@@ -9,11 +9,13 @@ const BACKSPACE = 8;
 const DELETE = 127;
 const CARET = 94;
 
-const START: TerminalMode = {
+export const START: TerminalMode = {
   canonical: true,
   echo: true,
   signals: true,
   mapReturn: true,
+  mapNewline: true,
+  isPolled: false,
   interrupt: 3,
   quit: 0x1c,
   erase: DELETE,
@@ -79,7 +81,7 @@ export class LineDiscipline {
 
   private echo(byte: number): void {
     if (!this.mode.echo) return;
-    if (byte === NEWLINE) this.show(Uint8Array.of(RETURN, NEWLINE));
+    if (byte === NEWLINE) this.show(this.mode.mapNewline ? Uint8Array.of(RETURN, NEWLINE) : Uint8Array.of(NEWLINE));
     else if (byte < 32 || byte === DELETE) this.show(Uint8Array.of(CARET, byte ^ 64));
     else this.show(Uint8Array.of(byte));
   }

@@ -1,7 +1,8 @@
 import { fail } from './fail.ts';
 import { LineDiscipline, type TypedSignal } from './line-discipline.ts';
 import { SpecialInode, type SyntheticFileSystem } from './synthetic.ts';
-import { Mode, makeDevice, type OpenFile, Poll, type Terminal, WOULD_BLOCK } from './vfs.ts';
+import { UNIX98_SLAVE } from './terminals.ts';
+import { Mode, makeDevice, type OpenFile, Poll, type Terminal, type TerminalOwner, WOULD_BLOCK } from './vfs.ts';
 import { WaitQueue } from './wait.ts';
 
 /** Where a program's standard input comes from. */
@@ -36,6 +37,7 @@ const CHUNK = 65536;
 
 /** A terminal, and what stands between its keys and the guest while the host does not edit lines itself. */
 interface ManagedTerminal extends Terminal {
+  owner: TerminalOwner;
   /** Undefined while the host has the line discipline. */
   discipline: LineDiscipline | undefined;
   /** Shows what is typed. */
@@ -48,6 +50,7 @@ function makeTerminal(host: TerminalHost): ManagedTerminal {
     (name) => host.signal?.(name),
   );
   const terminal: ManagedTerminal = {
+    owner: { session: 0, foreground: 0 },
     settings: undefined,
     columns: () => host.columns(),
     rows: () => host.rows(),
@@ -223,7 +226,7 @@ function standardStream(
     fileSystem,
     terminal ? Mode.Character : Mode.Fifo,
     terminal ? 0o620 : 0o600,
-    terminal ? makeDevice(136, 0) : 0,
+    terminal ? makeDevice(UNIX98_SLAVE, 0) : 0,
     (self) => ({
       inode: self,
       seekable: false,
@@ -249,8 +252,18 @@ export interface StandardStreams {
 }
 
 /** Makes files of the embedder's streams. A terminal can be both read and written through each of its descriptors. */
-export function standardStreams(fileSystem: SyntheticFileSystem, stdin: Stdin, stdout: Output, stderr: Output): StandardStreams {
+export function standardStreams(
+  fileSystem: SyntheticFileSystem,
+  owner: TerminalOwner,
+  stdin: Stdin,
+  stdout: Output,
+  stderr: Output,
+): StandardStreams {
   const queue = new WaitQueue();
+  for (const { tty } of [stdin, stdout, stderr]) {
+    const terminal = terminalOf(tty);
+    if (terminal) terminal.owner = owner;
+  }
   const input = inputStream(stdin, queue);
   const out = outputStream(stdout, queue);
   const errors = stderr === stdout ? out : outputStream(stderr, queue);

@@ -7,7 +7,8 @@ import { Namespace } from './namespace.ts';
 import { procFileSystem, type SystemView } from './proc-fs.ts';
 import { type Output, type StandardStreams, type Stdin, standardStreams } from './stdio.ts';
 import { SyntheticFileSystem } from './synthetic.ts';
-import { type FileSystem, type Inode, isDirectory, Mode, TMPFS_MAGIC, WOULD_BLOCK } from './vfs.ts';
+import type { Terminals } from './terminals.ts';
+import { DEVPTS_MAGIC, type FileSystem, type Inode, isDirectory, Mode, WOULD_BLOCK } from './vfs.ts';
 
 export interface MountPoint {
   /** Absolute guest path; what it covers, if anything, is hidden. */
@@ -36,6 +37,7 @@ export interface FilesOptions {
   readonly random: (bytes: Uint8Array<ArrayBuffer>) => void;
   readonly now?: () => bigint;
   readonly view: SystemView;
+  readonly terminals: Terminals;
 }
 
 export interface Files {
@@ -60,9 +62,23 @@ export function makeFiles(options: FilesOptions): Files {
     fileSystem.root.setAttributes({ mode: 0o777 | Mode.Sticky });
     return fileSystem;
   };
-  const streams = standardStreams(new SyntheticFileSystem('devpts', TMPFS_MAGIC), options.stdin, options.stdout, options.stderr);
+  const { terminals, view } = options;
+  const pseudo = new SyntheticFileSystem('devpts', DEVPTS_MAGIC, terminalNames);
+  const streams = standardStreams(pseudo, terminals.host, options.stdin, options.stdout, options.stderr);
+  const firstMade = streams.terminal ? 1 : 0;
+  if (streams.terminal) pseudo.root.add('0', streams.terminal);
+  function terminalNames(known: Map<string, Inode>): string[] {
+    const names = terminals.numbers();
+    for (const name of names) known.set(name, terminals.slave(Number(name)));
+    return names;
+  }
+  const controlling = (): Inode => {
+    const owner = terminals.ofSession(view.process(view.current()).sid()) ?? fail('ENXIO');
+    return terminals.madeFor(owner)?.slave ?? streams.terminal ?? fail('ENXIO');
+  };
   const namespace = new Namespace(options.root ?? memory());
-  namespace.mount('/dev', deviceFileSystem(streams, options.random));
+  namespace.mount('/dev', deviceFileSystem(options.random, { controlling, make: () => terminals.make(pseudo, firstMade) }));
+  namespace.mount('/dev/pts', pseudo);
   namespace.mount('/dev/shm', scratch());
   namespace.mount('/proc', procFileSystem(options.view, options.random));
   if (options.memoryTmp ?? !options.root) namespace.mount('/tmp', scratch());

@@ -145,16 +145,38 @@ export interface OpenFile {
   /** Bytes that can be read without waiting (FIONREAD). */
   available?(): number;
   readonly terminal?: Terminal;
+  /** The other side of a terminal: what its program shows and is typed. */
+  readonly master?: Pseudoterminal;
   close?(): void;
 }
 
-/** A terminal as an embedder provides it, with what the guest has set it to. */
+/** Whose a terminal is: a session's, and of that the group of processes in the foreground; 0 for nobody's (credentials(7)). */
+export interface TerminalOwner {
+  session: number;
+  foreground: number;
+}
+
+/** A terminal of an embedder, or one that the guest made, with what the guest has set it to. */
 export interface Terminal {
+  readonly owner: TerminalOwner;
   /** struct termios as the guest's ABI lays it out; undefined before the first TCSETS. */
   settings: Uint8Array | undefined;
   columns(): number;
   rows(): number;
   setMode(mode: TerminalMode): void;
+  /** Absent if its window has the size that it has. */
+  setSize?(rows: number, columns: number): void;
+  /** Drops what was typed and not read yet. */
+  dropInput?(): void;
+}
+
+/** pty(7) */
+export interface Pseudoterminal {
+  readonly number: number;
+  readonly terminal: Terminal;
+  /** Opens only once it is unlocked. */
+  readonly slave: Inode;
+  locked: boolean;
 }
 
 /** What of the settings has an effect (termios(3)). */
@@ -167,6 +189,10 @@ export interface TerminalMode {
   readonly signals: boolean;
   /** ICRNL */
   readonly mapReturn: boolean;
+  /** OPOST and ONLCR */
+  readonly mapNewline: boolean;
+  /** Without ICANON: VMIN is 0, so that read does not wait. */
+  readonly isPolled: boolean;
   /** c_cc; 0 disables. */
   readonly interrupt: number;
   readonly quit: number;
@@ -200,4 +226,5 @@ export const PATH_MAX = 4096;
 /** What statfs(2) says of file systems. */
 export const TMPFS_MAGIC = 0x01021994;
 export const PROC_MAGIC = 0x9fa0;
+export const DEVPTS_MAGIC = 0x1cd1;
 export const EXT4_MAGIC = 0xef53;

@@ -25,6 +25,10 @@ const IOCTL: Record<IoctlName, number> = {
   TCSBRKP: 0x5425,
   TCXONC: 0x540a,
   TCFLSH: 0x540b,
+  TIOCGPTN: 0x80045430,
+  TIOCSPTLCK: 0x40045431,
+  TIOCGPTLCK: 0x80045439,
+  TIOCGPTPEER: 0x5441,
   FIONREAD: 0x541b,
   FIONBIO: 0x5421,
   FIOASYNC: 0x5452,
@@ -87,6 +91,7 @@ export const i386Files: FileAbi = {
     // VINTR VQUIT VERASE VKILL VEOF VTIME VMIN VSWTC VSTART VSTOP VSUSP VEOL VREPRINT VDISCARD VWERASE VLNEXT VEOL2
     characters: [3, 0x1c, 0x7f, 0x15, 4, 0, 1, 0, 0x11, 0x13, 0x1a, 0, 0x12, 0x0f, 0x17, 0x16, 0],
     endOfFile: 4,
+    minimum: 6,
   },
   epollData: 4,
 

@@ -25,6 +25,10 @@ const IOCTL: Record<IoctlName, number> = {
   TCSBRKP: 0x5486,
   TCXONC: 0x5406,
   TCFLSH: 0x5407,
+  TIOCGPTN: 0x40045430,
+  TIOCSPTLCK: 0x80045431,
+  TIOCGPTLCK: 0x40045439,
+  TIOCGPTPEER: 0x20005441,
   FIONREAD: 0x467f,
   FIONBIO: 0x667e,
   FIOASYNC: 0x667d,
@@ -87,6 +91,7 @@ export const mipsFiles: FileAbi = {
     // VINTR VQUIT VERASE VKILL VMIN VTIME VEOL2 VSWTC VSTART VSTOP VSUSP - VREPRINT VDISCARD VWERASE VLNEXT VEOF VEOL
     characters: [3, 0x1c, 0x7f, 0x15, 1, 0, 0, 0, 0x11, 0x13, 0x1a, 0, 0x12, 0x0f, 0x17, 0x16, 4, 0],
     endOfFile: 16,
+    minimum: 4,
   },
   epollData: 8,
 

@@ -3,6 +3,7 @@ import { fileCalls } from '../../../src/linux/calls/files.ts';
 import { Errno, type ErrnoName } from '../../../src/linux/errno.ts';
 import { makePipe } from '../../../src/linux/fs/pipe.ts';
 import type { ProcessView, SystemView } from '../../../src/linux/fs/proc-fs.ts';
+import { Terminals } from '../../../src/linux/fs/terminals.ts';
 import { type FilesOptions, makeFiles } from '../../../src/linux/fs/tree.ts';
 import { defaultHost } from '../../../src/linux/host.ts';
 import { i386Files } from '../../../src/linux/i386/files.ts';
@@ -38,7 +39,9 @@ export function makeGuest(abi: 'i386' | 'mips' | 'mipsel' = 'i386', options: Par
   const output: string[] = [];
   const raised: string[] = [];
   const controller = new AbortController();
+  const terminals = new Terminals({ session: 7, foreground: 7 }, (pgid, name) => raised.push(`${name} to ${pgid}`));
   const { table, streams } = makeFiles({
+    terminals,
     stdin: { read: () => null },
     stdout: {
       write(bytes) {
@@ -57,6 +60,7 @@ export function makeGuest(abi: 'i386' | 'mips' | 'mipsel' = 'i386', options: Par
   });
   const view = {
     pid: 7,
+    sid: () => group.sid,
     executable: () => '/bin/test',
     cwd: () => ({ path: '/', inode: table.namespace.root }),
     root: () => table.namespace.root,
@@ -68,6 +72,7 @@ export function makeGuest(abi: 'i386' | 'mips' | 'mipsel' = 'i386', options: Par
     return true;
   };
   const map = {};
+  const group = { pid: 7, pgid: 7, sid: 7 };
   const p = {
     abi: {
       name: abi,
@@ -83,9 +88,9 @@ export function makeGuest(abi: 'i386' | 'mips' | 'mipsel' = 'i386', options: Par
     host: defaultHost,
     credentials: { uid: 0, euid: 0, suid: 0, gid: 0, egid: 0, sgid: 0, groups: [] as number[] },
     pid: 7,
-    group: { pgid: 7, sid: 7 },
+    group,
     map,
-    system: { scheduler: { current: { map } }, session: 7, foreground: 7, processes: new Map() },
+    system: { scheduler: { current: { map } }, terminals, processes: new Map([[7, group]]) },
     signals: {
       raiseHere: (name: string) => raised.push(name),
       suspendMask() {},
