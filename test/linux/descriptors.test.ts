@@ -9,7 +9,7 @@ describe.each(TARGETS)('descriptors without files on $name', (target) => {
   it.skipIf(missing !== '')(`are as Linux has them${missing}`, { timeout: 120_000 }, async () => {
     const expected = runElsewhere(processor, compile(processor, 'descriptors', true));
     expect(expected.stdout).toContain('hung up: 1');
-    const { stdout, code } = await runHere(compile(target, 'descriptors', true));
+    const { stdout, code } = await runHere(compile(target, 'descriptors', true), {});
     expect(stdout).toBe(expected.stdout);
     expect(code).toBe(expected.code);
   });
