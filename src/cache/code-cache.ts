@@ -97,6 +97,10 @@ export class CodeCache {
   allBlocks(): Iterable<CachedBlock> {
     return this.blocks.values();
   }
+  /** Those that touch this page, by its number as CodePlaces.pagesOf has it. */
+  blocksOn(page: number): CachedBlock[] {
+    return [...(this.blockPages.get(page) ?? [])].map((key) => this.blocks.get(key)).filter((cached) => cached !== undefined);
+  }
   region(pc: number): CachedRegion | undefined {
     return this.regions.get(this.places.key(pc));
   }

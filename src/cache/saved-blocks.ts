@@ -9,7 +9,7 @@ export interface SavedBlocks {
   readonly options: string;
   /** The pool that the µops refer to. */
   readonly constants: Int32Array;
-  /** `SavedBlock.WORDS` for each block, by ascending pc; and once more after the last, where the rest ends. */
+  /** `SavedBlock.WORDS` for each block, by pc in ascending order; and once more after the last, where the rest ends. */
   readonly index: Uint32Array;
   readonly uops: Int32Array;
   readonly code: Uint8Array;
@@ -24,7 +24,9 @@ export const enum SavedBlock {
   UOPS = 2,
   /** Where its bytes in `code` begin. */
   CODE = 3,
-  WORDS = 4,
+  /** Memory model paged: Layout.MODE; there may be several of the same pc and mode, of other code. Else 0. */
+  MODE = 4,
+  WORDS = 5,
 }
 
 export const blockCount = ({ index }: SavedBlocks): number => index.length / SavedBlock.WORDS - 1;
@@ -40,6 +42,8 @@ export function firstBlockFrom({ index }: SavedBlocks, pc: number): number {
   }
   return low;
 }
+
+const MOST_MODE = 0xffff;
 
 /** Words before the arrays: how long they are. */
 const HEADER = 5;
@@ -86,7 +90,8 @@ function isIndex({ index, uops, code }: SavedBlocks): boolean {
     const words = index[next + SavedBlock.UOPS] - index[i + SavedBlock.UOPS];
     if (index[i + SavedBlock.CODE] + index[i + SavedBlock.SIZE] !== index[next + SavedBlock.CODE]) return false;
     if (words < BlockHeader.SIZE / 4 || index[i + SavedBlock.SIZE] === 0) return false;
-    if (next < last && index[i + SavedBlock.PC] >= index[next + SavedBlock.PC]) return false;
+    if (next < last && index[i + SavedBlock.PC] > index[next + SavedBlock.PC]) return false;
+    if (index[i + SavedBlock.MODE] > MOST_MODE) return false;
   }
   return index[last + SavedBlock.UOPS] === uops.length && index[last + SavedBlock.CODE] === code.length;
 }

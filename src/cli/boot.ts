@@ -28,6 +28,7 @@ interface BootOptions {
   readonly restart?: boolean;
   readonly save?: string;
   readonly restore?: string;
+  readonly cacheDir?: string;
   readonly timeout?: number;
   readonly stats?: boolean;
 }
@@ -56,6 +57,7 @@ export function bootCommand(): Command {
     .option('--interpret', 'never translate')
     .option('--translate', 'always translate')
     .option('--virtual-time', 'time follows from the guest’s instructions, so that runs repeat')
+    .option('--cache-dir <folder>', 'keep translations there for the next boot of this kernel')
     .option('--restart', 'a reset of the guest’s starts it anew, instead of ending with exit code 3')
     .option('--timeout <seconds>', 'stop it after so long; the exit code is then 124', seconds)
     .option('--stats', 'afterwards, tell on stderr what the engine did')
@@ -124,6 +126,7 @@ async function boot(options: BootOptions): Promise<void> {
       drives: options.drive.map((text) => openDrive(text, node)),
       shares: options.share.map((text) => openShare(text, node)),
       network: openNetwork(options, node),
+      ...(options.cacheDir !== undefined && { translations: node.nodeTranslationStore(options.cacheDir) }),
       ...(options.memory !== undefined && { memory: options.memory }),
       ...(kernel && { kernel }),
       ...(initrd && { initrd }),

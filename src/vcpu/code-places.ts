@@ -150,6 +150,10 @@ export class PhysicalPlaces implements CodePlaces {
   pagesOf(block: Block): readonly number[] {
     return this.placeOf(block).physical;
   }
+  /** Where the block's code lies in the WebAssembly memory. */
+  indexOf(block: Block): number {
+    return (block.pc + (this.placeOf(block).mapped[0].word & TlbBit.ADDRESS)) >>> 0;
+  }
   mappedPages(blocks: readonly Block[]): readonly MappedPage[] {
     const pages = new Map<number, MappedPage>();
     for (const block of blocks) for (const mapped of this.placeOf(block).mapped) pages.set(mapped.page, mapped);

@@ -34,9 +34,11 @@ export function hasRange(pc: number, size: number, memory: GuestMemory, coherent
     const permission = memory.permission(page >>> 0);
     if (!(permission & PagePermission.Execute) || (coherentCode && permission & PagePermission.Write)) return false;
   }
-  const start = GuestMemory.index(pc);
-  const { bytes } = memory;
-  for (let i = 0; i < size; i++) if (bytes[start + i] !== code[at + i]) return false;
+  return sameBytes(memory.bytes, GuestMemory.index(pc), size, code, at);
+}
+
+export function sameBytes(a: Uint8Array, atA: number, size: number, b: Uint8Array, atB: number): boolean {
+  for (let i = 0; i < size; i++) if (a[atA + i] !== b[atB + i]) return false;
   return true;
 }
 

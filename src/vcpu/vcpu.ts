@@ -190,11 +190,12 @@ export class Vcpu {
     this.restoresHot = short && this.executor === 'tiered';
     const { memory, runtime, cache } = this;
     const { coherentCode } = this.isa;
-    if (this.executor === 'interpret' || this.paged || this.options.limits) return;
+    if (this.executor === 'interpret' || this.options.limits || (this.paged && this.executor !== 'tiered')) return;
     const { modules, blocks } = earlier instanceof Uint8Array ? decodeTranslations(earlier) : earlier;
     const options = (): string => this.translationKey;
     const store = new ModuleStore({ memory, coherentCode, options }, modules);
-    this.tier.store = store;
+    // a machine's modules hold where their pages were mapped
+    if (!this.paged) this.tier.store = store;
     // who translates all does without blocks, and calls are noted where they are lifted
     if (this.executor !== 'tiered' || this.blocks.notesCalls) return;
     this.blocks.store = new BlockStore(
@@ -205,6 +206,7 @@ export class Vcpu {
         coherentCode,
         options,
         jumpSites: this.jumpSites,
+        paged: this.paged,
         isVerified: ({ block }) => this.blocks.expectedBytes(block) !== undefined,
         hasSavedRegion: (pc) => store.has(pc),
         stats: this.stats,
@@ -214,16 +216,18 @@ export class Vcpu {
   }
   /** What saved translations must agree in with this run. */
   private get translationKey(): string {
-    const { isa, mode, checked, exact, executor, memory } = this;
+    const { isa, mode, checked, exact, executor, memory, paged } = this;
     return [
       TRANSLATOR,
       isa.name,
       isa.variant ?? '',
-      mode,
+      paged ? 'paged' : mode,
       checked,
       exact,
       executor === 'translate',
-      memory.memory.buffer.byteLength / 65536,
+      paged ? 0 : memory.memory.buffer.byteLength / 65536,
+      // those leave before some instructions
+      this.blocks.builder.hooked !== undefined,
     ].join(' ');
   }
   /** What to begin another run with, or another process; undefined if there is nothing new. */
@@ -233,9 +237,9 @@ export class Vcpu {
   }
   newTranslations(): Translations | undefined {
     const { tier } = this;
-    const { store } = this.blocks;
-    if (!tier.store || !(tier.worthSaving || store?.worthSaving)) return undefined;
-    return { modules: tier.save(tier.store), blocks: store?.save() };
+    const { store, builder } = this.blocks;
+    if (builder.hooked || !((tier.store && tier.worthSaving) || store?.worthSaving)) return undefined;
+    return { modules: tier.store ? tier.save(tier.store) : [], blocks: store?.save() };
   }
 
   /** User mode: all memory below UOPS_END is zero again, as that of a new processor; it must not run any more. */
@@ -464,7 +468,9 @@ export class Vcpu {
       return undefined;
     }
     if (kind === ExitKind.MemoryFault && this.getHeader(Layout.EXIT_ARG1) & Fault.WRITES_CODE) {
-      this.invalidatePhysical(this.getHeader(Layout.EXIT_ARG2) >>> 0, 1);
+      const address = this.getHeader(Layout.EXIT_ARG2) >>> 0;
+      this.blocks.store?.leave(address >>> 12);
+      this.invalidatePhysical(address, 1);
       return this.interpretOne(pc);
     }
     if (kind !== ExitKind.Hypercall) return this.exitOf(kind, pc);

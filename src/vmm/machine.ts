@@ -1,6 +1,7 @@
 import { HypercallAbi } from '../../assembly/shared/hypercall.ts';
 import { Layout } from '../../assembly/shared/layout.ts';
 import { createRuntime } from '../backend/runtime.ts';
+import { storeKey } from '../cache/persistence.ts';
 import type { Stateful } from '../devices/device.ts';
 import type { SystemImports } from '../isa/system.ts';
 import { ISAS } from '../isas.ts';
@@ -129,6 +130,11 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     ...(options.stackBytes !== undefined && { stackBytes: options.stackBytes }),
     ...(options.hotThreshold !== undefined && { hotThreshold: options.hotThreshold }),
   });
+
+  const { translations } = options;
+  const program = options.kernel ?? rom;
+  const translationsKey = program && `${storeKey(program)}-${options.machine}`;
+  if (translations && translationsKey) vcpu.persist(await translations.load(translationsKey).catch(() => undefined));
 
   physical.listener = {
     written: (address, length) => vcpu.invalidatePhysical(address, length),
@@ -276,6 +282,8 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       running = undefined;
     }
     if (!end) return undefined;
+    const learnt = translations && vcpu.translations();
+    if (learnt && translationsKey) await translations.save(translationsKey, learnt).catch(() => undefined);
     vcpu.close();
     for (const listener of listeners.exit) listener(end);
     return end;

@@ -1,3 +1,4 @@
+import type { TranslationStore } from '../cache/persistence.ts';
 import type { Clock, Device, InterruptLine, Memory, Stateful } from '../devices/device.ts';
 import type { Disk } from '../devices/virtio/block.ts';
 import type { VirtioDevice } from '../devices/virtio/device.ts';
@@ -56,6 +57,11 @@ export interface MachineOptions {
   readonly host?: Host;
   readonly loadCompiler?: () => Promise<Compiler>;
   readonly stackBytes?: number;
+  /**
+   * Where blocks that were lifted are kept for the next machine with this kernel (or firmware). Each is compared with the guest's bytes. What goes
+   * wrong with it is of no account. Not for the executors interpret and translate.
+   */
+  readonly translations?: TranslationStore;
   /** See VcpuOptions. */
   readonly hotThreshold?: number;
 }

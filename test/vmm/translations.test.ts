@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { decodeTranslations, encodeTranslations } from '../../src/cache/persistence.ts';
+import { SavedBlock } from '../../src/cache/saved-blocks.ts';
+import { createMachine, type Machine } from '../../src/vmm/machine.ts';
+import type { MachineOptions } from '../../src/vmm/options.ts';
+import { systemModule } from '../support/runtime.ts';
+import { kernel, out } from './kernel.ts';
+
+const SYSTEM = systemModule();
+const RULES = readFileSync(new URL('../../corpus/kernels/x86-rules', import.meta.url));
+
+/** To its end, with what an earlier machine left; and what this one leaves. */
+async function boot(
+  image: Uint8Array,
+  saved?: Uint8Array,
+  options: Partial<MachineOptions> = {},
+): Promise<{ machine: Machine; text: string; code: number | undefined; left: Uint8Array | undefined }> {
+  let left: Uint8Array | undefined;
+  const machine = await createMachine({
+    machine: 'pc',
+    runtime: SYSTEM,
+    memory: 32 << 20,
+    kernel: image,
+    clock: 'virtual',
+    translations: {
+      load: async () => saved,
+      save: async (_key, data) => {
+        left = data;
+      },
+    },
+    ...options,
+  });
+  let text = '';
+  machine.on('console', (bytes) => {
+    text += String.fromCharCode(...bytes);
+  });
+  const end = await machine.run();
+  return { machine, text, code: end?.code, left };
+}
+
+test('the second boot runs the blocks of the first', { timeout: 120_000 }, async () => {
+  const first = await boot(RULES);
+  expect(first.text).toContain('all rules hold');
+  const second = await boot(RULES, first.left);
+  expect([second.text, second.code, second.machine.vcpu.retired]).toEqual([first.text, first.code, first.machine.vcpu.retired]);
+  const { blocks, restoredBlocks } = second.machine.stats;
+  expect(restoredBlocks).toBeGreaterThan(1000);
+  expect(blocks).toBeLessThan(restoredBlocks / 10);
+  // where another machine has its memory is of no account, nor are blocks that cannot be
+  const saved = decodeTranslations(first.left!).blocks!;
+  const uops = saved.uops.map((word, i) => (i % 7 === 0 ? 0x7fffff : word));
+  for (let i = 0; i < saved.index.length - SavedBlock.WORDS; i += SavedBlock.WORDS) uops[saved.index[i + SavedBlock.UOPS]] = 1;
+  const third = await boot(RULES, encodeTranslations({ modules: [], blocks: { ...saved, uops } }), { memory: 64 << 20 });
+  expect([third.text, third.code, third.machine.stats.restoredBlocks]).toEqual([first.text, first.code, 0]);
+});
+
+test('blocks of other code are lifted anew; of code that the guest overwrites, both are kept', async () => {
+  // call code; then code's mov al,21 becomes mov al,22; call code; out 0xf4,al; hlt. code: mov al,21; ret
+  const image = (first: number, second: number): Uint8Array =>
+    kernel(
+      ...[0xbc, 0, 0, 0x30, 0, 0xe8, 19, 0, 0, 0, 0xc6, 0x05, 0x7e, 0, 0x20, 0, second, 0xe8, 7, 0, 0, 0],
+      ...[0x66, 0xba, 0xf4, 0, 0xee, 0xf4],
+      ...[0xf4, 0xb0, first, 0xc3],
+    );
+  const one = await boot(image(21, 22));
+  expect(one.code).toBe(45);
+  const again = await boot(image(21, 22), one.left);
+  expect([again.code, again.machine.stats.blocks, again.left]).toEqual([45, 0, undefined]);
+  const other = await boot(image(21, 23), one.left);
+  expect([other.code, other.machine.stats.blocks]).toEqual([47, 2]);
+  expect((await boot(image(24, 25), other.left)).code).toBe(51);
+});
+
+test('a hooked instruction is not passed by', async () => {
+  const image = kernel(...out(0xf4, 0), 0xf4);
+  const { left } = await boot(image);
+  let hooked = 0;
+  const second = await boot(image, left, { hooks: { 'OUT DX, AL': () => void hooked++ } });
+  expect([hooked, second.left]).toEqual([1, undefined]);
+});
