@@ -26,7 +26,9 @@ export type {
   Timer,
 } from './devices/device.ts';
 export { PhysicalMemoryFault } from './devices/device.ts';
-export { makeNat, type Nat, type NatHost, type NatRule, parseNatRule } from './devices/net/nat.ts';
+export { type HostNetworkOptions, makeHostNetwork, type NetworkHost, type Published, parsePublished } from './devices/net/host-network.ts';
+export { makeNat, type Nat, type NatHost } from './devices/net/nat.ts';
+export { type NatRule, parseNatRule } from './devices/net/rules.ts';
 export { type Disk, memoryDisk, overlayDisk } from './devices/virtio/block.ts';
 export type { VirtioDevice, VirtioType } from './devices/virtio/device.ts';
 export { Hub, type NetPort } from './devices/virtio/net.ts';

@@ -1,13 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
-import { makeNat, parseNatRule } from '../devices/net/nat.ts';
+import { makeNat } from '../devices/net/nat.ts';
 import { overlayDisk } from '../devices/virtio/block.ts';
 import type { Stdin } from '../linux/fs/stdio.ts';
 import type { Machine } from '../vmm/machine.ts';
 import type { MachineName } from '../vmm/machines/index.ts';
 import type { DriveOptions, NetworkOptions, ShareOptions } from '../vmm/options.ts';
 import { CliError, ExitCode } from './errors.ts';
-import { bytes, collect, opened, seconds } from './options.ts';
+import { allowed, bytes, collect, opened, seconds } from './options.ts';
 import { stackBytes } from './stack.ts';
 
 interface BootOptions {
@@ -91,12 +91,7 @@ function openNetwork({ net, allow }: BootOptions, node: typeof import('../host/n
     if (allow.length > 0) throw new CliError('--allow needs --net user', ExitCode.Usage);
     return [];
   }
-  const rules = allow.map((text) => {
-    const rule = parseNatRule(text);
-    if (!rule) throw new CliError(`--allow ${text}: not tcp:host:port or udp:host:port`, ExitCode.Usage);
-    return rule;
-  });
-  return [{ port: makeNat(rules, node.nodeNatHost) }];
+  return [{ port: makeNat(allowed(allow), node.nodeNatHost) }];
 }
 
 async function boot(options: BootOptions): Promise<void> {

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
+import { type NatRule, parseNatRule } from '../devices/net/rules.ts';
 import { CliError, ExitCode } from './errors.ts';
 
 /** Of an option that may be given several times. */
@@ -32,3 +33,11 @@ export function opened<T>(flag: string, text: string, open: () => T): T {
     throw new CliError(`${flag} ${text}: ${code === 'ENOENT' ? 'no such file or folder' : message}`, ExitCode.Usage);
   }
 }
+
+/** What --allow says. */
+export const allowed = (texts: readonly string[]): NatRule[] =>
+  texts.map((text) => {
+    const rule = parseNatRule(text);
+    if (!rule) throw new CliError(`--allow ${text}: not tcp:host:port or udp:host:port`, ExitCode.Usage);
+    return rule;
+  });

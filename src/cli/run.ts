@@ -1,13 +1,14 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { cachedDataVersionTag, setFlagsFromString } from 'node:v8';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { TranslationStore } from '../cache/persistence.ts';
 import type { MountPoint } from '../linux/fs/tree.ts';
 import type { FileSystem } from '../linux/fs/vfs.ts';
+import type { Network } from '../linux/net/outside.ts';
 import type { ExitStatus, Program, ProgramOptions } from '../linux/program.ts';
 import { CliError, ExitCode } from './errors.ts';
-import { bytes, collect, opened, seconds, type X87Choice, x87Bits, x87Option } from './options.ts';
+import { allowed, bytes, collect, opened, seconds, type X87Choice, x87Bits, x87Option } from './options.ts';
 import { parts } from './parts.ts';
 import { reserved } from './reserved.ts';
 import { stackBytes } from './stack.ts';
@@ -21,6 +22,9 @@ export interface RunOptions {
   readonly interpret?: boolean;
   readonly translate?: boolean;
   readonly strict?: boolean;
+  readonly net?: 'user';
+  readonly allow: readonly string[];
+  readonly publish: readonly string[];
   readonly x87: X87Choice;
   readonly memory?: number;
   readonly timeout?: number;
@@ -60,6 +64,19 @@ export function guestOptions(command: Command): Command {
     .option('--env <name[=value]>', 'set a variable; without a value, the host’s (repeatable)', collect, [])
     .option('--cwd <folder>', 'working directory in the guest (default: /)')
     .option('--argv0 <name>', 'name that the program is called by')
+    .addOption(new Option('--net <kind>', 'a network that has the host’s sockets behind it').choices(['user']))
+    .option(
+      '--allow <tcp|udp:host:port>',
+      'what the program may reach over --net user; it finds this host at 10.0.2.2 (repeatable)',
+      collect,
+      [],
+    )
+    .option(
+      '--publish <[address:]port:port>',
+      'a port of this host (at 127.0.0.1 by default) that leads to one of the program’s (repeatable)',
+      collect,
+      [],
+    )
     .option('--interpret', 'never translate')
     .option('--translate', 'always translate')
     .option('--strict', 'check page permissions at each access, from the start')
@@ -99,6 +116,7 @@ export async function run(
   });
   const { elf, guestPath } = fileInGuest(path, root, mounts, options.cwd ?? '/');
 
+  const network = await hostNetwork(options);
   if (!options.cache) startCold();
   const runtime = compileLate(node.nodeRuntime);
   const folder = options.cache ? (options.cacheDir ?? cacheFolder()) : undefined;
@@ -124,6 +142,7 @@ export async function run(
       ...(folder !== undefined && { translations: settling(node.nodeTranslationStore(folder)) }),
       ...(options.memory !== undefined && { memoryLimit: options.memory }),
       ...(options.timeout !== undefined && { timeout: options.timeout * 1000 }),
+      ...(network && { network }),
       ...(process.getuid && process.getgid && { uid: process.getuid(), gid: process.getgid() }),
       ...more,
       onStop: () => process.kill(process.pid, 'SIGSTOP'),
@@ -141,6 +160,9 @@ export async function run(
   let status: ExitStatus;
   try {
     status = await program.run();
+  } catch (error) {
+    if (error instanceof Error && error.name === 'PublishError') throw new CliError(error.message);
+    throw error;
   } finally {
     node.restoreTerminal();
   }
@@ -156,6 +178,23 @@ export async function run(
   await after?.(program);
   // what may still be open (standard input) must not keep the process
   process.exit('code' in status ? status.code : status.reason === 'timeout' ? ExitCode.TimedOut : ExitCode.Signal + status.signal);
+}
+
+async function hostNetwork({ net, allow, publish }: RunOptions): Promise<Network | undefined> {
+  if (net === undefined) {
+    if (allow.length + publish.length > 0) throw new CliError('--allow and --publish need --net user', ExitCode.Usage);
+    return undefined;
+  }
+  const [{ makeHostNetwork, parsePublished }, { nodeNatHost }] = await Promise.all([
+    import('../devices/net/host-network.ts'),
+    import('../host/node.ts'),
+  ]);
+  const published = publish.map((text) => {
+    const found = parsePublished(text);
+    if (!found) throw new CliError(`--publish ${text}: not [hostAddress:]hostPort:guestPort`, ExitCode.Usage);
+    return found;
+  });
+  return makeHostNetwork({ allow: allowed(allow), publish: published, host: nodeNatHost });
 }
 
 /** Where translations are kept unless the user says where, if there is such a place. */

@@ -18,7 +18,7 @@ export interface Host {
 
 const MILLION = 1_000_000;
 /** setTimeout takes no longer delay. */
-const LONGEST_TIMER = 0x7fffffff;
+export const LONGEST_TIMER = 0x7fffffff;
 
 /** Made of what every JavaScript host has. */
 export const defaultHost: Host = {

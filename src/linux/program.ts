@@ -13,12 +13,14 @@ import { checkStack, handleFault } from './exits.ts';
 import { makeGroup } from './fork.ts';
 import { systemView } from './fs/process-view.ts';
 import type { Output, Stdin } from './fs/stdio.ts';
+import { singleFile } from './fs/synthetic.ts';
 import { type Files, type MountPoint, makeFiles } from './fs/tree.ts';
 import type { FileSystem } from './fs/vfs.ts';
 import { Futexes } from './futexes.ts';
-import { defaultHost, type Host, seededRandom } from './host.ts';
+import { defaultHost, type Host, LONGEST_TIMER, seededRandom } from './host.ts';
 import { launch, stackBytes } from './launch.ts';
 import { defaultLimits, STACK_LIMIT } from './limits.ts';
+import type { Network } from './net/outside.ts';
 import type { Process, ThreadGroup } from './process.ts';
 import { type Profile, Profiler } from './profile.ts';
 import { type FaultReport, makeReport } from './report.ts';
@@ -93,6 +95,8 @@ export interface ProgramOptions {
   readonly onExit?: (status: ExitStatus) => void;
   /** After each system call. */
   readonly onSyscall?: OnSyscall;
+  /** What its sockets reach beyond itself, as `makeHostNetwork` makes it. Default: nothing; only its own processes reach each other. */
+  readonly network?: Network;
   /** Time, randomness and sleep. Default: those of the JavaScript host. */
   readonly host?: Host;
   /** Starts the Wasm back end on another thread, so that the guest never waits for it. Without it, it runs on this one. */
@@ -197,17 +201,25 @@ export async function loadProgram(elfBytes: Uint8Array, options: ProgramOptions)
     reserved: options.reserved,
   });
   const run: Run = { over: false };
+  const warned = new Set<string>();
+  const warn = (key: string, text: string): void => {
+    if (warned.has(key)) return;
+    warned.add(key);
+    options.onWarning?.(text);
+  };
   const system = makeSystem(host, {
     spaces,
     translations,
     mostProcesses: options.processLimit ?? PROCESSES,
     isOver: () => run.over,
     onStop: options.onStop,
+    network: options.network,
+    warn,
     onEnd: (group) => run.onEnd?.(group),
   });
   const files = openFiles(options, host, system);
   const space = spaces.make(abi, storeKey(elfBytes));
-  const p = makeFirst(abi, system, options, files, space);
+  const p = makeFirst(abi, system, options, files, space, warn);
   const stackSize = stackBytes(options.stackSize ?? STACK_LIMIT, Number.POSITIVE_INFINITY);
   p.limits.stack.soft = stackSize;
   const path = options.path ?? '/program';
@@ -248,7 +260,7 @@ function openFiles(options: ProgramOptions, host: Host, system: System): Files {
   const { root, mounts, memoryTmp, cwd, uid, gid } = options;
   return makeFiles({
     ...(root && { root }),
-    ...(mounts && { mounts }),
+    mounts: [...resolver(options), ...(mounts ?? [])],
     ...(memoryTmp !== undefined && { memoryTmp }),
     ...(cwd !== undefined && { cwd }),
     ...(uid !== undefined && { uid }),
@@ -263,8 +275,14 @@ function openFiles(options: ProgramOptions, host: Host, system: System): Files {
   });
 }
 
+/** /etc/resolv.conf, where the network has a name server. */
+function resolver({ network }: ProgramOptions): MountPoint[] {
+  if (network?.nameServer === undefined) return [];
+  return [{ path: '/etc/resolv.conf', fileSystem: singleFile('tmpfs', `nameserver ${network.nameServer}\n`) }];
+}
+
 /** Without its program. */
-function makeFirst(abi: Abi, system: System, options: ProgramOptions, files: Files, space: Space): Process {
+function makeFirst(abi: Abi, system: System, options: ProgramOptions, files: Files, space: Space, warn: Process['warn']): Process {
   const { host } = system;
   const signals = new Signals(abi.signals, abi.signalCount);
   const limits = defaultLimits();
@@ -272,7 +290,6 @@ function makeFirst(abi: Abi, system: System, options: ProgramOptions, files: Fil
   limits.nproc.hard = system.mostProcesses;
   const uid = options.uid ?? 0;
   const gid = options.gid ?? 0;
-  const warned = new Set<string>();
   const group = makeGroup(FIRST_PID, {
     parent: undefined,
     pgid: FIRST_PID,
@@ -310,11 +327,7 @@ function makeFirst(abi: Abi, system: System, options: ProgramOptions, files: Fil
     trampolines: 0,
     started: host.monotonic(),
     interrupt: () => signals.interrupt(),
-    warn(key, text) {
-      if (warned.has(key)) return;
-      warned.add(key);
-      options.onWarning?.(text);
-    },
+    warn,
   };
   group.leader = p;
   group.threads.set(p.tid, p);
@@ -481,18 +494,23 @@ function makeProgram(p: Process, run: Run, files: Files, options: ProgramOptions
     async run() {
       if (options.translations) p.space.vcpu.persist(await translations.load(p.space.key));
       await p.space.vcpu.prepare();
+      await system.sockets.start();
       const clock = options.timeout === undefined ? undefined : new AbortController();
       if (clock) void watchTime(options.timeout!, clock.signal);
+      // a program that waits for a signal has nothing else that keeps Node from ending
+      const alive = setInterval(() => {}, LONGEST_TIMER);
       try {
         await loop();
       } finally {
         clock?.abort();
+        clearInterval(alive);
         run.over = true;
         for (const group of [...system.processes.values()]) {
           group.end ??= { signal: p.signals.number('SIGKILL'), core: false };
           system.bury(group);
         }
         spaces.close();
+        options.network?.close();
         ended = host.monotonic();
       }
       const result = status();

@@ -4,6 +4,7 @@ import { Terminals } from './fs/terminals.ts';
 import type { Host } from './host.ts';
 import { signalGroup } from './job-control.ts';
 import { Sockets } from './net/connection.ts';
+import type { Network } from './net/outside.ts';
 import type { Process, ProcessEnd, ThreadGroup } from './process.ts';
 import type { SharedTranslations } from './shared-translations.ts';
 import { SIG_IGN } from './signals.ts';
@@ -57,6 +58,9 @@ export interface SystemOptions {
   readonly isOver: () => boolean;
   /** The first process was stopped by SIGTSTP. */
   readonly onStop?: (() => void) | undefined;
+  readonly network?: Network | undefined;
+  /** Tells the user once per key. */
+  readonly warn: (key: string, text: string) => void;
   /** Before what a process has goes. */
   readonly onEnd: (group: ThreadGroup) => void;
 }
@@ -121,7 +125,7 @@ export function makeSystem(host: Host, options: SystemOptions): System {
     spaces: options.spaces,
     translations: options.translations,
     knownFiles: new KnownFiles(),
-    sockets: new Sockets(host.random),
+    sockets: new Sockets(host.random, options.network, options.warn),
     get scheduler() {
       return scheduler!;
     },

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { makeNat, NAT, type NatHost, type NatRule, parseNatRule } from '../../src/devices/net/nat.ts';
+import { makeNat, NAT, type NatHost } from '../../src/devices/net/nat.ts';
 import {
   EtherType,
   ethernet,
@@ -20,6 +20,7 @@ import {
   u32,
   udp,
 } from '../../src/devices/net/packets.ts';
+import { type NatRule, parseNatRule } from '../../src/devices/net/rules.ts';
 import type { StreamEvents } from '../../src/devices/net/tcp.ts';
 import { fuzz } from '../support/fuzz.ts';
 

@@ -79,7 +79,7 @@ const EXECUTORS = (process.env.WASMVISOR_EXECUTORS ?? 'interpret,translate,tiere
 export const executorsOf = (isFirst: boolean): readonly Executor[] =>
   EXECUTORS.filter((executor) => executor !== 'translate' || isFirst || process.env.WASMVISOR_EXECUTORS !== undefined);
 
-const CLI = join(ROOT, 'dist/cli.cjs');
+export const CLI = join(ROOT, 'dist/cli.cjs');
 
 /** `wasmvisor run` of a guest path below `root`, with `cwd` mounted at /tree as working directory. */
 export function wasmvisor(

@@ -1,17 +1,14 @@
 // A network of one guest, its gateway and a name server, which are here: what is allowed goes on over the host's sockets.
 import type { NetPort } from '../virtio/net.ts';
 import { DHCP_CLIENT_PORT, DHCP_SERVER_PORT, dhcpReply } from './dhcp.ts';
-import { DNS_PORT, DnsError, dnsReply, parseQuestion } from './dns.ts';
+import { DNS_PORT } from './dns.ts';
 import {
-  type Address,
-  addressText,
   EtherType,
   echoReply,
   ethernet,
   type Ipv4,
   ipv4,
   Protocol,
-  parseAddress,
   parseIpv4,
   parseTcp,
   parseUdp,
@@ -25,24 +22,8 @@ import {
   u32,
   udp,
 } from './packets.ts';
+import { makeGate, type NatRule, PLACES } from './rules.ts';
 import { openTcp, type Stream, type StreamEvents, type TcpEnd } from './tcp.ts';
-
-/** What the guest may reach. At its gateway's address it finds the host's own 127.0.0.1. */
-export interface NatRule {
-  readonly protocol: 'tcp' | 'udp';
-  /** An IPv4 address, or a name, which the guest may then ask for, too. */
-  readonly host: string;
-  readonly port: number;
-}
-
-/** A rule as `tcp:host:port`. Undefined if it is none. */
-export function parseNatRule(text: string): NatRule | undefined {
-  const found = /^(tcp|udp):([a-z0-9.-]+):(\d{1,5})$/i.exec(text);
-  if (!found) return undefined;
-  const port = Number(found[3]);
-  if (port < 1 || port > 0xffff) return undefined;
-  return { protocol: found[1].toLowerCase() as NatRule['protocol'], host: found[2].toLowerCase(), port };
-}
 
 /** The host's sockets. */
 export interface NatHost {
@@ -55,17 +36,10 @@ export interface NatHost {
   random(bytes: number): Uint8Array;
 }
 
-export const NAT = {
-  guest: 0x0a00020f,
-  gateway: 0x0a000202,
-  names: 0x0a000203,
-  mac: Uint8Array.of(0x52, 0x55, 10, 0, 2, 2),
-} as const;
-const LOOPBACK = '127.0.0.1';
+export const NAT = { ...PLACES, mac: Uint8Array.of(0x52, 0x55, 10, 0, 2, 2) } as const;
 const BROADCAST = 0xffffffff;
 const MOST_CONNECTIONS = 64;
 const MOST_FLOWS = 64;
-const MOST_QUESTIONS = 16;
 const FLOW_MS = 60_000;
 const LARGEST_DATAGRAM = 1472;
 
@@ -82,11 +56,8 @@ interface Flow {
 export function makeNat(rules: readonly NatRule[], host: NatHost): Nat {
   const connections = new Map<string, TcpEnd>();
   const flows = new Map<string, Flow>();
-  /** Names in rules, by the addresses that the guest was told. */
-  const told = new Map<Address, Set<string>>();
-  const names = new Set(rules.map((rule) => rule.host).filter((name) => parseAddress(name) === undefined));
+  const { names, allowed, answer } = makeGate(rules, host);
   let guestMac: Uint8Array = new Uint8Array(6).fill(0xff);
-  let questions = 0;
 
   const port: Nat = {
     onFrame: () => {},
@@ -140,14 +111,6 @@ export function makeNat(rules: readonly NatRule[], host: NatHost): Nat {
     }
   }
 
-  /** Where a rule lets the guest go that means this address. */
-  function allowed(protocol: NatRule['protocol'], to: Address, toPort: number): string | undefined {
-    const text = to === NAT.gateway ? LOOPBACK : addressText(to);
-    const known = told.get(to);
-    const rule = rules.find((r) => r.protocol === protocol && r.port === toPort && (r.host === text || known?.has(r.host)));
-    return rule && text;
-  }
-
   function handleUdp({ from, to }: Ipv4, datagram: Udp): void {
     if (datagram.toPort === DHCP_SERVER_PORT && (to === BROADCAST || to === NAT.gateway)) {
       const lease = { guest: NAT.guest, server: NAT.gateway, names: names.size > 0 ? NAT.names : undefined };
@@ -157,7 +120,7 @@ export function makeNat(rules: readonly NatRule[], host: NatHost): Nat {
     }
     const reply = (data: Uint8Array): void => sendPacket(udp(to, from, { fromPort: datagram.toPort, toPort: datagram.fromPort, data }));
     if (to === NAT.names && datagram.toPort === DNS_PORT) {
-      void answer(datagram.data, reply);
+      void answer(datagram.data).then((data) => data && reply(data));
       return;
     }
     const address = allowed('udp', to, datagram.toPort);
@@ -182,29 +145,6 @@ export function makeNat(rules: readonly NatRule[], host: NatHost): Nat {
     flow.cancel();
     flow.socket.close();
     flows.delete(key);
-  }
-
-  async function answer(message: Uint8Array, reply: (data: Uint8Array) => void): Promise<void> {
-    const asked = message.slice();
-    const question = parseQuestion(asked);
-    if (!question) return;
-    if (!names.has(question.name)) return reply(dnsReply(asked, question, DnsError.Refused));
-    if (!question.forAddress) return reply(dnsReply(asked, question, []));
-    if (questions >= MOST_QUESTIONS) return;
-    questions++;
-    try {
-      const texts = await host.resolve(question.name);
-      const found = texts
-        .map(parseAddress)
-        .filter((address) => address !== undefined)
-        .slice(0, 8);
-      for (const address of found) told.set(address, (told.get(address) ?? new Set<string>()).add(question.name));
-      reply(dnsReply(asked, question, found.length > 0 ? found : DnsError.Name));
-    } catch {
-      reply(dnsReply(asked, question, DnsError.Server));
-    } finally {
-      questions--;
-    }
   }
 
   function handleTcp({ from, to }: Ipv4, segment: Tcp): void {

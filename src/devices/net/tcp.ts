@@ -17,8 +17,8 @@ export interface StreamEvents {
   drained(): void;
   /** The other end sends nothing more. */
   ended(): void;
-  /** It could not be made, or broke. */
-  failed(): void;
+  /** It could not be made, or broke; `why` is the host's name of the error. */
+  failed(why?: string): void;
 }
 
 export interface TcpEnd {

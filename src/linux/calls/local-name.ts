@@ -28,9 +28,9 @@ export function bindLocal(p: Process, socket: Socket, given: LocalName | undefin
     inode.uid = p.credentials.euid;
     inode.gid = p.credentials.egid;
     p.files.namespace.addName(place.directory, place.name, inode);
-    socket.onClose = () => {
+    socket.onClose.push(() => {
       inode.bound = undefined;
-    };
+    });
     socket.local = given;
     return;
   }
@@ -42,7 +42,7 @@ export function bindLocal(p: Process, socket: Socket, given: LocalName | undefin
     name = candidate(n);
   }
   abstract.set(abstractKey(socket, name), socket);
-  socket.onClose = () => void abstract.delete(abstractKey(socket, name));
+  socket.onClose.push(() => void abstract.delete(abstractKey(socket, name)));
   socket.local = { name };
 }
 

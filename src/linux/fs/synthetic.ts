@@ -12,6 +12,7 @@ import {
   type OpenFile,
   type Stat,
   type Symlink,
+  TMPFS_MAGIC,
 } from './vfs.ts';
 
 /** A file system whose files are computed: /dev, /proc and what has no name at all. Nothing can be created in it. */
@@ -124,6 +125,28 @@ export class ComputedFile extends SyntheticInode {
       write: () => fail('EACCES'),
     };
   }
+}
+
+/** A file system that is one such file, to be mounted over a name. */
+export function singleFile(type: string, content: string): FileSystem {
+  const inner = new SyntheticFileSystem(type, TMPFS_MAGIC);
+  const file = new ComputedFile(inner, () => content);
+  const fileSystem: FileSystem = {
+    type,
+    readOnly: true,
+    device: 0,
+    statistics: () => inner.statistics(),
+    root: {
+      get fileSystem() {
+        return fileSystem;
+      },
+      format: file.format,
+      stat: () => ({ ...file.stat(), device: fileSystem.device, size: content.length }),
+      setAttributes: () => fail('EROFS'),
+      open: (access) => file.open(access),
+    },
+  };
+  return fileSystem;
 }
 
 export class ComputedLink extends SyntheticInode implements Symlink {

@@ -3,11 +3,12 @@ import { fail } from '../fs/fail.ts';
 import { MemoryFileSystem } from '../fs/memory-fs.ts';
 import { SyntheticFileSystem } from '../fs/synthetic.ts';
 import { WOULD_BLOCK } from '../fs/vfs.ts';
-import { ANY4, ANY6, type Endpoint } from './address.ts';
-import type { Sender } from './inbox.ts';
-import { SocketBudget } from './inbox.ts';
+import { ANY4, ANY6, type Endpoint, isIpv4, isLocal } from './address.ts';
+import { bridge } from './bridge.ts';
+import { CAPACITY, type Sender, SocketBudget } from './inbox.ts';
+import type { Flow, Network, OpenStream } from './outside.ts';
 import { concrete, Ports } from './ports.ts';
-import { join, Socket, type SocketKind } from './socket.ts';
+import { join, refuse, Socket, type SocketKind } from './socket.ts';
 
 const SOCKFS_MAGIC = 0x534f434b;
 const SOCKFS_DEVICE = 8;
@@ -21,12 +22,46 @@ export class Sockets {
   /** Those with names that are no paths, by type and name. */
   readonly abstract = new Map<string, Socket>();
   readonly ports: Ports;
+  private readonly flows = new WeakMap<Socket, Map<string, Flow>>();
   /** Where those have inodes that have a path. */
   readonly names = new MemoryFileSystem();
 
-  constructor(random: (bytes: Uint8Array<ArrayBuffer>) => void) {
+  constructor(
+    random: (bytes: Uint8Array<ArrayBuffer>) => void,
+    private readonly network: Network | undefined,
+    /** Tells the user once per key. */
+    private readonly warn: (key: string, text: string) => void,
+  ) {
     this.fileSystem.device = SOCKFS_DEVICE;
     this.ports = new Ports(random);
+    this.ports.own = network?.address;
+  }
+
+  /** Until then, nothing comes from outside. */
+  async start(): Promise<void> {
+    await this.network?.start({ arrive: this.arriveFromOutside, warn: (text) => this.warn(text, text) });
+  }
+
+  private readonly arriveFromOutside = (port: number, from: Endpoint, open: OpenStream): boolean => {
+    const server = this.ports.find('stream', { host: this.ports.own!, port });
+    if (!server) return false;
+    const far = this.make(server, server.owner);
+    far.local = from;
+    far.remote = { host: this.ports.own!, port };
+    if (this.arrive(far, server) !== undefined) return false;
+    return bridge(far.peer!, far, open);
+  };
+
+  /** The network that an address is in, which is none of this system's. */
+  private beyond({ host, port }: Endpoint, isSilent = false): Network {
+    if (this.network && isIpv4(host)) return this.network;
+    if (!isSilent) {
+      const text = isIpv4(host)
+        ? `${host}:${port} is not reached: there is no network (--net user; API: network)`
+        : 'IPv6 leads nowhere: there is no such network';
+      this.warn(text, text);
+    }
+    return fail('ENETUNREACH');
   }
 
   make(kind: SocketKind, owner: Sender): Socket {
@@ -36,7 +71,10 @@ export class Sockets {
 
   private readonly deliver = (socket: Socket, bytes: Uint8Array, to: Endpoint): void => {
     if (!socket.local) this.ports.bind(socket, { host: socket.family === 'inet' ? ANY4 : ANY6, port: 0 });
-    if (!this.ports.isHere(to.host)) fail('ENETUNREACH');
+    if (!this.ports.isHere(to.host)) {
+      this.deliverOutside(socket, bytes, to);
+      return;
+    }
     const from = this.ports.sourceOf(socket, to);
     const target = this.ports.find('datagram', to, from);
     if (!target) {
@@ -44,6 +82,32 @@ export class Sockets {
       if (socket.state === 'connected') socket.error = 'ECONNREFUSED';
     } else if (!target.shut.reading && target.inbox.put(bytes, { from }) !== WOULD_BLOCK) target.wake();
   };
+
+  private deliverOutside(socket: Socket, bytes: Uint8Array, to: Endpoint): void {
+    const network = this.beyond(to);
+    let flows = this.flows.get(socket);
+    if (!flows) {
+      const made = new Map<string, Flow>();
+      flows = made;
+      this.flows.set(socket, made);
+      socket.onClose.push(() => {
+        for (const flow of made.values()) flow.close();
+      });
+    }
+    const key = `${to.host}:${to.port}`;
+    let flow = flows.get(key);
+    if (!flow) {
+      const known = flows;
+      const received = (data: Uint8Array): void => {
+        const { remote, shut, state } = socket;
+        if (state === 'closed' || shut.reading || (remote && !isLocal(remote) && `${remote.host}:${remote.port}` !== key)) return;
+        if (data.length <= CAPACITY && socket.inbox.hasRoom && socket.inbox.put(data, { from: to }) !== WOULD_BLOCK) socket.wake();
+      };
+      flow = network.datagrams(to, received, () => known.delete(key)) ?? fail('EACCES');
+      flows.set(key, flow);
+    }
+    flow.send(bytes.slice());
+  }
 
   pair(kind: SocketKind, owner: Sender): readonly [Socket, Socket] {
     const [one, other] = [this.make(kind, owner), this.make(kind, owner)];
@@ -73,11 +137,6 @@ export class Sockets {
     return undefined;
   }
 
-  /** The server's end of a connection from outside; false if nobody waits for it. */
-  arriveFrom(client: Socket, server: Socket): boolean {
-    return this.arrive(client, server) === undefined;
-  }
-
   /** 0, or WOULD_BLOCK while the server has no room. */
   connectLocal(client: Socket, server: Socket): number {
     if (client.type !== server.type) fail('EPROTOTYPE');
@@ -96,18 +155,23 @@ export class Sockets {
 
   /** Where datagrams go from now on, and come from only. */
   connectUdp(client: Socket, to: Endpoint): void {
-    if (!this.ports.isHere(to.host)) fail('ENETUNREACH');
+    if (!this.ports.isHere(to.host)) this.beyond(to, true);
     this.ports.bindForSending(client, to);
     client.remote = { host: concrete(to.host), port: to.port };
     client.state = 'connected';
   }
 
-  /** Starts to connect to a listener of this system; the socket's state and error tell how that went. */
+  /** Starts to connect; the socket's state and error tell how that went. */
   connectTcp(client: Socket, to: Endpoint): void {
-    if (!this.ports.isHere(to.host)) fail('ENETUNREACH');
+    const network = this.ports.isHere(to.host) ? undefined : this.beyond(to);
     this.ports.bindForSending(client, to);
     client.remote = { host: concrete(to.host), port: to.port };
     client.state = 'connecting';
+    if (network) {
+      const far = this.make(client, client.owner);
+      if (!bridge(client, far, (events) => network.connect(to, events))) refuse(client, 'ECONNREFUSED');
+      return;
+    }
     const server = this.ports.find('stream', to);
     let end: (() => void) | undefined;
     const attempt = (): void => {
@@ -126,11 +190,4 @@ export class Sockets {
     if (server.state !== 'listening') fail('EINVAL');
     return server.dequeue();
   }
-}
-
-/** Connecting has failed. */
-export function refuse(client: Socket, error: ErrnoName): void {
-  client.state = 'new';
-  client.remote = undefined;
-  client.breakOff(error);
 }

@@ -51,11 +51,11 @@ export class Ports {
     const { port } = local;
     socket.local = local;
     ports.set(port, [...(ports.get(port) ?? []), socket]);
-    socket.onClose = () => {
+    socket.onClose.push(() => {
       const rest = (ports.get(port) ?? []).filter((other) => other !== socket);
       if (rest.length > 0) ports.set(port, rest);
       else ports.delete(port);
-    };
+    });
   }
 
   /** Those whose address is also this one's. */

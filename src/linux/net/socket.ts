@@ -54,8 +54,8 @@ export class Socket implements OpenFile {
   passesCredentials = false;
   /** SO_LINGER's seconds, if it is on. */
   linger: number | undefined;
-  /** What a name, a port or a connection beyond this system needs done at the end. */
-  onClose: (() => void) | undefined;
+  /** What a name, a port or datagrams beyond this system need done at the end. */
+  readonly onClose: (() => void)[] = [];
   private readonly queue = new WaitQueue();
 
   constructor(
@@ -261,7 +261,7 @@ export class Socket implements OpenFile {
     const { peer } = this;
     const wasConnected = this.state === 'connected';
     this.state = 'closed';
-    this.onClose?.();
+    for (const end of this.onClose) end();
     if (peer && this.isConnection && wasConnected) {
       const isReset = !this.inbox.isEmpty || (this.linger === 0 && this.family !== 'unix');
       if (isReset) peer.breakOff('ECONNRESET');
@@ -292,4 +292,11 @@ export function join(one: Socket, other: Socket): void {
   }
   one.wake();
   other.wake();
+}
+
+/** Connecting has failed. */
+export function refuse(client: Socket, error: ErrnoName): void {
+  client.state = 'new';
+  client.remote = undefined;
+  client.breakOff(error);
 }
