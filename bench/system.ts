@@ -14,7 +14,8 @@ import { seabios } from '../test/real/seabios.ts';
 import { FANNKUCH } from './fannkuch.ts';
 
 type MachineKind = 'pc' | 'malta';
-type Runner = 'wasmvisor' | 'interpret' | 'v86' | 'qemu';
+/** `wasmvisor` boots with nothing kept from earlier boots, `warm` with what one of this kernel and these programs left. */
+type Runner = 'wasmvisor' | 'warm' | 'interpret' | 'v86' | 'qemu';
 
 const APPEND = { pc: 'console=ttyS0 quiet tsc=reliable', malta: 'console=ttyS0 quiet' } as const;
 const ARCH: Readonly<Record<MachineKind, Arch>> = { pc: 'i386', malta: 'mipsel' };
@@ -71,7 +72,7 @@ export function prepare(kind: MachineKind, folder: string): Guest {
 }
 
 /** How each is started, or why it cannot be. */
-function runnersOf(kind: MachineKind, { kernel, initrd }: Guest): Partial<Record<Runner, ConsoleCommand | string>> {
+function runnersOf(kind: MachineKind, { kernel, initrd }: Guest, cache: string): Partial<Record<Runner, ConsoleCommand | string>> {
   const append = APPEND[kind];
   const boot = ['boot', '--machine', kind, '--kernel', kernel, '--initrd', initrd, '--append', append];
   const node = process.execPath;
@@ -80,6 +81,7 @@ function runnersOf(kind: MachineKind, { kernel, initrd }: Guest): Partial<Record
   const bios = seabios();
   return {
     wasmvisor: { command: join(ROOT, 'dist/cli.cjs'), args: boot },
+    warm: { command: join(ROOT, 'dist/cli.cjs'), args: [...boot, '--cache-dir', cache] },
     interpret: { command: join(ROOT, 'dist/cli.cjs'), args: [...boot, '--interpret'] },
     ...(kind === 'pc' && {
       v86:
@@ -105,8 +107,8 @@ function runnersOf(kind: MachineKind, { kernel, initrd }: Guest): Partial<Record
 
 const LIMIT_MS = 900_000;
 
-/** One boot: time to the prompt, then of each command. */
-async function session(command: ConsoleCommand, tasks: readonly Task[]): Promise<Map<string, Took>> {
+/** One boot: time to the prompt, then of each command. `settles`: the process ends by itself, when it has kept what it keeps. */
+async function session(command: ConsoleCommand, tasks: readonly Task[], settles = false): Promise<Map<string, Took>> {
   const console = openConsole(command, LIMIT_MS);
   const took = new Map<string, Took>();
   try {
@@ -116,6 +118,10 @@ async function session(command: ConsoleCommand, tasks: readonly Task[]): Promise
       const done = await console.until(PROMPT);
       if (done.text !== `${command}\n${prints}`) throw new Error(`${name} printed ${JSON.stringify(done.text.slice(-200))}`);
       took.set(name, done);
+    }
+    if (settles) {
+      console.signal('SIGTERM');
+      await console.ended;
     }
   } finally {
     await console.close();
@@ -134,11 +140,12 @@ export interface SystemResult {
 async function measure(
   kind: MachineKind,
   guest: Guest,
+  cache: string,
   rounds: number,
   only: readonly string[],
   failures: string[],
 ): Promise<SystemResult[]> {
-  const runners = Object.entries(runnersOf(kind, guest)) as [Runner, ConsoleCommand | string][];
+  const runners = Object.entries(runnersOf(kind, guest, cache)) as [Runner, ConsoleCommand | string][];
   const results: SystemResult[] = [BOOT, ...guest.tasks.map(({ name }) => name)].map((name) => ({ machine: kind, name, samples: {} }));
   const failed = new Set<Runner>();
   const fail = (runner: Runner, why: string): void => {
@@ -153,7 +160,9 @@ async function measure(
         continue;
       }
       try {
-        const took = await session(command, guest.tasks);
+        const isWarm = runner === 'warm';
+        if (isWarm && round === 0) await session(command, guest.tasks, true);
+        const took = await session(command, guest.tasks, isWarm);
         for (const { name, samples } of results) {
           samples[runner] ??= [];
           samples[runner].push(took.get(name)!);
@@ -179,14 +188,14 @@ function ratio(a: readonly Took[] | undefined, b: readonly Took[] | undefined): 
 }
 
 function table(results: readonly SystemResult[]): string {
-  const head = ['seconds (of processor time)', 'wasmvisor', 'interpret', 'v86', 'qemu-system', '/ v86', '/ qemu'];
+  const head = ['seconds (of processor time)', 'wasmvisor', 'warm', 'interpret', 'v86', 'qemu-system', '/ v86', '/ qemu', 'warm / v86'];
   const rows = new Table({ head, style: { head: [], border: [], compact: true } });
   for (const { machine, name, samples } of results) {
-    const { wasmvisor, interpret, v86, qemu } = samples;
+    const { wasmvisor, warm, interpret, v86, qemu } = samples;
     rows.push([
       `${machine} ${name}`,
-      ...[wasmvisor, interpret, v86, qemu].map(seconds),
-      ...[ratio(wasmvisor, v86), ratio(wasmvisor, qemu)].map((value) => value?.toFixed(2) ?? ''),
+      ...[wasmvisor, warm, interpret, v86, qemu].map(seconds),
+      ...[ratio(wasmvisor, v86), ratio(wasmvisor, qemu), ratio(warm, v86)].map((value) => value?.toFixed(2) ?? ''),
     ]);
   }
   return rows.toString();
@@ -213,14 +222,14 @@ export async function main(argv: string[]): Promise<void> {
   const rounds = Number(values.rounds);
   const kinds = (positionals.length > 0 ? positionals : ['pc', 'malta']) as MachineKind[];
   if (!Number.isInteger(rounds) || rounds < 1 || kinds.some((kind) => !(kind in ARCH)))
-    throw new Error('usage: node bench/system.mjs [pc] [malta] [--rounds n] [--json file] [--only wasmvisor,interpret,v86,qemu]');
+    throw new Error('usage: node bench/system.mjs [pc] [malta] [--rounds n] [--json file] [--only wasmvisor,warm,interpret,v86,qemu]');
   const folder = mkdtempSync(join(tmpdir(), 'wasmvisor-bench-'));
   const results: SystemResult[] = [];
   const failures: string[] = [];
   try {
     for (const kind of kinds) {
       const guest = prepare(kind, folder);
-      results.push(...(await measure(kind, guest, rounds, values.only.split(',').filter(Boolean), failures)));
+      results.push(...(await measure(kind, guest, join(folder, 'cache'), rounds, values.only.split(',').filter(Boolean), failures)));
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -27,6 +27,9 @@ export interface SavedModule {
   readonly sites: readonly number[];
   /** Guest code that the module depends on beside its blocks. */
   readonly callees: readonly SavedRange[];
+  /** Memory model paged: Layout.MODE, and the pages that its code holds, with their TLB words as samePage (assembly/paged.ts) takes them. */
+  readonly mode: number;
+  readonly pages: readonly (readonly [page: number, word: number])[];
   /** See accessMap in src/backend/wasm/compile.ts. */
   readonly accesses: readonly number[];
   /** The guest's bytes in all blocks, then in all callees. */
@@ -100,6 +103,9 @@ function isModule(m: SavedModule): boolean {
     isCounts(m.slots) &&
     isCounts(m.sites) &&
     isRanges(m.callees) &&
+    isCount(m.mode) &&
+    Array.isArray(m.pages) &&
+    m.pages.every((page) => isCounts(page) && page.length === 2 && page[0] < 0x100000) &&
     isCounts(m.accesses) &&
     rangesOf(m).reduce((sum, [, size]) => sum + size, 0) === m.code.length
   );

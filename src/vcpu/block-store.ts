@@ -5,11 +5,11 @@ import type { Runtime } from '../backend/runtime.ts';
 import type { CachedBlock, CodeCache } from '../cache/code-cache.ts';
 import { blockCount, firstBlockFrom, SavedBlock, type SavedBlocks } from '../cache/saved-blocks.ts';
 import { PAGE_SIZE } from '../isa/code.ts';
-import type { PhysicalPlaces } from './code-places.ts';
+import { type PhysicalPlaces, sameBytes } from './code-places.ts';
 import { GuestMemory } from './guest-memory.ts';
 import type { JumpSites } from './jump-sites.ts';
 import type { VcpuStats } from './options.ts';
-import { hasRange, placeOnly, sameBytes } from './saved-code.ts';
+import { hasRange, placeOnly } from './saved-code.ts';
 
 interface StoreContext {
   readonly memory: GuestMemory;
@@ -139,9 +139,7 @@ export class BlockStore {
   private isThere(pc: number, size: number, code: Uint8Array, at: number): boolean {
     const { memory, coherentCode, paged } = this.context;
     if (!paged) return hasRange(pc, size, memory, coherentCode, code, at);
-    const start = pc % PAGE_SIZE;
-    const page = start + size <= PAGE_SIZE ? paged.page(pc >>> 12) : undefined;
-    return page !== undefined && sameBytes(page, start, size, code, at);
+    return (pc % PAGE_SIZE) + size <= PAGE_SIZE && paged.hasCode(pc, size, code, at);
   }
 
   /** Of blocks on two pages of physical memory it would have to be asked where the second is mapped: they are lifted. */

@@ -5,6 +5,12 @@ import type { Block } from '../ir/block.ts';
 import { PAGE_SIZE } from '../isa/code.ts';
 import type { GuestMemory } from './guest-memory.ts';
 
+/** Whether so many bytes are the same. */
+export function sameBytes(a: Uint8Array, atA: number, size: number, b: Uint8Array, atB: number): boolean {
+  for (let i = 0; i < size; i++) if (a[atA + i] !== b[atB + i]) return false;
+  return true;
+}
+
 /** User mode: a pc means one piece of code, until somebody says that it changed. */
 export function virtualPlaces(memory: GuestMemory): CodePlaces {
   return {
@@ -150,6 +156,29 @@ export class PhysicalPlaces implements CodePlaces {
   pagesOf(block: Block): readonly number[] {
     return this.placeOf(block).physical;
   }
+  /** The guest's bytes that the block was lifted from; they are what they were, unless it was forgotten. */
+  bytesOf(block: Block): Uint8Array {
+    const start = this.indexOf(block);
+    const [, next] = this.placeOf(block).mapped;
+    const inFirst = PAGE_SIZE - (block.pc % PAGE_SIZE);
+    const { bytes } = this.memory;
+    if (!next || block.size <= inFirst) return bytes.slice(start, start + block.size);
+    const out = new Uint8Array(block.size);
+    const second = (next.page * PAGE_SIZE + (next.word & TlbBit.ADDRESS)) >>> 0;
+    out.set(bytes.subarray(start, start + inFirst));
+    out.set(bytes.subarray(second, second + block.size - inFirst), inFirst);
+    return out;
+  }
+  /** Whether these bytes, of at most two pages, are what would be executed at `pc`. */
+  hasCode(pc: number, size: number, code: Uint8Array, at: number): boolean {
+    const start = pc % PAGE_SIZE;
+    const inFirst = Math.min(size, PAGE_SIZE - start);
+    const first = this.page(pc >>> 12);
+    if (!first || !sameBytes(first, start, inFirst, code, at)) return false;
+    if (inFirst === size) return true;
+    const second = this.page(((pc + inFirst) >>> 0) >>> 12);
+    return second !== undefined && sameBytes(second, 0, size - inFirst, code, at + inFirst);
+  }
   /** Where the block's code lies in the WebAssembly memory. */
   indexOf(block: Block): number {
     return (block.pc + (this.placeOf(block).mapped[0].word & TlbBit.ADDRESS)) >>> 0;
@@ -166,7 +195,10 @@ export class PhysicalPlaces implements CodePlaces {
   }
   /** Whether all pages of these blocks are mapped as they were. */
   areMapped(blocks: readonly Block[]): boolean {
-    return this.mappedPages(blocks).every(({ page, word }) => this.word(page * PAGE_SIZE) === word);
+    return this.mappedPages(blocks).every(({ page, word }) => this.isMapped(page, word));
+  }
+  isMapped(page: number, word: number): boolean {
+    return this.word(page * PAGE_SIZE) === word;
   }
 
   mark(page: number, code: boolean): void {

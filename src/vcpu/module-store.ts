@@ -1,12 +1,16 @@
 import type { CompileOptions } from '../backend/wasm/options.ts';
 import type { Region } from '../backend/wasm/region.ts';
 import type { SavedModule } from '../cache/saved-modules.ts';
-import type { GuestMemory } from './guest-memory.ts';
-import { codeOf, hasCode, savedRegion } from './saved-code.ts';
+import type { Block } from '../ir/block.ts';
+import type { PhysicalPlaces } from './code-places.ts';
+import { GuestMemory } from './guest-memory.ts';
+import { hasCode, hasRange, savedRegion } from './saved-code.ts';
 
 interface StoreContext {
   readonly memory: GuestMemory;
   readonly coherentCode: boolean;
+  /** Memory model paged. */
+  readonly paged: PhysicalPlaces | undefined;
   /** What saved modules must agree in with this run. */
   readonly options: () => string;
 }
@@ -46,8 +50,15 @@ export class ModuleStore {
     const saved = this.unused.get(pc);
     const { context } = this;
     if (!saved || saved.options !== context.options()) return undefined;
+    const { paged, memory, coherentCode } = context;
+    // what is mapped elsewhere now, or is other code, may be as it was later
+    if (paged && (saved.mode !== paged.mode || !saved.pages.every(([page, word]) => paged.isMapped(page, word | 0)))) return undefined;
+    const is = hasCode(saved, (at, size, code, from) =>
+      paged ? paged.hasCode(at, size, code, from) : hasRange(at, size, memory, coherentCode, code, from),
+    );
+    if (paged && !is) return undefined;
     for (const { entry } of saved.regions) if (this.unused.get(entry) === saved) this.unused.delete(entry);
-    return hasCode(saved, context.memory, context.coherentCode) ? saved : undefined;
+    return is ? saved : undefined;
   }
 
   /** Modules for the next run. `patience` is asked by entry of a region. */
@@ -63,18 +74,34 @@ export class ModuleStore {
     const { live, saved, regions, options, binary } = module;
     if (saved) return { ...saved, regions: saved.regions.map((r) => ({ ...r, live: live.has(r.entry) })) };
     if (!binary || (options.expectedBytes?.size ?? 0) > 0) return undefined;
+    const callees = [...(options.callees?.values() ?? [])];
     const parts = {
       regions: regions.map((r) => savedRegion(r, live.has(r.entry), patience(r.entry), options)),
-      callees: [...(options.callees?.values() ?? [])].map(({ pc, size }) => [pc, size] as const),
+      callees: callees.map(({ pc, size }) => [pc, size] as const),
     };
+    const pages = new Map([...(options.paged?.pages.values() ?? [])].flat().map(({ page, word }) => [page, word >>> 0]));
     return {
       options: this.context.options(),
       ...parts,
       slots: [...(options.callSlots?.keys() ?? [])],
       sites: [...(options.jumpSites?.keys() ?? [])],
-      accesses: options.checked ? [] : accessMap(regions, options),
-      code: codeOf(parts, this.context.memory),
+      mode: options.paged?.mode ?? 0,
+      pages: [...pages],
+      accesses: options.checked || options.paged ? [] : accessMap(regions, options),
+      code: this.codeOf([...regions.flatMap(({ blocks }) => blocks), ...callees]),
       wasm: binary,
     };
+  }
+  /** The guest's bytes in these blocks, one after the other. */
+  private codeOf(blocks: readonly Block[]): Uint8Array {
+    const { memory, paged } = this.context;
+    const out = new Uint8Array(blocks.reduce((sum, { size }) => sum + size, 0));
+    let at = 0;
+    for (const block of blocks) {
+      const start = GuestMemory.index(block.pc);
+      out.set(paged ? paged.bytesOf(block) : memory.bytes.subarray(start, start + block.size), at);
+      at += block.size;
+    }
+    return out;
   }
 }

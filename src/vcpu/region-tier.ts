@@ -445,6 +445,9 @@ export class RegionTier {
     const { context } = this;
     const start = performance.now();
     const regions = saved.regions.map(restoredRegion);
+    if (context.paged) for (const { blocks } of regions) for (const block of blocks) context.paged.note(block);
+    const keys = saved.slots.map((at) => this.cache.places.key(at));
+    if (keys.includes(-1)) return false;
     const jumpSites = new Map<number, number>();
     for (const block of regions.flatMap(({ blocks }) => blocks)) {
       const site = context.jumpSites.of(block);
@@ -456,7 +459,7 @@ export class RegionTier {
       checked: context.checked(),
       memoryPages: 0,
       relocatable: true,
-      callSlots: new Map(saved.slots.map((at) => [at, this.slots.of(at)])),
+      callSlots: new Map(saved.slots.map((at, i) => [at, this.slots.of(keys[i])])),
       jumpSites,
     };
     const number = this.nextModule++;
@@ -486,7 +489,7 @@ export class RegionTier {
 
   /** Modules with a current region, the newest first. */
   private keepable(): KeepableModule[] {
-    const isLive = (region: CachedRegion): boolean => this.cache.region(region.entry) === region;
+    const isLive = (region: CachedRegion): boolean => this.cache.regionOf(region.blocks[0]) === region;
     return [...this.modules.values()]
       .reverse()
       .map(({ regions, job, binary, saved }) => ({

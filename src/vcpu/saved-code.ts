@@ -3,43 +3,26 @@ import type { Region } from '../backend/wasm/region.ts';
 import { rangesOf, type SavedModule, type SavedRegion } from '../cache/saved-modules.ts';
 import { Block, type Terminator } from '../ir/block.ts';
 import { PAGE_SIZE } from '../isa/code.ts';
+import { sameBytes } from './code-places.ts';
 import { GuestMemory, PagePermission } from './guest-memory.ts';
 
-/** The guest's bytes in what a module depends on. */
-export function codeOf(module: Pick<SavedModule, 'regions' | 'callees'>, memory: GuestMemory): Uint8Array {
-  const ranges = rangesOf(module);
-  const out = new Uint8Array(ranges.reduce((sum, [, size]) => sum + size, 0));
-  let at = 0;
-  for (const [pc, size] of ranges) {
-    const start = GuestMemory.index(pc);
-    out.set(memory.bytes.subarray(start, start + size), at);
-    at += size;
-  }
-  return out;
-}
-
-/** Whether the guest has this very code now, where it can be executed and does not change unnoticed. */
-export function hasCode(module: SavedModule, memory: GuestMemory, coherentCode: boolean): boolean {
+/** Whether the guest has this very code now; `has` tells of one range, as hasRange. */
+export function hasCode(module: SavedModule, has: (pc: number, size: number, code: Uint8Array, at: number) => boolean): boolean {
   let at = 0;
   for (const [pc, size] of rangesOf(module)) {
-    if (!hasRange(pc, size, memory, coherentCode, module.code, at)) return false;
+    if (!has(pc, size, module.code, at)) return false;
     at += size;
   }
   return true;
 }
 
-/** The same for one range, whose bytes are those in `code` from `at` on. */
+/** Whether the bytes in `code` from `at` on are what can be executed at `pc` now, where they do not change unnoticed. User mode. */
 export function hasRange(pc: number, size: number, memory: GuestMemory, coherentCode: boolean, code: Uint8Array, at: number): boolean {
   for (let page = pc - (pc % PAGE_SIZE); page < pc + size; page += PAGE_SIZE) {
     const permission = memory.permission(page >>> 0);
     if (!(permission & PagePermission.Execute) || (coherentCode && permission & PagePermission.Write)) return false;
   }
   return sameBytes(memory.bytes, GuestMemory.index(pc), size, code, at);
-}
-
-export function sameBytes(a: Uint8Array, atA: number, size: number, b: Uint8Array, atB: number): boolean {
-  for (let i = 0; i < size; i++) if (a[atA + i] !== b[atB + i]) return false;
-  return true;
 }
 
 const NOTHING: number[] = [];

@@ -193,9 +193,8 @@ export class Vcpu {
     if (this.executor === 'interpret' || this.options.limits || (this.paged && this.executor !== 'tiered')) return;
     const { modules, blocks } = earlier instanceof Uint8Array ? decodeTranslations(earlier) : earlier;
     const options = (): string => this.translationKey;
-    const store = new ModuleStore({ memory, coherentCode, options }, modules);
-    // a machine's modules hold where their pages were mapped
-    if (!this.paged) this.tier.store = store;
+    const store = new ModuleStore({ memory, coherentCode, options, paged: this.paged }, modules);
+    this.tier.store = store;
     // who translates all does without blocks, and calls are noted where they are lifted
     if (this.executor !== 'tiered' || this.blocks.notesCalls) return;
     this.blocks.store = new BlockStore(
@@ -238,8 +237,8 @@ export class Vcpu {
   newTranslations(): Translations | undefined {
     const { tier } = this;
     const { store, builder } = this.blocks;
-    if (builder.hooked || !((tier.store && tier.worthSaving) || store?.worthSaving)) return undefined;
-    return { modules: tier.store ? tier.save(tier.store) : [], blocks: store?.save() };
+    if (!tier.store || builder.hooked || !(tier.worthSaving || store?.worthSaving)) return undefined;
+    return { modules: tier.save(tier.store), blocks: store?.save() };
   }
 
   /** User mode: all memory below UOPS_END is zero again, as that of a new processor; it must not run any more. */

@@ -58,7 +58,7 @@ export interface MachineOptions {
   readonly loadCompiler?: () => Promise<Compiler>;
   readonly stackBytes?: number;
   /**
-   * Where blocks that were lifted are kept for the next machine with this kernel (or firmware). Each is compared with the guest's bytes. What goes
+   * Where translations are kept for the next machine with this kernel (or firmware). Each is compared with the guest's bytes. What goes
    * wrong with it is of no account. Not for the executors interpret and translate.
    */
   readonly translations?: TranslationStore;
