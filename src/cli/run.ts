@@ -100,9 +100,10 @@ export async function run(
   if (options.interpret && options.translate) throw new CliError('--interpret and --translate exclude each other', ExitCode.Usage);
   if (options.cwd !== undefined && !options.cwd.startsWith('/'))
     throw new CliError(`--cwd ${options.cwd}: not an absolute path`, ExitCode.Usage);
-  const [{ loadProgram }, { ElfError }, node, { fileInGuest }] = await Promise.all([
+  const [{ loadProgram }, { ElfError }, { WorkingDirectoryError }, node, { fileInGuest }] = await Promise.all([
     import('../linux/program.ts'),
     import('../linux/elf.ts'),
+    import('../linux/fs/tree.ts'),
     import('../host/node.ts'),
     import('./guest-file.ts'),
   ]);
@@ -149,6 +150,7 @@ export async function run(
       onWarning: (text) => process.stderr.write(`wasmvisor: ${text}\n`),
     });
   } catch (error) {
+    if (error instanceof WorkingDirectoryError) throw new CliError(`--cwd ${options.cwd}: no such directory in the guest`, ExitCode.Usage);
     if (error instanceof ElfError) throw new CliError(`${path}: ${error.message}`, ExitCode.NotExecutable);
     // the guest's address space is reserved at once
     if (error instanceof RangeError && /memory/i.test(error.message))

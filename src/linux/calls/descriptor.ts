@@ -1,7 +1,7 @@
 import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import { WHOLE } from '../fs/locks.ts';
-import { isDirectory, Mode } from '../fs/vfs.ts';
+import { isDirectory, Mode, type OpenFile } from '../fs/vfs.ts';
 import type { Process } from '../process.ts';
 import { type Syscall, wide } from '../syscall.ts';
 import { statSource } from './arguments.ts';
@@ -83,7 +83,25 @@ function sync(p: Process, fd: number): number {
   return 0;
 }
 
-const FALLOC_FL_KEEP_SIZE = 1;
+/** fallocate(2) */
+const enum Fallocate {
+  KeepSize = 1,
+  PunchHole = 2,
+  ZeroRange = 0x10,
+}
+/** What can be asked for. */
+const ALLOCATIONS: readonly number[] = [
+  0,
+  Fallocate.KeepSize,
+  Fallocate.KeepSize | Fallocate.PunchHole,
+  Fallocate.ZeroRange,
+  Fallocate.KeepSize | Fallocate.ZeroRange,
+];
+
+function zero(file: OpenFile, start: number, end: number): void {
+  const zeros = new Uint8Array(Math.min(1 << 16, Math.max(0, end - start)));
+  for (let at = start; at < end; ) at += file.write(zeros.subarray(0, Math.min(zeros.length, end - at)), at);
+}
 
 /** A call that only hints; the descriptor must be a file's. */
 function hint(p: Process, fd: number): number {
@@ -150,11 +168,14 @@ export const descriptorCalls = {
     const offset = wide(p, a, 2);
     const length = wide(p, a, 4);
     if (offset < 0 || length <= 0) return -Errno.EINVAL;
-    if (a[1] & ~FALLOC_FL_KEEP_SIZE) return -Errno.EOPNOTSUPP;
+    const mode = a[1];
+    if (!ALLOCATIONS.includes(mode)) return -Errno.EOPNOTSUPP;
     if (!access.write || !file) return -Errno.EBADF;
     if (inode.format === Mode.Fifo) return -Errno.ESPIPE;
     if (!file.truncate) return -Errno.ENODEV;
-    if (!(a[1] & FALLOC_FL_KEEP_SIZE) && offset + length > statSource(p, a[0]).stat().size) file.truncate(offset + length);
+    const { size } = statSource(p, a[0]).stat();
+    if (mode & (Fallocate.PunchHole | Fallocate.ZeroRange)) zero(file, offset, Math.min(offset + length, size));
+    if (!(mode & Fallocate.KeepSize) && offset + length > size) file.truncate(offset + length);
     return 0;
   },
 } satisfies Record<string, Syscall>;

@@ -6,7 +6,7 @@ import { type OpenFile, Poll, WOULD_BLOCK } from '../fs/vfs.ts';
 import type { Process } from '../process.ts';
 import type { Syscall, SyscallResult } from '../syscall.ts';
 import { waitFor } from './arguments.ts';
-import { ready, withMask } from './poll.ts';
+import { ready, timespec64, withMask } from './poll.ts';
 
 const enum Control {
   Add = 1,
@@ -134,5 +134,9 @@ export const epollCalls = {
   epoll_create1: (p, a) => (a[0] & ~p.abi.open.O_CLOEXEC ? -Errno.EINVAL : create(p, a[0] !== 0)),
   epoll_ctl: (p, a) => control(p, a[0], a[1], a[2], a[3]),
   epoll_wait: (p, a) => wait(p, a[0], a[1], a[2], a[3]),
+  epoll_pwait2: (p, a) => {
+    const timeout = a[3] === 0 ? -1 : Math.ceil(timespec64(p, a[3]));
+    return withMask(p, a[4], a[5], () => wait(p, a[0], a[1], a[2], timeout));
+  },
   epoll_pwait: (p, a) => withMask(p, a[4], a[5], () => wait(p, a[0], a[1], a[2], a[3])),
 } satisfies Record<string, Syscall>;

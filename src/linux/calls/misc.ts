@@ -70,6 +70,11 @@ export const miscCalls: Calls = {
   keyctl: missing('no key rings'),
   bpf: refuse(Errno.EPERM),
   seccomp: refuse(Errno.EINVAL),
+  get_mempolicy: partial(refuse(Errno.ENOSYS), 'ENOSYS, as in kernels without NUMA'),
+  set_mempolicy: partial(refuse(Errno.ENOSYS), 'as get_mempolicy'),
+  mbind: partial(refuse(Errno.ENOSYS), 'as get_mempolicy'),
+  unshare: partial((_p, a) => (a[0] === 0 ? 0 : -Errno.EPERM), 'EPERM'),
+  setns: partial(refuse(Errno.EPERM), 'EPERM'),
   ioprio_get: () => 0,
   ioprio_set: () => 0,
 };

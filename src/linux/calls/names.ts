@@ -1,5 +1,6 @@
 import { Errno, type ErrnoName } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
+import { Fifo } from '../fs/fifo.ts';
 import { decodeName, encodeName } from '../fs/names.ts';
 import { demand, type Place, Want } from '../fs/namespace.ts';
 import { isDirectory, isSymlink, Mode } from '../fs/vfs.ts';
@@ -33,8 +34,18 @@ function mkdir(p: Process, fd: number, address: number, mode: number): number {
   return 0;
 }
 
+/** It connects the guest's processes, wherever its name is, which the host does not see. */
+function mkfifo(p: Process, place: Place, mode: number): number {
+  const inode = new Fifo(p.system.sockets.names, mode & ~p.files.umask & Mode.Permissions);
+  inode.uid = p.credentials.euid;
+  inode.gid = p.credentials.egid;
+  p.files.namespace.addName(place.directory, place.name, inode);
+  return 0;
+}
+
 function mknod(p: Process, fd: number, address: number, mode: number): number {
   const format = mode & Mode.Format;
+  if (format === Mode.Fifo) return mkfifo(p, newPlace(p, fd, address, false), mode);
   if (format !== 0 && format !== Mode.Regular) return -Errno.EPERM;
   const place = newPlace(p, fd, address, false);
   place.directory.create(place.name, mode & ~p.files.umask & Mode.Permissions, { read: false, write: true }).close?.();

@@ -1,15 +1,16 @@
 import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
+import { Fifo } from '../fs/fifo.ts';
 import { type Description, describe } from '../fs/file-table.ts';
 import { MemoryFileSystem } from '../fs/memory-fs.ts';
 import { decodeName } from '../fs/names.ts';
 import { demand, type Place, Want } from '../fs/namespace.ts';
 import { makePipe } from '../fs/pipe.ts';
-import { type Access, isDirectory, isSymlink, Mode, type OpenFile } from '../fs/vfs.ts';
+import { type Access, isDirectory, isSymlink, Mode, type OpenFile, WOULD_BLOCK } from '../fs/vfs.ts';
 import { takeTerminal } from '../job-control.ts';
 import type { Process } from '../process.ts';
-import type { Syscall } from '../syscall.ts';
-import { At, effective, pathArgument, startAt } from './arguments.ts';
+import type { Syscall, SyscallResult } from '../syscall.ts';
+import { At, effective, pathArgument, startAt, waitFor } from './arguments.ts';
 
 /** O_RDONLY, O_WRONLY, O_RDWR; 3 gives neither, as Linux has it for ioctl only. */
 function accessMode(flags: number): Access {
@@ -73,12 +74,24 @@ export function openAt(p: Process, fd: number, path: string, flags: number, mode
   return describePlace(place, file);
 }
 
-function open(p: Process, fd: number, address: number, flags: number, mode: number): number {
+/** A FIFO is open once somebody has opened its other end, too (fifo(7)). */
+function meetPartner(p: Process, { nonblock, access }: Description, file: OpenFile, install: () => number): SyscallResult {
+  const isMet = (): boolean => file.hasPartner?.() ?? true;
+  const give = (error: number): number => {
+    file.close?.();
+    return -error;
+  };
+  if (nonblock) return access.write && !isMet() ? give(Errno.ENXIO) : install();
+  return waitFor(p, [file], () => (isMet() ? install() : WOULD_BLOCK), { interrupted: () => give(Errno.ERESTARTSYS) });
+}
+
+function open(p: Process, fd: number, address: number, flags: number, mode: number): SyscallResult {
   const description = openAt(p, fd, pathArgument(p, address), flags, mode);
   const terminal = description.file?.terminal;
   // a session's leader without a terminal gets the first that it opens and nobody has
   if (terminal?.owner.session === 0 && !(flags & p.abi.open.O_NOCTTY)) takeTerminal(p, terminal, false);
-  return p.files.install(description, p.limits.nofile.soft, (flags & p.abi.open.O_CLOEXEC) !== 0);
+  const install = (): number => p.files.install(description, p.limits.nofile.soft, (flags & p.abi.open.O_CLOEXEC) !== 0);
+  return description.inode instanceof Fifo && description.file ? meetPartner(p, description, description.file, install) : install();
 }
 
 function pipe(p: Process, address: number, flags: number, inRegisters: boolean): number {
@@ -111,10 +124,25 @@ function pipe(p: Process, address: number, flags: number, inRegisters: boolean):
   return 0;
 }
 
+/** struct open_how */
+const enum OpenHow {
+  Mode = 8,
+  Resolve = 16,
+  Size = 24,
+}
+
 /** Calls that make descriptors. */
 export const openCalls = {
   open: (p, a) => open(p, At.FDCWD, a[0], a[1], a[2]),
   openat: (p, a) => open(p, a[0], a[1], a[2], a[3]),
+  openat2: (p, a) => {
+    if (a[3] < OpenHow.Size) return -Errno.EINVAL;
+    const [flags, mode, resolve] = [0, OpenHow.Mode, OpenHow.Resolve].map((offset) => p.memory.u64(a[2] + offset));
+    if (flags > 0xffff_ffffn || mode > BigInt(Mode.Permissions)) return -Errno.EINVAL;
+    // as before Linux 5.6, where programs then do without
+    if (resolve !== 0n) return -Errno.ENOSYS;
+    return open(p, a[0], a[1], Number(flags) | p.abi.open.O_LARGEFILE, Number(mode));
+  },
   creat: (p, a) => open(p, At.FDCWD, a[0], 1 | p.abi.open.O_CREAT | p.abi.open.O_TRUNC, a[1]),
   pipe: (p, a) => pipe(p, a[0], 0, true),
   pipe2: (p, a) => pipe(p, a[0], a[1], false),

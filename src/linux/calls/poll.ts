@@ -29,7 +29,7 @@ const timespec: ReadTimeout = (p, address) => {
   return whole * 1000 + fraction / MILLION;
 };
 /** struct __kernel_timespec */
-const timespec64: ReadTimeout = (p, address) => {
+export const timespec64: ReadTimeout = (p, address) => {
   const whole = Number(BigInt.asIntN(64, p.memory.u64(address)));
   const fraction = Number(BigInt.asUintN(32, p.memory.u64(address + 8)));
   if (whole < 0 || fraction >= 1e9) fail('EINVAL');

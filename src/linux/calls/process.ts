@@ -205,6 +205,8 @@ const only =
   (p, a) =>
     isThread(p, a[0]) ? result : -Errno.ESRCH;
 
+/** Bytes of the first struct sched_attr. */
+const SCHED_ATTR = 48;
 /** What a mask of the one processor takes. */
 const CPU_MASK = 4;
 
@@ -248,6 +250,14 @@ export const processCalls: Calls = {
   },
   sched_get_priority_max: (_p, a) => (a[0] === 1 || a[0] === 2 ? 99 : a[0] <= 6 ? 0 : -Errno.EINVAL),
   sched_get_priority_min: (_p, a) => (a[0] === 1 || a[0] === 2 ? 1 : a[0] <= 6 ? 0 : -Errno.EINVAL),
+  sched_getattr: (p, a) => {
+    if (a[2] < SCHED_ATTR || a[3] !== 0) return -Errno.EINVAL;
+    if (!isThread(p, a[0])) return -Errno.ESRCH;
+    p.memory.view(a[1], SCHED_ATTR, 'write').fill(0);
+    p.memory.setU32(a[1], SCHED_ATTR);
+    return 0;
+  },
+  sched_setattr: only(0),
   sched_getaffinity: (p, a) => {
     if (!isThread(p, a[0])) return -Errno.ESRCH;
     if (a[1] < CPU_MASK || a[1] % 4) return -Errno.EINVAL;

@@ -1,7 +1,7 @@
 import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import type { Description } from '../fs/file-table.ts';
-import { isDirectory, type OpenFile, WOULD_BLOCK } from '../fs/vfs.ts';
+import { isDirectory, Mode, type OpenFile, Poll, WOULD_BLOCK } from '../fs/vfs.ts';
 import { backgroundUse } from '../job-control.ts';
 import type { Process } from '../process.ts';
 import { type Syscall, SyscallError, type SyscallResult, wide } from '../syscall.ts';
@@ -290,6 +290,61 @@ function sendfile(width: 4 | 8): Syscall {
   };
 }
 
+const isPipe = ({ inode }: Description): boolean => inode.format === Mode.Fifo;
+const SPLICE_F_NONBLOCK = 2;
+/** What a pipe holds at most, so that no more is waited for. */
+const PIPE_BYTES = 65536;
+
+/** Waits until the pipe has something, or nobody can write to it any more; then goes on. */
+function whenReadable(p: Process, from: Description, flags: number, then: () => SyscallResult): SyscallResult {
+  const file = openFile(from, 'read');
+  const isReady = (): boolean => ((file.poll?.(Poll.In) ?? Poll.In) & (Poll.In | Poll.HangUp)) !== 0;
+  if (isReady()) return then();
+  if (from.nonblock || flags & SPLICE_F_NONBLOCK) return -Errno.EAGAIN;
+  const waited = waitFor(p, [file], () => (isReady() ? 0 : WOULD_BLOCK));
+  return waited instanceof Promise ? waited.then((result) => (result < 0 ? result : then())) : then();
+}
+
+/** splice(2): one of the two is a pipe, which has no offset. */
+function splice(p: Process, a: readonly number[]): SyscallResult {
+  const from = p.files.get(a[0]);
+  const to = p.files.get(a[2]);
+  if (!isPipe(from) && !isPipe(to)) return -Errno.EINVAL;
+  if ((isPipe(from) && a[1] !== 0) || (isPipe(to) && a[3] !== 0)) return -Errno.ESPIPE;
+  openFile(from, 'read');
+  openFile(to, 'write');
+  if (to.append) return -Errno.EINVAL;
+  const length = Math.min(a[4], PIPE_BYTES);
+  return whenReadable(p, from, a[5], () => copyRange(p, from, to, length, a[1], a[3]));
+}
+
+/** tee(2): what one pipe has comes into the other, too. */
+function tee(p: Process, a: readonly number[]): SyscallResult {
+  const from = p.files.get(a[0]);
+  const to = p.files.get(a[1]);
+  const source = openFile(from, 'read');
+  const target = openFile(to, 'write');
+  if (!isPipe(from) || !isPipe(to) || from.inode === to.inode) return -Errno.EINVAL;
+  return whenReadable(p, from, a[3], () => {
+    const bytes = new Uint8Array(Math.min(a[2], PIPE_BYTES));
+    const count = source.peek?.(bytes) ?? 0;
+    return count === 0 ? 0 : writeAll(p, to, target, [bytes.subarray(0, count)]);
+  });
+}
+
+/** As copy, from and to the offsets at these addresses, if not 0, which move on. */
+function copyRange(p: Process, from: Description, to: Description, length: number, fromOffset: number, toOffset: number): SyscallResult {
+  const fromAt = offsetAt(p, fromOffset);
+  const toAt = offsetAt(p, toOffset);
+  const done = copy(p, from, to, length, fromAt, toAt);
+  const store = (count: number): number => {
+    if (count > 0 && fromAt !== undefined) p.memory.setU64(fromOffset, BigInt(fromAt + count));
+    if (count > 0 && toAt !== undefined) p.memory.setU64(toOffset, BigInt(toAt + count));
+    return count;
+  };
+  return done instanceof Promise ? done.then(store) : store(done);
+}
+
 function offsetAt(p: Process, address: number): number | undefined {
   return address === 0 ? undefined : Number(BigInt.asIntN(64, p.memory.u64(address)));
 }
@@ -335,14 +390,15 @@ export const transferCalls = {
     if (a[5] !== 0) fail('EINVAL');
     if (!from.file?.seekable || !to.file?.seekable) fail('EINVAL');
     if (to.append) fail('EBADF');
-    const fromAt = offsetAt(p, a[1]);
-    const toAt = offsetAt(p, a[3]);
-    const done = copy(p, from, to, a[4], fromAt, toAt);
-    const store = (count: number): number => {
-      if (count > 0 && fromAt !== undefined) p.memory.setU64(a[1], BigInt(fromAt + count));
-      if (count > 0 && toAt !== undefined) p.memory.setU64(a[3], BigInt(toAt + count));
-      return count;
-    };
-    return done instanceof Promise ? done.then(store) : store(done);
+    return copyRange(p, from, to, a[4], a[1], a[3]);
+  },
+  splice,
+  tee,
+  vmsplice: (p, a) => {
+    const { inode, access } = p.files.get(a[0]);
+    if (inode.format !== Mode.Fifo) fail('EBADF');
+    const segments = vector(p, a[1], a[2]);
+    const options = { now: (a[3] & SPLICE_F_NONBLOCK) !== 0 };
+    return access.write ? write(p, a[0], segments, undefined, options) : read(p, a[0], segments, undefined, options);
   },
 } satisfies Record<string, Syscall>;

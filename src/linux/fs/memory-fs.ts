@@ -86,7 +86,7 @@ export class MemoryFileSystem implements FileSystem {
   }
 }
 
-abstract class MemoryInode implements Inode {
+export abstract class MemoryInode implements Inode {
   abstract readonly format: number;
   readonly number: number;
   links = 1;

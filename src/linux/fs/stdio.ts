@@ -1,3 +1,4 @@
+import { Errno, type ErrnoName } from '../errno.ts';
 import { fail } from './fail.ts';
 import { LineDiscipline, type TypedSignal } from './line-discipline.ts';
 import { SpecialInode, type SyntheticFileSystem } from './synthetic.ts';
@@ -82,7 +83,8 @@ function terminalOf(host: TerminalHost | undefined): ManagedTerminal | undefined
 }
 
 function hostFailure(error: unknown): never {
-  return fail((error as { code?: string }).code === 'EPIPE' ? 'EPIPE' : 'EIO');
+  const { code } = error as { code?: string };
+  return fail(code !== undefined && code in Errno ? (code as ErrnoName) : 'EIO');
 }
 
 /** What all descriptors of one stream share. */

@@ -1,4 +1,5 @@
 import { PROGRAM_LIMIT } from '../limits.ts';
+import { SyscallError } from '../syscall.ts';
 import { deviceFileSystem } from './device-fs.ts';
 import { fail } from './fail.ts';
 import { describe, FileTable } from './file-table.ts';
@@ -84,7 +85,7 @@ export function makeFiles(options: FilesOptions): Files {
   if (options.memoryTmp ?? !options.root) namespace.mount('/tmp', scratch());
   for (const { path, fileSystem } of options.mounts ?? []) namespace.mount(path, fileSystem);
 
-  const table = new FileTable(namespace, {
+  const table = makeTable(namespace, {
     ...(options.cwd !== undefined && { cwd: options.cwd }),
     ...(options.umask !== undefined && { umask: options.umask }),
   });
@@ -97,6 +98,20 @@ export function makeFiles(options: FilesOptions): Files {
     table.install(describe(inode, file, access, path), 3);
   }
   return { table, streams };
+}
+
+/** There is no such directory to start in. */
+export class WorkingDirectoryError extends Error {
+  override name = 'WorkingDirectoryError';
+}
+
+function makeTable(namespace: Namespace, options: { readonly cwd?: string; readonly umask?: number }): FileTable {
+  try {
+    return new FileTable(namespace, options);
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    throw new WorkingDirectoryError(`working directory ${options.cwd}: no such directory in the guest`);
+  }
 }
 
 /** All bytes of a regular file; ENOENT, EISDIR, EACCES, EFBIG beyond PROGRAM_LIMIT, and the like. */

@@ -142,6 +142,10 @@ export interface OpenFile {
   poll?(interest: number): number;
   /** Calls back, once or more, when poll() may have changed; returns what ends that. */
   subscribe?(listener: () => void): () => void;
+  /** Of a pipe: whether its other end is open, or was since. A FIFO's open(2) waits for that. */
+  hasPartner?(): boolean;
+  /** Of a pipe: reads what stays there. */
+  peek?(into: Uint8Array): number;
   /** Bytes that can be read without waiting (FIONREAD). */
   available?(): number;
   readonly terminal?: Terminal;

@@ -1,4 +1,4 @@
-// Descriptors of what has no file: pseudoterminals, timers, signals. Prints the same on every Linux.
+// Descriptors of what is no regular file: pseudoterminals, timers, signals, FIFOs, pipes. Prints the same on every Linux.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -9,10 +9,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/falloc.h>
+#include <linux/openat2.h>
+#include <sched.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -192,11 +198,119 @@ static void signals(void) {
   printf("ready %x, too small: %s\n", ready(fd), error(read(fd, info, 20)));
 }
 
+static void fifos(void) {
+  char text[64];
+  struct stat status;
+  printf("mkfifo: %s, ", error(mkfifo("fifo", 0640)));
+  printf("again: %s\n", error(mkfifo("fifo", 0640)));
+  stat("fifo", &status);
+  printf("mode %o, %ld bytes\n", status.st_mode, (long)status.st_size);
+  printf("nobody reads: %s\n", error(open("fifo", O_WRONLY | O_NONBLOCK)));
+  int both = open("fifo", O_RDWR);
+  put(both, "to itself");
+  show("both", both);
+  close(both);
+  int in = open("fifo", O_RDONLY | O_NONBLOCK);
+  printf("ready %x\n", ready(in));
+  show("nobody writes", in);
+  int out = open("fifo", O_WRONLY);
+  printf("ready %x\n", ready(in));
+  printf("nothing there: %s\n", error(read(in, text, 1)));
+  put(out, "abc");
+  close(out);
+  printf("ready %x\n", ready(in));
+  show("in", in);
+  show("end", in);
+  close(in);
+  fflush(stdout);
+  pid_t pid = fork();
+  if (pid == 0) {
+    out = open("fifo", O_WRONLY);
+    put(out, "from the child");
+    _exit(0);
+  }
+  in = open("fifo", O_RDONLY);
+  show("in", in);
+  show("end", in);
+  close(in);
+  waitpid(pid, 0, 0);
+  alarm(1);
+  struct sigaction action = {.sa_handler = winched};
+  sigaction(SIGALRM, &action, 0);
+  fflush(stdout);
+  printf("alone: %s\n", error(open("fifo", O_RDONLY)));
+  printf("renamed: %s\n", error(rename("fifo", "other")));
+  printf("chmod: %s\n", error(chmod("other", 0600)));
+  printf("gone: %s\n", error(unlink("other")));
+}
+
+static void pipes(void) {
+  int one[2], two[2];
+  char text[64];
+  pipe(one);
+  pipe(two);
+  int file = open("file", O_RDWR | O_CREAT | O_TRUNC, 0600);
+  put(file, "0123456789");
+  loff_t at = 2;
+  ssize_t count = splice(file, &at, one[1], 0, 5, 0);
+  printf("splice %zd, then at %d\n", count, (int)at);
+  printf("tee %zd\n", tee(one[0], two[1], 100, 0));
+  show("one", one[0]);
+  show("two", two[0]);
+  put(one[1], "into the file");
+  at = 3;
+  count = splice(one[0], 0, file, &at, 100, 0);
+  printf("splice %zd, then at %d\n", count, (int)at);
+  pread(file, text, 16, 0);
+  printf("file %.16s\n", text);
+  printf("empty: %s, ", error(splice(one[0], 0, file, 0, 1, SPLICE_F_NONBLOCK)));
+  printf("no pipe: %s, ", error(splice(file, 0, file, 0, 1, 0)));
+  printf("an offset: %s, ", error(splice(one[0], &at, file, 0, 1, 0)));
+  printf("with itself: %s\n", error(tee(one[0], one[1], 1, 0)));
+  struct iovec parts[2] = {{"gath", 4}, {"ered", 4}};
+  printf("vmsplice %zd\n", vmsplice(one[1], parts, 2, 0));
+  printf("to another %zd\n", splice(one[0], 0, two[1], 0, 6, 0));
+  show("two", two[0]);
+  show("one", one[0]);
+  printf("ends: %d", close(one[1]));
+  printf(" %zd\n", splice(one[0], 0, two[1], 0, 6, 0));
+
+  struct stat status;
+  printf("punch %d", fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 2, 3));
+  printf(" zero %d", fallocate(file, FALLOC_FL_ZERO_RANGE, 12, 8));
+  printf(" keep %d", fallocate(file, FALLOC_FL_KEEP_SIZE, 0, 100));
+  fstat(file, &status);
+  printf(" size %d\n", (int)status.st_size);
+  lseek(file, 0, SEEK_SET);
+  show("file", file);
+  printf("punch with the size: %s\n", error(fallocate(file, FALLOC_FL_PUNCH_HOLE, 0, 1)));
+  struct open_how how = {.flags = O_RDONLY};
+  int fd = syscall(SYS_openat2, AT_FDCWD, "file", &how, sizeof how);
+  show("openat2", fd);
+  how.flags = 1ull << 40;
+  printf("openat2: %s\n", error(syscall(SYS_openat2, AT_FDCWD, "file", &how, sizeof how)));
+  int poll = epoll_create1(0);
+  struct epoll_event event = {.events = EPOLLIN, .data.u64 = 5};
+  epoll_ctl(poll, EPOLL_CTL_ADD, two[0], &event);
+  struct timespec soon = {0, 1000000};
+  printf("epoll_pwait2 %d", epoll_pwait2(poll, &event, 1, &soon, 0));
+  put(two[1], "x");
+  int found = epoll_pwait2(poll, &event, 1, 0, 0);
+  printf(" %d %d\n", found, (int)event.data.u64);
+  unlink("file");
+}
+
 int main(void) {
+  char folder[] = "/tmp/descriptorsXXXXXX";
+  if (!mkdtemp(folder) || chdir(folder) < 0) return 1;
+  umask(022);
   setvbuf(stdout, 0, _IOFBF, 65536);
   terminal();
   session();
   timers();
   signals();
+  fifos();
+  pipes();
+  rmdir(folder);
   return 0;
 }
