@@ -174,5 +174,7 @@ export const enum PhysicalPage {
  */
 export const enum JumpSite {
   WORDS = 64,
-  SIZE = 256,
+  /** Offset of a word with the entry of the region that noted a target last; 0 after a look. */
+  BY = 256,
+  SIZE = 260,
 }

@@ -2,12 +2,14 @@ import { JumpSite, Layout } from '../../assembly/shared/layout.ts';
 import type { Block } from '../ir/block.ts';
 import { type GuestMemory, PagePermission } from './guest-memory.ts';
 
-/** Where a JumpSite notes a target. */
-const wordOf = (pc: number): number => ((pc >>> 1) ^ (pc >>> 6)) & (JumpSite.WORDS - 1);
+/** Targets of one jump that are remembered. */
+const MOST_TARGETS = 128;
 
 /** The JumpSite of each block that ends in an indirect jump, by pc. */
 export class JumpSites {
   private readonly sites = new Map<number, number>();
+  /** By JumpSite: what was ever noted there, though another target took its word. */
+  private readonly targets = new Map<number, Set<number>>();
 
   /** `anyTarget`: pcs are not what page permissions are for (memory model paged). */
   constructor(
@@ -33,25 +35,39 @@ export class JumpSites {
     return new Uint32Array(this.memory.memory.buffer, site, JumpSite.WORDS);
   }
 
+  /** The region that noted a target last since this was last asked, by its entry. */
+  noted(block: Block): number | undefined {
+    const site = this.of(block);
+    if (site === undefined) return undefined;
+    const { data } = this.memory;
+    const entry = data.getUint32(site + JumpSite.BY, true);
+    data.setUint32(site + JumpSite.BY, 0, true);
+    return entry || undefined;
+  }
+  /** All targets that were ever noted. */
   seen(block: Block): readonly number[] {
     const site = this.of(block);
-    if (site === undefined) return [];
-    return Array.from(this.words(site)).filter(
-      (pc) => pc !== 0 && (this.anyTarget || (this.memory.permission(pc) & PagePermission.Execute) !== 0),
-    );
+    return site === undefined ? [] : [...this.all(site)].filter(this.isTarget);
   }
   saw(block: Block, pc: number): boolean {
     const site = this.of(block);
-    return site !== undefined && this.words(site)[wordOf(pc)] === pc;
+    return site !== undefined && this.all(site).has(pc);
   }
   note(site: number, targets: readonly number[]): void {
-    const words = this.words(site);
-    for (const target of targets) words[wordOf(target)] = target;
+    const all = this.targets.get(site) ?? new Set();
+    for (const target of targets) if (all.size < MOST_TARGETS) all.add(target);
+    this.targets.set(site, all);
   }
+  private all(site: number): ReadonlySet<number> {
+    this.note(site, Array.from(this.words(site)).filter(this.isTarget));
+    return this.targets.get(site)!;
+  }
+  private isTarget = (pc: number): boolean => pc !== 0 && (this.anyTarget || (this.memory.permission(pc) & PagePermission.Execute) !== 0);
 
   /** Nothing that notes targets is left. */
   clear(): void {
     this.memory.bytes.fill(0, Layout.JUMP_SITES, Layout.JUMP_SITES + JumpSite.SIZE * this.sites.size);
     this.sites.clear();
+    this.targets.clear();
   }
 }

@@ -94,6 +94,10 @@ const MISSING_RESERVE = 16384;
 /** Misses after which a region is compiled anew for the first time. */
 const PATIENCE = 4;
 
+/** Guest instructions between two looks at what jumps have noted: at first and after something was found, and at most. */
+const LOOK_PERIOD = 2_000_000;
+const MOST_LOOK_PERIOD = 64_000_000;
+
 /** Modules asked of another thread at a time. */
 const JOBS = 4;
 
@@ -127,6 +131,8 @@ export class RegionTier {
   private recentSlowPaths = 0;
   private lastSlowPath = 0;
   private nextModule = 1;
+  private lookPeriod = LOOK_PERIOD;
+  private nextLook = LOOK_PERIOD;
   /** Bytes of all modules, and how many went since the function table was new. */
   private codeBytes = 0;
   private gone = 0;
@@ -242,10 +248,33 @@ export class RegionTier {
       const missed =
         region.outside.has(pc) ||
         jumps.some((block) => this.context.jumpSites.saw(block, pc) && !region.jumpTargets.get(block.pc)?.includes(pc));
-      if (!missed || ++partial.misses < partial.patience) continue;
-      this.partial.delete(region.entry);
-      if (this.cache.region(region.entry)) this.compileFrom(region.entry, 2 * partial.patience);
+      if (missed) this.missed(partial);
     }
+  }
+  private missed(partial: Partial): void {
+    if (++partial.misses < partial.patience) return;
+    const { entry } = partial.region;
+    this.partial.delete(entry);
+    if (this.cache.region(entry)) this.compileFrom(entry, 2 * partial.patience);
+  }
+  /**
+   * Regions with targets of one jump each may go to each other through the look-up table for ever, which nobody sees: from time to time,
+   * what a region's jump has noted counts as a miss, too.
+   */
+  private lookAtJumps(): void {
+    const { instructions } = this.context.stats;
+    if (instructions < this.nextLook || !this.canCompile) return;
+    const { jumpSites } = this.context;
+    const sites = new Map([...this.partial.values()].flatMap(({ jumps }) => jumps.map((block) => [block.pc, block])));
+    const missed = [...sites.values()].flatMap((block) => {
+      const partial = this.partial.get(jumpSites.noted(block) ?? -1);
+      const known = partial?.region.jumpTargets.get(block.pc) ?? [];
+      const isMissed = partial && this.cache.region(partial.region.entry) && jumpSites.seen(block).some((pc) => !known.includes(pc));
+      return isMissed ? [partial] : [];
+    });
+    for (const partial of new Set(missed)) this.missed(partial);
+    this.lookPeriod = missed.length > 0 ? LOOK_PERIOD : Math.min(2 * this.lookPeriod, MOST_LOOK_PERIOD);
+    this.nextLook = instructions + this.lookPeriod;
   }
 
   /**
@@ -517,6 +546,7 @@ export class RegionTier {
   }
   /** No compiled code is active: what was dropped goes, and what is more than there may be. */
   tidy(): void {
+    this.lookAtJumps();
     if (this.droppedModules.length > 0) this.forgetDropped();
     const { bytes, modules, dropped } = this.context.codeLimit;
     if (this.codeBytes > bytes || this.modules.size > modules) this.evict(bytes / 2, modules / 2);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Layout } from '../../assembly/shared/layout.ts';
 import type { IsaName } from '../../src/isas.ts';
 import type { Exit } from '../../src/vcpu/exit.ts';
 import type { Executor } from '../../src/vcpu/vcpu.ts';
@@ -52,6 +53,20 @@ describe.each(ISA_NAMES)('the vCPU on %s', { timeout: 120_000 }, (isa) => {
       for (const guest of guests) if (exits[0].kind === 'syscall') guest.systemCall();
     }
     expect(slices).toBeGreaterThan(10);
+  });
+
+  it('brings all targets of a jump into one region, though they displace each other where they are noted', async () => {
+    const guest = await corpusGuest(isa, 'bytecode', ['500000'], { executor: 'translate' });
+    const { data } = guest.vcpu.memory;
+    const noted = (): number[] =>
+      Array.from({ length: (Layout.UOPS - Layout.JUMP_SITES) / 4 }, (_, i) => Layout.JUMP_SITES + 4 * i).filter(
+        (at) => data.getUint32(at, true) !== 0,
+      );
+    for (let slice = 0; slice < 40; slice++) if (guest.vcpu.run(2_000_000).kind === 'syscall') guest.systemCall();
+    expect(noted()).not.toEqual([]);
+    for (const at of noted()) data.setUint32(at, 0, true);
+    expect(guest.vcpu.run(100_000).kind).toBe('budget');
+    expect(noted()).toEqual([]);
   });
 
   it('is stopped by its budget in an endless loop', async () => {
