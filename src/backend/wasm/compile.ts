@@ -124,10 +124,7 @@ function decodeVlq(text: string): number[] {
 function storeTarget(m: Module, entry: number, site: () => Expression, target: () => Expression): Expression {
   const mixed = m.i32.xor(m.i32.shr_u(target(), m.i32.const(1)), m.i32.shr_u(target(), m.i32.const(6)));
   const word = m.i32.shl(m.i32.and(mixed, m.i32.const(JumpSite.WORDS - 1)), m.i32.const(2));
-  return m.block(null, [
-    m.i32.store(0, 4, m.i32.add(site(), word), target()),
-    m.i32.store(JumpSite.BY, 4, site(), m.i32.const(entry | 0)),
-  ]);
+  return m.block(null, [m.i32.store(0, 4, m.i32.add(site(), word), target()), m.i32.store(JumpSite.BY, 4, site(), m.i32.const(entry | 0))]);
 }
 
 function signature(name: string, isa: CompiledIsa): { params: readonly Type[]; result: Type } {
@@ -193,7 +190,12 @@ function build(groups: readonly RegionGroup[], marks?: Marks): Module {
         noteJump: (block, target) => {
           const site = options.jumpSites?.get(block.pc);
           if (site === undefined) return undefined;
-          return storeTarget(m, region.entry, () => (options.relocatable ? imported(`j${block.pc.toString(16)}`) : m.i32.const(site)), target);
+          return storeTarget(
+            m,
+            region.entry,
+            () => (options.relocatable ? imported(`j${block.pc.toString(16)}`) : m.i32.const(site)),
+            target,
+          );
         },
         useHelper: (helper) => helpers.add(helper),
         noteAccess: marks && ((expression, access) => marks.places.push({ name, expression, mark: marks.accesses.push(access) - 1 })),

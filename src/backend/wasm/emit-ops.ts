@@ -34,11 +34,18 @@ const IS_SELECT = OPS.map((info) => info.name.startsWith('select.'));
 const IS_SLOW = OPS.map((info) => info.name.startsWith('slow.'));
 const IS_LANE = OPS.map((info) => /_lane/.test(info.name));
 
+export interface EmittedOps {
+  readonly out: Expression[];
+  readonly pc: number;
+  readonly value: (v: Value) => Expression;
+  readonly differs: (v: Value, pc: number) => Expression;
+}
+
 /**
  * A block's ops, without its terminator. `unpaid`: instructions completed on the way here that BUDGET still holds. `value` makes
- * the expression for a value that the terminator needs, `pc` is that of the last instruction.
+ * the expression for a value that the terminator needs, `differs` one for whether it is another pc, `pc` is that of the last instruction.
  */
-export function emitOps(f: RegionFunction, i: number, unpaid: number): { out: Expression[]; pc: number; value: (v: Value) => Expression } {
+export function emitOps(f: RegionFunction, i: number, unpaid: number): EmittedOps {
   const { region, plan, context, m, homes, temporary, i32, local, header, spill, spillAll, reload } = f;
   const { budgetAfter, storeBudget, budgetAgain, callHelper, leave, faultPc, faultLabel } = f;
   const { paged } = context;
@@ -364,7 +371,12 @@ export function emitOps(f: RegionFunction, i: number, unpaid: number): { out: Ex
     return t;
   }
 
-  return { out, pc, value };
+  // what was loaded in the other byte order need not be reversed for that
+  const differs = (v: Value, from: number): Expression => {
+    const raw = raws[v] >= 0 ? reversed(v, 4) : undefined;
+    return raw === undefined ? m.i32.ne(value(v), i32(from)) : m.i32.ne(raw, i32(reverseBytes(from)));
+  };
+  return { out, pc, value, differs };
 }
 
 /** Leaves if the block's bytes are not these any more. */

@@ -1,8 +1,8 @@
 import { ExitKind } from '../../../assembly/shared/exit.ts';
 import { Layout, PagePermission, TlbBit } from '../../../assembly/shared/layout.ts';
-import type { Terminator, Value } from '../../ir/block.ts';
+import type { Terminator } from '../../ir/block.ts';
 import { Type } from '../../ir/ops.ts';
-import { emitOps } from './emit-ops.ts';
+import { type EmittedOps, emitOps } from './emit-ops.ts';
 import { binaryen, type Expression, labelledBlock, WASM_TYPES } from './expressions.ts';
 import { beginFunction, CALLEE_DEPTH, DEPTH_PARAM, type EmitContext, PC_PARAM, RESULT } from './function.ts';
 import { sortLatches } from './loops.ts';
@@ -74,8 +74,8 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
 
   function emitBlock(i: number, unpaid: number): Expression[] {
     const block = region.blocks[i];
-    const { out, pc, value } = emitOps(f, i, unpaid);
-    return [...out, ...emitTerminator(i, block.terminator, pc, unpaid + block.instructions, value)];
+    const ops = emitOps(f, i, unpaid);
+    return [...ops.out, ...emitTerminator(i, block.terminator, unpaid + block.instructions, ops)];
   }
 
   const loopLabel = (i: number): string => `loop${i}`;
@@ -128,8 +128,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
     return [m.if(m.i32.eqz(m.i32.and(page, i32(PagePermission.Write))), m.block(null, [...flush, m.return(fault)]))];
   }
 
-  /** `pc`: the block's last instruction. */
-  function emitTerminator(i: number, t: Terminator, pc: number, unpaid: number, value: (v: Value) => Expression): Expression[] {
+  function emitTerminator(i: number, t: Terminator, unpaid: number, { pc, value, differs }: EmittedOps): Expression[] {
     const flush = (): Expression[] => [...spill(plan.spillOut[i]), storeBudget(unpaid)];
     switch (t.kind) {
       case 'goto':
@@ -152,11 +151,10 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
         return [setTarget, ...flush(), ...checkStack(pc, unpaid), find, m.local.set(RESULT, call), ...afterCall(i, t.next)];
       }
       case 'return': {
-        const out = [m.local.set(RESULT, value(t.target))];
+        const leaves = [m.local.set(RESULT, value(t.target)), ...flush(), m.return(local(RESULT))];
         const next = region.returnsTo[i];
-        if (next === undefined) return [...out, ...flush(), m.return(local(RESULT))];
-        const elsewhere = m.block(null, [...flush(), m.return(local(RESULT))]);
-        return [...out, m.if(m.i32.ne(local(RESULT), i32(next)), elsewhere), ...emitEdge(i, 0, next, unpaid)];
+        if (next === undefined) return leaves;
+        return [m.if(differs(t.target, next), m.block(null, leaves)), ...emitEdge(i, 0, next, unpaid)];
       }
       case 'jump': {
         const target = temporary(Type.I32);

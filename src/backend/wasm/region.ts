@@ -14,6 +14,9 @@ export const INLINED_INSTRUCTIONS = 150;
 const CALLEE_LIMITS: RegionLimits = { blocks: 12, instructions: 40 };
 /** Calls in callees in place of calls, so deep. */
 const INLINED_DEPTH = 2;
+/** The same of a function that calls itself, and how many instructions more that may be. */
+const RECURSION_DEPTH = 3;
+const RECURSION_INSTRUCTIONS = 150;
 const FRAGMENT_LIMITS: RegionLimits = { blocks: 16, instructions: 100 };
 
 /** Where control goes on inside a region: positions in Region.blocks, or OUTSIDE. */
@@ -111,7 +114,7 @@ export function formRegion(
   const found = collectBlocks(entry, lift, jumpTargets, known, limits, endsBefore);
   if (!found) return undefined;
   const nodes = new Map<number, Node>([...found].map(([pc, block]) => [pc, { block, frame: undefined }]));
-  inlineCallees(nodes, lift, limits.inlined ?? 0);
+  inlineCallees(nodes, lift, entry, limits.inlined ?? 0);
   const successorKeys = ({ block, frame, callee }: Node): readonly number[] => {
     const t = block.terminator;
     if (callee && t.kind === 'call') return [nodeKey(t.target, callee)];
@@ -184,7 +187,7 @@ function collectBlocks(
 }
 
 /** Puts small functions in place of calls of them, and of calls in those, until there are so many instructions more. */
-function inlineCallees(nodes: Map<number, Node>, lift: LiftTo, instructions: number): void {
+function inlineCallees(nodes: Map<number, Node>, lift: LiftTo, entry: number, instructions: number): void {
   if (instructions === 0) return;
   const bodies = new Map<number, readonly Block[] | undefined>();
   let left = instructions;
@@ -193,11 +196,13 @@ function inlineCallees(nodes: Map<number, Node>, lift: LiftTo, instructions: num
   for (const node of nodes.values()) {
     const t = node.block.terminator;
     const depth = node.frame?.depth ?? 0;
-    if (t.kind !== 'call' || depth >= INLINED_DEPTH) continue;
+    if (t.kind !== 'call') continue;
+    const recurs = t.target === entry;
+    if (depth >= (recurs ? RECURSION_DEPTH : INLINED_DEPTH)) continue;
     if (!bodies.has(t.target)) bodies.set(t.target, calleeBody(t.target, lift));
     const body = bodies.get(t.target);
     const cost = body?.reduce((sum, block) => sum + block.instructions, 0) ?? 0;
-    if (!body || cost > left) continue;
+    if (!body || cost > left + (recurs ? RECURSION_INSTRUCTIONS : 0)) continue;
     left -= cost;
     const frame: Frame = { number: ++frames, next: t.next, caller: node.frame, depth: depth + 1 };
     node.callee = frame;

@@ -280,6 +280,41 @@ describe('a region', () => {
     expect([one.get(0), one.get(2)]).toEqual([4, at(2)]);
   });
 
+  it('puts a function in place of its calls of itself, three deep, and knows return addresses in the other byte order', () => {
+    // r1 += r0 by recursion, with return addresses on a big-endian stack at r3
+    const code: Record<number, Lift> = {
+      [at(0)]: (b) => {
+        b.insn(at(0), 4);
+        b.store(op('i32.store'), r(b, 3), r(b, 2), true);
+        b.branch(r(b, 0), at(1), at(3));
+      },
+      [at(1)]: (b) => {
+        b.insn(at(1), 4);
+        b.set(0, b.sub(r(b, 0), b.i32(1)));
+        b.set(4, b.add(r(b, 1), b.i32(1)));
+        b.set(12, b.add(r(b, 3), b.i32(4)));
+        b.set(8, b.i32(at(2)));
+        b.call(at(0), at(2));
+      },
+      [at(2)]: (b) => {
+        b.insn(at(2), 4);
+        b.set(12, b.sub(r(b, 3), b.i32(4)));
+        b.goto(at(3));
+      },
+      [at(3)]: (b) => {
+        b.insn(at(3), 4);
+        b.set(8, b.load(op('i32.load'), r(b, 3), true));
+        b.return(r(b, 2));
+      },
+    };
+    const m = machine(code, [at(0)], false, undefined, false, 20);
+    expect(m.regions[0].blocks.filter((block) => block.pc === at(0))).toHaveLength(4);
+    m.set(0, 9);
+    m.set(2, 0x12345678);
+    m.set(3, 0x20000);
+    expect(m.call(at(0))).toBe(0x12345678);
+    expect([m.get(0), m.get(1), m.get(3), m.budget()]).toEqual([0, 9, 0x20000, 1_000_000 - 9 * 4 - 2]);
+  });
   it('follows diamonds, and a side exit sees the state of its instruction', () => {
     const diamond: Record<number, Lift> = {
       [at(0)]: (b) => {
