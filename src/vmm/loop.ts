@@ -73,10 +73,18 @@ export interface Loop {
   readonly idle: number;
 }
 
+/** Machines that run on this thread: one alone may hold it up. */
+let running = 0;
+
 export function makeLoop(parts: LoopParts): Loop {
   const { vcpu, system, clock, elapsed } = parts;
   let stopped = false;
-  let sleeper: AbortController | undefined;
+  /** As good as new until it has been used. */
+  let sleeper = new AbortController();
+  let asleep = false;
+  const wake = (): void => {
+    if (asleep) sleeper.abort(AWAKE);
+  };
   let slice = FIRST_SLICE;
   /** Instructions a millisecond, as measured. */
   let speed = FIRST_SLICE;
@@ -114,9 +122,15 @@ export function makeLoop(parts: LoopParts): Loop {
     const milliseconds = Math.min((due - clock.now()) / 1e6, LONGEST_SLEEP_MS);
     if (milliseconds <= 0) return;
     const start = elapsed();
-    sleeper = new AbortController();
-    await parts.sleep(milliseconds, sleeper.signal);
-    sleeper = undefined;
+    const whole = Math.floor(milliseconds);
+    // timers count whole milliseconds: for the rest one would be set once more, or be late
+    if (whole === 0 && parts.pause && running === 1) parts.pause(milliseconds);
+    else {
+      if (sleeper.signal.aborted) sleeper = new AbortController();
+      asleep = true;
+      await parts.sleep(whole || milliseconds, sleeper.signal);
+      asleep = false;
+    }
     idle += elapsed() - start;
   }
 
@@ -157,11 +171,11 @@ export function makeLoop(parts: LoopParts): Loop {
     stop() {
       stopped = true;
       vcpu.stopSoon();
-      sleeper?.abort(AWAKE);
+      wake();
     },
-    wake: () => sleeper?.abort(AWAKE),
+    wake,
     rest(nanoseconds) {
-      if (!clock.sleeps || !parts.pause) return;
+      if (!clock.sleeps || !parts.pause || running > 1) return;
       const milliseconds = Math.min(nanoseconds / 1e6, (nextDue() - clock.now()) / 1e6, LONGEST_REST_MS);
       if (milliseconds < SHORTEST_REST_MS) return;
       const start = elapsed();
@@ -169,59 +183,67 @@ export function makeLoop(parts: LoopParts): Loop {
       idle += elapsed() - start;
     },
     async run() {
-      stopped = false;
-      let turn = elapsed();
-      while (!stopped) {
-        clock.fireDue();
-        system.timer?.tick(vcpu, clock.now());
-        if (stopped) break;
-        if (system.interruptPending(vcpu)) {
-          if (system.holdsInterrupt?.(vcpu)) {
-            const before = vcpu.retired;
-            const left = handle(vcpu.step());
-            if (left) await left;
-            clock.completed(vcpu.retired - before);
-            continue;
-          }
-          system.takeInterrupt(vcpu, parts.acknowledge);
-          loop.halted = false;
-          loop.virtualSlice = VIRTUAL_SLICE;
-        }
-        if (loop.halted) {
-          await sleep();
-          if (elapsed() - turn > TURN_MS) {
-            await parts.turn();
-            turn = elapsed();
-          }
-          continue;
-        }
-        const start = elapsed();
-        const before = vcpu.retired;
-        const due = nextDue();
-        const grant = budget(due);
-        sliceEnd = Math.min(due, clock.now() + SLICE_MS * 1e6);
-        clock.asked = false;
-        const exit = vcpu.run(grant);
-        loop.virtualSlice = clock.asked ? VIRTUAL_SLICE : Math.min(2 * loop.virtualSlice, LONGEST_VIRTUAL_SLICE);
-        sliceEnd = 0;
-        const ran = vcpu.retired - before;
-        clock.completed(ran);
-        const now = elapsed();
-        if (exit.kind === 'budget' && ran >= grant) {
-          const time = Math.max(now - start, 0.001);
-          speed = speed * 0.75 + (ran / time) * 0.25;
-          slice = Math.max(SHORTEST_SLICE, Math.min(LONGEST_SLICE, Math.ceil(speed * SLICE_MS)));
-        }
-        const waiting = handle(exit);
-        if (waiting) await waiting;
-        // hooked instructions that were executed
-        clock.completed(vcpu.retired - before - ran);
-        if (now - turn > TURN_MS) {
-          await parts.turn();
-          turn = elapsed();
-        }
+      running++;
+      try {
+        await runUntilStopped();
+      } finally {
+        running--;
       }
     },
   };
+  async function runUntilStopped(): Promise<void> {
+    stopped = false;
+    let turn = elapsed();
+    while (!stopped) {
+      clock.fireDue();
+      system.timer?.tick(vcpu, clock.now());
+      if (stopped) break;
+      if (system.interruptPending(vcpu)) {
+        if (system.holdsInterrupt?.(vcpu)) {
+          const before = vcpu.retired;
+          const left = handle(vcpu.step());
+          if (left) await left;
+          clock.completed(vcpu.retired - before);
+          continue;
+        }
+        system.takeInterrupt(vcpu, parts.acknowledge);
+        loop.halted = false;
+        loop.virtualSlice = VIRTUAL_SLICE;
+      }
+      if (loop.halted) {
+        await sleep();
+        if (elapsed() - turn > TURN_MS) {
+          await parts.turn();
+          turn = elapsed();
+        }
+        continue;
+      }
+      const start = elapsed();
+      const before = vcpu.retired;
+      const due = nextDue();
+      const grant = budget(due);
+      sliceEnd = Math.min(due, clock.now() + SLICE_MS * 1e6);
+      clock.asked = false;
+      const exit = vcpu.run(grant);
+      loop.virtualSlice = clock.asked ? VIRTUAL_SLICE : Math.min(2 * loop.virtualSlice, LONGEST_VIRTUAL_SLICE);
+      sliceEnd = 0;
+      const ran = vcpu.retired - before;
+      clock.completed(ran);
+      const now = elapsed();
+      if (exit.kind === 'budget' && ran >= grant) {
+        const time = Math.max(now - start, 0.001);
+        speed = speed * 0.75 + (ran / time) * 0.25;
+        slice = Math.max(SHORTEST_SLICE, Math.min(LONGEST_SLICE, Math.ceil(speed * SLICE_MS)));
+      }
+      const waiting = handle(exit);
+      if (waiting) await waiting;
+      // hooked instructions that were executed
+      clock.completed(vcpu.retired - before - ran);
+      if (now - turn > TURN_MS) {
+        await parts.turn();
+        turn = elapsed();
+      }
+    }
+  }
   return loop;
 }
