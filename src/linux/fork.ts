@@ -6,7 +6,7 @@ import type { Process, ThreadGroup } from './process.ts';
 /** A process without a leader yet. */
 export function makeGroup(
   pid: number,
-  rest: Pick<ThreadGroup, 'parent' | 'pgid' | 'sid' | 'personality' | 'exitSignal' | 'futexes'>,
+  rest: Pick<ThreadGroup, 'parent' | 'pgid' | 'sid' | 'personality' | 'nice' | 'exitSignal' | 'futexes'>,
 ): ThreadGroup {
   return {
     pid,
@@ -56,13 +56,14 @@ export async function forkProcess(p: Process, options: ForkOptions = {}): Promis
   }
   if (sharesMemory) space.users++;
   const pid = system.freeNumber();
-  const { pgid, sid, personality } = p.group;
+  const { pgid, sid, personality, nice } = p.group;
   const parent = options.isSibling ? p.group.parent : p.group;
   const group = makeGroup(pid, {
     parent,
     pgid,
     sid,
     personality,
+    nice,
     exitSignal: options.signal ?? signals.number('SIGCHLD'),
     futexes: sharesMemory ? p.group.futexes : new Futexes(),
   });

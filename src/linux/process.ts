@@ -39,6 +39,8 @@ export interface ThreadGroup {
   pgid: number;
   sid: number;
   personality: number;
+  /** From -20 to 19; it has no effect. */
+  nice: number;
   /** Stopped by SIGSTOP or the like. */
   stopped: boolean;
   /** The last fault, for the report if it was the end. */

@@ -295,6 +295,7 @@ function makeFirst(abi: Abi, system: System, options: ProgramOptions, files: Fil
     pgid: FIRST_PID,
     sid: INIT,
     personality: 0,
+    nice: 0,
     exitSignal: 0,
     futexes: new Futexes(),
   });

@@ -1,4 +1,5 @@
 import { Errno } from '../errno.ts';
+import { fail } from '../fs/fail.ts';
 import { decodeName, encodeName } from '../fs/names.ts';
 import type { Limit, LimitName } from '../limits.ts';
 import type { Process, ThreadGroup } from '../process.ts';
@@ -205,6 +206,22 @@ const only =
   (p, a) =>
     isThread(p, a[0]) ? result : -Errno.ESRCH;
 
+/** The processes that getpriority(2) means: PRIO_PROCESS, PRIO_PGRP, PRIO_USER. */
+function prioritized(p: Process, which: number, who: number): ThreadGroup[] {
+  const all = [...p.system.processes.values()].filter(({ end }) => !end);
+  if (which === 0) return who === 0 || p.group.threads.has(who) ? [p.group] : all.filter(({ pid }) => pid === who);
+  if (which === 1) return all.filter(({ pgid }) => pgid === (who || p.group.pgid));
+  if (which === 2) return all.filter(({ leader }) => leader.credentials.uid === (who || p.credentials.uid));
+  return fail('EINVAL');
+}
+
+function setNice(p: Process, group: ThreadGroup, wanted: number): number {
+  const nice = Math.max(-20, Math.min(19, wanted));
+  if (nice < group.nice && p.credentials.euid !== 0) return -Errno.EACCES;
+  group.nice = nice;
+  return 0;
+}
+
 /** Bytes of the first struct sched_attr. */
 const SCHED_ATTR = 48;
 /** What a mask of the one processor takes. */
@@ -238,9 +255,16 @@ export const processCalls: Calls = {
     (p, a) => prlimit64(p, a[0], a[1], a[2], a[3]),
     'only RLIMIT_NOFILE, RLIMIT_NPROC (downwards) and, in execve, RLIMIT_STACK (downwards) have an effect',
   ),
-  getpriority: (p, a) => (a[0] > 2 ? -Errno.EINVAL : isThread(p, a[1]) ? 20 : -Errno.ESRCH),
-  setpriority: (p, a) => (a[0] > 2 ? -Errno.EINVAL : isThread(p, a[1]) ? 0 : -Errno.ESRCH),
-  nice: () => 0,
+  getpriority: (p, a) => {
+    const groups = prioritized(p, a[0], a[1]);
+    return groups.length > 0 ? 20 - Math.min(...groups.map(({ nice }) => nice)) : -Errno.ESRCH;
+  },
+  setpriority: (p, a) => {
+    const groups = prioritized(p, a[0], a[1]);
+    if (groups.length === 0) return -Errno.ESRCH;
+    return Math.min(0, ...groups.map((group) => setNice(p, group, a[2] | 0)));
+  },
+  nice: (p, a) => (setNice(p, p.group, p.group.nice + (a[0] | 0)) < 0 ? -Errno.EPERM : 0),
   sched_getscheduler: only(0),
   sched_setscheduler: only(0),
   sched_setparam: only(0),
@@ -255,6 +279,7 @@ export const processCalls: Calls = {
     if (!isThread(p, a[0])) return -Errno.ESRCH;
     p.memory.view(a[1], SCHED_ATTR, 'write').fill(0);
     p.memory.setU32(a[1], SCHED_ATTR);
+    p.memory.setU32(a[1] + 16, processOf(p, a[0])?.nice ?? p.group.nice);
     return 0;
   },
   sched_setattr: only(0),

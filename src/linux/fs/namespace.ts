@@ -32,7 +32,7 @@ export interface Identity {
   readonly groups: readonly number[];
 }
 
-interface Mount {
+export interface Mount {
   readonly fileSystem: FileSystem;
   /** Where it covers a name; undefined for the root. */
   readonly parent: Directory | undefined;
@@ -76,8 +76,13 @@ export class Namespace {
   }
 
   private addMount(mount: Mount): void {
-    // Minor numbers of major 0, as Linux gives file systems without a device.
-    if (mount.fileSystem.device === 0) mount.fileSystem.device = this.nextDevice++;
+    const { fileSystem } = mount;
+    const isTaken = (number: number): boolean => this.mounts.some(({ fileSystem: { device } }) => device === number);
+    // Minor numbers of major 0, as Linux gives file systems without a device. Another namespace may have given one before.
+    if (fileSystem.device === 0 || isTaken(fileSystem.device)) {
+      while (isTaken(this.nextDevice)) this.nextDevice++;
+      fileSystem.device = this.nextDevice;
+    }
     this.mounts.push(mount);
     this.mountOf.set(mount.fileSystem.root, mount);
   }

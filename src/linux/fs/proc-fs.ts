@@ -15,6 +15,7 @@ export interface SystemView {
   /** Nanoseconds since the first process started. */
   age(): bigint;
   mounts(): string;
+  mountInformation(): string;
   /** The text of /proc/cpuinfo. */
   cpuinfo(): string;
   /** utsname.release and utsname.version. */
@@ -156,6 +157,7 @@ function addProcess(fileSystem: SyntheticFileSystem, directory: SyntheticDirecto
   file('status', () => statusText(view));
   file('auxv', () => view.auxv());
   file('mounts', () => system.mounts());
+  file('mountinfo', () => system.mountInformation());
   const descriptors = (make: (fd: number) => Inode) => (known: Map<string, Inode>) => {
     const names = view.descriptors().map(String);
     for (const name of names) if (!known.has(name)) known.set(name, make(Number(name)));
@@ -205,6 +207,8 @@ export function procFileSystem(view: SystemView, random: (bytes: Uint8Array<Arra
   file('meminfo', () => memoryInfo(view));
   file('uptime', () => uptime(view));
   file('loadavg', () => `0.00 0.00 0.00 1/${view.processes().length} ${Math.max(...view.processes())}\n`);
+  // nothing is counted
+  file('vmstat', () => 'pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\n');
   file('version', () => `Linux version ${view.release} ${view.version}\n`);
   file('filesystems', () => 'nodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\n');
   file('stat', () => {

@@ -4,7 +4,7 @@ import type { Process } from '../process.ts';
 import { INIT, type System } from '../system.ts';
 import { fail } from './fail.ts';
 import type { ProcessView, SystemView } from './proc-fs.ts';
-import { mountsText } from './tree.ts';
+import { mountInformation, mountsText } from './tree.ts';
 
 function mapLine(area: Area, device: number): string {
   const hex = (value: number, width: number) => value.toString(16).padStart(width, '0');
@@ -29,6 +29,7 @@ export function systemView(system: System, release: string, version: string): Sy
     memoryTotal: () => system.spaces.budget.limit,
     age: () => system.host.monotonic() - system.first.leader.started,
     mounts: () => mountsText(current().files.namespace),
+    mountInformation: () => mountInformation(current().files.namespace),
   };
 }
 

@@ -4,12 +4,12 @@ import { deviceFileSystem } from './device-fs.ts';
 import { fail } from './fail.ts';
 import { describe, FileTable } from './file-table.ts';
 import { MemoryFileSystem } from './memory-fs.ts';
-import { Namespace } from './namespace.ts';
+import { type Mount, Namespace } from './namespace.ts';
 import { procFileSystem, type SystemView } from './proc-fs.ts';
 import { type Output, type StandardStreams, type Stdin, standardStreams } from './stdio.ts';
 import { SyntheticFileSystem } from './synthetic.ts';
 import type { Terminals } from './terminals.ts';
-import { DEVPTS_MAGIC, type FileSystem, type Inode, isDirectory, Mode, WOULD_BLOCK } from './vfs.ts';
+import { DEVPTS_MAGIC, deviceMajor, deviceMinor, type FileSystem, type Inode, isDirectory, Mode, WOULD_BLOCK } from './vfs.ts';
 
 export interface MountPoint {
   /** Absolute guest path; what it covers, if anything, is hidden. */
@@ -147,11 +147,29 @@ export function readInode(inode: Inode): Uint8Array {
 /** The lines of /proc/mounts. */
 export function mountsText(namespace: Namespace): string {
   return namespace.mounts
-    .map(({ fileSystem, parent, name }) => {
-      const above = parent ? (namespace.pathOf(parent) ?? '') : '';
-      const at = parent ? `${above === '/' ? '' : above}/${name}` : '/';
-      const escaped = at.replace(/[ \t\n\\]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`);
-      return `${fileSystem.type} ${escaped} ${fileSystem.type} ${fileSystem.readOnly ? 'ro' : 'rw'},relatime 0 0\n`;
+    .map((mount) => {
+      const { type, readOnly } = mount.fileSystem;
+      return `${type} ${mountedAt(namespace, mount)} ${type} ${readOnly ? 'ro' : 'rw'},relatime 0 0\n`;
     })
     .join('');
+}
+
+/** The lines of /proc/self/mountinfo. */
+export function mountInformation(namespace: Namespace): string {
+  const { mounts } = namespace;
+  return mounts
+    .map((mount, index) => {
+      const { type, readOnly, device } = mount.fileSystem;
+      const above = mounts.findIndex(({ fileSystem }) => fileSystem === mount.parent?.fileSystem);
+      const numbers = `${index + 1} ${above + 1} ${deviceMajor(device)}:${deviceMinor(device)}`;
+      const mode = readOnly ? 'ro' : 'rw';
+      return `${numbers} / ${mountedAt(namespace, mount)} ${mode},relatime - ${type} ${type} ${mode}\n`;
+    })
+    .join('');
+}
+
+function mountedAt(namespace: Namespace, { parent, name }: Mount): string {
+  const above = parent ? (namespace.pathOf(parent) ?? '') : '';
+  const at = parent ? `${above === '/' ? '' : above}/${name}` : '/';
+  return at.replace(/[ \t\n\\]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`);
 }

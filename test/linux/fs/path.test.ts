@@ -1,5 +1,21 @@
 import { describe, expect, it } from 'vitest';
+import { MemoryFileSystem } from '../../../src/linux/fs/memory-fs.ts';
+import { Namespace } from '../../../src/linux/fs/namespace.ts';
+import { mountInformation } from '../../../src/linux/fs/tree.ts';
 import { makeGuest } from './guest.ts';
+
+describe('mounted file systems', () => {
+  it('have device numbers of their own, also if another namespace gave them some before', () => {
+    const [root, mounted] = [new MemoryFileSystem(), new MemoryFileSystem()];
+    new Namespace(root).mount('/mounted', mounted);
+    const g = makeGuest('i386', { root, mounts: [{ path: '/a b', fileSystem: mounted }] });
+    const lines = mountInformation(g.p.files.namespace).trim().split('\n');
+    const devices = lines.map((line) => line.split(' ')[2]);
+    expect(new Set(devices).size).toBe(lines.length);
+    expect(lines[0]).toBe(`1 0 ${devices[0]} / / rw,relatime - tmpfs tmpfs rw`);
+    expect(lines.at(-1)).toBe(`${lines.length} 1 ${devices.at(-1)} / /a\\040b rw,relatime - tmpfs tmpfs rw`);
+  });
+});
 
 describe('path resolution', () => {
   it('goes through `.`, `..` and double slashes, and `..` of the root is the root', () => {

@@ -413,6 +413,21 @@ static int deadlock(void) {
   return read(ends[0], &c, 1);
 }
 
+static void priorities(void) {
+  int before = getpriority(PRIO_PROCESS, 0), after = before + 3 > 19 ? 19 : before + 3;
+  int given = nice(3);
+  printf("nice: %d %d", given == after, getpriority(PRIO_PROCESS, 0) == after);
+  fflush(stdout);
+  if (fork() == 0) {
+    printf(", inherited %d\n", getpriority(PRIO_PROCESS, 0) == after);
+    fflush(stdout);
+    _exit(0);
+  }
+  wait(NULL);
+  printf("nobody: %d\n", getpriority(PRIO_PROCESS, 30000) == -1 && errno == ESRCH);
+  printf("no such kind: %d\n", getpriority(9, 0) == -1 && errno == EINVAL);
+}
+
 int main(int count, char **args) {
   setvbuf(stdout, NULL, _IOFBF, 1 << 16);
   self = args[0];
@@ -433,7 +448,7 @@ int main(int count, char **args) {
     printf("descriptors: %d %d\n", fcntl(kept, F_GETFD), fcntl(closed, F_GETFD));
     return 4;
   }
-  void (*all[])(void) = {memory, waiting, orphans, groups, pipes, common, sockets, locks, programs};
+  void (*all[])(void) = {memory, waiting, orphans, groups, pipes, common, sockets, locks, priorities, programs};
   for (int i = 0; i < sizeof all / sizeof *all; i++) {
     all[i]();
     fflush(stdout);
