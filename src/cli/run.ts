@@ -118,7 +118,7 @@ export async function run(
   const { elf, guestPath } = fileInGuest(path, root, mounts, options.cwd ?? '/');
 
   const network = await hostNetwork(options);
-  if (!options.cache) startCold();
+  optimiseLater();
   const runtime = compileLate(node.nodeRuntime);
   const folder = options.cache ? (options.cacheDir ?? cacheFolder()) : undefined;
   let program: Program;
@@ -140,7 +140,7 @@ export async function run(
       x87: x87Bits(options),
       memoryModel: options.strict ? 'checked' : 'direct',
       stackBytes: stackBytes(),
-      ...(folder !== undefined && { translations: settling(node.nodeTranslationStore(folder)) }),
+      ...(folder !== undefined && { translations: noting(node.nodeTranslationStore(folder)) }),
       ...(options.memory !== undefined && { memoryLimit: options.memory }),
       ...(options.timeout !== undefined && { timeout: options.timeout * 1000 }),
       ...(network && { network }),
@@ -212,7 +212,7 @@ const SETTLED_MS = 300;
  * V8 begins to optimise the translator's functions at once, which takes a short program's time twice over; until things have
  * settled it must not. It compiles WebAssembly as always.
  */
-function startCold(): void {
+function optimiseLater(): void {
   setFlagsFromString('--no-opt');
   const start = process.cpuUsage();
   const look = (): void => {
@@ -243,14 +243,13 @@ function compileLate(compile: () => WebAssembly.Module): WebAssembly.Module {
   return module;
 }
 
-/** Nothing kept from an earlier run means that much is translated at the start. */
-function settling(store: TranslationStore): TranslationStore {
+/** What a start with translations of an earlier run uses is not what the first one does. */
+function noting(store: TranslationStore): TranslationStore {
   return {
     ...store,
     async load(key) {
-      const data = await store.load(key).catch(() => undefined);
+      const data = await store.load(key);
       if (data) parts.add('kept');
-      else startCold();
       return data;
     },
   };

@@ -530,6 +530,14 @@ export class RegionTier {
       }))
       .filter(({ live }) => live.size > 0);
   }
+  /** Without regions that others have taken the place of: in the module, they would still be called, and the engine had both to optimise. */
+  private withoutOld(module: KeepableModule): KeepableModule {
+    const { live, binary } = module;
+    if (!binary || !this.compiler || live.size === module.regions.length) return module;
+    const regions = module.regions.filter(({ entry }) => live.has(entry));
+    const options = this.optionsFor(regions);
+    return { live, regions, options, binary: this.compiler.compileRegions(regions, options) };
+  }
   /** Whether there are modules that no earlier run gave. */
   get worthSaving(): boolean {
     return this.keepable().some(({ binary }) => binary !== undefined);
@@ -537,7 +545,11 @@ export class RegionTier {
   /** Modules for the next run. */
   save(store: ModuleStore): SavedModule[] {
     const patience = (entry: number): number => this.partial.get(entry)?.patience ?? PATIENCE;
-    return store.save(this.keepable(), patience, (regions, options) => this.compiler?.accessMap(regions, options) ?? []);
+    return store.save(
+      this.keepable().map((module) => this.withoutOld(module)),
+      patience,
+      (regions, options) => this.compiler?.accessMap(regions, options) ?? [],
+    );
   }
 
   /** A module lost its regions. Frames of it may still be active, so its trap places are kept until `forgetDropped`. */

@@ -195,6 +195,8 @@ export class Vcpu {
     const options = (): string => this.translationKey;
     const store = new ModuleStore({ memory, coherentCode, options, paged: this.paged }, modules);
     this.tier.store = store;
+    if (this.executor === 'tiered' && !short && modules.length > 0 && !this.tier.canCompile && this.options.compilerAfter !== undefined)
+      this.setHeader(Layout.HOT_THRESHOLD, this.hotThreshold * WARM_START);
     // who translates all does without blocks, and calls are noted where they are lifted
     if (this.executor !== 'tiered' || this.blocks.notesCalls) return;
     this.blocks.store = new BlockStore(
@@ -609,6 +611,12 @@ const NO_TRANSLATIONS: Translations = { modules: [], blocks: undefined };
 
 /** About what it takes to load the compiler and to have it warm. */
 const LOADING_MS = 300;
+
+/**
+ * With modules of an earlier run, and no compiler yet, code must be hot so many times over: what that run came to the end without is seldom worth
+ * loading it.
+ */
+const WARM_START = 100;
 
 /** More than the instructions that stand for one hooked: a branch with its delay slot, STI with the next. */
 const MOST_PASSED = 16;
