@@ -99,6 +99,8 @@ export interface Abi extends FileAbi {
   errno(generic: number): number;
   readonly mmap: MmapFlags;
   readonly sockets: SocketAbi;
+  /** struct shmid64_ds: its bytes, and where shm_cpid is in it. */
+  readonly segments: { readonly bytes: number; readonly creatorAt: number };
   readonly signals: Readonly<Record<SignalName, number>>;
   /** The highest signal (_NSIG): 64 or 128. */
   readonly signalCount: number;

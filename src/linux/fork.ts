@@ -46,7 +46,10 @@ export interface ForkOptions {
 export async function forkProcess(p: Process, options: ForkOptions = {}): Promise<number> {
   const { system, signals } = p;
   const { sharesMemory = false, sharesFiles = false, started = (pid: number) => pid } = options;
-  if (system.processes.size >= Math.min(system.mostProcesses, p.limits.nproc.soft)) fail('EAGAIN');
+  const { size } = system.processes;
+  // zombies take hardly any memory
+  const isFull = size >= system.mostProcesses && [...system.processes.values()].filter(({ end }) => !end).length >= system.mostProcesses;
+  if (isFull || size >= p.limits.nproc.soft) fail('EAGAIN');
   const registers = system.scheduler.registers(p);
   const space = sharesMemory ? p.space : await system.spaces.copy(p.space);
   // it was killed meanwhile

@@ -28,6 +28,9 @@ export const STACK_LIMIT = 8 << 20;
 /** Bytes of the largest program file that is read, symbols and all. */
 export const PROGRAM_LIMIT = 1 << 30;
 
+/** With those that have ended and that nobody has waited for. How many may run is the embedder's choice. */
+const MOST_PROCESSES = 4096;
+
 export function defaultLimits(): Limits {
   const limit = (soft: number, hard = soft): Limit => ({ soft, hard });
   return {
@@ -37,7 +40,7 @@ export function defaultLimits(): Limits {
     stack: limit(STACK_LIMIT, Infinity),
     core: limit(0, Infinity),
     rss: limit(Infinity),
-    nproc: limit(1),
+    nproc: limit(MOST_PROCESSES),
     nofile: limit(1024, 4096),
     memlock: limit(8 << 20),
     as: limit(Infinity),

@@ -57,7 +57,7 @@ export interface ProgramOptions {
   readonly stderr?: Output;
   /** Bytes that all processes together may map. Default: 1 GiB. */
   readonly memoryLimit?: number;
-  /** Processes that there may be at a time. Default: 64. */
+  /** Processes that may run at a time. Default: 64. */
   readonly processLimit?: number;
   /** Milliseconds that processes which the program leaves behind may go on for after its end. Default: 1000. */
   readonly linger?: number;
@@ -286,8 +286,6 @@ function makeFirst(abi: Abi, system: System, options: ProgramOptions, files: Fil
   const { host } = system;
   const signals = new Signals(abi.signals, abi.signalCount);
   const limits = defaultLimits();
-  limits.nproc.soft = system.mostProcesses;
-  limits.nproc.hard = system.mostProcesses;
   const uid = options.uid ?? 0;
   const gid = options.gid ?? 0;
   const group = makeGroup(FIRST_PID, {

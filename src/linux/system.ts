@@ -1,4 +1,5 @@
 import type { SignalInfo } from './abi.ts';
+import type { Segment } from './calls/segment.ts';
 import { KnownFiles } from './exec.ts';
 import { Terminals } from './fs/terminals.ts';
 import type { Host } from './host.ts';
@@ -6,6 +7,7 @@ import { signalGroup } from './job-control.ts';
 import { Sockets } from './net/connection.ts';
 import type { Network } from './net/outside.ts';
 import type { Process, ProcessEnd, ThreadGroup } from './process.ts';
+import { changeMemory } from './shared-memory.ts';
 import type { SharedTranslations } from './shared-translations.ts';
 import { SIG_IGN } from './signals.ts';
 import type { Spaces } from './spaces.ts';
@@ -24,6 +26,8 @@ export interface System {
   readonly translations: SharedTranslations;
   readonly knownFiles: KnownFiles;
   readonly sockets: Sockets;
+  /** Shared memory (System V), by number. */
+  readonly segments: Map<number, Segment>;
   readonly scheduler: Scheduler;
   /** By number; with those whose end nobody has asked for yet. */
   readonly processes: Map<number, ThreadGroup>;
@@ -125,6 +129,7 @@ export function makeSystem(host: Host, options: SystemOptions): System {
     spaces: options.spaces,
     translations: options.translations,
     knownFiles: new KnownFiles(),
+    segments: new Map(),
     sockets: new Sockets(host.random, options.network, options.warn),
     get scheduler() {
       return scheduler!;
@@ -184,7 +189,13 @@ export function makeSystem(host: Host, options: SystemOptions): System {
       files.namespace.locks.forget(group);
       // the first one's stays for its embedder
       if (group === first) space.map.sync();
-      else system.spaces.release(space);
+      else {
+        // a zombie holds no memory; what it had in common with others stays, as at the end of any turn
+        const { space: kept, vcpu, memory, map } = first!.leader;
+        if (system.scheduler.current.group === group) changeMemory(space.map, map);
+        system.spaces.release(space);
+        for (const p of [group.leader, ...group.threads.values()]) Object.assign(p, { space: kept, vcpu, memory, map });
+      }
       group.letParentGo?.();
       if (group.sid === group.pid) system.terminals.leave(group.sid, true);
       for (const child of group.children) {

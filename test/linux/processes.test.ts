@@ -27,6 +27,16 @@ describe.each(TARGETS)('processes on $name', (target) => {
     expect(code).toBe(0);
   });
 
+  it.skipIf(missing !== '' || target.name === 'mips')(
+    `may be many that nobody has waited for${missing}`,
+    { timeout: 120_000 },
+    async () => {
+      const { stdout, code } = await run(['zombies']);
+      expect(stdout).toBe('300 ended, 17202\n');
+      expect(code).toBe(0);
+    },
+  );
+
   it.skipIf(missing !== '')(`that all wait for each other can be stopped${missing}`, { timeout: 60_000 }, async () => {
     const { stdout, status } = await run(['deadlock'], { timeout: 1000 });
     expect(stdout).toBe('all wait\n');

@@ -2,7 +2,6 @@
 
 /** By suite (or its beginning) and check. */
 const KNOWN: readonly { readonly suite: string; readonly checks: readonly string[]; readonly cause: string }[] = [
-  { suite: 'qemu-multiarch', checks: ['linux-test'], cause: 'needs System V shared memory' },
   {
     suite: 'gcc-target-i386',
     checks: ['pr81128', 'mvc11'],

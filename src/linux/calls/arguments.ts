@@ -130,6 +130,11 @@ export function waitFor(
     const check = (last: boolean) => {
       // An attempt may itself wake the file's waiters.
       if (settled || attempting) return;
+      // the process has ended, and its memory may be another's
+      if (p.group.end) {
+        finish(() => resolve(-Errno.EINTR));
+        return;
+      }
       attempting = true;
       try {
         const result = inMemoryOf(p, () => attempt(last));

@@ -6,6 +6,7 @@ import { futexCalls } from './futex.ts';
 import { memoryCalls } from './memory.ts';
 import { miscCalls } from './misc.ts';
 import { processCalls } from './process.ts';
+import { segmentCalls } from './segment.ts';
 import { signalCalls } from './signal.ts';
 import { signalFileCalls } from './signalfd.ts';
 import { socketCalls } from './socket.ts';
@@ -18,6 +19,7 @@ import { timerFileCalls } from './timerfd.ts';
 export const commonCalls: Calls = {
   ...withNotes(fileCalls, fileNotes),
   ...memoryCalls,
+  ...segmentCalls,
   ...processCalls,
   ...threadCalls,
   ...childCalls,

@@ -1,5 +1,6 @@
 import { PagePermission } from '../../vcpu/guest-memory.ts';
 import type { Area } from '../areas.ts';
+import type { MemoryMap } from '../memory-map.ts';
 import type { Process } from '../process.ts';
 import { INIT, type System } from '../system.ts';
 import { fail } from './fail.ts';
@@ -37,6 +38,9 @@ function stateOf({ group }: Process): string {
   return group.end ? 'Z (zombie)' : group.stopped ? 'T (stopped)' : 'R (running)';
 }
 
+/** A zombie has none. */
+const mapOf = ({ group, map }: Process): MemoryMap | undefined => (group.end ? undefined : map);
+
 function processView(get: () => Process, pid: number): ProcessView {
   return {
     pid,
@@ -53,8 +57,8 @@ function processView(get: () => Process, pid: number): ProcessView {
     threads: () => get().group.threads.size,
     argv: () => get().argv,
     env: () => get().env,
-    maps: () => Array.from(get().map.areas, (area) => mapLine(area, get().files.namespace.root.fileSystem.device)).join(''),
-    memoryUsed: () => get().map.used,
+    maps: () => Array.from(mapOf(get())?.areas ?? [], (area) => mapLine(area, get().files.namespace.root.fileSystem.device)).join(''),
+    memoryUsed: () => mapOf(get())?.used ?? 0,
     descriptors: () => get().files.list(),
     descriptor(fd) {
       const { files } = get();

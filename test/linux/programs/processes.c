@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ipc.h>
+#include <sys/shm.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -214,6 +216,48 @@ static void common(void) {
   write(ends[1], "abc", 4);
   waitAndTell("read into it", pid, 0);
   printf("%s\n", (char *)(words + 8));
+}
+
+static void segments(void) {
+  int id = shmget(IPC_PRIVATE, 5000, IPC_CREAT | 0640);
+  char *here = shmat(id, NULL, 0);
+  strcpy(here, "before");
+  pid_t pid = fork();
+  if (pid == 0) {
+    char *again = shmat(id, NULL, 0);
+    int same = strcmp(here, "before") == 0 && strcmp(again, "before") == 0;
+    shmdt(here);
+    strcpy(again + 4999, "!");
+    _exit(same ? 0 : 1);
+  }
+  waitAndTell("segment", pid, 0);
+  struct shmid_ds about;
+  shmctl(id, IPC_STAT, &about);
+  printf("%zu bytes, mode %o, %d, by me %d, %c\n", (size_t)about.shm_segsz, about.shm_perm.mode & 0777, (int)about.shm_nattch, about.shm_cpid == getpid(), here[4999]);
+  shmctl(id, IPC_RMID, NULL);
+  printf("still %s\n", here);
+  printf("not there: %d", shmdt(here + 4096));
+  printf(" %s\n", strerror(errno));
+  printf("gone: %d", shmdt(here));
+  printf(" %d", shmdt(here));
+  printf(" %s\n", strerror(errno));
+  printf("none: %d", shmget(0x7a7b7c, 1, 0));
+  printf(" %s\n", strerror(errno));
+}
+
+// children that nobody waits for, until somebody does
+static void zombies(void) {
+  int sum = 0, status, count = 0;
+  for (int i = 0; i < 300; i++) {
+    pid_t pid = fork();
+    if (pid == 0) _exit(i & 127);
+    if (pid < 0) break;
+  }
+  while (wait(&status) > 0) {
+    count++;
+    sum += WEXITSTATUS(status);
+  }
+  printf("%d ended, %d\n", count, sum);
 }
 
 static void sockets(void) {
@@ -448,7 +492,11 @@ int main(int count, char **args) {
     printf("descriptors: %d %d\n", fcntl(kept, F_GETFD), fcntl(closed, F_GETFD));
     return 4;
   }
-  void (*all[])(void) = {memory, waiting, orphans, groups, pipes, common, sockets, locks, priorities, programs};
+  if (count > 1 && !strcmp(args[1], "zombies")) {
+    zombies();
+    return 0;
+  }
+  void (*all[])(void) = {memory, waiting, orphans, groups, pipes, common, segments, sockets, locks, priorities, programs};
   for (int i = 0; i < sizeof all / sizeof *all; i++) {
     all[i]();
     fflush(stdout);
