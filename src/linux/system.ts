@@ -73,7 +73,6 @@ export interface SystemOptions {
 const enum Cld {
   Exited = 1,
   Killed = 2,
-  Dumped = 3,
   Stopped = 5,
   Continued = 6,
 }
@@ -86,7 +85,7 @@ export function childInfo(child: ThreadGroup): SignalInfo & { readonly value: nu
     return { code: continued ? Cld.Continued : Cld.Stopped, pid, uid, value: change ?? 0 };
   }
   if ('code' in end) return { code: Cld.Exited, pid, uid, value: end.code };
-  return { code: end.core ? Cld.Dumped : Cld.Killed, pid, uid, value: end.signal };
+  return { code: Cld.Killed, pid, uid, value: end.signal };
 }
 
 /** There are no processes before `begin`. */

@@ -58,10 +58,10 @@ function waitForChild(p: Process, which: Which, options: number, result: (found:
   });
 }
 
-/** A status as wait(2) gives it. */
+/** A status as wait(2) gives it. No core is ever dumped. */
 function waitStatus({ child: { end, stopped }, info: { value } }: Found): number {
   if (!end) return stopped ? (value << 8) | 0x7f : 0xffff;
-  return 'code' in end ? value << 8 : value | (end.core ? 0x80 : 0);
+  return 'code' in end ? value << 8 : value;
 }
 
 function wait4(p: Process, id: number, status: number, options: number, usage: number): SyscallResult {

@@ -472,6 +472,18 @@ static void priorities(void) {
   printf("no such kind: %d\n", getpriority(9, 0) == -1 && errno == EINVAL);
 }
 
+static void cores(void) {
+  int status;
+  pid_t child = fork();
+  if (child == 0) {
+    struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+    raise(SIGQUIT);
+  }
+  waitpid(child, &status, 0);
+  printf("killed %d, core dumped %d\n", WTERMSIG(status), WCOREDUMP(status));
+}
+
 int main(int count, char **args) {
   setvbuf(stdout, NULL, _IOFBF, 1 << 16);
   self = args[0];
@@ -496,7 +508,7 @@ int main(int count, char **args) {
     zombies();
     return 0;
   }
-  void (*all[])(void) = {memory, waiting, orphans, groups, pipes, common, segments, sockets, locks, priorities, programs};
+  void (*all[])(void) = {memory, waiting, orphans, groups, pipes, common, segments, sockets, locks, priorities, cores, programs};
   for (int i = 0; i < sizeof all / sizeof *all; i++) {
     all[i]();
     fflush(stdout);
