@@ -114,6 +114,18 @@ describe('kept translations', { timeout: 120_000 }, () => {
   });
 });
 
+it(`hold no region that another took the place of${lacks(TARGETS[0])}`, { timeout: 120_000 }, async () => {
+  const [target] = TARGETS;
+  if (lacks(target)) return;
+  const store = oneEntry();
+  const { status } = await run(new Uint8Array(readFileSync(compile(target, 'widened'))), [], store);
+  expect(status).toMatchObject({ name: 'SIGSEGV' });
+  const { modules } = decodeTranslations(store.data!);
+  const regions = modules.flatMap((module) => module.regions);
+  expect(regions.length).toBeGreaterThan(1);
+  expect(regions.filter(({ live }) => !live)).toEqual([]);
+});
+
 describe('a folder of translations', () => {
   const data = (n: number, size = 1000): Uint8Array => new Uint8Array(size).fill(n);
 
