@@ -20,3 +20,4 @@ export { x86_far_call, x86_far_jump, x86_far_return, x86_iret } from './x86/syst
 export { x86_probe_write, x86_store16_if } from './x86/writes';
 export * from './x86/x87';
 export * from './x86/x87-double';
+export * from './x86/x87-known';

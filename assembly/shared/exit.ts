@@ -48,6 +48,8 @@ export const enum ExitKind {
   Resume = 69,
   /** Internal: the same, but it goes on at arg0. */
   Next = 70,
+  /** Internal: code was lifted for another value of the word at Isa.assumed, or takes for granted what does not hold; arg0 its block's pc. */
+  Unexpected = 71,
 }
 
 /** What a region returns when it leaves with an exit instead of going on at a pc. No return address equals it. */

@@ -6,6 +6,7 @@
  */
 
 import { Layout } from '../shared/layout';
+import { highProduct } from './high-product';
 
 export const enum Fsw {
   IE = 0x01,
@@ -162,14 +163,8 @@ export function isSpecial(sig: u64, se: u32): bool {
 
 /** High half of the product; the low half goes to `low()`. */
 export function multiply(a: u64, b: u64): u64 {
-  const a0 = a & 0xffffffff;
-  const a1 = a >> 32;
-  const b0 = b & 0xffffffff;
-  const b1 = b >> 32;
-  const u = a1 * b0 + ((a0 * b0) >> 32);
-  const v = a0 * b1 + (u & 0xffffffff);
   zLow = a * b;
-  return a1 * b1 + (u >> 32) + (v >> 32);
+  return highProduct(a, b);
 }
 
 /** (high:lower) / d for high < d and d's top bit set; the remainder goes to `low()`. */

@@ -6,7 +6,8 @@
 
 import { X86 } from '../../translators/x86/state';
 import { Layout } from '../shared/layout';
-import { divide, EXPONENT, Fcw, Fsw, INTEGER_BIT, isNormal, low, multiply, SIGN } from '../softfloat/float80';
+import { divide, EXPONENT, Fcw, Fsw, INTEGER_BIT, isNormal, low, SIGN } from '../softfloat/float80';
+import { highProduct } from '../softfloat/high-product';
 
 const FCW: usize = Layout.STATE + X86.FCW;
 const FSW: usize = Layout.STATE + X86.FSW;
@@ -63,7 +64,7 @@ function popFrom(top: u32): void {
 function pushTo(number: u32, sig: u64, se: u32): void {
   store<u32>(FTW, load<u32>(FTW) & ~(3 << (number << 1)));
   store<u64>(place(number), sig);
-  store<u16>(place(number), u16(se), 8);
+  store<u32>(place(number), se, 8);
   store<u32>(FTOP, number);
   clearC1();
 }
@@ -79,7 +80,7 @@ function operate(operation: u32, to: usize, aSig: u64, aSe: u32, bSig: u64, bSe:
   let sig: u64;
   let lower: u64;
   if (operation == Operation.Mul) {
-    sig = multiply(aSig, bSig);
+    sig = highProduct(aSig, bSig);
     lower = aSig * bSig;
     const shift = (sig >> 63) ^ 1;
     sig = (sig << shift) | ((lower >> 1) >> (63 - shift));
@@ -153,7 +154,7 @@ function operate(operation: u32, to: usize, aSig: u64, aSe: u32, bSig: u64, bSe:
     if ((status & Fsw.PE) == 0) store<u32>(FSW, status | Fsw.PE);
   }
   store<u64>(to, sig);
-  store<u16>(to, u16(sign | u32(exponent)), 8);
+  store<u32>(to, sign | u32(exponent), 8);
   return true;
 }
 
@@ -168,6 +169,51 @@ export function quickArithmetic(operation: u32, registers: u32, pops: u32): bool
   if (!operate(operation, a, load<u64>(a), load<u16>(a, 8), load<u64>(b), load<u16>(b, 8))) return false;
   if (pops != 0) popFrom(top);
   return true;
+}
+
+// For x87-known.ts, which see: of the conditions only the control word and empty registers are left.
+
+// @ts-ignore: decorator
+@inline
+function toNearest(): bool {
+  return (load<u32>(FCW) & (Fcw.PRECISION | Fcw.ROUNDING)) == Fcw.PRECISION;
+}
+// @ts-ignore: decorator
+@inline
+export function quickArithmeticAt(operation: u32, destination: u32, source: u32): bool {
+  if (!(toNearest() & full(destination) & full(source))) return false;
+  const a = place(destination);
+  const b = place(source);
+  return operate(operation, a, load<u64>(a), load<u16>(a, 8), load<u64>(b), load<u16>(b, 8));
+}
+// @ts-ignore: decorator
+@inline
+function withKnownTop(operation: u32, top: u32, sig: u64, se: u32): bool {
+  if (!(toNearest() & full(top))) return false;
+  const a = place(top);
+  return operate(operation, a, load<u64>(a), load<u16>(a, 8), sig, se);
+}
+export function quickTopF64(bits: u64, operation: u32, top: u32): bool {
+  return isNormalF64(bits) && withKnownTop(operation, top, sigOfF64(bits), seOfF64(bits));
+}
+export function quickTopF32(bits: u32, operation: u32, top: u32): bool {
+  return isNormalF32(bits) && withKnownTop(operation, top, sigOfF32(bits), seOfF32(bits));
+}
+// @ts-ignore: decorator
+@inline
+function loadInto(number: u32, sig: u64, se: u32): bool {
+  store<u64>(place(number), sig);
+  store<u32>(place(number), se, 8);
+  clearC1();
+  return true;
+}
+export function quickLoadF64(bits: u64, number: u32): bool {
+  if (full(number)) return false;
+  if (bits << 1 == 0) return loadInto(number, 0, u32(bits >> 48));
+  return isNormalF64(bits) && loadInto(number, sigOfF64(bits), seOfF64(bits));
+}
+export function quickLoadF32(bits: u32, number: u32): bool {
+  return !full(number) && isNormalF32(bits) && loadInto(number, sigOfF32(bits), seOfF32(bits));
 }
 
 /** ST(0) ← ST(0) op the number. */
@@ -244,7 +290,7 @@ export function quickCopy(i: u32, pops: u32): bool {
   const to = (top + i) & 7;
   if (!(usual() & full(top))) return false;
   store<u64>(place(to), load<u64>(place(top)));
-  store<u16>(place(to), load<u16>(place(top), 8), 8);
+  store<u32>(place(to), load<u16>(place(top), 8), 8);
   store<u32>(FTW, load<u32>(FTW) & ~(3 << (to << 1)));
   clearC1();
   if (pops != 0) popFrom(top);
@@ -258,9 +304,9 @@ export function quickExchange(i: u32): bool {
   const sig = load<u64>(place(top));
   const se = load<u16>(place(top), 8);
   store<u64>(place(top), load<u64>(place(other)));
-  store<u16>(place(top), load<u16>(place(other), 8), 8);
+  store<u32>(place(top), load<u16>(place(other), 8), 8);
   store<u64>(place(other), sig);
-  store<u16>(place(other), se, 8);
+  store<u32>(place(other), se, 8);
   clearC1();
   return true;
 }
@@ -322,7 +368,7 @@ export function quickD9(number: u32): bool {
   const top = load<u32>(FTOP);
   if (number > 0xe1 || number < 0xe0 || !full(top)) return false;
   const se = load<u16>(place(top), 8);
-  store<u16>(place(top), number == 0xe0 ? se ^ SIGN : se & EXPONENT, 8);
+  store<u32>(place(top), number == 0xe0 ? se ^ SIGN : se & EXPONENT, 8);
   clearC1();
   return true;
 }

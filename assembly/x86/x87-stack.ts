@@ -52,7 +52,7 @@ export function seOf(number: u32): u32 {
 }
 export function write(number: u32, sig: u64, se: u32): void {
   store<u64>(ST + (number << 4), sig);
-  store<u16>(ST + (number << 4), u16(se), 8);
+  store<u32>(ST + (number << 4), se, 8);
 }
 export function writeResult(number: u32): void {
   write(number, resultSig(), resultSe());

@@ -116,6 +116,10 @@ export class Builder {
     this.forgetState();
   }
 
+  /** pc of the block. */
+  get start(): number {
+    return this.pc;
+  }
   get ended(): boolean {
     return this.terminator !== undefined;
   }

@@ -21,6 +21,8 @@ export interface LiftOptions {
   readonly precise?: boolean;
   /** Value of the word at Isa.mode; 0 without it. */
   readonly mode?: number;
+  /** See Isa.assumed; −1 without it. */
+  readonly assumed?: number;
   /** Where nothing can be fetched at the block's pc, FetchFault is thrown. */
   readonly throwFault?: boolean;
   /** The block's ops stay the builder's: they hold until it begins another. */
@@ -37,12 +39,13 @@ const IS_STORE = OPS.map((info) => info.memory === 'store' || info.name === 'hel
 export function liftBlock(isa: Isa, builder: Builder, code: Code, pc: number, options: LiftOptions = {}): Block {
   const limit = options.limit ?? BLOCK_INSTRUCTIONS;
   const mode = options.mode ?? 0;
+  const assumed = options.assumed ?? -1;
   builder.begin(pc, options.precise);
   let at = pc >>> 0;
   try {
     while (!builder.ended && builder.instructionCount < limit && builder.length < BLOCK_OPS) {
       const before = builder.length;
-      at = isa.lift(builder, code, at, mode) >>> 0;
+      at = isa.lift(builder, code, at, mode, assumed) >>> 0;
       if (at === options.end) break;
       if (options.endAfterStore && builder.hasOpSince(before, IS_STORE)) break;
     }

@@ -86,15 +86,19 @@ export interface Isa {
   readonly mode?: number;
   /** Bits of that word that hold for all threads of a process once they are set. */
   readonly lasting?: number;
+  /** User mode: offset of a word whose value where a block begins the block may be lifted for; it leaves with ExitKind.Unexpected if it is another. */
+  readonly assumed?: number;
+  /** That word behind the block that was lifted last, given what it was lifted for; −1 if it is not known. */
+  assumedNext?(b: Builder, assumed: number): number;
   /** Bits of that word that single steps are lifted with. */
   readonly step?: number;
   /**
    * Lifts the instruction at `pc` (with its delay slot, where there is one) and returns the pc after it. Ends the
    * block through `b` if the instruction ends it. Must read all its bytes from `code` before it adds an op, since
    * `code` throws FetchFault where a page is not executable. An illegal instruction ends the block with ExitKind.Illegal.
-   * `mode` is the value of the word at Isa.mode, or 0.
+   * `mode` is the value of the word at Isa.mode, or 0; `assumed` that of the word at Isa.assumed where the block begins, or −1.
    */
-  lift(b: Builder, code: Code, pc: number, mode: number): number;
+  lift(b: Builder, code: Code, pc: number, mode: number, assumed?: number): number;
   /** A mode of code whose operands and addresses have 16 bits (x86). */
   readonly mode16?: number;
   /** `mode` as for `lift`. */

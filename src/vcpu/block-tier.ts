@@ -8,6 +8,7 @@ import { BLOCK_INSTRUCTIONS, type LiftOptions, liftBlock } from '../ir/lift.ts';
 import { deadcode } from '../ir/passes/deadcode.ts';
 import { Code, FetchFault, PAGE_SIZE } from '../isa/code.ts';
 import type { Isa } from '../isa/isa.ts';
+import { Assumptions } from './assumptions.ts';
 import type { BlockStore } from './block-store.ts';
 import type { PhysicalPlaces } from './code-places.ts';
 import { GuestMemory, PagePermission } from './guest-memory.ts';
@@ -44,6 +45,7 @@ export class BlockTier {
   /** Blocks of an earlier run, if translations are kept. */
   store: BlockStore | undefined;
   readonly builder: Builder;
+  readonly assumptions: Assumptions;
   readonly code: Code;
   private readonly expected = new WeakMap<Block, Uint8Array>();
   /** The block that a part of one was made from. */
@@ -53,6 +55,7 @@ export class BlockTier {
   constructor(private readonly context: TierContext) {
     this.builder = new Builder(context.isa.helpers);
     this.code = new Code(context.paged?.page ?? context.memory.codePage);
+    this.assumptions = new Assumptions(context.memory, context.paged ? undefined : context.isa);
   }
 
   /** The bytes that the block compares with each time it is entered, if it does. */
@@ -111,7 +114,9 @@ export class BlockTier {
       endAfterStore: writable,
       precise,
       mode: options.mode ?? this.context.mode(),
+      assumed: options.assumed ?? -1,
     });
+    if (options.assumed !== undefined) this.assumptions.passOn(lifted, this.builder, options.assumed);
     if (borrowed) return lifted;
     const block = deadcode(lifted, { preciseMemory: precise });
     paged?.note(block);
@@ -125,7 +130,7 @@ export class BlockTier {
     const cached = this.cached(pc);
     if (cached && cached.block.length > 0) return cached.block;
     const start = performance.now();
-    const block = this.lift(pc, {});
+    const block = this.lift(pc, { assumed: this.assumptions.of(pc) });
     if (block && cached) cached.block = block;
     else if (block) this.add(block);
     this.context.stats.liftTime += performance.now() - start;
@@ -134,7 +139,7 @@ export class BlockTier {
   /** The part of it before `end`. */
   part(pc: number, end: number): Block | undefined {
     const whole = this.at(pc);
-    const part = whole && this.lift(pc, { end });
+    const part = whole && this.lift(pc, { end, assumed: this.assumptions.of(pc) });
     if (part) this.wholes.set(part, whole);
     return part;
   }
@@ -193,7 +198,8 @@ export class BlockTier {
   }
   /** Most blocks run a few times: of those the cache gets only the place, and the ops are gone with the next. */
   private translate(pc: number, known: CachedBlock | undefined): CachedBlock | undefined {
-    const block = known?.block ?? this.lift(pc, { borrowed: true });
+    this.assumptions.begin(pc);
+    const block = known?.block ?? this.lift(pc, { borrowed: true, assumed: this.assumptions.of(pc) });
     if (!block) return undefined;
     let kept = block;
     if (!known && !this.expected.has(block)) {

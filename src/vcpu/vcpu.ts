@@ -282,6 +282,7 @@ export class Vcpu {
     }
     this.blocks.code.forget();
     if (length <= 0 || !this.memory.hasCode(start, length)) return;
+    this.blocks.assumptions.forget();
     this.stats.invalidations++;
     this.cache.invalidate(start, length);
   }
@@ -293,7 +294,11 @@ export class Vcpu {
    */
   translateTogether(count: number, at: (n: number) => number): ((() => void) | undefined)[] {
     this.followMode();
-    const jobs = Array.from({ length: count }, (_, n) => this.tier.plan(at(n)));
+    const jobs = Array.from({ length: count }, (_, n) => {
+      const pc = at(n);
+      this.blocks.assumptions.begin(pc);
+      return this.tier.plan(pc);
+    });
     const present = jobs.filter((job) => job !== undefined);
     const loaders = present.length === 0 ? [] : this.tier.compileTogether(present);
     let next = 0;
@@ -335,6 +340,7 @@ export class Vcpu {
   /** Forgets everything that was translated. */
   private clear(): void {
     this.cache.clear();
+    this.blocks.assumptions.forget();
     this.runtime.constants.clear();
     this.jumpSites.clear();
     this.tier.forgetAdvice();
@@ -462,6 +468,11 @@ export class Vcpu {
 
   /** Memory model paged: guest code was left, and the runtime has tried to let the guest handle it. */
   private left(kind: ExitKind, pc: number): Exit | undefined {
+    if (kind === ExitKind.Unexpected) {
+      const block = this.getHeader(Layout.EXIT_ARG0) >>> 0;
+      if (this.blocks.assumptions.refute(block)) this.cache.invalidate(block, 1);
+      return this.interpretOne(pc);
+    }
     if (!this.paged) {
       if (kind < ExitKind.Continue) return this.exitOf(kind, pc);
       if (kind !== ExitKind.Continue) this.pc = this.getHeader(kind === ExitKind.Resume ? Layout.NEXT_PC : Layout.EXIT_ARG0);
@@ -528,6 +539,7 @@ export class Vcpu {
   private translate(pc: number): Exit | undefined {
     if (this.paged && this.paged.key(pc) < 0) return this.fetchFault(pc);
     if (this.tier.republish(pc) || (!this.restoresHot && this.tier.restore(pc)) || this.blocks.restore(pc)) return undefined;
+    this.blocks.assumptions.begin(pc);
     if (this.executor === 'translate' && this.translates(pc) && this.tier.compile(pc)) return undefined;
     return this.blocks.publish(pc) ? undefined : this.fetchFault(pc);
   }

@@ -26,6 +26,13 @@ export interface Context {
   /** The integer of 64 bits that FILD made the value `loaded` of (x87 in double precision). */
   integer: Value;
   loaded: Value;
+  /** x87: the top of the stack, −1 if it is not known; undefined before the block's first instruction that asks. See rows/x87-known.ts. */
+  top: number | undefined;
+  /** It was checked that the top is so, and that every exception is masked and none pending. */
+  masked: boolean;
+  /** Physical registers that are certainly full, or empty: a bit each. */
+  filled: number;
+  emptied: number;
 }
 
 export function contextOf(b: Builder): Context {
@@ -40,6 +47,10 @@ export function contextOf(b: Builder): Context {
       narrow: [],
       integer: -1,
       loaded: -1,
+      top: undefined,
+      masked: false,
+      filled: 0,
+      emptied: 0,
     };
     b.context = context;
   }

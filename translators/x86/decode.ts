@@ -141,6 +141,7 @@ export function newInsn(none: Row): Insn {
     espBias: 0,
     mode: 0,
     denormals: false,
+    assumed: -1,
   };
 }
 

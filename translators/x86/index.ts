@@ -2,6 +2,7 @@ import { ExitKind } from '../../assembly/shared/exit.ts';
 import { Type } from '../../src/ir/ops.ts';
 import type { Helper, Isa, Register } from '../../src/isa/isa.ts';
 import { ABI, MXCSR_RESET, resetSegments, setEflags, setMxcsr } from './abi.ts';
+import { contextOf } from './context.ts';
 import { Decoded, decode, makeTable, newInsn } from './decode.ts';
 import { disassemble } from './disassemble.ts';
 import type { Meaning, Row } from './row.ts';
@@ -23,6 +24,7 @@ import { string, stringHelpers } from './rows/string.ts';
 import { system, systemHelpers } from './rows/system.ts';
 import { x87, x87Helpers } from './rows/x87.ts';
 import { doubleHelpers, doubleMeaning, doubleRegisters } from './rows/x87-double.ts';
+import { knownHelpers, knownMeaning } from './rows/x87-known.ts';
 import { Eflags, Vector } from './sdm.ts';
 import { checkFetch, segmentationHelpers } from './segmentation.ts';
 import { X86 } from './state.ts';
@@ -62,6 +64,7 @@ const helpers: readonly Helper[] = [
   ...writeHelpers,
   ...systemHelpers,
   ...x87Helpers,
+  ...knownHelpers,
   ...sseHelpers,
   ...segmentationHelpers,
   ...transferHelpers,
@@ -109,12 +112,13 @@ const insn = newInsn(table.rows[0]);
 
 const lift =
   (meaningOf: (row: Row) => Meaning): Isa['lift'] =>
-  (b, code, pc, mode) => {
+  (b, code, pc, mode, assumed = -1) => {
     if (mode & Mode.SYSTEM) return liftSystem(table, insn, b, code, pc, mode);
     const segments = mode & ~Mode.DENORMALS;
     const decoded = decode(table, insn, code, pc >>> 0, segments === 0 || segments & Mode.CODE32 ? 4 : 2);
     insn.mode = segments;
     insn.denormals = segments !== mode;
+    insn.assumed = assumed;
     if (decoded === Decoded.Ok) {
       b.insn(pc, insn.length);
       if (segments !== 0) checkFetch(b, insn);
@@ -136,7 +140,9 @@ export const x86: Isa = {
   mode: X86.MODE,
   lasting: Mode.DENORMALS,
   step: Mode.ORDINARY | Mode.STEP,
-  lift: lift((row) => row.meaning),
+  assumed: X86.FTOP,
+  assumedNext: (b, assumed) => contextOf(b).top ?? assumed,
+  lift: lift(knownMeaning),
   mode16: Mode.SYSTEM,
   disassemble: (code, pc, mode = 0) => disassemble(table, code, pc, (mode & ~Mode.DENORMALS) === 0 || mode & Mode.CODE32 ? 4 : 2),
   reset(state) {
@@ -155,7 +161,7 @@ export const x86: Isa = {
   },
 };
 
-const { system: _, ...userMode } = x86;
+const { system: _, assumed: __, assumedNext: ___, ...userMode } = x86;
 /** User mode with the x87 in double precision, which is no longer what a processor does. */
 export const x86Double: Isa = {
   ...userMode,

@@ -43,6 +43,8 @@ export interface Insn {
   espBias: number;
   /** Mode without DENORMALS; 0 in user mode. */
   mode: number;
+  /** See Isa.assumed: FTOP. */
+  assumed: number;
   /** MXCSR.DE is exact. */
   denormals: boolean;
 }

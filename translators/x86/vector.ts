@@ -2,6 +2,7 @@ import { ExitKind } from '../../assembly/shared/exit.ts';
 import type { Value } from '../../src/ir/block.ts';
 import type { Builder } from '../../src/ir/builder.ts';
 import { op, Type } from '../../src/ir/ops.ts';
+import { contextOf } from './context.ts';
 import { address, checkWritable, type Insn, load } from './operands.ts';
 import { Kind, type Meaning, type Row, row } from './row.ts';
 import { Vector } from './sdm.ts';
@@ -33,6 +34,7 @@ export const isMmx = (i: Insn, n: number): boolean => {
 export const mmxWait = (b: Builder): void => b.exitIf(b.and(b.get(Type.I32, X86.FSW), b.i32(ES)), ExitKind.Exception, Vector.MF);
 /** What an MMX instruction does to the x87 stack once nothing can fault (SDM volume 1, 9.5.1): TOP 0, all tags valid. */
 export function mmxEnter(b: Builder): void {
+  contextOf(b).top = -1;
   b.set(X86.FTOP, b.i32(0));
   b.set(X86.FTW, b.i32(0));
 }

@@ -1,4 +1,5 @@
 import { op } from '../../../src/ir/ops.ts';
+import { contextOf } from '../context.ts';
 import { read, write } from '../operands.ts';
 import { group, type Meaning, type Row, row } from '../row.ts';
 import { X86 } from '../state.ts';
@@ -35,6 +36,7 @@ export const storeMmx: Meaning = (b, i) => {
 /** All registers empty. */
 const emms: Meaning = (b) => {
   mmxWait(b);
+  contextOf(b).top = -1;
   b.set(X86.FTOP, b.i32(0));
   b.set(X86.FTW, b.i32(0xffff));
 };

@@ -3,6 +3,7 @@ import type { Value } from '../../../src/ir/block.ts';
 import type { Builder } from '../../../src/ir/builder.ts';
 import { op, Type } from '../../../src/ir/ops.ts';
 import type { Helper } from '../../../src/isa/isa.ts';
+import { contextOf } from '../context.ts';
 import { address, checkWritable, type Insn, load, read, store, write } from '../operands.ts';
 import { group, type Meaning, type Row, row } from '../row.ts';
 import { Segment, Vector } from '../sdm.ts';
@@ -138,6 +139,7 @@ const image =
     if (helper === 'sse_fxsave') checkWritable(b, i);
     checkAligned(b, i);
     const status = b.helper(helper, address(b, i));
+    contextOf(b).top = -1;
     exitOnFault(b, b.and(status, b.i32(1)));
     b.exitIf(b.and(status, b.i32(2)), ExitKind.Exception, Vector.GP);
   };

@@ -13,7 +13,7 @@ import { X86 } from '../state.ts';
 
 const I = Type.I32;
 const L = Type.I64;
-const helper = (name: string, result: Type, ...params: Type[]): Helper => ({
+export const helper = (name: string, result: Type, ...params: Type[]): Helper => ({
   name: `x87_${name}`,
   params,
   result,
@@ -81,7 +81,7 @@ function waitFirst(b: Builder): void {
 }
 
 /** Notes the last instruction (SDM volume 1, 8.1.8): its pc, CS and opcode as one constant, and its memory operand. */
-function notePointers(b: Builder, i: Insn): void {
+export function notePointers(b: Builder, i: Insn): void {
   const opcode = ((i.opcode & 7) << 8) | i.modrm;
   if (i.mode === 0) b.set(X86.FIP, b.i64(i.pc, ABI.userCode | (opcode << 16)));
   else {
@@ -114,8 +114,8 @@ const callMemory =
   };
 
 type Load = (b: Builder, i: Insn) => Value;
-const f32: Load = (b, i) => load(b, address(b, i), 4);
-const f64: Load = (b, i) => b.load(LOAD64, address(b, i));
+export const f32: Load = (b, i) => load(b, address(b, i), 4);
+export const f64: Load = (b, i) => b.load(LOAD64, address(b, i));
 const i16: Load = (b, i) => b.load(LOAD16S, address(b, i));
 
 /** Helper `name` with the memory operand. #MF comes before a memory fault. */

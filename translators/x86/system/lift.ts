@@ -45,6 +45,7 @@ export function liftSystem(table: OpcodeTable, i: Insn, b: Builder, code: Code, 
   const decoded = decode(table, i, code, pc >>> 0, mode & Mode.CODE32 ? 4 : 2);
   i.mode = mode;
   i.denormals = true;
+  i.assumed = -1;
   if (decoded === Decoded.Ok) {
     b.insn(pc, i.length);
     build(b, i);
