@@ -36,6 +36,24 @@ function reaches(guest: Guest, name: string): unknown[] {
 }
 
 describe('a host folder as the guest sees it', () => {
+  it('has files that can be locked, renamed and removed while they are open', () => {
+    const { o } = g;
+    // struct flock: F_WRLCK, SEEK_SET, from 0, all
+    const lock = g.bytes(Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+    const F_SETLK = 6;
+    for (const flags of [o.O_CREAT, 0]) {
+      const fd = g.call('open', '/locked', 2 | flags, 0o600) as number;
+      expect(g.call('fcntl', fd, F_SETLK, lock)).toBe(0);
+      expect(g.call('close', fd)).toBe(0);
+    }
+    const fd = g.call('open', '/locked', 2) as number;
+    expect(g.call('fcntl', fd, F_SETLK, lock)).toBe(0);
+    expect(g.call('rename', '/locked', '/other')).toBe(0);
+    expect(g.call('unlink', '/other')).toBe(0);
+    expect(g.call('fcntl', fd, F_SETLK, lock)).toBe(0);
+    expect(g.call('close', fd)).toBe(0);
+  });
+
   it('reads, writes, lists, renames and removes', () => {
     g.call('mkdir', '/d', 0o750);
     g.put('/d/f', 'text');

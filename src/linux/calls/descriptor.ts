@@ -111,10 +111,9 @@ function hint(p: Process, fd: number): number {
 /** Calls on descriptors as such. */
 export const descriptorCalls = {
   close: (p, a) => {
-    const { inode } = p.files.get(a[0]);
+    // of all that the process has of that file (fcntl(2)); once it is closed, it may not tell which it was
+    p.files.namespace.locks.clear('fcntl', statSource(p, a[0]), { owner: p.group, ...WHOLE });
     p.files.close(a[0]);
-    // of all that the process has of that file (fcntl(2))
-    p.files.namespace.locks.clear('fcntl', inode, { owner: p.group, ...WHOLE });
     return 0;
   },
   close_range: (p, a) => {

@@ -2,7 +2,7 @@ import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import type { Description } from '../fs/file-table.ts';
 import { type Lock, WHOLE } from '../fs/locks.ts';
-import { WOULD_BLOCK } from '../fs/vfs.ts';
+import { type Inode, WOULD_BLOCK } from '../fs/vfs.ts';
 import type { Process } from '../process.ts';
 import type { SyscallResult } from '../syscall.ts';
 import { waitFor } from './arguments.ts';
@@ -19,12 +19,15 @@ const enum Flock {
   Unlock = 8,
 }
 
+/** What tells which file it is, whatever has become of its name. */
+const lockable = ({ file, inode }: Description): Inode => file?.inode ?? inode;
+
 function readLock(p: Process, description: Description, address: number, layout: LockLayout): Lock & { readonly type: number } {
   const number = (at: number): number => (layout.isWide ? Number(BigInt.asIntN(64, p.memory.u64(at))) : p.memory.i32(at));
   const type = p.memory.u16(address);
   const whence = p.memory.u16(address + 2);
   if (type > F_UNLCK || whence > 2) fail('EINVAL');
-  const from = whence === 0 ? 0 : whence === 1 ? description.position : (description.file?.inode ?? description.inode).stat().size;
+  const from = whence === 0 ? 0 : whence === 1 ? description.position : lockable(description).stat().size;
   const first = from + number(address + layout.start);
   const length = number(address + layout.length);
   const start = Math.min(first, first + length);
@@ -35,7 +38,7 @@ function readLock(p: Process, description: Description, address: number, layout:
 
 function take(p: Process, kind: 'fcntl' | 'flock', description: Description, lock: Lock, waits: boolean): SyscallResult {
   const { locks } = p.files.namespace;
-  const { inode } = description;
+  const inode = lockable(description);
   const attempt = (): number => {
     if (locks.conflict(kind, inode, lock)) return WOULD_BLOCK;
     locks.set(kind, inode, lock);
@@ -49,7 +52,7 @@ function take(p: Process, kind: 'fcntl' | 'flock', description: Description, loc
 export function setLock(p: Process, description: Description, address: number, wide: boolean, waits: boolean): SyscallResult {
   const { type, ...lock } = readLock(p, description, address, p.abi.locks[wide ? 'wide' : 'narrow']);
   if (type === F_UNLCK) {
-    p.files.namespace.locks.clear('fcntl', description.inode, lock);
+    p.files.namespace.locks.clear('fcntl', lockable(description), lock);
     return 0;
   }
   if (!description.access[type === F_RDLCK ? 'read' : 'write']) return -Errno.EBADF;
@@ -61,7 +64,7 @@ export function getLock(p: Process, description: Description, address: number, w
   const layout = p.abi.locks[wide ? 'wide' : 'narrow'];
   const { type, ...lock } = readLock(p, description, address, layout);
   if (type === F_UNLCK) return -Errno.EINVAL;
-  const held = p.files.namespace.locks.conflict('fcntl', description.inode, lock);
+  const held = p.files.namespace.locks.conflict('fcntl', lockable(description), lock);
   p.memory.setU16(address, held ? (held.isWrite ? F_WRLCK : F_RDLCK) : F_UNLCK);
   if (!held) return 0;
   const put = (at: number, value: number): void => (wide ? p.memory.setU64(at, BigInt(value)) : p.memory.setU32(at, value));
@@ -77,7 +80,7 @@ export function flock(p: Process, fd: number, operation: number): SyscallResult 
   const wanted = operation & ~Flock.NoBlock;
   if (description.pathOnly) return -Errno.EBADF;
   const { locks } = p.files.namespace;
-  const unlock = (): void => locks.clear('flock', description.inode, { owner: description, ...WHOLE });
+  const unlock = (): void => locks.clear('flock', lockable(description), { owner: description, ...WHOLE });
   if (wanted === Flock.Unlock) {
     unlock();
     return 0;
