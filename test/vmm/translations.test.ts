@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import * as compiler from '../../src/backend/wasm/compile.ts';
 import { decodeTranslations, encodeTranslations } from '../../src/cache/persistence.ts';
 import { SavedBlock } from '../../src/cache/saved-blocks.ts';
+import type { SavedModule } from '../../src/cache/saved-modules.ts';
 import { createMachine, type Machine } from '../../src/vmm/machine.ts';
 import type { MachineOptions } from '../../src/vmm/options.ts';
 import { systemModule } from '../support/runtime.ts';
@@ -53,6 +55,27 @@ test('the second boot runs the blocks of the first', { timeout: 120_000 }, async
   for (let i = 0; i < saved.index.length - SavedBlock.WORDS; i += SavedBlock.WORDS) uops[saved.index[i + SavedBlock.UOPS]] = 1;
   const third = await boot(RULES, encodeTranslations({ modules: [], blocks: { ...saved, uops } }), { memory: 64 << 20 });
   expect([third.text, third.code, third.machine.stats.restoredBlocks]).toEqual([first.text, first.code, 0]);
+});
+
+test('the second boot takes compiled modules from the first, where its pages are as they were', { timeout: 120_000 }, async () => {
+  // loaded already, so that it is there in time
+  const hot = { hotThreshold: 20, loadCompiler: async () => compiler };
+  const first = await boot(RULES, undefined, hot);
+  const modules = decodeTranslations(first.left!).modules;
+  expect(modules.length).toBeGreaterThan(10);
+  const second = await boot(RULES, first.left, hot);
+  expect([second.text, second.code, second.machine.vcpu.retired]).toEqual([first.text, first.code, first.machine.vcpu.retired]);
+  const { restored } = second.machine.stats;
+  expect(restored).toBeGreaterThan(modules.length / 4);
+  // pages that were mapped elsewhere, another mode, other code
+  for (const change of [
+    (m: SavedModule): SavedModule => ({ ...m, pages: m.pages.map(([page, word]) => [page, (word ^ 0x1000) >>> 0]) }),
+    (m: SavedModule): SavedModule => ({ ...m, mode: 0 }),
+    (m: SavedModule): SavedModule => ({ ...m, code: m.code.map((byte) => byte ^ 1) }),
+  ]) {
+    const other = await boot(RULES, encodeTranslations({ modules: modules.map(change), blocks: undefined }), hot);
+    expect([other.text, other.code, other.machine.stats.restored]).toEqual([first.text, first.code, 0]);
+  }
 });
 
 test('blocks of other code are lifted anew; of code that the guest overwrites, both are kept', async () => {
