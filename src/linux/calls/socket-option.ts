@@ -8,8 +8,6 @@ import { Level, type SocketOption } from './socket-abi.ts';
 
 const IPV6_V6ONLY = 26;
 const [LEAST_BUFFER, MOST_BUFFER] = [2304, 2 * CAPACITY];
-/** Seconds that SO_LINGER may say. */
-const NO_TIME = 0n;
 
 /** Options of IP, TCP, UDP and IPv6 that may be set, without effect but V6ONLY's, and what they are before. */
 const KEPT: Readonly<Record<number, Readonly<Record<number, number>>>> = {
@@ -59,8 +57,8 @@ function readTimeout(p: Process, address: number, length: number, wide: boolean)
   const seconds = wide ? BigInt.asIntN(64, p.memory.u64(address)) : BigInt(p.memory.i32(address));
   const micro = wide ? BigInt.asIntN(64, p.memory.u64(address + 8)) : BigInt(p.memory.i32(address + 4));
   if (micro < 0n || micro >= 1_000_000n) fail('EDOM');
-  if (seconds < NO_TIME) return 0;
-  return seconds === NO_TIME && micro === NO_TIME ? undefined : Number(seconds) * 1000 + Number(micro) / 1000;
+  if (seconds < 0n) return 0;
+  return seconds === 0n && micro === 0n ? undefined : Number(seconds) * 1000 + Number(micro) / 1000;
 }
 
 export function setOption(p: Process, socket: Socket, level: number, number: number, address: number, length: number): number {
