@@ -57,6 +57,7 @@ function shmget(p: Process, key: number, size: number, flags: number): number {
   if (size === 0) return -Errno.EINVAL;
   if (segments.size >= MOST_SEGMENTS) return -Errno.ENOSPC;
   const total = [...segments.values()].reduce((sum, segment) => sum + pageUp(segment.size), 0);
+  if (total + pageUp(size) > MOST_BYTES) return -Errno.ENOMEM;
   const file = new MemoryFileSystem({ uid: p.credentials.euid, gid: p.credentials.egid }).anonymous(flags & 0o777);
   const description = describe(
     file,
@@ -64,7 +65,6 @@ function shmget(p: Process, key: number, size: number, flags: number): number {
     { read: true, write: true },
     `/SYSV${key.toString(16).padStart(8, '0')} (deleted)`,
   );
-  if (total + pageUp(size) > MOST_BYTES) return -Errno.ENOMEM;
   file.resize(pageUp(size));
   description.references++;
   let id = 0;
