@@ -229,6 +229,7 @@ function summary(results: readonly Result[]): string[] {
 
 const bars = (results: readonly Result[]): Bars => ({
   title: 'Debian’s programs, start to exit: time against qemu-user (1 = as fast; shorter is better)',
+  axis: 'time / qemu-user',
   bars: results.flatMap((result) =>
     (['cold', 'warm', 'processor'] as const).flatMap((runner) => {
       const ratios = sorted(pairs(result.samples[runner], result.samples.qemu));
