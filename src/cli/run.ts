@@ -28,6 +28,7 @@ export interface RunOptions {
   readonly x87: X87Choice;
   readonly memory?: number;
   readonly timeout?: number;
+  readonly strace?: boolean;
   readonly stats?: boolean;
   readonly cache: boolean;
   readonly cacheDir?: string;
@@ -85,6 +86,7 @@ export function guestOptions(command: Command): Command {
     .option('--timeout <seconds>', 'kill it after so long; the exit code is then 124', seconds)
     .option('--cache-dir <folder>', 'keep translations for the next run there (default: in the user’s cache folder)')
     .option('--no-cache', 'keep no translations')
+    .option('--strace', 'tell each system call on stderr, as strace does: thread, call, result')
     .option('--stats', 'afterwards, tell on stderr what the engine did');
 }
 
@@ -147,6 +149,7 @@ export async function run(
       ...(process.getuid && process.getgid && { uid: process.getuid(), gid: process.getgid() }),
       ...more,
       onStop: () => process.kill(process.pid, 'SIGSTOP'),
+      ...(options.strace && { trace: (line) => process.stderr.write(`${line}\n`) }),
       onWarning: (text) => process.stderr.write(`wasmvisor: ${text}\n`),
     });
   } catch (error) {

@@ -5,9 +5,13 @@ import { deliverSignals } from './deliver.ts';
 import { Errno } from './errno.ts';
 import type { Process } from './process.ts';
 import { KEEP_REGISTERS, SyscallError, type SyscallRow } from './syscall.ts';
+import { describeCall, describeResult } from './trace.ts';
 
 /** Told of each call after it: for tracing. `result` is −errno (generic) on failure. */
 export type OnSyscall = (name: string, args: readonly number[], result: number) => void;
+
+/** Takes a line for each call, as strace(1) shows it. */
+export type Trace = (line: string) => void;
 
 export interface Dispatcher {
   /**
@@ -28,7 +32,7 @@ function errorResult(error: unknown): number {
 
 const isRestart = (result: number): boolean => result <= -Errno.ERESTARTSYS && result >= -Errno.ERESTARTNOHAND;
 
-export function makeDispatcher(abi: Abi, onSyscall?: OnSyscall): Dispatcher {
+export function makeDispatcher(abi: Abi, onSyscall?: OnSyscall, trace?: Trace): Dispatcher {
   const rows = new Map<number, SyscallRow>(abi.table.map((row) => [row.number, row]));
   const names = new Map<number, string>(Object.entries(abi.numbers).map(([name, number]) => [number, name]));
 
@@ -54,6 +58,12 @@ export function makeDispatcher(abi: Abi, onSyscall?: OnSyscall): Dispatcher {
         args.push(0);
       }
       const row = rows.get(number);
+      const name = row?.name ?? names.get(number) ?? `${number}`;
+      const text = trace && describeCall(p, name, args);
+      const note = (given: number): void => {
+        onSyscall?.(name, args, given);
+        trace?.(`${p.tid} ${text} = ${describeResult(p, name, given)}`);
+      };
       let result: number | Promise<number>;
       if (!row || row.missing) result = notImplemented(p, number, row);
       else {
@@ -64,12 +74,12 @@ export function makeDispatcher(abi: Abi, onSyscall?: OnSyscall): Dispatcher {
         }
       }
       if (typeof result === 'number') {
-        onSyscall?.(row?.name ?? names.get(number) ?? `${number}`, args, result);
+        note(result);
         finish(p, result, exit.at);
         return undefined;
       }
       return result.catch(errorResult).then((settled) => () => {
-        onSyscall?.(row?.name ?? `${number}`, args, settled);
+        note(settled);
         finish(p, settled, exit.at);
       });
     },

@@ -7,7 +7,7 @@ import { type Executor, type MemoryModel, Vcpu, type VcpuOptions, type VcpuStats
 import type { Abi, AbiName } from './abi.ts';
 import { RELEASE, VERSION } from './calls/misc.ts';
 import { deliverSignals } from './deliver.ts';
-import { makeDispatcher, type OnSyscall } from './dispatch.ts';
+import { makeDispatcher, type OnSyscall, type Trace } from './dispatch.ts';
 import { ElfError, parseElf } from './elf.ts';
 import { checkStack, handleFault } from './exits.ts';
 import { makeGroup } from './fork.ts';
@@ -95,6 +95,8 @@ export interface ProgramOptions {
   readonly onExit?: (status: ExitStatus) => void;
   /** After each system call. */
   readonly onSyscall?: OnSyscall;
+  /** Takes a line for each system call after it: the thread, the call as strace(1) shows it (flags are numbers), and its result. */
+  readonly trace?: Trace;
   /** What its sockets reach beyond itself, as `makeHostNetwork` makes it. Default: nothing; only its own processes reach each other. */
   readonly network?: Network;
   /** Time, randomness and sleep. Default: those of the JavaScript host. */
@@ -351,10 +353,14 @@ function makeProgram(p: Process, run: Run, files: Files, options: ProgramOptions
   const killed = new Promise<void>((resolve) => {
     kill = resolve;
   });
-  const dispatcher = makeDispatcher(p.abi, (name, args, result) => {
-    calls[name] = (calls[name] ?? 0) + 1;
-    options.onSyscall?.(name, args, result);
-  });
+  const dispatcher = makeDispatcher(
+    p.abi,
+    (name, args, result) => {
+      calls[name] = (calls[name] ?? 0) + 1;
+      options.onSyscall?.(name, args, result);
+    },
+    options.trace,
+  );
   const endAll = (): void => {
     run.over = true;
     scheduler.wake();
