@@ -9,7 +9,7 @@ import { readInode } from './fs/tree.ts';
 import { type Directory, type Inode, isDirectory, Mode } from './fs/vfs.ts';
 import { launch, stackBytes } from './launch.ts';
 import { STACK_LIMIT } from './limits.ts';
-import type { Process } from './process.ts';
+import type { Credentials, Process, RunningProgram, ThreadGroup } from './process.ts';
 import { SyscallError } from './syscall.ts';
 import { dropThread } from './threads.ts';
 
@@ -96,6 +96,8 @@ export async function execute(p: Process, given: Executable, argv: readonly stri
   }
   file.key ??= storeKey(file.bytes);
   const { key } = file;
+  const program = runProgram(p, found.inode);
+  const credentials = credentialsWith(p, found.inode);
   let space: Process['space'] | undefined;
   try {
     file.elf ??= parseElf(file.bytes);
@@ -104,24 +106,48 @@ export async function execute(p: Process, given: Executable, argv: readonly stri
     const translations = await system.translations.load(key);
     space = system.spaces.make(abi, key);
     const launched = launch(
-      p,
+      { ...p, credentials },
       space,
       { elf, path: found.path, name: given.name, argv: args, env },
       stackBytes(p.limits.stack.soft, STACK_LIMIT),
     );
     space.vcpu.persist(translations, true);
     await space.vcpu.prepare();
-    if (group.end) return system.spaces.release(space);
-    become(p, launched);
+    if (group.end) {
+      program?.end();
+      return system.spaces.release(space);
+    }
+    become(p, launched, credentials, program);
   } catch (error) {
+    program?.end();
     if (space) system.spaces.release(space);
     if (error instanceof ElfError) throw new SyscallError(Errno[error.errno]);
     throw error;
   }
 }
 
+/** Whom the process is with this program: who its set-user-ID and set-group-ID bits say (execve(2)). */
+function credentialsWith({ credentials, group }: Process, inode: Inode): Credentials {
+  const { mode, uid, gid } = inode.stat();
+  const may = !group.noNewPrivileges;
+  const euid = may && mode & Mode.SetUid ? uid : credentials.euid;
+  const egid = may && mode & Mode.SetGid && mode & 0o010 ? gid : credentials.egid;
+  return { ...credentials, euid, suid: euid, egid, sgid: egid };
+}
+
+/** Nobody can write a program's file from here on; ETXTBSY if somebody does. */
+export function runProgram({ files }: Process, inode: Inode | undefined): RunningProgram | undefined {
+  return inode?.format === Mode.Regular ? { users: 1, end: files.namespace.busy.run(inode) } : undefined;
+}
+
+export function leaveProgram(group: ThreadGroup): void {
+  const { program } = group;
+  group.program = undefined;
+  if (program && --program.users === 0) program.end();
+}
+
 /** There is no way back from here on. */
-function become(p: Process, launched: ReturnType<typeof launch>): void {
+function become(p: Process, launched: ReturnType<typeof launch>, credentials: Credentials, program: RunningProgram | undefined): void {
   const { system, group } = p;
   for (const thread of [...group.threads.values()]) if (thread !== p) dropThread(thread);
   system.scheduler.forget((thread) => thread.group === group && thread !== p);
@@ -130,6 +156,9 @@ function become(p: Process, launched: ReturnType<typeof launch>): void {
   const old = p.space;
   system.scheduler.move(p, launched.space);
   Object.assign(p, launched, { clearTid: 0, robustList: 0 });
+  Object.assign(p.credentials, credentials);
+  leaveProgram(group);
+  group.program = program;
   system.spaces.release(old);
   group.threads.delete(p.tid);
   p.tid = p.pid;

@@ -6,7 +6,7 @@ import type { Process, ThreadGroup } from './process.ts';
 /** A process without a leader yet. */
 export function makeGroup(
   pid: number,
-  rest: Pick<ThreadGroup, 'parent' | 'pgid' | 'sid' | 'personality' | 'nice' | 'exitSignal' | 'futexes'>,
+  rest: Pick<ThreadGroup, 'parent' | 'pgid' | 'sid' | 'personality' | 'nice' | 'noNewPrivileges' | 'exitSignal' | 'futexes'>,
 ): ThreadGroup {
   return {
     pid,
@@ -59,7 +59,7 @@ export async function forkProcess(p: Process, options: ForkOptions = {}): Promis
   }
   if (sharesMemory) space.users++;
   const pid = system.freeNumber();
-  const { pgid, sid, personality, nice } = p.group;
+  const { pgid, sid, personality, nice, noNewPrivileges, program } = p.group;
   const parent = options.isSibling ? p.group.parent : p.group;
   const group = makeGroup(pid, {
     parent,
@@ -67,9 +67,12 @@ export async function forkProcess(p: Process, options: ForkOptions = {}): Promis
     sid,
     personality,
     nice,
+    noNewPrivileges,
     exitSignal: options.signal ?? signals.number('SIGCHLD'),
     futexes: sharesMemory ? p.group.futexes : new Futexes(),
   });
+  if (program) program.users++;
+  group.program = program;
   const own = signals.forProcess();
   const { exited: _, interrupted: __, ...same } = p;
   const { vcpu, memory, map } = space;

@@ -64,7 +64,14 @@ export function launch(
   map.map({ address: trampolines, length: PAGE_SIZE, permission: 5, placement: 'fixed', name: '[vdso]' });
   memory.poke(trampolines, abi.trampolines);
   const { uid, euid, gid, egid } = p.credentials;
-  const auxiliary = [...loaded.auxiliary, [At.Uid, uid], [At.Euid, euid], [At.Gid, gid], [At.Egid, egid], [At.Secure, 0]] as const;
+  const auxiliary = [
+    ...loaded.auxiliary,
+    [At.Uid, uid],
+    [At.Euid, euid],
+    [At.Gid, gid],
+    [At.Egid, egid],
+    [At.Secure, Number(uid !== euid || gid !== egid)],
+  ] as const;
   const random = new Uint8Array(16);
   host.random(random);
   const stackPointer = buildStack(memory, {

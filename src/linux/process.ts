@@ -25,6 +25,12 @@ export interface Credentials {
   groups: number[];
 }
 
+/** A program's file, while processes run it. */
+export interface RunningProgram {
+  users: number;
+  readonly end: () => void;
+}
+
 /** How a program ended. */
 export type ProcessEnd = { readonly code: number } | { readonly signal: number; readonly core: boolean };
 
@@ -55,6 +61,10 @@ export interface ThreadGroup {
   readonly childEvents: WaitQueue;
   /** After vfork, until it executes a program or ends: lets the parent go on. */
   letParentGo?: (() => void) | undefined;
+  /** Keeps its program from being written, as long as some process runs it. */
+  program?: RunningProgram | undefined;
+  /** prctl(PR_SET_NO_NEW_PRIVS) */
+  noNewPrivileges: boolean;
   /** It runs another program than its parent did. */
   executed: boolean;
   /** Nanoseconds of the processor: its own, and those of children that it has waited for. */

@@ -9,13 +9,14 @@ import { RELEASE, VERSION } from './calls/misc.ts';
 import { deliverSignals } from './deliver.ts';
 import { makeDispatcher, type OnSyscall, type Trace } from './dispatch.ts';
 import { ElfError, parseElf } from './elf.ts';
+import { runProgram } from './exec.ts';
 import { checkStack, handleFault } from './exits.ts';
 import { makeGroup } from './fork.ts';
 import { systemView } from './fs/process-view.ts';
 import type { Output, Stdin } from './fs/stdio.ts';
 import { singleFile } from './fs/synthetic.ts';
 import { type Files, type MountPoint, makeFiles } from './fs/tree.ts';
-import type { FileSystem } from './fs/vfs.ts';
+import type { FileSystem, Inode } from './fs/vfs.ts';
 import { Futexes } from './futexes.ts';
 import { defaultHost, type Host, LONGEST_TIMER, seededRandom } from './host.ts';
 import { launch, stackBytes } from './launch.ts';
@@ -232,6 +233,7 @@ export async function loadProgram(elfBytes: Uint8Array, options: ProgramOptions)
     if (error instanceof SyscallError) throw new ElfError(`arguments and environment take more than ${stackSize / 4} bytes`);
     throw error;
   }
+  p.group.program = runProgram(p, programFile(p, path));
   system.begin(p);
   const profiler = options.profileEvery === undefined ? undefined : new Profiler(p, space.vcpu, p.images);
   if (profiler) space.vcpu.noteCalls();
@@ -296,6 +298,7 @@ function makeFirst(abi: Abi, system: System, options: ProgramOptions, files: Fil
     sid: INIT,
     personality: 0,
     nice: 0,
+    noNewPrivileges: false,
     exitSignal: 0,
     futexes: new Futexes(),
   });
@@ -333,6 +336,16 @@ function makeFirst(abi: Abi, system: System, options: ProgramOptions, files: Fil
   group.leader = p;
   group.threads.set(p.tid, p);
   return p;
+}
+
+/** The file of the first program, if the guest can see it. */
+function programFile({ files }: Process, path: string): Inode | undefined {
+  try {
+    return files.namespace.resolve(files.cwd, path, 'follow').inode;
+  } catch (error) {
+    if (error instanceof SyscallError) return undefined;
+    throw error;
+  }
 }
 
 /** The run of a program, as its parts see it. */

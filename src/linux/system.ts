@@ -1,6 +1,6 @@
 import type { SignalInfo } from './abi.ts';
 import type { Segment } from './calls/segment.ts';
-import { KnownFiles } from './exec.ts';
+import { KnownFiles, leaveProgram } from './exec.ts';
 import { Terminals } from './fs/terminals.ts';
 import type { Host } from './host.ts';
 import { signalGroup } from './job-control.ts';
@@ -185,6 +185,7 @@ export function makeSystem(host: Host, options: SystemOptions): System {
       for (const thread of group.threads.values()) thread.signals.leave();
       system.scheduler.forget((thread) => thread.group === group);
       files.leave();
+      leaveProgram(group);
       files.namespace.locks.forget(group);
       // the first one's stays for its embedder
       if (group === first) space.map.sync();

@@ -4,6 +4,7 @@ import { fail } from '../fs/fail.ts';
 import { decodeName } from '../fs/names.ts';
 import type { Final, Identity, Place } from '../fs/namespace.ts';
 import { type Directory, type Inode, isDirectory, type OpenFile, PATH_MAX, WOULD_BLOCK } from '../fs/vfs.ts';
+import type { FoundSpot } from '../fs/watches.ts';
 import type { Process } from '../process.ts';
 import { inMemoryOf } from '../shared-memory.ts';
 import type { SyscallResult } from '../syscall.ts';
@@ -44,13 +45,21 @@ export function resolveAt(p: Process, fd: number, address: number, final: Final)
   return p.files.namespace.resolve(startAt(p, fd, path), path, final, effective(p));
 }
 
-/** What exists at a path; with AT_EMPTY_PATH in `flags` and an empty path, the descriptor's own file. */
-export function inodeAt(p: Process, fd: number, address: number, flags: number): Inode {
+/** What exists at a path, and where; with AT_EMPTY_PATH in `flags` and an empty path, the descriptor's own file. */
+export function spotAt(p: Process, fd: number, address: number, flags: number): FoundSpot {
   if (flags & At.EMPTY_PATH) {
     const path = pathArgument(p, address);
-    if (path === '') return (fd | 0) === At.FDCWD ? p.files.cwd : statSource(p, fd);
+    if (path === '') return (fd | 0) === At.FDCWD ? { directory: undefined, name: '', inode: p.files.cwd } : spotOf(p, fd);
   }
-  return resolveAt(p, fd, address, flags & At.SYMLINK_NOFOLLOW ? 'nofollow' : 'follow').inode ?? fail('ENOENT');
+  const place = resolveAt(p, fd, address, flags & At.SYMLINK_NOFOLLOW ? 'nofollow' : 'follow');
+  return { ...place, inode: place.inode ?? fail('ENOENT') };
+}
+export const inodeAt = (...at: Parameters<typeof spotAt>): Inode => spotAt(...at).inode;
+
+/** A descriptor's file, and where it was when it was opened. */
+export function spotOf(p: Process, fd: number): FoundSpot {
+  const { spot } = p.files.get(fd);
+  return { directory: spot?.directory, name: spot?.name ?? '', inode: statSource(p, fd) };
 }
 
 /** The inode that tells about an open file. */

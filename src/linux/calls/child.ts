@@ -130,7 +130,7 @@ async function execve(p: Process, fd: number, path: number, argv: number, env: n
 
 /** Other programs, and processes that have ended. fork and its like are with clone. */
 export const childCalls: Calls = {
-  execve: partial((p, a) => execve(p, At.FDCWD, a[0], a[1], a[2], 0), 'programs of the same ABI only; no set-user-ID'),
+  execve: partial((p, a) => execve(p, At.FDCWD, a[0], a[1], a[2], 0), 'programs of the same ABI only'),
   execveat: partial((p, a) => execve(p, a[0], a[1], a[2], a[3], a[4]), 'as execve'),
   waitpid: (p, a) => wait4(p, a[0], a[1], a[2], 0),
   wait4: partial((p, a) => wait4(p, a[0], a[1], a[2], a[3]), 'of struct rusage, user time only'),

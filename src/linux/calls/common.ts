@@ -1,8 +1,10 @@
 import type { Calls } from '../syscall.ts';
 import { withNotes } from '../syscall.ts';
 import { childCalls } from './child.ts';
+import { extendedCalls } from './extended.ts';
 import { fileCalls, fileNotes } from './files.ts';
 import { futexCalls } from './futex.ts';
+import { inotifyCalls } from './inotify.ts';
 import { memoryCalls } from './memory.ts';
 import { miscCalls } from './misc.ts';
 import { processCalls } from './process.ts';
@@ -18,6 +20,8 @@ import { timerFileCalls } from './timerfd.ts';
 /** The system calls that all ABIs have, by Linux's names. */
 export const commonCalls: Calls = {
   ...withNotes(fileCalls, fileNotes),
+  ...extendedCalls,
+  ...inotifyCalls,
   ...memoryCalls,
   ...segmentCalls,
   ...processCalls,

@@ -40,9 +40,7 @@ export const fileNotes: Partial<Record<keyof typeof fileCalls, string>> = {
   preadv2: 'no flags',
   pwritev2: 'no flags',
   epoll_ctl: 'EPOLLET may report once more what is ready, no EPOLLEXCLUSIVE',
-  getxattr: 'EOPNOTSUPP',
-  setxattr: 'EOPNOTSUPP',
   mount: 'EPERM',
   umount2: 'EPERM',
-  chroot: 'EPERM',
+  pivot_root: 'EPERM',
 };

@@ -2,8 +2,9 @@ import { Errno, type ErrnoName } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import { Fifo } from '../fs/fifo.ts';
 import { decodeName, encodeName } from '../fs/names.ts';
-import { demand, type Place, Want } from '../fs/namespace.ts';
-import { isDirectory, isSymlink, Mode } from '../fs/vfs.ts';
+import { demand, type Namespace, type Place, Want } from '../fs/namespace.ts';
+import { identity, isDirectory, isSymlink, Mode } from '../fs/vfs.ts';
+import { FileEvent } from '../fs/watches.ts';
 import type { Process } from '../process.ts';
 import type { Syscall } from '../syscall.ts';
 import { At, effective, inodeAt, pathArgument, resolveAt } from './arguments.ts';
@@ -28,10 +29,16 @@ function oldPlace(p: Process, place: Place): Place {
   return place;
 }
 
+/** A name has been made. */
+function made(p: Process, { directory, name }: Place): number {
+  p.files.namespace.watches.inDirectory(FileEvent.Create, { directory, name, inode: p.files.namespace.child(directory, name) });
+  return 0;
+}
+
 function mkdir(p: Process, fd: number, address: number, mode: number): number {
   const place = newPlace(p, fd, address, true);
   place.directory.makeDirectory(place.name, mode & ~p.files.umask & (Mode.Permissions & ~(Mode.SetUid | Mode.SetGid)));
-  return 0;
+  return made(p, place);
 }
 
 /** It connects the guest's processes, wherever its name is, which the host does not see. */
@@ -40,7 +47,7 @@ function mkfifo(p: Process, place: Place, mode: number): number {
   inode.uid = p.credentials.euid;
   inode.gid = p.credentials.egid;
   p.files.namespace.addName(place.directory, place.name, inode);
-  return 0;
+  return made(p, place);
 }
 
 function mknod(p: Process, fd: number, address: number, mode: number): number {
@@ -49,6 +56,15 @@ function mknod(p: Process, fd: number, address: number, mode: number): number {
   if (format !== 0 && format !== Mode.Regular) return -Errno.EPERM;
   const place = newPlace(p, fd, address, false);
   place.directory.create(place.name, mode & ~p.files.umask & Mode.Permissions, { read: false, write: true }).close?.();
+  return made(p, place);
+}
+
+function removeName(p: Process, place: Place, remove: (namespace: Namespace) => void): number {
+  const { namespace } = p.files;
+  const unlinked = place.inode && namespace.watches.unlinking(place.inode);
+  remove(namespace);
+  unlinked?.();
+  namespace.watches.inDirectory(FileEvent.Delete, place);
   return 0;
 }
 
@@ -56,15 +72,13 @@ function unlink(p: Process, fd: number, address: number): number {
   const place = resolveAt(p, fd, address, 'parent');
   if (place.name === '') return -Errno.EISDIR;
   if (place.slash && place.inode) return isDirectory(place.inode) ? -Errno.EISDIR : -Errno.ENOTDIR;
-  p.files.namespace.unlink(oldPlace(p, place).directory, place.name);
-  return 0;
+  return removeName(p, place, (namespace) => namespace.unlink(oldPlace(p, place).directory, place.name));
 }
 
 function rmdir(p: Process, fd: number, address: number): number {
   const place = resolveAt(p, fd, address, 'parent');
   if (place.name === '') return place.last === '.' ? -Errno.EINVAL : place.last === '..' ? -Errno.ENOTEMPTY : -Errno.EBUSY;
-  p.files.namespace.removeDirectory(oldPlace(p, place).directory, place.name);
-  return 0;
+  return removeName(p, place, (namespace) => namespace.removeDirectory(oldPlace(p, place).directory, place.name));
 }
 
 const enum RenameFlag {
@@ -82,7 +96,10 @@ function rename(p: Process, fromFd: number, fromAddress: number, toFd: number, t
   if (to.inode) oldPlace(p, to);
   else demand(to.directory, Want.Write | Want.Execute, effective(p));
   if (from.directory.fileSystem !== to.directory.fileSystem) return -Errno.EXDEV;
-  p.files.namespace.rename(from.directory, from.name, to.directory, to.name, (flags & RenameFlag.NoReplace) !== 0);
+  const { namespace } = p.files;
+  const moved = to.inode && identity(to.inode) === identity(inode) ? undefined : namespace.watches.moving(from, to);
+  namespace.rename(from.directory, from.name, to.directory, to.name, (flags & RenameFlag.NoReplace) !== 0);
+  moved?.();
   return 0;
 }
 
@@ -93,7 +110,8 @@ function link(p: Process, fromFd: number, fromAddress: number, toFd: number, toA
   if (isDirectory(source)) return -Errno.EPERM;
   if (source.fileSystem !== to.directory.fileSystem) return -Errno.EXDEV;
   to.directory.link(to.name, source);
-  return 0;
+  p.files.namespace.watches.happened(FileEvent.Attributes, { directory: undefined, name: '', inode: source });
+  return made(p, to);
 }
 
 function symlink(p: Process, target: number, fd: number, address: number): number {
@@ -101,7 +119,7 @@ function symlink(p: Process, target: number, fd: number, address: number): numbe
   if (text === '') return -Errno.ENOENT;
   const place = newPlace(p, fd, address, false);
   place.directory.makeSymlink(place.name, text);
-  return 0;
+  return made(p, place);
 }
 
 function readlink(p: Process, fd: number, address: number, into: number, size: number): number {
@@ -167,6 +185,7 @@ function getdents(p: Process, fd: number, address: number, size: number, wide: b
     used += length;
     description.position = next;
   }
+  p.files.namespace.watches.happened(FileEvent.Access, { directory: undefined, name: '', inode });
   return used;
 }
 
@@ -204,6 +223,14 @@ export const nameCalls = {
     const directory = p.files.namespace.directory(resolveAt(p, At.FDCWD, a[0], 'follow'));
     demand(directory, Want.Execute, effective(p));
     p.files.cwd = directory;
+    return 0;
+  },
+  chroot: (p, a) => {
+    const { namespace } = p.files;
+    const directory = namespace.directory(resolveAt(p, At.FDCWD, a[0], 'follow'));
+    demand(directory, Want.Execute, effective(p));
+    if (p.credentials.euid !== 0) return -Errno.EPERM;
+    p.files.namespace = namespace.below(directory);
     return 0;
   },
   fchdir: (p, a) => {

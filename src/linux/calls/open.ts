@@ -7,6 +7,7 @@ import { decodeName } from '../fs/names.ts';
 import { demand, type Place, Want } from '../fs/namespace.ts';
 import { makePipe } from '../fs/pipe.ts';
 import { type Access, isDirectory, isSymlink, Mode, type OpenFile, WOULD_BLOCK } from '../fs/vfs.ts';
+import { FileEvent } from '../fs/watches.ts';
 import { takeTerminal } from '../job-control.ts';
 import type { Process } from '../process.ts';
 import type { Syscall, SyscallResult } from '../syscall.ts';
@@ -40,15 +41,27 @@ export function openAt(p: Process, fd: number, path: string, flags: number, mode
   if (!pathOnly && (flags & o.O_TMPFILE) === o.O_TMPFILE) fail('EOPNOTSUPP');
   const place = p.files.namespace.resolve(startAt(p, fd, path), path, flags & o.O_NOFOLLOW || exclusive ? 'nofollow' : 'follow', who);
   const { inode } = place;
-  const describePlace = (at: Place, file: OpenFile | undefined) =>
-    describe(at.inode ?? file!.inode, file, access, p.files.namespace.pathOfPlace(at), options);
+  const { busy, watches } = p.files.namespace;
+  const describePlace = (at: Place, file: OpenFile | undefined, closed?: () => void): Description => {
+    const spot = { directory: at.directory, name: at.name, inode: file?.inode ?? at.inode };
+    const description = describe(at.inode ?? file!.inode, file, access, p.files.namespace.pathOfPlace(at), { ...options, spot });
+    if (pathOnly) return description;
+    watches.happened(FileEvent.Open, spot);
+    description.closed = () => {
+      watches.happened(access.write ? FileEvent.CloseWrite : FileEvent.CloseNoWrite, spot);
+      closed?.();
+    };
+    return description;
+  };
 
   if (!inode) {
     if (!create) fail('ENOENT');
     if (place.slash) fail('EISDIR');
     if (wantDirectory) fail('EINVAL');
     demand(place.directory, Want.Write | Want.Execute, who);
-    return describePlace(place, place.directory.create(place.name, mode & ~p.files.umask & Mode.Permissions, access));
+    const made = place.directory.create(place.name, mode & ~p.files.umask & Mode.Permissions, access);
+    watches.inDirectory(FileEvent.Create, place);
+    return describePlace(place, made, access.write ? busy.write(made.inode) : undefined);
   }
   if (exclusive) fail('EEXIST');
   if (isSymlink(inode) && !pathOnly) fail(wantDirectory ? 'ENOTDIR' : 'ELOOP');
@@ -62,16 +75,26 @@ export function openAt(p: Process, fd: number, path: string, flags: number, mode
   const truncate = (flags & o.O_TRUNC) !== 0 && inode.format === Mode.Regular;
   demand(inode, wants(access) | (truncate ? Want.Write : 0), who);
   if (!inode.open) fail('ENXIO');
-  const file = inode.open(access);
+  const written = (access.write || truncate) && inode.format === Mode.Regular ? busy.write(inode) : undefined;
+  let file: OpenFile;
+  try {
+    file = inode.open(access);
+  } catch (error) {
+    written?.();
+    throw error;
+  }
   if (truncate) {
     if (access.write) file.truncate?.(0);
     else {
       const writable = inode.open({ read: false, write: true });
       writable.truncate?.(0);
       writable.close?.();
+      written?.();
     }
   }
-  return describePlace(place, file);
+  const description = describePlace(place, file, access.write ? written : undefined);
+  if (truncate) watches.happened(FileEvent.Modify, { ...place, inode });
+  return description;
 }
 
 /** A FIFO is open once somebody has opened its other end, too (fifo(7)). */

@@ -165,7 +165,10 @@ export function prctl(p: Process, option: number, argument: number): number {
     }
     case PR.SET_PDEATHSIG:
     case PR.SET_DUMPABLE:
+      return 0;
     case PR_SET_NO_NEW_PRIVS:
+      if (argument !== 1) return -Errno.EINVAL;
+      p.group.noNewPrivileges = true;
       return 0;
     case PR.GET_PDEATHSIG:
       p.memory.setU32(argument, 0);
@@ -173,8 +176,9 @@ export function prctl(p: Process, option: number, argument: number): number {
     case PR.GET_DUMPABLE:
       return 1;
     case PR.GET_SECCOMP:
-    case PR_GET_NO_NEW_PRIVS:
       return 0;
+    case PR_GET_NO_NEW_PRIVS:
+      return Number(p.group.noNewPrivileges);
     case PR_CAPBSET_READ:
       return argument <= 40 ? 1 : -Errno.EINVAL;
     default:

@@ -3,9 +3,10 @@ import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import { demand, type Identity, permits, Want } from '../fs/namespace.ts';
 import { type Attributes, deviceMajor, deviceMinor, type Inode, isDirectory, isSymlink, Mode } from '../fs/vfs.ts';
+import { FileEvent, type FoundSpot } from '../fs/watches.ts';
 import type { Process } from '../process.ts';
 import { type Syscall, wide } from '../syscall.ts';
-import { At, effective, inodeAt, statSource } from './arguments.ts';
+import { At, effective, inodeAt, spotAt, spotOf, statSource } from './arguments.ts';
 import { nanoseconds, SECOND } from './file-abi.ts';
 
 type WriteStatus = (p: Process, address: number, status: FileStatus) => void;
@@ -74,15 +75,23 @@ function owned(p: Process, inode: Inode): Inode {
   return inode;
 }
 
-function change(p: Process, inode: Inode, attributes: Attributes): number {
-  if (inode.fileSystem.readOnly) return -Errno.EROFS;
-  owned(p, inode).setAttributes(attributes);
+function change(p: Process, spot: FoundSpot, attributes: Attributes): number {
+  if (spot.inode.fileSystem.readOnly) return -Errno.EROFS;
+  owned(p, spot.inode).setAttributes(attributes);
+  p.files.namespace.watches.happened(FileEvent.Attributes, spot);
   return 0;
 }
 
-function chown(p: Process, inode: Inode, uid: number, gid: number): number {
+function chown(p: Process, spot: FoundSpot, uid: number, gid: number): number {
   const none = 0xffffffff;
-  return change(p, inode, { ...(uid !== none && { uid }), ...(gid !== none && { gid }) });
+  const { mode } = spot.inode.stat();
+  // nobody runs a program with the rights of an owner who did not say so
+  const lost = spot.inode.format === Mode.Regular ? mode & (Mode.SetUid | (mode & 0o010 ? Mode.SetGid : 0)) : 0;
+  return change(p, spot, {
+    ...(lost !== 0 && { mode: mode & Mode.Permissions & ~lost }),
+    ...(uid !== none && { uid }),
+    ...(gid !== none && { gid }),
+  });
 }
 
 /** A 16-bit id of the old calls, whose −1 leaves the owner as it is. */
@@ -92,17 +101,24 @@ const UTIME_NOW = 0x3fffffff;
 const UTIME_OMIT = 0x3ffffffe;
 
 /** Sets times; `times` undefined means now, an undefined time in it stays. */
-function setTimes(p: Process, inode: Inode, times: readonly [bigint | undefined, bigint | undefined] | undefined): number {
+function setTimes(p: Process, spot: FoundSpot, times: readonly [bigint | undefined, bigint | undefined] | undefined): number {
+  const { inode } = spot;
+  const { watches } = p.files.namespace;
   if (inode.fileSystem.readOnly) return -Errno.EROFS;
   if (times) {
     owned(p, inode);
     inode.setAttributes({ ...(times[0] !== undefined && { atime: times[0] }), ...(times[1] !== undefined && { mtime: times[1] }) });
+    const [atime, mtime] = times;
+    if (atime === undefined && mtime === undefined) return 0;
+    const event = atime === undefined ? FileEvent.Modify : mtime === undefined ? FileEvent.Access : FileEvent.Attributes;
+    watches.happened(event, spot);
     return 0;
   }
   const who = effective(p);
   if (inode.stat().uid !== who.uid) demand(inode, Want.Write, who);
   const now = p.host.now();
   inode.setAttributes({ atime: now, mtime: now });
+  watches.happened(FileEvent.Attributes, spot);
   return 0;
 }
 
@@ -118,8 +134,7 @@ function utimensat(readTime: (p: Process, address: number) => [bigint, number], 
       return whole * SECOND + BigInt(fraction);
     };
     const times = address === 0 ? undefined : ([time(address), time(address + size)] as const);
-    const inode = path === 0 ? statSource(p, fd) : inodeAt(p, fd, path, flags);
-    return setTimes(p, inode, times);
+    return setTimes(p, path === 0 ? spotOf(p, fd) : spotAt(p, fd, path, flags), times);
   };
 }
 
@@ -136,17 +151,21 @@ function timevals(p: Process, address: number): readonly [bigint, bigint] | unde
 
 function truncate(p: Process, address: number, size: number): number {
   if (size < 0) return -Errno.EINVAL;
-  const inode = inodeAt(p, At.FDCWD, address, 0);
+  const spot = spotAt(p, At.FDCWD, address, 0);
+  const { inode } = spot;
   if (isDirectory(inode)) return -Errno.EISDIR;
   if (inode.format !== Mode.Regular) return -Errno.EINVAL;
   demand(inode, Want.Write, effective(p));
+  const written = p.files.namespace.busy.write(inode);
   const file = inode.open!({ read: false, write: true });
   try {
     if (!file.truncate) return -Errno.EINVAL;
     file.truncate(size);
   } finally {
     file.close?.();
+    written();
   }
+  p.files.namespace.watches.happened(FileEvent.Modify, spot);
   return 0;
 }
 
@@ -155,6 +174,7 @@ function ftruncate(p: Process, fd: number, size: number): number {
   if (size < 0 || !file) return file ? -Errno.EINVAL : -Errno.EBADF;
   if (!may.write || !file.truncate) return -Errno.EINVAL;
   file.truncate(size);
+  p.files.namespace.watches.happened(FileEvent.Modify, spotOf(p, fd));
   return 0;
 }
 
@@ -190,22 +210,22 @@ export const statusCalls = {
   access: (p, a) => access(p, At.FDCWD, a[0], a[1], 0),
   faccessat: (p, a) => access(p, a[0], a[1], a[2], 0),
   faccessat2: (p, a) => access(p, a[0], a[1], a[2], a[3]),
-  chmod: (p, a) => change(p, inodeAt(p, At.FDCWD, a[0], 0), { mode: a[1] & Mode.Permissions }),
-  fchmod: (p, a) => change(p, statSource(p, a[0]), { mode: a[1] & Mode.Permissions }),
-  fchmodat: (p, a) => change(p, inodeAt(p, a[0], a[1], 0), { mode: a[2] & Mode.Permissions }),
-  chown: (p, a) => chown(p, inodeAt(p, At.FDCWD, a[0], 0), a[1], a[2]),
-  lchown: (p, a) => chown(p, inodeAt(p, At.FDCWD, a[0], At.SYMLINK_NOFOLLOW), a[1], a[2]),
-  fchown: (p, a) => chown(p, statSource(p, a[0]), a[1], a[2]),
-  fchownat: (p, a) => chown(p, inodeAt(p, a[0], a[1], a[4]), a[2], a[3]),
-  chown16: (p, a) => chown(p, inodeAt(p, At.FDCWD, a[0], 0), id16(a[1]), id16(a[2])),
-  lchown16: (p, a) => chown(p, inodeAt(p, At.FDCWD, a[0], At.SYMLINK_NOFOLLOW), id16(a[1]), id16(a[2])),
-  fchown16: (p, a) => chown(p, statSource(p, a[0]), id16(a[1]), id16(a[2])),
+  chmod: (p, a) => change(p, spotAt(p, At.FDCWD, a[0], 0), { mode: a[1] & Mode.Permissions }),
+  fchmod: (p, a) => change(p, spotOf(p, a[0]), { mode: a[1] & Mode.Permissions }),
+  fchmodat: (p, a) => change(p, spotAt(p, a[0], a[1], 0), { mode: a[2] & Mode.Permissions }),
+  chown: (p, a) => chown(p, spotAt(p, At.FDCWD, a[0], 0), a[1], a[2]),
+  lchown: (p, a) => chown(p, spotAt(p, At.FDCWD, a[0], At.SYMLINK_NOFOLLOW), a[1], a[2]),
+  fchown: (p, a) => chown(p, spotOf(p, a[0]), a[1], a[2]),
+  fchownat: (p, a) => chown(p, spotAt(p, a[0], a[1], a[4]), a[2], a[3]),
+  chown16: (p, a) => chown(p, spotAt(p, At.FDCWD, a[0], 0), id16(a[1]), id16(a[2])),
+  lchown16: (p, a) => chown(p, spotAt(p, At.FDCWD, a[0], At.SYMLINK_NOFOLLOW), id16(a[1]), id16(a[2])),
+  fchown16: (p, a) => chown(p, spotOf(p, a[0]), id16(a[1]), id16(a[2])),
   utime: (p, a) => {
     const times = a[1] === 0 ? undefined : ([BigInt(p.memory.i32(a[1])) * SECOND, BigInt(p.memory.i32(a[1] + 4)) * SECOND] as const);
-    return setTimes(p, inodeAt(p, At.FDCWD, a[0], 0), times);
+    return setTimes(p, spotAt(p, At.FDCWD, a[0], 0), times);
   },
-  utimes: (p, a) => setTimes(p, inodeAt(p, At.FDCWD, a[0], 0), timevals(p, a[1])),
-  futimesat: (p, a) => setTimes(p, a[1] === 0 ? statSource(p, a[0]) : inodeAt(p, a[0], a[1], 0), timevals(p, a[2])),
+  utimes: (p, a) => setTimes(p, spotAt(p, At.FDCWD, a[0], 0), timevals(p, a[1])),
+  futimesat: (p, a) => setTimes(p, a[1] === 0 ? spotOf(p, a[0]) : spotAt(p, a[0], a[1], 0), timevals(p, a[2])),
   utimensat: utimensat((p, at) => [BigInt(p.memory.i32(at)), p.memory.u32(at + 4)], 8),
   utimensat_time64: utimensat((p, at) => [BigInt.asIntN(64, p.memory.u64(at)), Number(BigInt.asUintN(32, p.memory.u64(at + 8)))], 16),
   truncate: (p, a) => truncate(p, a[0], a[1] | 0),

@@ -2,6 +2,7 @@ import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import type { Description } from '../fs/file-table.ts';
 import { isDirectory, Mode, type OpenFile, Poll, WOULD_BLOCK } from '../fs/vfs.ts';
+import { FileEvent } from '../fs/watches.ts';
 import { backgroundUse } from '../job-control.ts';
 import type { Process } from '../process.ts';
 import { type Syscall, SyscallError, type SyscallResult, wide } from '../syscall.ts';
@@ -99,6 +100,11 @@ function waitLimited(
   });
 }
 
+/** For those that watch the file. */
+function noteUse(p: Process, event: FileEvent, { spot }: Description): void {
+  if (spot) p.files.namespace.watches.happened(event, spot);
+}
+
 /** Reads at a position, or at the descriptor's own, which then moves. */
 export function read(p: Process, fd: number, segments: readonly Segment[], at?: number, options: TransferOptions = {}): SyscallResult {
   const { now, all, through } = options;
@@ -111,6 +117,7 @@ export function read(p: Process, fd: number, segments: readonly Segment[], at?: 
     const refused = file.terminal ? backgroundUse(p, file.terminal, 'SIGTTIN') : 0;
     if (refused) return refused;
     const count = readSegments(p, file, done === 0 ? segments : after(segments, done), at ?? description.position);
+    if (count > 0) noteUse(p, FileEvent.Access, description);
     if (count > 0 && at === undefined && file.seekable) description.position += count;
     return count;
   };
@@ -193,6 +200,7 @@ function writeAll(
       if (error instanceof SyscallError && error.errno === Errno.EPIPE && !quiet && !file.keepsMessages) p.signals.raiseHere('SIGPIPE');
       throw error;
     } finally {
+      if (done > 0) noteUse(p, FileEvent.Modify, description);
       if (file.seekable && at === undefined) description.position = start + done;
     }
   };
@@ -255,6 +263,7 @@ function copy(p: Process, from: Description, to: Description, length: number, fr
       const got = source.read(bytes.subarray(0, Math.min(bytes.length, count - done)), at);
       if (got === WOULD_BLOCK) return done > 0 ? done : -Errno.EAGAIN;
       if (got === 0) return done;
+      noteUse(p, FileEvent.Access, from);
       const put = writeAll(p, to, target, [bytes.subarray(0, got)], toAt === undefined ? undefined : toAt + done);
       const take = (written: number): boolean => {
         if (written <= 0) return false;

@@ -2,6 +2,7 @@ import { fail } from './fail.ts';
 import type { Namespace } from './namespace.ts';
 import { pipeFileSystem } from './pipe.ts';
 import type { Access, Directory, DirectoryEntry, Inode, OpenFile } from './vfs.ts';
+import type { Spot } from './watches.ts';
 
 /** An open file description (open(2)): what duplicated descriptors share. */
 export interface Description {
@@ -20,6 +21,10 @@ export interface Description {
   position: number;
   /** Gives back the lock of flock(2). */
   unlock?: () => void;
+  /** How it was found, if it has a name. */
+  readonly spot?: Spot;
+  /** The last descriptor is gone. */
+  closed?: () => void;
   /** What getdents goes through, taken when it starts. */
   listing?: DirectoryEntry[];
   /** Descriptors (and mappings, which the memory map counts) that refer to it. */
@@ -37,13 +42,14 @@ export function describe(
   file: OpenFile | undefined,
   access: Access,
   path: string,
-  options: { append?: boolean; nonblock?: boolean; flags?: number; pathOnly?: boolean } = {},
+  options: { append?: boolean; nonblock?: boolean; flags?: number; pathOnly?: boolean; spot?: Spot } = {},
 ): Description {
   return {
     inode,
     file,
     access,
     path,
+    ...(options.spot && { spot: options.spot }),
     pathOnly: options.pathOnly ?? false,
     append: options.append ?? false,
     nonblock: options.nonblock ?? false,
@@ -57,6 +63,7 @@ export function describe(
 export function release(description: Description): void {
   if (--description.references > 0) return;
   description.unlock?.();
+  description.closed?.();
   description.file?.close?.();
 }
 
@@ -72,7 +79,7 @@ export class FileTable {
   private users = 1;
 
   constructor(
-    readonly namespace: Namespace,
+    public namespace: Namespace,
     options: { readonly cwd?: string | Directory; readonly umask?: number } = {},
     /** Where pipes and the like have their inodes. */
     readonly pipes = pipeFileSystem(),
@@ -128,7 +135,7 @@ export class FileTable {
     let fd = minimum;
     while (this.slots[fd]) fd++;
     if (fd >= Math.min(limit, MAX_DESCRIPTORS)) {
-      if (description.references === 0) description.file?.close?.();
+      if (description.references++ === 0) release(description);
       fail('EMFILE');
     }
     this.slots[fd] = { description, closeOnExec };

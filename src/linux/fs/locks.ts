@@ -1,4 +1,4 @@
-import type { Inode } from './vfs.ts';
+import { type Inode, identity } from './vfs.ts';
 import { WaitQueue } from './wait.ts';
 
 /** A lock of a part of a file; `end` is exclusive. */
@@ -18,15 +18,10 @@ export class Locks {
   /** Called back when some lock has gone. */
   readonly subscribe = this.queue.subscribe;
 
-  private key(inode: Inode): string {
-    const { device, inode: number } = inode.stat();
-    return `${device}:${number}`;
-  }
-
   /** The first lock of somebody else that this one cannot be beside. */
   conflict(kind: 'fcntl' | 'flock', inode: Inode, wanted: Lock): Lock | undefined {
     return this.files[kind]
-      .get(this.key(inode))
+      .get(identity(inode))
       ?.find(
         (held) => held.owner !== wanted.owner && held.start < wanted.end && wanted.start < held.end && (held.isWrite || wanted.isWrite),
       );
@@ -35,7 +30,7 @@ export class Locks {
   /** Takes the place of what the owner had of that part. */
   set(kind: 'fcntl' | 'flock', inode: Inode, lock: Lock): void {
     this.clear(kind, inode, lock);
-    const key = this.key(inode);
+    const key = identity(inode);
     this.files[kind].set(key, [...(this.files[kind].get(key) ?? []), lock]);
   }
 
@@ -43,7 +38,7 @@ export class Locks {
   clear(kind: 'fcntl' | 'flock', inode: Inode, { owner, start, end }: Pick<Lock, 'owner' | 'start' | 'end'>): void {
     const files = this.files[kind];
     if (files.size === 0) return;
-    const key = this.key(inode);
+    const key = identity(inode);
     const rest = (files.get(key) ?? []).flatMap((held): Lock[] => {
       if (held.owner !== owner || held.end <= start || held.start >= end) return [held];
       return [

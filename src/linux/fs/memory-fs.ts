@@ -35,6 +35,8 @@ export interface MemoryFileSystemOptions {
 
 export const wallClock = (): bigint => BigInt(Date.now()) * 1_000_000n;
 
+const NONE: ReadonlyMap<string, Uint8Array> = new Map();
+
 /** A file system in memory, like tmpfs. */
 export class MemoryFileSystem implements FileSystem {
   readonly type = 'tmpfs';
@@ -110,7 +112,32 @@ export abstract class MemoryInode implements Inode {
     this.ctime = this.btime;
   }
 
+  private attributes: Map<string, Uint8Array> | undefined;
+
   abstract length(): number;
+
+  get extended(): ReadonlyMap<string, Uint8Array> {
+    return this.attributes ?? NONE;
+  }
+
+  setExtended(name: string, value: Uint8Array | undefined): void {
+    const { fileSystem } = this;
+    const before = this.extended.get(name);
+    const entry = ENTRY_BYTES + name.length;
+    const taken = (value ? value.length + entry : 0) - (before ? before.length + entry : 0);
+    if (taken > 0 && fileSystem.entries + taken > ENTRIES_LIMIT) fail('ENOSPC');
+    this.attributes ??= new Map();
+    if (value) this.attributes.set(name, value);
+    else this.attributes.delete(name);
+    fileSystem.entries += taken;
+    this.ctime = fileSystem.now();
+  }
+
+  /** Neither a name nor a descriptor is left. */
+  gone(): void {
+    this.fileSystem.inodes--;
+    for (const name of [...this.extended.keys()]) this.setExtended(name, undefined);
+  }
 
   stat(): Stat {
     const size = this.length();
@@ -237,7 +264,7 @@ export class MemoryFile extends MemoryInode {
     this.fileSystem.used -= this.content.length;
     this.content = new Uint8Array(0);
     this.size = 0;
-    this.fileSystem.inodes--;
+    this.gone();
   }
 }
 
@@ -384,12 +411,12 @@ export class MemoryDirectory extends MemoryInode implements Directory {
       this.links--;
       inode.removed = true;
       inode.links = 0;
-      this.fileSystem.inodes--;
+      inode.gone();
       return;
     }
     inode.links--;
     if (inode instanceof MemoryFile) inode.releaseIfGone();
-    else if (inode.links === 0) this.fileSystem.inodes--;
+    else if (inode.links === 0) inode.gone();
   }
 
   rename(name: string, to: Directory, newName: string, exclusive: boolean): void {

@@ -1,3 +1,4 @@
+import { BusyFiles } from './busy.ts';
 import { fail } from './fail.ts';
 import { Locks } from './locks.ts';
 import { MemoryDirectory, MemoryFileSystem } from './memory-fs.ts';
@@ -13,6 +14,7 @@ import {
   NAME_MAX,
   PATH_MAX,
 } from './vfs.ts';
+import { Watches } from './watches.ts';
 
 /** Symbolic links that one path may lead through (path_resolution(7)). */
 const MAX_LINKS = 40;
@@ -61,18 +63,25 @@ export type Final = 'follow' | 'nofollow' | 'parent';
 export class Namespace {
   readonly mounts: Mount[] = [];
   readonly locks = new Locks();
+  readonly busy = new BusyFiles();
+  readonly watches = new Watches();
   readonly root: Directory;
   private readonly covered = new Map<Directory, Map<string, Inode>>();
   private readonly mountOf = new Map<Inode, Mount>();
   private nextDevice = 0x10;
   /** Names that no file system has: of sockets, wherever they are. */
   private readonly named = new Map<Directory, Map<string, Inode>>();
-  private names = 0;
+  private readonly names = { count: 0 };
 
   constructor(root: FileSystem) {
     if (!isDirectory(root.root)) throw new Error('the root of a file tree must be a directory');
     this.root = root.root;
     this.addMount({ fileSystem: root, parent: undefined, name: '' });
+  }
+
+  /** The same tree with a directory of it for its root (chroot(2)). */
+  below(root: Directory): Namespace {
+    return Object.assign(Object.create(Namespace.prototype) as Namespace, this, { root });
   }
 
   private addMount(mount: Mount): void {
@@ -133,8 +142,8 @@ export class Namespace {
   /** Gives a name, which is free, to what is in none of the file systems. */
   addName(directory: Directory, name: string, inode: Inode): void {
     if (directory.fileSystem.readOnly) fail('EROFS');
-    if (this.names >= MOST_NAMES) fail('ENOSPC');
-    this.names++;
+    if (this.names.count >= MOST_NAMES) fail('ENOSPC');
+    this.names.count++;
     this.named.set(directory, (this.named.get(directory) ?? new Map<string, Inode>()).set(name, inode));
   }
   /** False if it is no such name. */
@@ -142,7 +151,7 @@ export class Namespace {
     const names = this.named.get(directory);
     if (!names?.delete(name)) return false;
     if (names.size === 0) this.named.delete(directory);
-    this.names--;
+    this.names.count--;
     return true;
   }
 
@@ -178,8 +187,8 @@ export class Namespace {
 
   /** The directory above, the root's being itself. */
   parent(directory: Directory): Directory {
-    const above = directory.parent ?? this.mountOf.get(directory)?.parent;
-    return above ?? directory;
+    if (directory === this.root) return directory;
+    return directory.parent ?? this.mountOf.get(directory)?.parent ?? directory;
   }
 
   entries(directory: Directory): DirectoryEntry[] {
@@ -192,15 +201,15 @@ export class Namespace {
     return list.sort((a, b) => compareNames(a.name, b.name));
   }
 
-  /** Absolute path of a directory; undefined once it is removed. */
+  /** Absolute path of a directory, as getcwd(2) gives it for one outside of the root; undefined once it is removed. */
   pathOf(directory: Directory): string | undefined {
     const names: string[] = [];
     for (let at = directory; at !== this.root; ) {
       if (at.removed) return undefined;
       const mount = at.parent ? undefined : this.mountOf.get(at);
-      names.push(mount ? mount.name : at.name);
       const above = at.parent ?? mount?.parent;
-      if (!above) return undefined;
+      if (above) names.push(mount ? mount.name : at.name);
+      else return `(unreachable)/${names.reverse().join('/')}`;
       at = above;
     }
     return `/${names.reverse().join('/')}`;

@@ -57,6 +57,10 @@ export interface Inode {
   readonly format: number;
   stat(): Stat;
   setAttributes(change: Attributes): void;
+  /** Extended attributes, by name; absent if the file system has none. */
+  readonly extended?: ReadonlyMap<string, Uint8Array>;
+  /** Sets one, or removes it. */
+  setExtended?(name: string, value: Uint8Array | undefined): void;
   /** Opens a file or device. Directories and symbolic links are not opened this way. */
   open?(access: Access): OpenFile;
 }
@@ -204,6 +208,12 @@ export interface TerminalMode {
   readonly kill: number;
   readonly endOfFile: number;
   readonly suspend: number;
+}
+
+/** What is the same for all ways to a file, and for no two files. */
+export function identity(inode: Inode): string {
+  const { device, inode: number } = inode.stat();
+  return `${device}:${number}`;
 }
 
 export function isDirectory(inode: Inode): inode is Directory {
