@@ -96,6 +96,8 @@ function openNetwork({ net, allow }: BootOptions, node: typeof import('../host/n
 
 async function boot(options: BootOptions): Promise<void> {
   if (options.interpret && options.translate) throw new CliError('--interpret and --translate exclude each other', ExitCode.Usage);
+  if (!options.kernel && !options.firmware && !options.restore)
+    throw new CliError('nothing to boot: give --kernel, --firmware or --restore', ExitCode.Usage);
   const kernel = read(options.kernel, '--kernel');
   const initrd = read(options.initrd, '--initrd');
   const firmware = read(options.firmware, '--firmware');

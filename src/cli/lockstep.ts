@@ -1,8 +1,7 @@
-import { writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
-import type { CheckedProgram, CheckOptions } from '../lockstep/index.ts';
-import { ExitCode } from './errors.ts';
-import { guestOptions, type RunOptions, run } from './run.ts';
+import type { CheckedProgram } from '../lockstep/index.ts';
+import { guestOptions, type RunOptions } from './guest-options.ts';
+import { runChecked } from './run-checked.ts';
 
 interface LockstepOptions extends RunOptions {
   readonly slice?: number;
@@ -31,25 +30,4 @@ export function lockstepCommand(): Command {
         process.stderr.write(`wasmvisor: no difference in ${stats.instructions} instructions, compared ${checks} times\n`);
       });
     });
-}
-
-/** Runs a program that is checked, and ends the command with a report if the executors differ. */
-export async function runChecked(
-  path: string,
-  args: readonly string[],
-  options: RunOptions,
-  check: CheckOptions,
-  file?: string,
-  after?: Parameters<typeof run>[4],
-): Promise<void> {
-  const { Divergence, loadChecked } = await import('../lockstep/index.ts');
-  try {
-    await run(path, args, options, {}, after, (elf, given) => loadChecked(elf, { ...given, ...check }));
-  } catch (error) {
-    if (!(error instanceof Divergence)) throw error;
-    const text = `${await error.explain()}\n`;
-    process.stderr.write(`wasmvisor: ${text}`);
-    if (file !== undefined) writeFileSync(file, text);
-    process.exit(ExitCode.Own);
-  }
 }

@@ -3,7 +3,8 @@ import { Command } from 'commander';
 import type { Profile } from '../linux/profile.ts';
 import type { Program } from '../linux/program.ts';
 import { CliError, ExitCode } from './errors.ts';
-import { guestOptions, type RunOptions, run } from './run.ts';
+import { guestOptions, type RunOptions } from './guest-options.ts';
+import { run } from './run-program.ts';
 
 interface ProfileOptions extends RunOptions {
   readonly every: string;

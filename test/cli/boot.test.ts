@@ -39,7 +39,7 @@ describe('boot', () => {
 
   test.each([
     [['--kernel', '/nowhere'], 2, /--kernel \/nowhere: no such file/],
-    [[], 126, /neither a kernel nor firmware/],
+    [[], 2, /nothing to boot: give --kernel/],
     [['--kernel', import.meta.filename], 126, /neither a bzImage nor a multiboot kernel/],
     [['--machine', 'vax'], 2, /vax/],
     [['--memory', 'much'], 2, /number of bytes/],

@@ -160,6 +160,7 @@ describe('run', () => {
     [['run', '--memory', '12q', 'x'], 2, /memory/],
     [['run', '--nonsense', 'x'], 2, /unknown option '--nonsense'/],
     [['run', '--root', '/absent-folder', 'x'], 2, /--root \/absent-folder: no such file or folder/],
+    [['run', '--root', join(CORPUS, 'README.md'), 'x'], 2, /--root .*: not a folder/],
     [['run', '--mount', 'x', 'y'], 2, /--mount x: not of the form/],
     [['run', '--cwd', 'rel', 'y'], 2, /not an absolute path/],
     [['nonsense'], 2, /unknown command 'nonsense'/],

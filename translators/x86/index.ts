@@ -1,5 +1,6 @@
 import { ExitKind } from '../../assembly/shared/exit.ts';
 import { Type } from '../../src/ir/ops.ts';
+import type { Code } from '../../src/isa/code.ts';
 import type { Helper, Isa, Register } from '../../src/isa/isa.ts';
 import { ABI, MXCSR_RESET, resetSegments, setEflags, setMxcsr } from './abi.ts';
 import { contextOf } from './context.ts';
@@ -25,7 +26,7 @@ import { system, systemHelpers } from './rows/system.ts';
 import { x87, x87Helpers } from './rows/x87.ts';
 import { doubleHelpers, doubleMeaning, doubleRegisters } from './rows/x87-double.ts';
 import { knownHelpers, knownMeaning } from './rows/x87-known.ts';
-import { Eflags, Vector } from './sdm.ts';
+import { Eflags, Segment, Vector } from './sdm.ts';
 import { checkFetch, segmentationHelpers } from './segmentation.ts';
 import { X86 } from './state.ts';
 import { ioHelpers } from './system/io.ts';
@@ -127,6 +128,13 @@ const lift =
     else b.exit(ExitKind.Exception, pc, Vector.GP, 0);
     return insn.next;
   };
+
+/** Whether the instruction at `pc` is one after which debug traps wait for the next (SDM volume 3, 6.8.3). */
+export function loadsStackSegment(code: Code, pc: number): boolean {
+  if (decode(table, insn, code, pc >>> 0) !== Decoded.Ok) return false;
+  const { row, reg } = insn;
+  return row.text === 'POP SS' || (row.text === 'MOV Sw, Ew' && reg === Segment.SS);
+}
 
 /** x86: in user mode 32-bit protected mode with flat segments, what a Linux i386 program sees; in system mode all modes of 32 bits. */
 export const x86: Isa = {

@@ -1,6 +1,6 @@
 import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
-import { decodeName, encodeName } from '../fs/names.ts';
+import { compareNames, decodeName, encodeName } from '../fs/names.ts';
 import { demand, Want } from '../fs/namespace.ts';
 import { type Inode, isDirectory, Mode } from '../fs/vfs.ts';
 import { FileEvent, type FoundSpot } from '../fs/watches.ts';
@@ -84,6 +84,8 @@ const list =
   (p, a) => {
     const names = [...(find(p, a[0]).inode.extended?.keys() ?? [])];
     const shown = names.filter((name) => p.credentials.euid === 0 || !name.startsWith('trusted.'));
+    // the order in which Linux has kept them since 6.2
+    shown.sort(compareNames);
     return give(p, encodeName(shown.map((name) => `${name}\0`).join('')), a[1], a[2]);
   };
 

@@ -1,4 +1,5 @@
 import { Eflags, Vector } from '../../../translators/x86/abi.ts';
+import { loadsStackSegment } from '../../../translators/x86/index.ts';
 import { X86 } from '../../../translators/x86/state.ts';
 import { Code, FetchFault } from '../../isa/code.ts';
 import type { Exit } from '../../vcpu/exit.ts';
@@ -8,10 +9,9 @@ import { SiCode } from '../signals.ts';
 
 const isTraced = (p: Process): boolean => (p.vcpu.get32(X86.OTHER_FLAGS) & Eflags.TF) !== 0;
 
-/** A load of SS holds debug traps off until after the next instruction (SDM volume 3, 6.8.3). */
-function loadsStackSegment(p: Process): boolean {
+function holdsTraps({ memory, vcpu }: Process): boolean {
   try {
-    return /^(mov|pop) ss\b/i.test(p.abi.isa.disassemble(new Code(p.memory.codePage), p.vcpu.pc).text);
+    return loadsStackSegment(new Code(memory.codePage), vcpu.pc);
   } catch (error) {
     if (error instanceof FetchFault) return false;
     throw error;
@@ -24,7 +24,7 @@ function loadsStackSegment(p: Process): boolean {
  */
 export function singleStep(p: Process): Exit | undefined {
   if (!isTraced(p)) return undefined;
-  const held = loadsStackSegment(p);
+  const held = holdsTraps(p);
   const exit = p.vcpu.step();
   if (exit.kind !== 'budget' || held) return exit;
   const { pc } = p.vcpu;
