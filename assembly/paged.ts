@@ -208,16 +208,6 @@ export function slowWrite(address: u32, bytes: u32): i32 {
   return 0;
 }
 
-/** The same for a region, which has so much of its budget left. */
-export function regionRead(address: u32, bytes: u32, budget: i32): usize {
-  store<i32>(Layout.BUDGET, budget);
-  return slowRead(address, bytes);
-}
-export function regionWrite(address: u32, bytes: u32, budget: i32): i32 {
-  store<i32>(Layout.BUDGET, budget);
-  return slowWrite(address, bytes);
-}
-
 /** Whether the access lies in one page, and is aligned where it must be. */
 export function fits(address: u32, bytes: u32): bool {
   return (address & 0xfff) <= 0x1000 - bytes && !(address & load<u32>(Layout.ALIGNED) & (bytes - 1));
@@ -234,6 +224,24 @@ export function readPlace(address: u32, bytes: u32): usize {
 export function writePlace(address: u32, bytes: u32): usize {
   const entry = load<u32>(tlbSlot(address), Layout.TLB);
   if (entry & (TlbBit.KernelWrite << (user() << 1)) && fits(address, bytes)) return address + (entry & TlbBit.ADDRESS);
+  return 0;
+}
+
+/**
+ * Where the bytes of a read lie, for a region, which has so much of its budget left: as readPlace. It may not have looked into the table for
+ * this access alone.
+ */
+export function regionRead(address: u32, bytes: u32, budget: i32): usize {
+  store<i32>(Layout.BUDGET, budget);
+  return readPlace(address, bytes);
+}
+/** Writes what lies at SCRATCH, as slowWrite. */
+export function regionWrite(address: u32, bytes: u32, budget: i32): i32 {
+  store<i32>(Layout.BUDGET, budget);
+  const place = writePlace(address, bytes);
+  if (place === 0) return slowWrite(address, bytes);
+  if (bytes === 4) store<u32>(place, load<u32>(Layout.SCRATCH));
+  else memory.copy(place, Layout.SCRATCH, bytes);
   return 0;
 }
 

@@ -78,7 +78,8 @@ export class Vcpu {
       codeLimit: options.codeLimit ?? CODE_LIMIT,
       limits: {
         ...REGION_LIMITS,
-        ...(!this.paged && { inlined: INLINED_INSTRUCTIONS }),
+        inlined: INLINED_INSTRUCTIONS,
+        samePages: this.paged !== undefined,
         ...(options.limits?.blocks !== undefined && { blocks: options.limits.blocks }),
       },
     });

@@ -4,6 +4,7 @@ import type { Block, Value } from '../../ir/block.ts';
 import { OPS, op, STATE_GRANULES, Type } from '../../ir/ops.ts';
 import { isConditional } from '../../isa/isa.ts';
 import { reverseBytes } from '../reverse-bytes.ts';
+import { type AccessGroup, type GroupedAccesses, groupAccesses } from './access-groups.ts';
 import {
   binaryen,
   byteSwap,
@@ -57,6 +58,9 @@ export function emitOps(f: RegionFunction, i: number, unpaid: number): EmittedOp
   const uses = useCounts(block);
   const at = emitPositions(block, uses);
   const kept = keepsRegister(block, uses, at, context.slots);
+  const grouped: GroupedAccesses = paged ? groupAccesses(block, context.alignedAccess) : new Map();
+  /** The local with the place of a group's first byte, or 0 where each access has to look for itself. */
+  const groupPlaces = new Map<AccessGroup, number>();
   const place = new Int32Array(block.length).fill(-1);
   /** Of loaded values whose bytes were reversed: the local that holds them as they are in memory. */
   const raws = new Int32Array(block.length).fill(-1);
@@ -192,23 +196,55 @@ export function emitOps(f: RegionFunction, i: number, unpaid: number): EmittedOp
    * Model `paged`: the TLB's word of the page says whether the access may be made straight away, and where the page lies. Does
    * `fast` with that, or `otherwise`. The address is in a local.
    */
-  const findPlace = (v: Value, fast: (place: Expression) => Expression, otherwise: Expression[]): Expression => {
+  const findPlace = (v: Value, fast: (place: Expression, offset: number) => Expression, otherwise: Expression[]): Expression => {
     const info = OPS[block.op[v]];
-    const address = (): Expression => value(block.a[v]);
     const shift = ((paged?.mode ?? 0) & CodeMode.User) << 1;
-    const bit = (info.memory === 'load' ? TlbBit.KernelRead : TlbBit.KernelWrite) << shift;
-    const entry = temporary(Type.I32);
-    const word = m.i32.load(Layout.TLB, 4, m.i32.shl(m.i32.shr_u(address(), i32(12)), i32(2)));
-    const denied = m.i32.eqz(m.i32.and(m.local.tee(entry, word, binaryen.i32), i32(bit)));
-    const beyond = context.alignedAccess
-      ? m.i32.and(address(), i32(info.bytes - 1))
-      : m.i32.gt_u(m.i32.and(address(), i32(0xfff)), i32(0x1000 - info.bytes));
+    const read = i32(TlbBit.KernelRead << shift);
+    const write = i32(TlbBit.KernelWrite << shift);
     // two branches, since a comparison costs least where one follows at once
     const slow = `slow${i}_${v}`;
     const past = `past${i}_${v}`;
-    const place = m.i32.add(address(), m.i32.and(local(entry), i32(TlbBit.ADDRESS)));
-    const quick = [m.br(slow, denied), ...(info.bytes === 1 ? [] : [m.br(slow, beyond)]), fast(place), m.br(past)];
-    return labelledBlock(m, past, [labelledBlock(m, slow, quick), ...otherwise]);
+    const finish = (quick: Expression[], rest: Expression[]): Expression =>
+      labelledBlock(m, past, [labelledBlock(m, slow, [...quick, m.br(past)]), ...rest]);
+    const lookUp = (address: () => Expression): Expression =>
+      m.local.tee(entry, m.i32.load(Layout.TLB, 4, m.i32.shl(m.i32.shr_u(address(), i32(12)), i32(2))), binaryen.i32);
+    const placeOf = (address: () => Expression): Expression => m.i32.add(address(), m.i32.and(local(entry), i32(TlbBit.ADDRESS)));
+    const crosses = (address: () => Expression, bytes: number): Expression =>
+      m.i32.gt_u(m.i32.and(address(), i32(0xfff)), i32(0x1000 - bytes));
+
+    const member = grouped.get(v);
+    if (member && member.group.first !== v) {
+      const place = groupPlaces.get(member.group)!;
+      return finish([m.br(slow, m.i32.eqz(local(place))), fast(local(place), member.offset - member.group.low)], otherwise);
+    }
+    const entry = temporary(Type.I32);
+    if (!member) {
+      const address = (): Expression => value(block.a[v]);
+      const denied = m.i32.eqz(m.i32.and(lookUp(address), info.memory === 'load' ? read : write));
+      const beyond = context.alignedAccess ? m.i32.and(address(), i32(info.bytes - 1)) : crosses(address, info.bytes);
+      const checks = [m.br(slow, denied), ...(info.bytes === 1 ? [] : [m.br(slow, beyond)])];
+      return finish([...checks, fast(placeOf(address), 0)], otherwise);
+    }
+    const { group, offset } = member;
+    const start = temporary(Type.I32);
+    const place = temporary(Type.I32);
+    groupPlaces.set(group, place);
+    const address = (): Expression => local(start);
+    const need = (group.reads ? TlbBit.KernelRead << shift : 0) | (group.writes ? TlbBit.KernelWrite << shift : 0);
+    const granted = m.i32.and(lookUp(address), i32(need));
+    const denied = group.reads && group.writes ? m.i32.ne(granted, i32(need)) : m.i32.eqz(granted);
+    const checks = [m.br(slow, denied), m.br(slow, crosses(address, group.high - group.low))];
+    if (context.alignedAccess && group.widest > 1) {
+      const within = group.widest - 1;
+      checks.push(m.br(slow, m.i32.and(m.i32.sub(address(), i32(group.low)), i32(within))));
+    }
+    return m.block(null, [
+      m.local.set(start, m.i32.add(value(block.a[v]), i32(group.low - offset))),
+      finish(
+        [...checks, m.local.set(place, placeOf(address)), fast(local(place), offset - group.low)],
+        [m.local.set(place, i32(0)), ...otherwise],
+      ),
+    ]);
   };
   const aroundSlow = (v: Value, failed: (call: Expression) => Expression, name: string): Expression[] => [
     m.if(
@@ -220,30 +256,33 @@ export function emitOps(f: RegionFunction, i: number, unpaid: number): EmittedOp
   const pagedLoad = (v: Value): number => {
     const info = OPS[block.op[v]];
     const from = temporary(Type.I32);
-    const found = (call: Expression): Expression => m.i32.eqz(m.local.tee(from, call, binaryen.i32));
-    out.push(findPlace(v, (place) => m.local.set(from, place), aroundSlow(v, found, 'regionRead')));
     const result = temporary(info.result);
-    out.push(
+    const found = (call: Expression): Expression => m.i32.eqz(m.local.tee(from, call, binaryen.i32));
+    const load = (place: Expression, offset: number): Expression =>
       m.local.set(
         result,
-        swapLoaded(v, (name) => loadExpression(m, name, 0, local(from))),
-      ),
-    );
+        swapLoaded(v, (name) => loadExpression(m, name, offset, place)),
+      );
+    if (block.b[v] === 0) out.push(findPlace(v, load, [...aroundSlow(v, found, 'regionRead'), load(local(from), 0)]));
+    else {
+      const arrive = (place: Expression, offset: number): Expression => m.local.set(from, m.i32.add(place, i32(offset)));
+      out.push(findPlace(v, arrive, aroundSlow(v, found, 'regionRead')), load(local(from), 0));
+    }
     return result;
   };
   const pagedStore = (v: Value): void => {
     const info = OPS[block.op[v]];
     const type = info.operands[1] as Type;
     const held = temporary(type);
-    const store = (place: Expression): Expression =>
+    const store = (place: Expression, offset: number): Expression =>
       storeSwapped(
         v,
         () => local(held, type),
-        (name, x) => storeExpression(m, name, 0, place, x),
+        (name, x) => storeExpression(m, name, offset, place, x),
       );
     const slow = aroundSlow(v, (call) => call, 'regionWrite');
     out.push(m.local.set(held, value(block.b[v])));
-    out.push(findPlace(v, store, [store(i32(Layout.SCRATCH)), ...slow]));
+    out.push(findPlace(v, store, [store(i32(Layout.SCRATCH), 0), ...slow]));
   };
 
   /** Model `checked`: leaves with a precise fault if the page or pages do not permit the access. */

@@ -6,6 +6,8 @@ export interface RegionLimits {
   readonly instructions: number;
   /** Of callees that are put in place of calls, in all; without it none are. */
   readonly inlined?: number;
+  /** Of callees only those that lie on pages that the region lies on. */
+  readonly samePages?: boolean;
 }
 export const REGION_LIMITS: RegionLimits = { blocks: 400, instructions: 4000 };
 /** For RegionLimits.inlined. */
@@ -114,7 +116,7 @@ export function formRegion(
   const found = collectBlocks(entry, lift, jumpTargets, known, limits, endsBefore);
   if (!found) return undefined;
   const nodes = new Map<number, Node>([...found].map(([pc, block]) => [pc, { block, frame: undefined }]));
-  inlineCallees(nodes, lift, entry, limits.inlined ?? 0);
+  inlineCallees(nodes, lift, entry, limits);
   const successorKeys = ({ block, frame, callee }: Node): readonly number[] => {
     const t = block.terminator;
     if (callee && t.kind === 'call') return [nodeKey(t.target, callee)];
@@ -186,11 +188,14 @@ function collectBlocks(
   return splitOverlaps(found, lift, known);
 }
 
+const pagesOf = ({ pc, size }: Block): number[] => [pc >>> 12, (pc + size - 1) >>> 12];
+
 /** Puts small functions in place of calls of them, and of calls in those, until there are so many instructions more. */
-function inlineCallees(nodes: Map<number, Node>, lift: LiftTo, entry: number, instructions: number): void {
-  if (instructions === 0) return;
+function inlineCallees(nodes: Map<number, Node>, lift: LiftTo, entry: number, limits: RegionLimits): void {
+  if (!limits.inlined) return;
+  const pages = new Set([...nodes.values()].flatMap(({ block }) => pagesOf(block)));
   const bodies = new Map<number, readonly Block[] | undefined>();
-  let left = instructions;
+  let left = limits.inlined;
   let frames = 0;
   // nodes that are added come at the end, so callees of the function itself come first
   for (const node of nodes.values()) {
@@ -203,6 +208,7 @@ function inlineCallees(nodes: Map<number, Node>, lift: LiftTo, entry: number, in
     const body = bodies.get(t.target);
     const cost = body?.reduce((sum, block) => sum + block.instructions, 0) ?? 0;
     if (!body || cost > left + (recurs ? RECURSION_INSTRUCTIONS : 0)) continue;
+    if (limits.samePages && !body.every((block) => pagesOf(block).every((page) => pages.has(page)))) continue;
     left -= cost;
     const frame: Frame = { number: ++frames, next: t.next, caller: node.frame, depth: depth + 1 };
     node.callee = frame;
