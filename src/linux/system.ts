@@ -1,4 +1,5 @@
 import type { SignalInfo } from './abi.ts';
+import type { MessageQueue } from './calls/mqueue.ts';
 import type { Segment } from './calls/segment.ts';
 import { KnownFiles, leaveProgram } from './exec.ts';
 import { Terminals } from './fs/terminals.ts';
@@ -28,6 +29,8 @@ export interface System {
   readonly sockets: Sockets;
   /** Shared memory (System V), by number. */
   readonly segments: Map<number, Segment>;
+  /** POSIX message queues, by name. */
+  readonly messageQueues: Map<string, MessageQueue>;
   readonly scheduler: Scheduler;
   /** By number; with those whose end nobody has asked for yet. */
   readonly processes: Map<number, ThreadGroup>;
@@ -129,6 +132,7 @@ export function makeSystem(host: Host, options: SystemOptions): System {
     translations: options.translations,
     knownFiles: new KnownFiles(),
     segments: new Map(),
+    messageQueues: new Map(),
     sockets: new Sockets(host.random, options.network, options.warn),
     get scheduler() {
       return scheduler!;

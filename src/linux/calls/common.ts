@@ -7,6 +7,7 @@ import { futexCalls } from './futex.ts';
 import { inotifyCalls } from './inotify.ts';
 import { memoryCalls } from './memory.ts';
 import { miscCalls } from './misc.ts';
+import { messageQueueCalls } from './mqueue.ts';
 import { processCalls } from './process.ts';
 import { segmentCalls } from './segment.ts';
 import { signalCalls } from './signal.ts';
@@ -23,6 +24,7 @@ export const commonCalls: Calls = {
   ...extendedCalls,
   ...inotifyCalls,
   ...memoryCalls,
+  ...messageQueueCalls,
   ...segmentCalls,
   ...processCalls,
   ...threadCalls,

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <mqueue.h>
 #include <poll.h>
 #include <pty.h>
 #include <signal.h>
@@ -300,6 +301,87 @@ static void pipes(void) {
   unlink("file");
 }
 
+static void late(int signal, siginfo_t *info, void *context) {
+  printf("signal %d, code %s, value %d, own %d\n", signal - SIGRTMIN, info->si_code == SI_MESGQ ? "SI_MESGQ" : "?", info->si_value.sival_int,
+         info->si_pid == getpid());
+}
+
+static void receive(mqd_t queue, unsigned length) {
+  char text[100];
+  unsigned priority = 99;
+  ssize_t count = mq_receive(queue, text, length, &priority);
+  printf("receive: %zd %s %.*s %u\n", count, error(count), count < 0 ? 0 : (int)count, text, priority);
+}
+
+static void queues(void) {
+  char name[40], other[40];
+  struct mq_attr attributes = {.mq_maxmsg = 3, .mq_msgsize = 20}, now;
+  struct mq_attr bad = {.mq_maxmsg = 0, .mq_msgsize = 20}, large = {.mq_maxmsg = 10, .mq_msgsize = 1 << 25};
+  struct timespec past = {1, 0}, wrong = {1, 2000000000};
+  snprintf(name, sizeof name, "/wasmvisor-%d", getpid());
+  snprintf(other, sizeof other, "%s-other", name);
+  printf("%s", error(mq_open(name, O_RDWR)));
+  printf(", %s", error(mq_open(name, O_RDWR | O_CREAT, 0600, &bad)));
+  printf(", %s", error(mq_open(name, O_RDWR | O_CREAT, 0600, &large)));
+  printf(", %s", error(mq_open("/a/b", O_RDWR | O_CREAT, 0600, &attributes)));
+  printf(", %s\n", error(mq_open("/", O_RDWR | O_CREAT, 0600, &attributes)));
+  mqd_t queue = mq_open(name, O_RDWR | O_CREAT, 0640, &attributes);
+  mqd_t reader = mq_open(name, O_RDONLY), writer = mq_open(name, O_WRONLY | O_NONBLOCK);
+  printf("again: %s, close on exec %d\n", error(mq_open(name, O_RDWR | O_CREAT | O_EXCL, 0600, 0)), fcntl(queue, F_GETFD));
+  printf("send: %s", error(mq_send(queue, "one", 3, 1)));
+  printf(", %s", error(mq_send(queue, "two", 3, 5)));
+  printf(", %s", error(mq_send(reader, "x", 1, 0)));
+  printf(", %s", error(mq_send(queue, "one more", 8, 1)));
+  printf(", full %s", error(mq_send(writer, "three", 5, 1)));
+  printf(", %s", error(mq_timedsend(queue, "three", 5, 1, &past)));
+  printf(", %s", error(mq_timedsend(queue, "three", 5, 1, &wrong)));
+  printf(", %s", error(mq_send(queue, "three", 21, 1)));
+  printf(", %s", error(mq_send(queue, "three", 5, 32768)));
+  printf(", %s", error(mq_send(queue, (char *)8, 5, 1)));
+  printf(", %s\n", error(mq_send(1, "x", 1, 0)));
+  mq_getattr(writer, &now);
+  printf("%d %ld %ld %ld, ready %x %x\n", (now.mq_flags & O_NONBLOCK) != 0, now.mq_maxmsg, now.mq_msgsize, now.mq_curmsgs, ready(reader), ready(writer));
+  receive(queue, 19);
+  receive(writer, 20);
+  receive(reader, 20);
+  receive(queue, 100);
+  receive(queue, 20);
+  now.mq_flags = 1;
+  printf("set: %s", error(mq_setattr(queue, &now, 0)));
+  now.mq_flags = O_NONBLOCK;
+  printf(", %s", error(mq_setattr(queue, &now, &attributes)));
+  printf(" %ld\n", attributes.mq_flags);
+  receive(queue, 20);
+  printf("late: %s, %x\n", error(mq_timedreceive(reader, name, 20, 0, &past)), ready(queue));
+  if (fork() == 0) {
+    usleep(30000);
+    mq_send(queue, "from a child", 12, 7);
+    _exit(0);
+  }
+  receive(reader, 20);
+  wait(0);
+  struct sigaction action = {.sa_sigaction = late, .sa_flags = SA_SIGINFO};
+  sigaction(SIGRTMIN + 1, &action, 0);
+  struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 1, .sigev_value.sival_int = 42};
+  printf("notify: %s", error(mq_notify(queue, &event)));
+  printf(", %s", error(mq_notify(queue, &event)));
+  printf(", %s\n", error(mq_notify(queue, 0)));
+  mq_notify(queue, &event);
+  mq_send(queue, "a", 1, 0);
+  mq_send(queue, "b", 1, 0);
+  show("status", reader);
+  mq_close(writer);
+  printf("unlink: %s", error(mq_unlink(name)));
+  printf(", %s", error(mq_unlink(name)));
+  printf(", %s\n", error(mq_open(name, O_RDWR)));
+  receive(queue, 20);
+  mq_close(queue), mq_close(reader);
+  queue = mq_open(other, O_RDWR | O_CREAT, 0600, 0);
+  mq_getattr(queue, &now);
+  printf("default %ld %ld\n", now.mq_maxmsg, now.mq_msgsize);
+  mq_unlink(other);
+}
+
 int main(void) {
   char folder[] = "/tmp/descriptorsXXXXXX";
   if (!mkdtemp(folder) || chdir(folder) < 0) return 1;
@@ -311,6 +393,7 @@ int main(void) {
   signals();
   fifos();
   pipes();
+  queues();
   rmdir(folder);
   return 0;
 }
