@@ -1,5 +1,7 @@
 import { Layout } from '../../assembly/shared/layout.ts';
-import { BlockFlag, BlockHeader } from '../../assembly/shared/uop.ts';
+import { BlockInput, Ir } from '../../assembly/shared/lowering.ts';
+import { BlockFlag, BlockHeader, Slot } from '../../assembly/shared/uop.ts';
+import type { Words } from '../ir/builder.ts';
 import type { Helper } from '../isa/isa.ts';
 import type { SystemImports } from '../isa/system.ts';
 import type { GuestMemory } from '../vcpu/guest-memory.ts';
@@ -19,8 +21,17 @@ export interface Runtime {
   /** The memory up to UOPS_END, as words and as bytes. */
   readonly words: Int32Array;
   readonly bytes: Uint8Array;
-  /** 32-bit constants that have a slot, with its address. */
-  readonly constants: Map<number, number>;
+  /** Where a block lies that is lowered; a builder may build it there. */
+  readonly ir: Words & {
+    /** See BlockInput. */
+    readonly input: Int32Array;
+    /** Those that the runtime knows of. */
+    helpers: readonly Helper[] | undefined;
+  };
+  /** Lowers the block in `ir`; see assembly/lower. */
+  readonly lower: (address: number, add: number, store: number, eq: number, ne: number) => number;
+  /** 32-bit constants that µops have in their pool. */
+  readonly constants: ConstantPool;
   /** Index in the table of a helper, the same in each run; throws if the runtime does not export it. */
   helperIndex(helper: Helper): number;
   /** The block at this µop address must not be entered again. */
@@ -34,6 +45,14 @@ export interface Runtime {
   /** Where the memory holds bytes other than zero between two addresses, in whole pages. */
   dirtyPages(from: number, to: number): Generator<readonly [start: number, end: number]>;
 }
+
+export interface ConstantPool {
+  /** At most POOL_WORDS. */
+  readonly words: Int32Array;
+  /** These are all, in their order. */
+  set(words: ArrayLike<number>): void;
+}
+export const POOL_WORDS = (Slot.POOL_END - Slot.POOL) / 4;
 
 const absent = (): never => {
   throw new Error('there is no machine around this vCPU');
@@ -63,7 +82,7 @@ export function createRuntime(
     .filter(({ kind }) => kind === 'function')
     .map(({ name }) => name);
   const indexes = new Map(names.map((name, i) => [name, 1 + i]));
-  const instantiate = (): Pick<Runtime, 'run' | 'runBlock' | 'runBlocks' | 'table' | 'exports'> => {
+  const instantiate = (): Pick<Runtime, 'run' | 'runBlock' | 'runBlocks' | 'lower' | 'table' | 'exports'> => {
     const table = new WebAssembly.Table({ element: 'anyfunc', initial: 1 + names.length });
     const env = {
       memory: memory.memory,
@@ -79,6 +98,7 @@ export function createRuntime(
       run: exports.run as () => void,
       runBlock: exports.runBlock as (address: number) => void,
       runBlocks: exports.runBlocks as () => void,
+      lower: exports.lowerBlock as Runtime['lower'],
       table,
       exports,
     };
@@ -91,10 +111,31 @@ export function createRuntime(
   };
   const runtime: Runtime = {
     ...instantiate(),
-    renew: () => void Object.assign(runtime, instantiate()),
+    renew() {
+      Object.assign(runtime, instantiate());
+      runtime.ir.helpers = undefined;
+    },
     words,
     bytes: new Uint8Array(buffer, 0, Layout.UOPS_END),
-    constants: new Map(),
+    ir: {
+      opcodes: new Uint16Array(buffer, Ir.OPCODES, Ir.CAPACITY),
+      a: new Int32Array(buffer, Ir.A, Ir.CAPACITY),
+      b: new Int32Array(buffer, Ir.B, Ir.CAPACITY),
+      c: new Int32Array(buffer, Ir.C, Ir.CAPACITY),
+      d: new Int32Array(buffer, Ir.D, Ir.CAPACITY),
+      input: new Int32Array(buffer, Ir.INPUT, (Ir.END - Ir.INPUT) / 4),
+      helpers: undefined,
+    },
+    constants: {
+      get words() {
+        const count = words[(Ir.INPUT + BlockInput.CONSTANTS) >>> 2];
+        return words.slice(Slot.POOL >>> 2, (Slot.POOL >>> 2) + count);
+      },
+      set(pool) {
+        words.set(pool, Slot.POOL >>> 2);
+        (runtime.exports.setConstants as (count: number) => void)(pool.length);
+      },
+    },
     helperIndex({ name }) {
       const index = indexes.get(name);
       if (index === undefined) throw new Error(`the runtime exports no helper ${name}`);

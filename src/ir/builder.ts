@@ -47,6 +47,19 @@ const GE_U = op('i32.ge_u');
 const EQZ = op('i32.eqz');
 const CAPACITY = 4096;
 
+/** Where ops go: CAPACITY of each. */
+export interface Words {
+  readonly opcodes: Uint16Array;
+  readonly a: Int32Array;
+  readonly b: Int32Array;
+  readonly c: Int32Array;
+  readonly d: Int32Array;
+}
+const ownWords = (): Words => {
+  const operands = (): Int32Array => new Int32Array(CAPACITY);
+  return { opcodes: new Uint16Array(CAPACITY), a: operands(), b: operands(), c: operands(), d: operands() };
+};
+
 /** The first n numbers. A plain array: typed ones cost far more to make than short blocks are worth. */
 function first(numbers: Uint16Array | Int32Array, n: number): number[] {
   const out = new Array<number>(n);
@@ -60,12 +73,11 @@ function first(numbers: Uint16Array | Int32Array, n: number): number[] {
  */
 export class Builder {
   private n = 0;
-  private readonly opcodes = new Uint16Array(CAPACITY);
-  private readonly a = new Int32Array(CAPACITY);
-  private readonly b = new Int32Array(CAPACITY);
-  private readonly c = new Int32Array(CAPACITY);
-  private readonly d = new Int32Array(CAPACITY);
-  private readonly words = [this.opcodes, this.a, this.b, this.c, this.d] as const;
+  private readonly opcodes: Uint16Array;
+  private readonly a: Int32Array;
+  private readonly b: Int32Array;
+  private readonly c: Int32Array;
+  private readonly d: Int32Array;
   private shuffles: (readonly number[])[] = [];
   private terminator: Terminator | undefined;
   private pc = 0;
@@ -95,7 +107,15 @@ export class Builder {
   /** The one that is executed all the same, or does nothing: where it stands, any place if that is left out; whether it was met. */
   passing: { readonly pc?: number; readonly skip: boolean; met: boolean } | undefined;
 
-  constructor(private readonly helpers: readonly Helper[]) {
+  constructor(
+    private readonly helpers: readonly Helper[],
+    words: Words = ownWords(),
+  ) {
+    this.opcodes = words.opcodes;
+    this.a = words.a;
+    this.b = words.b;
+    this.c = words.c;
+    this.d = words.d;
     this.helperNumbers = new Map(helpers.map((h, i) => [h.name, i]));
   }
 
@@ -142,10 +162,21 @@ export class Builder {
     const { n, terminator } = this;
     if (!terminator) throw new Error(`block 0x${this.pc.toString(16)} has no terminator`);
     const size = (end - this.pc) >>> 0;
-    const [op, a, b, c, d] = borrowed
-      ? this.words
-      : [first(this.opcodes, n), first(this.a, n), first(this.b, n), first(this.c, n), first(this.d, n)];
-    return new Block(this.pc, size, this.instructions, n, op, a, b, c, d, terminator, this.shuffles, this.helpers);
+    const words = (from: Uint16Array | Int32Array) => (borrowed ? from : first(from, n));
+    return new Block(
+      this.pc,
+      size,
+      this.instructions,
+      n,
+      words(this.opcodes),
+      words(this.a),
+      words(this.b),
+      words(this.c),
+      words(this.d),
+      terminator,
+      this.shuffles,
+      this.helpers,
+    );
   }
 
   /**

@@ -1,7 +1,7 @@
 import { Layout } from '../../assembly/shared/layout.ts';
-import { BlockHeader, Slot } from '../../assembly/shared/uop.ts';
+import { BlockHeader } from '../../assembly/shared/uop.ts';
 import { attach, detach, move } from '../backend/interpret/relocate.ts';
-import type { Runtime } from '../backend/runtime.ts';
+import { POOL_WORDS, type Runtime } from '../backend/runtime.ts';
 import type { CachedBlock, CodeCache } from '../cache/code-cache.ts';
 import { blockCount, firstBlockFrom, SavedBlock, type SavedBlocks } from '../cache/saved-blocks.ts';
 import { PAGE_SIZE } from '../isa/code.ts';
@@ -75,11 +75,10 @@ export class BlockStore {
     const { saved, context } = this;
     this.seen.clear();
     this.atHome = new Uint8Array(0);
-    this.usable = saved !== undefined && saved.options === context.options() && saved.constants.length <= (Slot.POOL_END - Slot.POOL) / 4;
+    this.usable = saved !== undefined && saved.options === context.options() && saved.constants.length <= POOL_WORDS;
     if (!saved || !this.usable) return;
     const { constants, words } = context.runtime;
-    words.set(saved.constants, Slot.POOL >>> 2);
-    for (let i = 0; i < saved.constants.length; i++) constants.set(saved.constants[i], Slot.POOL + 4 * i);
+    constants.set(saved.constants);
     if (context.cache.uopAddress !== HOME || saved.uops.length > MOST_WORDS) return;
     this.atHome = new Uint8Array(blockCount(saved)).fill(1);
     words.set(saved.uops, HOME >>> 2);
@@ -223,7 +222,7 @@ export class BlockStore {
       codeAt += block.code.length;
     }
     index.set([0, 0, uopAt, codeAt, 0], count * SavedBlock.WORDS);
-    return { options: this.context.options(), constants: Int32Array.from(this.context.runtime.constants.keys()), index, uops, code };
+    return { options: this.context.options(), constants: this.context.runtime.constants.words, index, uops, code };
   }
 }
 

@@ -53,7 +53,7 @@ export class BlockTier {
   private calls: Map<number, NotedCall> | undefined;
 
   constructor(private readonly context: TierContext) {
-    this.builder = new Builder(context.isa.helpers);
+    this.builder = new Builder(context.isa.helpers, context.runtime.ir);
     this.code = new Code(context.paged?.page ?? context.memory.codePage);
     this.assumptions = new Assumptions(context.memory, context.paged ? undefined : context.isa);
   }

@@ -250,7 +250,7 @@ export class Vcpu {
     const end = Math.ceil(this.cache.uopAddress / PAGE_SIZE) * PAGE_SIZE;
     for (const [from, to] of this.runtime.dirtyPages(0, end)) bytes.fill(0, from, to);
     this.table.fill(0);
-    this.runtime.constants.clear();
+    this.runtime.constants.set([]);
     data.setUint32(Layout.TOP, top, true);
   }
 
@@ -342,7 +342,7 @@ export class Vcpu {
   private clear(): void {
     this.cache.clear();
     this.blocks.assumptions.forget();
-    this.runtime.constants.clear();
+    this.runtime.constants.set([]);
     this.jumpSites.clear();
     this.tier.forgetAdvice();
     this.blocks.store?.begin();

@@ -88,7 +88,7 @@ export function makeMachine(isa: Isa, options: MachineOptions = {}): Machine {
   const forget = (): void => {
     memory.bytes.fill(0, Layout.BLOCK_HASH, Layout.BLOCK_HASH + 8 * (Layout.HASH_MASK + 1));
     next = Layout.UOPS;
-    runtime.constants.clear();
+    runtime.constants.set([]);
     code.forget();
   };
   const lift = (pc: number, limit?: { limit: number }): Block => {

@@ -1,5 +1,6 @@
+import { Kind, OpRow } from '../../../assembly/shared/lowering.ts';
 import * as shared from '../../../assembly/shared/uop.ts';
-import { OPS } from '../../ir/ops.ts';
+import { OPS, TYPE_SIZES, VALUE_MASKS } from '../../ir/ops.ts';
 
 type Uops = Readonly<Record<string, number>>;
 /** µop numbers by name. */
@@ -14,27 +15,6 @@ function uop(name: string): number {
 export const nameOf = (number: number): string => (UOPS as unknown as Readonly<Record<number, string>>)[number] ?? `µop ${number}`;
 
 const irName = (name: string): string => name.toUpperCase().replace('.', '_');
-
-/** How an IR op becomes µops. */
-export const enum Kind {
-  /** number d a b */
-  Plain,
-  Const32,
-  Const64,
-  Const128,
-  Get,
-  Set,
-  Load,
-  Store,
-  Select,
-  ExtractLane,
-  ReplaceLane,
-  Shuffle,
-  Helper,
-  ExitIf,
-  Slow,
-  Insn,
-}
 
 /** Ops that another µop does as well. Slots are bits in memory, so a reinterpretation is a move. */
 const SAME: Readonly<Record<string, string>> = {
@@ -100,42 +80,36 @@ function memoryUop(what: string, bytes: number, bigEndian: boolean, checked: boo
   return uop(`${what.startsWith('load') ? 'LOAD' : 'STORE'}${bytes * 8}${sign}${order}${checked ? '_CHECKED' : ''}`);
 }
 
-/** By IR op number. */
-export const KIND = new Uint8Array(OPS.length);
-export const SWAP = new Uint8Array(OPS.length);
-/** The µop, without loads, stores, constants and what becomes no µop. */
-export const UOP = new Uint16Array(OPS.length);
-/** The form with a 32-bit immediate as right operand, 0 if there is none. */
-export const UOP_IMM = new Uint16Array(OPS.length);
-/** The terminator that branches on this comparison (after SWAP), 0 if there is none. */
-export const BRANCH = new Uint16Array(OPS.length);
-/** Loads and stores, by IR op number * 4 + big-endian * 2 + checked. */
-export const MEMORY = new Uint16Array(OPS.length * 4);
-/** Bytes of an ExtractLane's lane that a move reads at its place in the slot; 0 if the µop takes the lane number. */
-export const LANE_BYTES = new Uint8Array(OPS.length);
+/** The rows of Ir.OPS, by IR op number. */
+export const OP_ROWS = new Uint8Array(OPS.length * OpRow.SIZE);
 
-OPS.forEach(({ name, bytes }, n) => {
+const view = new DataView(OP_ROWS.buffer);
+OPS.forEach(({ name, bytes, operands, pure, result }, n) => {
+  const row = n * OpRow.SIZE;
+  const put = (field: OpRow, number: number): void => view.setUint16(row + field, number, true);
   const [type, what] = parts(name);
   const kind = kindOf(type, what);
-  KIND[n] = kind;
+  OP_ROWS[row + OpRow.KIND] = kind;
+  OP_ROWS[row + OpRow.OPERANDS] = operands.length;
+  OP_ROWS[row + OpRow.VALUES] = VALUE_MASKS[n];
+  OP_ROWS[row + OpRow.PURE] = Number(pure);
+  OP_ROWS[row + OpRow.BYTES] = TYPE_SIZES[result];
   switch (kind) {
     case Kind.Load:
     case Kind.Store:
-      for (let variant = 0; variant < 4; variant++) MEMORY[n * 4 + variant] = memoryUop(what, bytes, variant >= 2, (variant & 1) === 1);
+      for (let variant = 0; variant < 4; variant++)
+        put(OpRow.MEMORY + 2 * variant, memoryUop(what, bytes, variant >= 2, (variant & 1) === 1));
       break;
     case Kind.ExtractLane:
-      LANE_BYTES[n] = type.endsWith('32x4') ? 4 : type.endsWith('64x2') ? 8 : 0;
+      OP_ROWS[row + OpRow.LANE_BYTES] = type.endsWith('32x4') ? 4 : type.endsWith('64x2') ? 8 : 0;
       break;
   }
   const swapped = isScalar(type) ? SWAPPED[what] : undefined;
-  if (swapped) SWAP[n] = 1;
+  if (swapped) OP_ROWS[row + OpRow.SWAP] = 1;
   if (kind === Kind.Plain || kind === Kind.Select || kind === Kind.ExtractLane || kind === Kind.ReplaceLane || kind === Kind.Shuffle)
-    UOP[n] = uop(SAME[name] ?? irName(swapped ? `${type}.${swapped}` : name));
+    put(OpRow.UOP, uop(SAME[name] ?? irName(swapped ? `${type}.${swapped}` : name)));
   if (type !== 'i32') return;
-  UOP_IMM[n] = UOPS[`${irName(name)}_IMM`] ?? 0;
-  if (what === 'eqz') BRANCH[n] = uop('BRANCH_Z');
-  else if (COMPARISONS.has(swapped ?? what)) BRANCH[n] = uop(`BRANCH_${(swapped ?? what).toUpperCase()}`);
+  put(OpRow.UOP_IMM, UOPS[`${irName(name)}_IMM`] ?? 0);
+  if (what === 'eqz') put(OpRow.BRANCH, uop('BRANCH_Z'));
+  else if (COMPARISONS.has(swapped ?? what)) put(OpRow.BRANCH, uop(`BRANCH_${(swapped ?? what).toUpperCase()}`));
 });
-
-/** Moves, by bytes. */
-export const MOVE: Readonly<Record<number, number>> = { 4: uop('MOVE32'), 8: uop('MOVE64'), 16: uop('MOVE128') };

@@ -50,7 +50,11 @@ test.for(helpers)('$name', (helper) => {
   const exports = new WebAssembly.Instance(new WebAssembly.Module(binary), { e: { m: machine.memory.memory } }).exports;
   const index = machine.runtime.table.grow(1);
   machine.runtime.table.set(index, exports[helper.name]);
-  const runtime = { ...machine.runtime, helperIndex: () => index };
+  const runtime = {
+    ...machine.runtime,
+    exports: { ...machine.runtime.exports, [helper.name]: exports[helper.name] as CallableFunction },
+    helperIndex: () => index,
+  };
   const made = block(isa, PC, (b) => {
     b.insn(PC, 4);
     const before = b.get(Type.I32, V(5));

@@ -218,6 +218,6 @@ describe('constants', () => {
       machine.enter(1);
       expect(machine.word(V(1)) | 0).toBe(i & 1 ? value : ~value);
     }
-    expect(machine.runtime.constants.size).toBeLessThan(5000);
+    expect(machine.runtime.constants.words.length).toBeLessThan(5000);
   });
 });
