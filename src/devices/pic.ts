@@ -215,8 +215,8 @@ export interface PicPair extends Stateful {
   acknowledge(): number;
 }
 
-/** `output` is the processor's INTR. */
-export function makePicPair(output: InterruptLine): PicPair {
+/** `output` is the processor's INTR. `taken` hears of each input of the master's that the processor takes. */
+export function makePicPair(output: InterruptLine, taken: (input: number) => void = () => {}): PicPair {
   let wired = false;
   const settle = (): void => {
     if (!wired) return;
@@ -247,8 +247,9 @@ export function makePicPair(output: InterruptLine): PicPair {
     line: (input) => (level) => (input < 8 ? master : slave).setInput(input & 7, level),
     acknowledge() {
       const { input, spurious } = master.acknowledge();
-      if (input !== CASCADE || spurious) return master.vector(input);
-      return slave.vector(slave.acknowledge().input);
+      if (input === CASCADE && !spurious) return slave.vector(slave.acknowledge().input);
+      if (!spurious) taken(input);
+      return master.vector(input);
     },
     reset() {
       master.reset();

@@ -4,6 +4,8 @@ import type { Clock, Device, InterruptLine, Saved, Stateful, Timer } from './dev
 /** 1.193182 MHz: a twelfth of the colour burst's quadruple. */
 export const PIT_HERTZ = 14_318_180 / 12;
 const TICKS_PER_NS = PIT_HERTZ / 1e9;
+/** More periods at a time are lost: some seconds of Linux'. */
+const MOST_OWED = 1000;
 
 const enum Access {
   Latch = 0,
@@ -25,6 +27,8 @@ class Counter {
   loaded = false;
   /** Modes 4 and 5: the strobe of this count is still to come. */
   private strobes = false;
+  /** Periods that went by unseen, since the host was busy or slept on: a guest counts them, so each interrupts late. */
+  private owed = 0;
   private frozen = 0;
   private writeLow: number | undefined;
   private readHigh = false;
@@ -38,7 +42,7 @@ class Counter {
   ) {}
 
   save(): Saved {
-    const { mode, bcd, access, reload, gate, started, loaded, frozen, writeLow, readHigh, latched, latchedStatus, strobes } = this;
+    const { mode, bcd, access, reload, gate, started, loaded, frozen, writeLow, readHigh, latched, latchedStatus, strobes, owed } = this;
     return [
       mode,
       bcd,
@@ -53,6 +57,7 @@ class Counter {
       latched ?? null,
       latchedStatus ?? null,
       strobes,
+      owed,
     ];
   }
   restore(saved: Saved): void {
@@ -72,6 +77,7 @@ class Counter {
     this.latched = maybe(10);
     this.latchedStatus = maybe(11);
     this.strobes = Boolean(v[12]);
+    this.owed = number(13);
     this.settle();
   }
 
@@ -135,6 +141,7 @@ class Counter {
     this.loaded = false;
     this.started = undefined;
     this.frozen = 0;
+    this.owed = 0;
     this.settle();
   }
 
@@ -220,14 +227,22 @@ class Counter {
   }
 
   /** The timer was due. What it shows for one clock only would be missed by who looks later: a new period, the strobe of modes 4 and 5. */
-  fired(): void {
+  fired(due: number): void {
     const strobe = this.strobes;
     this.strobes = false;
-    if ((this.periodic || strobe) && this.started !== undefined) {
-      this.output?.(false);
-      this.output?.(true);
-    }
+    if (this.periodic) this.owed = Math.min(MOST_OWED, this.owed + Math.floor(((this.clock.now() - due) * TICKS_PER_NS) / this.reload));
+    if ((this.periodic || strobe) && this.started !== undefined) this.pulse();
     this.settle();
+  }
+  private pulse(): void {
+    this.output?.(false);
+    this.output?.(true);
+  }
+  /** The interrupt controller has taken the last edge. */
+  taken(): void {
+    if (this.owed === 0 || !this.periodic || this.started === undefined) return;
+    this.owed--;
+    this.pulse();
   }
 }
 
@@ -242,11 +257,13 @@ const fromBcd = (value: number): number =>
 export interface Pit extends Device, Stateful {
   /** Port 0x61: bit 0 gates counter 2, bit 1 the speaker; bit 4 toggles, bit 5 is counter 2's output. */
   readonly port61: Device;
+  /** The processor has taken the interrupt of counter 0. */
+  taken(): void;
 }
 
 /** `irq0` is counter 0's output. */
 export function makePit(clock: Clock, irq0: InterruptLine): Pit {
-  const timer = clock.timer(() => counters[0].fired());
+  const timer = clock.timer((due) => counters[0].fired(due));
   const counters = [new Counter(clock, irq0, timer), new Counter(clock, undefined, undefined), new Counter(clock, undefined, undefined)];
   let speaker = 0;
   counters[2].gate = false;
@@ -272,6 +289,7 @@ export function makePit(clock: Clock, irq0: InterruptLine): Pit {
         counters[2].setGate((value & 1) !== 0);
       },
     },
+    taken: () => counters[0].taken(),
     reset() {
       for (const counter of counters) counter.control(0x30);
       speaker = 0;

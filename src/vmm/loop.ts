@@ -44,6 +44,14 @@ const LONGEST_SLEEP_MS = 60_000;
 /** For which a guest that polls the time lets the host sleep: less is what going to sleep takes. */
 const SHORTEST_REST_MS = 0.05;
 const LONGEST_REST_MS = 1;
+/**
+ * A guest that for so long has done little but answer its timer is woken later than it asked for, and then answers several ticks: being woken
+ * costs the host more than a tick does. Little is so many instructions each time, and so many more a millisecond.
+ */
+const IDLE_MS = 1000;
+const IDLE_LATE_MS = 28;
+const TICK_INSTRUCTIONS = 8000;
+const SPARE_INSTRUCTIONS = 200;
 /** More than a virtio request waits for one after the other. */
 const PROMISES = 16;
 /** Without a reason, an AbortController makes an error with its stack. */
@@ -89,6 +97,23 @@ export function makeLoop(parts: LoopParts): Loop {
   /** Instructions a millisecond, as measured. */
   let speed = FIRST_SLICE;
   let idle = 0;
+  let counted = 0;
+  /** Instructions and interrupts since it last slept. */
+  let worked = 0;
+  let interrupts = 0;
+  /** Instructions beyond those of ticks, less what it may spare meanwhile; when it last did more than little. */
+  let beyond = 0;
+  let sleptAt = 0;
+  let busyAt = 0;
+
+  /** Guest time goes on for what was executed since the last call; gives how much that is. */
+  function count(): number {
+    const ran = vcpu.retired - counted;
+    counted += ran;
+    worked += ran;
+    clock.completed(ran);
+    return ran;
+  }
 
   const nextDue = (): number => Math.min(clock.next(), system.timer?.next(vcpu, clock.now()) ?? Number.POSITIVE_INFINITY);
 
@@ -122,7 +147,12 @@ export function makeLoop(parts: LoopParts): Loop {
     const milliseconds = Math.min((due - clock.now()) / 1e6, LONGEST_SLEEP_MS);
     if (milliseconds <= 0) return;
     const start = elapsed();
-    const whole = Math.floor(milliseconds);
+    beyond = Math.max(0, beyond - (start - sleptAt) * SPARE_INSTRUCTIONS) + Math.max(0, worked - interrupts * TICK_INSTRUCTIONS);
+    if (beyond > (IDLE_MS / 2) * SPARE_INSTRUCTIONS) busyAt = start;
+    sleptAt = start;
+    worked = 0;
+    interrupts = 0;
+    const whole = start - busyAt > IDLE_MS ? Math.ceil(milliseconds) + IDLE_LATE_MS : Math.floor(milliseconds);
     // timers count whole milliseconds: for the rest one would be set once more, or be late
     if (whole === 0 && parts.pause && running === 1) parts.pause(milliseconds);
     else {
@@ -130,6 +160,7 @@ export function makeLoop(parts: LoopParts): Loop {
       asleep = true;
       await parts.sleep(whole || milliseconds, sleeper.signal);
       asleep = false;
+      if (sleeper.signal.aborted) busyAt = elapsed();
     }
     idle += elapsed() - start;
   }
@@ -194,19 +225,20 @@ export function makeLoop(parts: LoopParts): Loop {
   async function runUntilStopped(): Promise<void> {
     stopped = false;
     let turn = elapsed();
+    counted = vcpu.retired;
     while (!stopped) {
+      count();
       clock.fireDue();
       system.timer?.tick(vcpu, clock.now());
       if (stopped) break;
       if (system.interruptPending(vcpu)) {
         if (system.holdsInterrupt?.(vcpu)) {
-          const before = vcpu.retired;
           const left = handle(vcpu.step());
           if (left) await left;
-          clock.completed(vcpu.retired - before);
           continue;
         }
         system.takeInterrupt(vcpu, parts.acknowledge);
+        interrupts++;
         loop.halted = false;
         loop.virtualSlice = VIRTUAL_SLICE;
       }
@@ -219,7 +251,6 @@ export function makeLoop(parts: LoopParts): Loop {
         continue;
       }
       const start = elapsed();
-      const before = vcpu.retired;
       const due = nextDue();
       const grant = budget(due);
       sliceEnd = Math.min(due, clock.now() + SLICE_MS * 1e6);
@@ -227,8 +258,7 @@ export function makeLoop(parts: LoopParts): Loop {
       const exit = vcpu.run(grant);
       loop.virtualSlice = clock.asked ? VIRTUAL_SLICE : Math.min(2 * loop.virtualSlice, LONGEST_VIRTUAL_SLICE);
       sliceEnd = 0;
-      const ran = vcpu.retired - before;
-      clock.completed(ran);
+      const ran = count();
       const now = elapsed();
       if (exit.kind === 'budget' && ran >= grant) {
         const time = Math.max(now - start, 0.001);
@@ -237,8 +267,6 @@ export function makeLoop(parts: LoopParts): Loop {
       }
       const waiting = handle(exit);
       if (waiting) await waiting;
-      // hooked instructions that were executed
-      clock.completed(vcpu.retired - before - ran);
       if (now - turn > TURN_MS) {
         await parts.turn();
         turn = elapsed();

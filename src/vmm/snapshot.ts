@@ -14,7 +14,7 @@ export class SnapshotError extends Error {
  * File: magic, version, length of the body; SHA-256 of all else; the body, compressed. Goes up with each change of what a part saves.
  */
 const MAGIC = 'WASMVSNP';
-const VERSION = 3;
+const VERSION = 4;
 const HASH_AT = 16;
 const BODY_AT = 48;
 

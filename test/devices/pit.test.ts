@@ -27,6 +27,32 @@ describe('8254', () => {
     expect(irq.rises - before).toBe(199);
   });
 
+  test('periods that nobody looked at interrupt one after the other, each when the one before was taken', () => {
+    const { clock, irq, pit } = made();
+    pit.write(3, 1, 0x34);
+    pit.write(0, 1, 11932 & 0xff);
+    pit.write(0, 1, 11932 >> 8);
+    const before = irq.rises;
+    clock.skip(clock.now() + 55e6);
+    clock.fireDue();
+    expect(irq.rises - before).toBe(1);
+    for (let n = 2; n <= 5; n++) {
+      pit.taken();
+      expect(irq.rises - before).toBe(n);
+    }
+    pit.taken();
+    expect(irq.rises - before).toBe(5);
+    clock.pass(10e6);
+    expect(irq.rises - before).toBe(6);
+    // a new count owes nothing
+    clock.skip(clock.now() + 1e9);
+    clock.fireDue();
+    pit.write(3, 1, 0x34);
+    const after = irq.rises;
+    pit.taken();
+    expect(irq.rises).toBe(after);
+  });
+
   test('mode 0 raises its output once, at the terminal count', () => {
     const { clock, irq, pit } = made();
     pit.write(3, 1, 0x30);

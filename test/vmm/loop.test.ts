@@ -112,6 +112,39 @@ describe('machine loop', () => {
     expect(m.clock.now()).toBe(3e9 + 10);
   });
 
+  test('host time: a guest that only ticks is woken late after a second, and on time again once it has worked', async () => {
+    const PERIOD = 4e6;
+    const taken: number[] = [];
+    let ran = 4000;
+    let owed = 0;
+    const m = made(() => {
+      taken.push(m.clock.now());
+      if (owed > 0) {
+        owed--;
+        m.raise();
+      }
+      if (taken.length === 600) ran = 200_000;
+      if (taken.length === 700) m.loop.stop();
+      return { ran, exit: { kind: 'halt', pc: 0 } };
+    }, 'host');
+    const timer = m.clock.timer((due) => {
+      m.raise();
+      owed = Math.floor((m.clock.now() - due) / PERIOD);
+      timer.set(due + (owed + 1) * PERIOD);
+    });
+    timer.set(PERIOD);
+    await m.loop.run();
+    const late = (sleeps: readonly number[]): number => sleeps.filter((ms) => ms > 4).length;
+    expect(Math.max(...m.slept)).toBe(32);
+    expect(late(m.slept.slice(0, 240))).toBe(0);
+    expect(late(m.slept.slice(-50))).toBe(0);
+    // no tick is lost: each is taken at most seven periods late
+    taken.slice(1, 600).forEach((at, n) => {
+      expect(at - n * PERIOD).toBeGreaterThanOrEqual(PERIOD - 1);
+      expect(at - n * PERIOD).toBeLessThanOrEqual(9 * PERIOD);
+    });
+  });
+
   test('host time: an idle guest sleeps until its timer', async () => {
     let halts = 0;
     const m = made(() => {

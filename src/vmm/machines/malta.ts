@@ -40,7 +40,9 @@ export const MALTA_SLOTS = [18, 19, 20, 21, 11, 12] as const;
 /** A MIPS Malta board with a GT-64120 and a PIIX4. */
 export function makeMalta(w: Wiring): Board {
   const { clock } = w;
-  const pic = makePicPair(w.processor(Hardware.SouthBridge));
+  const pic = makePicPair(w.processor(Hardware.SouthBridge), (input) => {
+    if (input === 0) pit.taken();
+  });
   const joined = Array.from({ length: 16 }, (_, input) => joinLines(pic.line(input)));
   const irq = (input: number) => joined[input]();
   const pit = makePit(clock, irq(0));

@@ -36,7 +36,9 @@ const MIB = 1 << 20;
 /** A PC of 1998 without graphics: 440FX, PIIX3 with the power management of the PIIX4, one serial port or four. */
 export function makePc(w: Wiring): Board {
   const { clock } = w;
-  const pic = makePicPair(w.processor(0));
+  const pic = makePicPair(w.processor(0), (input) => {
+    if (input === 0) pit.taken();
+  });
   const joined = Array.from({ length: 16 }, (_, input) => joinLines(pic.line(input)));
   const irq = (input: number) => joined[input]();
   const pit = makePit(clock, irq(0));
