@@ -1,6 +1,6 @@
 // Paging (SDM volume 3, chapter 4): 32-bit, with 4 MiB pages, and PAE.
 import { Vector } from '../../translators/x86/sdm';
-import { Cr0, Cr4, System } from '../../translators/x86/system/state';
+import { Cr0, Cr4, Efer, System } from '../../translators/x86/system/state';
 import { physicalRead32, physicalWrite32, recordFault, walked } from '../paged';
 import { FaultAccess } from '../shared/exit';
 import { TlbBit } from '../shared/layout';
@@ -23,27 +23,35 @@ const enum Code {
   W = 2,
   U = 4,
   RSVD = 8,
+  ID = 16,
 }
 
 const ALL: u32 = TlbBit.KernelRead | TlbBit.KernelWrite | TlbBit.UserRead | TlbBit.UserWrite | TlbBit.KernelExecute | TlbBit.UserExecute;
-/** CPUID announces 36 physical address bits with PAE; NX and what lies above is reserved. */
+/** CPUID announces 36 physical address bits with PAE; what lies above is reserved, but for XD while EFER.NXE is set. */
 const RESERVED_HIGH: u32 = 0xfffffff0;
+const XD: u32 = 0x80000000;
 
+/** Whether pages may be marked as data. */
+function hasXd(): bool {
+  return (get(System.EFER) & Efer.NXE) !== 0 && (get(System.CR4) & Cr4.PAE) !== 0;
+}
 function fail(address: u32, access: u32, user: bool, code: u32): bool {
-  return recordFault(address, access, code | (access === FaultAccess.Write ? Code.W : 0) | (user ? Code.U : 0));
+  const kind = access === FaultAccess.Write ? Code.W : access === FaultAccess.Execute && hasXd() ? Code.ID : 0;
+  return recordFault(address, access, code | kind | (user ? Code.U : 0));
 }
 
 function touch(at: u32, entry: u32, bits: u32): void {
   if ((entry & bits) !== bits) physicalWrite32(at, entry | bits);
 }
 
-/** Checks rights, sets accessed and dirty bits, and says what was found. `combined`: RW and US of all levels. */
-function finish(address: u32, access: u32, user: bool, physical: u32, at: u32, entry: u32, combined: u32): bool {
+/** Checks rights, sets accessed and dirty bits, and says what was found. `combined`: RW and US of all levels; `data`: XD of one. */
+function finish(address: u32, access: u32, user: bool, physical: u32, at: u32, entry: u32, combined: u32, data: bool = false): bool {
   const write = access === FaultAccess.Write;
   const cr0 = get(System.CR0);
   const writable = (combined & Entry.RW) !== 0;
   if (user && !(combined & Entry.US)) return fail(address, access, user, Code.P);
   if (write && !writable && (user || cr0 & Cr0.WP)) return fail(address, access, user, Code.P);
+  if (data && access === FaultAccess.Execute) return fail(address, access, user, Code.P);
   const bits: u32 = write ? Entry.A | Entry.D : Entry.A;
   touch(at, entry, bits);
   let rights: u32 = TlbBit.KernelRead | TlbBit.KernelExecute;
@@ -53,6 +61,7 @@ function finish(address: u32, access: u32, user: bool, physical: u32, at: u32, e
     rights |= TlbBit.UserRead | TlbBit.UserExecute;
     if (dirty && writable) rights |= TlbBit.UserWrite;
   }
+  if (data) rights &= ~(TlbBit.KernelExecute | TlbBit.UserExecute);
   if (entry & Entry.G && get(System.CR4) & Cr4.PGE) rights |= TlbBit.Global;
   return walked(physical, rights);
 }
@@ -81,17 +90,20 @@ function walkPae(address: u32, access: u32, user: bool): bool {
   const pdeAt = (pdpte & Entry.ADDRESS) | ((address >>> 18) & 0xff8);
   const pde = physicalRead32(pdeAt);
   if (!(pde & Entry.P)) return fail(address, access, user, 0);
-  if (physicalRead32(pdeAt + 4) & RESERVED_HIGH) return fail(address, access, user, Code.P | Code.RSVD);
+  const reserved = hasXd() ? RESERVED_HIGH & ~XD : RESERVED_HIGH;
+  const pdeHigh = physicalRead32(pdeAt + 4);
+  if (pdeHigh & reserved) return fail(address, access, user, Code.P | Code.RSVD);
   if (pde & Entry.PS) {
     if (pde & 0x001fe000) return fail(address, access, user, Code.P | Code.RSVD);
-    return finish(address, access, user, (pde & 0xffe00000) | (address & 0x1fffff), pdeAt, pde, pde);
+    return finish(address, access, user, (pde & 0xffe00000) | (address & 0x1fffff), pdeAt, pde, pde, (pdeHigh & XD) !== 0);
   }
   const pteAt = (pde & Entry.ADDRESS) | ((address >>> 9) & 0xff8);
   const pte = physicalRead32(pteAt);
   if (!(pte & Entry.P)) return fail(address, access, user, 0);
-  if (physicalRead32(pteAt + 4) & RESERVED_HIGH) return fail(address, access, user, Code.P | Code.RSVD);
+  const pteHigh = physicalRead32(pteAt + 4);
+  if (pteHigh & reserved) return fail(address, access, user, Code.P | Code.RSVD);
   touch(pdeAt, pde, Entry.A);
-  return finish(address, access, user, (pte & Entry.ADDRESS) | (address & 0xfff), pteAt, pte, pde & pte);
+  return finish(address, access, user, (pte & Entry.ADDRESS) | (address & 0xfff), pteAt, pte, pde & pte, ((pdeHigh | pteHigh) & XD) !== 0);
 }
 
 /** Loads the page-directory-pointer registers for a value of CR3 (SDM volume 3, 4.4.1): #GP(0) if reserved bits are set. */

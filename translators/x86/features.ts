@@ -27,6 +27,11 @@ export const enum FeatureC {
   HYPERVISOR = 1 << 31,
 }
 
+/** Of CPUID.80000001H:EDX. */
+export const enum FeatureX {
+  NX = 1 << 20,
+}
+
 export const enum Cpuid {
   EDX = Feature.FPU | Feature.TSC | Feature.CX8 | Feature.CMOV | Feature.CLFSH | Feature.MMX | Feature.FXSR | Feature.SSE | Feature.SSE2,
   ECX = FeatureC.SSE3 | FeatureC.SSSE3,

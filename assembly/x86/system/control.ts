@@ -1,9 +1,9 @@
 // Control registers and model-specific registers (SDM volume 3, 2.5; volume 4), CPUID, time stamp.
 
-import { Cpuid, Feature, FeatureC } from '../../../translators/x86/features';
+import { Cpuid, Feature, FeatureC, FeatureX } from '../../../translators/x86/features';
 import { Vector } from '../../../translators/x86/sdm';
 import { X86 } from '../../../translators/x86/state';
-import { Cr0, Cr4, System } from '../../../translators/x86/system/state';
+import { Cr0, Cr4, Efer, System } from '../../../translators/x86/system/state';
 import { hypercall, msrWritten, now, rest } from '../../env';
 import { flushPage, flushTlb } from '../../paged';
 import { HypercallAbi } from '../../shared/hypercall';
@@ -86,6 +86,7 @@ const enum Msr {
   SYSENTER_ESP = 0x175,
   SYSENTER_EIP = 0x176,
   MISC_ENABLE = 0x1a0,
+  EFER = 0xc0000080,
 }
 
 /** One tick a nanosecond. */
@@ -130,6 +131,9 @@ export function x86_rdmsr(): u32 {
     case Msr.MISC_ENABLE:
       value = get(System.MISC_ENABLE);
       break;
+    case Msr.EFER:
+      value = get(System.EFER);
+      break;
     case KvmMsr.WALL_CLOCK:
     case KvmMsr.WALL_CLOCK_NEW:
       value = get(System.KVM_WALL_CLOCK);
@@ -171,6 +175,14 @@ export function x86_wrmsr(): u32 {
     case Msr.MISC_ENABLE:
       set(System.MISC_ENABLE, <u32>value);
       break;
+    case Msr.EFER:
+      if (value & ~(<u64>Efer.NXE)) {
+        fault();
+        return 1;
+      }
+      set(System.EFER, <u32>value);
+      flushTlb(false);
+      break;
     case KvmMsr.WALL_CLOCK:
     case KvmMsr.WALL_CLOCK_NEW:
       set(System.KVM_WALL_CLOCK, <u32>value);
@@ -199,7 +211,8 @@ export function x86_system_cpuid(): void {
   if (leaf === 1) {
     set(X86.EDX, Cpuid.EDX | SYSTEM_FEATURES);
     set(X86.ECX, Cpuid.ECX | FeatureC.HYPERVISOR);
-  } else if (leaf === KvmCpuid.SIGNATURE) {
+  } else if (leaf === 0x80000001) set(X86.EDX, FeatureX.NX);
+  else if (leaf === KvmCpuid.SIGNATURE) {
     set(X86.EAX, KvmCpuid.FEATURES);
     set(X86.EBX, KvmCpuid.SIGNATURE_EBX);
     set(X86.ECX, KvmCpuid.SIGNATURE_ECX);

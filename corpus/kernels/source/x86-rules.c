@@ -611,6 +611,7 @@ static u64 pae_table[512] __attribute__((aligned(4096)));
 u32 page_argument;
 static void p_read(void) { (void)*(volatile u32 *)page_argument; }
 static void p_write(void) { *(volatile u32 *)page_argument = 7; }
+static void i_efer(void) { wrmsr(0xc0000080, 0x801); }
 static void p_execute(void) { ((void (*)(void))page_argument)(); }
 static u32 read_fault(u32 at) {
   page_argument = at;
@@ -732,6 +733,25 @@ static void paging(void) {
   expect("PAE: reserved bits", read_fault((u32)AT(1)), FAULT(PF, 9));
   expect("PAE: a page that is not there", read_fault((u32)AT(2)), FAULT(PF, 0));
   expect("PAE: no directory", read_fault(0x40000000), FAULT(PF, 0));
+  pae_table[3] = (u32)frames[2] | 7 | 1ULL << 63;
+  frames[2][0] = 0xc3; /* ret */
+  expect("PAE: XD is reserved without NXE", read_fault((u32)AT(3)), FAULT(PF, 9));
+  wrmsr(0xc0000080, 0x800);
+  expect("EFER: another bit", fault_of(i_efer), FAULT(GP, 0));
+  expect("XD: data may be read", read_fault((u32)AT(3)), NONE);
+  page_argument = (u32)AT(3);
+  expect("XD: data is executed", fault_of(p_execute), FAULT(PF, 0x11));
+  expect("its EIP", last.eip, (u32)AT(3));
+  page_argument = (u32)AT(2);
+  expect("NXE: absent code", fault_of(p_execute), FAULT(PF, 0x10));
+  pae_table[3] = (u32)frames[2] | 7;
+  flush();
+  page_argument = (u32)AT(3);
+  expect("code again", fault_of(p_execute), NONE);
+  pae_directory[2] |= 1ULL << 63;
+  flush();
+  expect("XD of a directory entry", fault_of(p_execute), FAULT(PF, 0x11));
+  wrmsr(0xc0000080, 0);
   set_paging(0, 0, 0);
   set_cr4(0);
 }

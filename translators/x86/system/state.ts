@@ -43,6 +43,8 @@ export const enum System {
   SYSENTER_CS = 688,
   SYSENTER_ESP = 692,
   SYSENTER_EIP = 696,
+  /** Of its bits only Efer.NXE. */
+  EFER = 700,
   /** u64 */
   TSC_OFFSET = 704,
   MISC_ENABLE = 720,
@@ -58,6 +60,10 @@ export const enum System {
   COUNTERS = 800,
   COUNTERS_END = 1184,
   SIZE = 1184,
+}
+
+export const enum Efer {
+  NXE = 0x800,
 }
 
 /** What code is lifted for: Layout.MODE, sixteen bits; in user mode X86.MODE. 0, DENORMALS aside, is user mode with ordinary segments. */
