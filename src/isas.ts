@@ -1,8 +1,9 @@
 import { mips, mipsel } from '../translators/mips/index.ts';
 import { missing as mipsMissing } from '../translators/mips/missing.ts';
 import { ROWS as mipsRows } from '../translators/mips/rows.ts';
-import { x86, x86Double, rows as x86Rows } from '../translators/x86/index.ts';
+import { x86, x86Double } from '../translators/x86/index.ts';
 import { missing as x86Missing } from '../translators/x86/missing.ts';
+import { rows as x86Rows } from '../translators/x86/rows.ts';
 import type { Isa } from './isa/isa.ts';
 import type { SensitiveInstruction } from './isa/system.ts';
 
@@ -30,7 +31,7 @@ export interface InstructionRow {
 export function instructionRows(): InstructionRow[] {
   return [
     ...mipsRows.map(({ pattern, text, group }) => ({ isa: 'mips' as const, group, encoding: pattern, text })),
-    ...x86Rows.map(({ encoding, text, group, note }) => ({ isa: 'x86' as const, group, encoding, text, ...(note && { note }) })),
+    ...x86Rows().map(({ encoding, text, group, note }) => ({ isa: 'x86' as const, group, encoding, text, ...(note && { note }) })),
   ];
 }
 

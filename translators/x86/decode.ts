@@ -16,9 +16,11 @@ export interface OpcodeTable {
 
 const UNFILLED = -0x80000000;
 
+/** No instruction. */
+export const NO_ROW = row('0F FF', '(bad)', () => undefined);
+
 /** Row number 0 is no instruction. Opcodes are filled in when they are first met. */
 export function makeTable(rows: readonly Row[]): OpcodeTable {
-  const none = row('0F FF', '(bad)', () => undefined);
   const byOpcode: (number[] | undefined)[] = new Array(1024).fill(undefined);
   const top = new Int32Array(4096);
   rows.forEach(({ map, opcode, opcodes }, index) => {
@@ -32,7 +34,7 @@ export function makeTable(rows: readonly Row[]): OpcodeTable {
       }
     }
   });
-  return { rows: [none, ...rows], top, sub: new Array<number>(MODRM_INDEXES).fill(0), byOpcode };
+  return { rows: [NO_ROW, ...rows], top, sub: new Array<number>(MODRM_INDEXES).fill(0), byOpcode };
 }
 
 /** The same with all opcodes filled in. Throws if two rows claim the same encoding. */

@@ -4,28 +4,17 @@ import type { Code } from '../../src/isa/code.ts';
 import type { Helper, Isa, Register } from '../../src/isa/isa.ts';
 import { ABI, MXCSR_RESET, resetSegments, setEflags, setMxcsr } from './abi.ts';
 import { contextOf } from './context.ts';
-import { Decoded, decode, makeTable, newInsn } from './decode.ts';
+import { Decoded, decode, NO_ROW, newInsn } from './decode.ts';
 import { disassemble } from './disassemble.ts';
 import type { Meaning, Row } from './row.ts';
-import { arithmetic } from './rows/arithmetic.ts';
-import { bcd } from './rows/bcd.ts';
-import { bit } from './rows/bit.ts';
-import { control } from './rows/control.ts';
-import { logic } from './rows/logic.ts';
-import { misc, writeHelpers } from './rows/misc.ts';
-import { mmxRows } from './rows/mmx.ts';
-import { move } from './rows/move.ts';
-import { shift } from './rows/shift.ts';
-import { sse, sseHelpers } from './rows/sse.ts';
-import { sse2 } from './rows/sse2.ts';
-import { sse3 } from './rows/sse3.ts';
-import { ssse3 } from './rows/ssse3.ts';
-import { stack } from './rows/stack.ts';
-import { string, stringHelpers } from './rows/string.ts';
-import { system, systemHelpers } from './rows/system.ts';
-import { x87, x87Helpers } from './rows/x87.ts';
+import { writeHelpers } from './rows/misc.ts';
+import { sseHelpers } from './rows/sse.ts';
+import { stringHelpers } from './rows/string.ts';
+import { systemHelpers } from './rows/system.ts';
+import { x87Helpers } from './rows/x87.ts';
 import { doubleHelpers, doubleMeaning, doubleRegisters } from './rows/x87-double.ts';
 import { knownHelpers, knownMeaning } from './rows/x87-known.ts';
+import { sensitiveInstructions, table } from './rows.ts';
 import { Eflags, Segment, Vector } from './sdm.ts';
 import { checkFetch, segmentationHelpers } from './segmentation.ts';
 import { X86 } from './state.ts';
@@ -33,32 +22,9 @@ import { ioHelpers } from './system/io.ts';
 import { debugHelpers, liftSystem } from './system/lift.ts';
 import { machine, machineHelpers, SYSTEM_REGISTERS } from './system/machine.ts';
 import { registerHelpers } from './system/registers.ts';
-import { counterOf, numberSensitive, sensitiveList } from './system/sensitive.ts';
+import { counterOf } from './system/sensitive.ts';
 import { Mode, System } from './system/state.ts';
 import { transferHelpers } from './system/transfer.ts';
-
-/** All instruction forms; the published instruction list. */
-export const rows: readonly Row[] = [
-  ...move,
-  ...arithmetic,
-  ...logic,
-  ...shift,
-  ...bit,
-  ...control,
-  ...stack,
-  ...string,
-  ...bcd,
-  ...misc,
-  ...system,
-  ...x87,
-  ...mmxRows,
-  ...sse,
-  ...sse2,
-  ...sse3,
-  ...ssse3,
-];
-
-export const table = makeTable(rows);
 
 const helpers: readonly Helper[] = [
   ...stringHelpers,
@@ -106,17 +72,14 @@ const registers: readonly Register[] = [
   ...Array.from({ length: 8 }, (_, n) => ({ name: `xmm${n}`, offset: X86.XMM + n * 16, type: Type.V128, local: true, visible: true })),
 ];
 
-const sensitiveInstructions = sensitiveList(rows);
-numberSensitive(sensitiveInstructions);
-
-const insn = newInsn(table.rows[0]);
+const insn = newInsn(NO_ROW);
 
 const lift =
   (meaningOf: (row: Row) => Meaning): Isa['lift'] =>
   (b, code, pc, mode, assumed = -1) => {
-    if (mode & Mode.SYSTEM) return liftSystem(table, insn, b, code, pc, mode);
+    if (mode & Mode.SYSTEM) return liftSystem(table(), insn, b, code, pc, mode);
     const segments = mode & ~Mode.DENORMALS;
-    const decoded = decode(table, insn, code, pc >>> 0, segments === 0 || segments & Mode.CODE32 ? 4 : 2);
+    const decoded = decode(table(), insn, code, pc >>> 0, segments === 0 || segments & Mode.CODE32 ? 4 : 2);
     insn.mode = segments;
     insn.denormals = segments !== mode;
     insn.assumed = assumed;
@@ -131,7 +94,7 @@ const lift =
 
 /** Whether the instruction at `pc` is one after which debug traps wait for the next (SDM volume 3, 6.8.3). */
 export function loadsStackSegment(code: Code, pc: number): boolean {
-  if (decode(table, insn, code, pc >>> 0) !== Decoded.Ok) return false;
+  if (decode(table(), insn, code, pc >>> 0) !== Decoded.Ok) return false;
   const { row, reg } = insn;
   return row.text === 'POP SS' || (row.text === 'MOV Sw, Ew' && reg === Segment.SS);
 }
@@ -152,7 +115,7 @@ export const x86: Isa = {
   assumedNext: (b, assumed) => contextOf(b).top ?? assumed,
   lift: lift(knownMeaning),
   mode16: Mode.SYSTEM,
-  disassemble: (code, pc, mode = 0) => disassemble(table, code, pc, (mode & ~Mode.DENORMALS) === 0 || mode & Mode.CODE32 ? 4 : 2),
+  disassemble: (code, pc, mode = 0) => disassemble(table(), code, pc, (mode & ~Mode.DENORMALS) === 0 || mode & Mode.CODE32 ? 4 : 2),
   reset(state) {
     for (let offset = 0; offset < X86.SIZE; offset += 4) state.setUint32(offset, 0, true);
     setEflags(state, Eflags.IF);
@@ -164,8 +127,10 @@ export const x86: Isa = {
   },
   system: {
     ...machine,
-    sensitive: sensitiveInstructions,
-    counts: (cpu) => sensitiveInstructions.map(({ number }) => cpu.get32(counterOf(number)) >>> 0),
+    get sensitive() {
+      return sensitiveInstructions();
+    },
+    counts: (cpu) => sensitiveInstructions().map(({ number }) => cpu.get32(counterOf(number)) >>> 0),
   },
 };
 

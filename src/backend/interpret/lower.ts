@@ -4,7 +4,7 @@ import type { Block, Terminator } from '../../ir/block.ts';
 import { op, TYPE_SIZES, Type } from '../../ir/ops.ts';
 import { type Helper, isConditional } from '../../isa/isa.ts';
 import type { Runtime } from '../runtime.ts';
-import { OP_ROWS } from './table.ts';
+import { opRows } from './table.ts';
 
 export interface LowerOptions {
   /** Loads and stores check page permissions. */
@@ -93,26 +93,28 @@ function put(input: Int32Array, kind: TerminatorKind, first: number, second = 0,
   input[BlockInput.THIRD >>> 2] = third;
 }
 
+let rows: Uint8Array | undefined;
 /** Tells the runtime what it has to know of ops and helpers. */
 function describe(runtime: Runtime, helpers: readonly Helper[]): void {
-  runtime.bytes.set(OP_ROWS, Ir.OPS);
-  const rows = new DataView(runtime.bytes.buffer, Ir.HELPERS, helpers.length * HelperRow.SIZE);
+  rows ??= opRows();
+  runtime.bytes.set(rows, Ir.OPS);
+  const view = new DataView(runtime.bytes.buffer, Ir.HELPERS, helpers.length * HelperRow.SIZE);
   helpers.forEach((helper, n) => {
     const row = n * HelperRow.SIZE;
     const { params, result, range } = helper;
-    rows.setUint8(row + HelperRow.PARAMS, params.length);
-    rows.setUint8(
+    view.setUint8(row + HelperRow.PARAMS, params.length);
+    view.setUint8(
       row + HelperRow.FLAGS,
       (helper.state ? HelperFlag.STATE : 0) |
         (helper.pure ? HelperFlag.PURE : 0) |
         (isConditional(helper) ? HelperFlag.CONDITIONAL : 0) |
         (range ? HelperFlag.RANGE : 0),
     );
-    rows.setUint8(row + HelperRow.BYTES, TYPE_SIZES[result]);
-    rows.setUint16(row + HelperRow.SIGNATURE, signatureOf(helper) ?? HelperRow.NONE, true);
-    rows.setUint16(row + HelperRow.INDEX, runtime.exports[helper.name] ? runtime.helperIndex(helper) : 0, true);
-    rows.setUint16(row + HelperRow.FROM, (range?.[0] ?? 0) >>> 2, true);
-    rows.setUint16(row + HelperRow.TO, (range?.[1] ?? 0) >>> 2, true);
+    view.setUint8(row + HelperRow.BYTES, TYPE_SIZES[result]);
+    view.setUint16(row + HelperRow.SIGNATURE, signatureOf(helper) ?? HelperRow.NONE, true);
+    view.setUint16(row + HelperRow.INDEX, runtime.exports[helper.name] ? runtime.helperIndex(helper) : 0, true);
+    view.setUint16(row + HelperRow.FROM, (range?.[0] ?? 0) >>> 2, true);
+    view.setUint16(row + HelperRow.TO, (range?.[1] ?? 0) >>> 2, true);
   });
   runtime.ir.helpers = helpers;
 }

@@ -81,35 +81,37 @@ function memoryUop(what: string, bytes: number, bigEndian: boolean, checked: boo
 }
 
 /** The rows of Ir.OPS, by IR op number. */
-export const OP_ROWS = new Uint8Array(OPS.length * OpRow.SIZE);
-
-const view = new DataView(OP_ROWS.buffer);
-OPS.forEach(({ name, bytes, operands, pure, result }, n) => {
-  const row = n * OpRow.SIZE;
-  const put = (field: OpRow, number: number): void => view.setUint16(row + field, number, true);
-  const [type, what] = parts(name);
-  const kind = kindOf(type, what);
-  OP_ROWS[row + OpRow.KIND] = kind;
-  OP_ROWS[row + OpRow.OPERANDS] = operands.length;
-  OP_ROWS[row + OpRow.VALUES] = VALUE_MASKS[n];
-  OP_ROWS[row + OpRow.PURE] = Number(pure);
-  OP_ROWS[row + OpRow.BYTES] = TYPE_SIZES[result];
-  switch (kind) {
-    case Kind.Load:
-    case Kind.Store:
-      for (let variant = 0; variant < 4; variant++)
-        put(OpRow.MEMORY + 2 * variant, memoryUop(what, bytes, variant >= 2, (variant & 1) === 1));
-      break;
-    case Kind.ExtractLane:
-      OP_ROWS[row + OpRow.LANE_BYTES] = type.endsWith('32x4') ? 4 : type.endsWith('64x2') ? 8 : 0;
-      break;
-  }
-  const swapped = isScalar(type) ? SWAPPED[what] : undefined;
-  if (swapped) OP_ROWS[row + OpRow.SWAP] = 1;
-  if (kind === Kind.Plain || kind === Kind.Select || kind === Kind.ExtractLane || kind === Kind.ReplaceLane || kind === Kind.Shuffle)
-    put(OpRow.UOP, uop(SAME[name] ?? irName(swapped ? `${type}.${swapped}` : name)));
-  if (type !== 'i32') return;
-  put(OpRow.UOP_IMM, UOPS[`${irName(name)}_IMM`] ?? 0);
-  if (what === 'eqz') put(OpRow.BRANCH, uop('BRANCH_Z'));
-  else if (COMPARISONS.has(swapped ?? what)) put(OpRow.BRANCH, uop(`BRANCH_${(swapped ?? what).toUpperCase()}`));
-});
+export function opRows(): Uint8Array {
+  const rows = new Uint8Array(OPS.length * OpRow.SIZE);
+  const view = new DataView(rows.buffer);
+  OPS.forEach(({ name, bytes, operands, pure, result }, n) => {
+    const row = n * OpRow.SIZE;
+    const put = (field: OpRow, number: number): void => view.setUint16(row + field, number, true);
+    const [type, what] = parts(name);
+    const kind = kindOf(type, what);
+    rows[row + OpRow.KIND] = kind;
+    rows[row + OpRow.OPERANDS] = operands.length;
+    rows[row + OpRow.VALUES] = VALUE_MASKS[n];
+    rows[row + OpRow.PURE] = Number(pure);
+    rows[row + OpRow.BYTES] = TYPE_SIZES[result];
+    switch (kind) {
+      case Kind.Load:
+      case Kind.Store:
+        for (let variant = 0; variant < 4; variant++)
+          put(OpRow.MEMORY + 2 * variant, memoryUop(what, bytes, variant >= 2, (variant & 1) === 1));
+        break;
+      case Kind.ExtractLane:
+        rows[row + OpRow.LANE_BYTES] = type.endsWith('32x4') ? 4 : type.endsWith('64x2') ? 8 : 0;
+        break;
+    }
+    const swapped = isScalar(type) ? SWAPPED[what] : undefined;
+    if (swapped) rows[row + OpRow.SWAP] = 1;
+    if (kind === Kind.Plain || kind === Kind.Select || kind === Kind.ExtractLane || kind === Kind.ReplaceLane || kind === Kind.Shuffle)
+      put(OpRow.UOP, uop(SAME[name] ?? irName(swapped ? `${type}.${swapped}` : name)));
+    if (type !== 'i32') return;
+    put(OpRow.UOP_IMM, UOPS[`${irName(name)}_IMM`] ?? 0);
+    if (what === 'eqz') put(OpRow.BRANCH, uop('BRANCH_Z'));
+    else if (COMPARISONS.has(swapped ?? what)) put(OpRow.BRANCH, uop(`BRANCH_${(swapped ?? what).toUpperCase()}`));
+  });
+  return rows;
+}

@@ -1,6 +1,7 @@
 import { Code } from '../../../src/isa/code.ts';
 import { Decoded, decode, newInsn } from '../../../translators/x86/decode.ts';
-import { table, x86 } from '../../../translators/x86/index.ts';
+import { x86 } from '../../../translators/x86/index.ts';
+import { table } from '../../../translators/x86/rows.ts';
 import { type Case, CODE, DATA, DATA_BYTES, type Executor, STACK, STACK_BYTES } from '../x86/case.ts';
 import { disassembleHere, type SuiteResult } from './compare.ts';
 
@@ -40,7 +41,7 @@ function formOf(code: Uint8Array): string {
 /** Whether the processor raises #UD for each `step`-th encoding, from `first` on, and we do. */
 export function processorSweep(processor: Executor, step: number, first = 0): SuiteResult {
   const failures: string[] = [];
-  const insn = newInsn(table.rows[0]);
+  const insn = newInsn(table().rows[0]);
   let [cases, passed, later] = [0, 0, 0];
   let batch: Case[] = [];
   const flush = (): void => {
@@ -49,7 +50,7 @@ export function processorSweep(processor: Executor, step: number, first = 0): Su
       cases++;
       const padded = new Uint8Array(32).fill(0xcc);
       padded.set(code);
-      const decoded = decode(table, insn, Code.of(padded, EIP), EIP);
+      const decoded = decode(table(), insn, Code.of(padded, EIP), EIP);
       const here = decoded === Decoded.Illegal || /^UD\d/.test(insn.row.text);
       const there = outcomes[n].end.kind === 'exception' && outcomes[n].end.vector === UD;
       if (here === there) passed++;

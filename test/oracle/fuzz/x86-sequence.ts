@@ -1,6 +1,6 @@
 import { Eflags } from '../../../translators/x86/abi.ts';
-import { rows } from '../../../translators/x86/index.ts';
 import { Immediate, Kind, Mandatory, type Row } from '../../../translators/x86/row.ts';
+import { rows } from '../../../translators/x86/rows.ts';
 import { CODE, DATA, DATA_BYTES, STACK } from '../x86/case.ts';
 import type { Comparison } from '../x86/compare.ts';
 import { fpuNumbers, randomFxsave } from '../x86/fpu.ts';
@@ -21,7 +21,7 @@ const LONGEST = 60;
  */
 const LEFT_OUT =
   /^(POPF|PUSHA|POPA|IRET|INT|INTO|HLT|CLI|STI|IN|OUT|INS|OUTS|RDTSC|CPUID|ENDBR|CLFLUSH|F2XM1|FYL2X|FPTAN|FPATAN|FSIN|FCOS|RSQRT|RCP|FNSTENV|FNSAVE|FRSTOR|FLDENV|FX|LDMXCSR|STMXCSR|MASKMOV|BOUND|LOOP|J|CALL|RET|ENTER|FU?COMIP?\b|FBSTP|FBLD|FSTP Mt|FLD Mt)/;
-const ROWS = rows.filter((r) => r.group !== 'system' && !LEFT_OUT.test(r.text) && r.encoding !== 'D9 D8+i');
+const ROWS = rows().filter((r) => r.group !== 'system' && !LEFT_OUT.test(r.text) && r.encoding !== 'D9 D8+i');
 const BY_GROUP = [...new Set(ROWS.map((r) => r.group))].map((group) => ROWS.filter((r) => r.group === group));
 const INTEGER = BY_GROUP.filter(([r]) => !/^(x87|mmx|s*sse\d?|bcd)$/.test(r.group));
 
@@ -133,7 +133,7 @@ export function generateSequence(rnd: Random): FuzzCase | undefined {
     more: (expected, actual) => sseDifferences(expected, actual, false),
   };
 }
-const SEQUENCE = { ...rows[0], text: 'a sequence', encoding: '' };
+const SEQUENCE = { ...rows()[0], text: 'a sequence', encoding: '' };
 
 /**
  * Rows of which any encoding with any prefixes is a case; left out beside those above: what tells a selector, which is not the same here,

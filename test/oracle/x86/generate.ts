@@ -3,9 +3,9 @@ import { VECTOR_LDT_ENTRIES } from '../../../src/conformance/x86-ldt.ts';
 import { Code } from '../../../src/isa/code.ts';
 import { Eflags } from '../../../translators/x86/abi.ts';
 import { Decoded, decode, newInsn } from '../../../translators/x86/decode.ts';
-import { rows, table } from '../../../translators/x86/index.ts';
 import type { Insn } from '../../../translators/x86/operands.ts';
 import { Immediate, Kind, Mandatory, type Row } from '../../../translators/x86/row.ts';
+import { rows, table } from '../../../translators/x86/rows.ts';
 import { type Case, CODE, DATA, DATA_BYTES, READ_ONLY, SEGMENT_BASE, STACK, STACK_BYTES } from './case.ts';
 import type { Random } from './random.ts';
 import { FAULTS_IN_ANY_ORDER, STATUS, undefinedFlags, undefinedFlagsAtFault } from './undefined.ts';
@@ -47,7 +47,7 @@ export const whyNot = (r: Row): string | undefined => NOT_COMPARABLE.find(([text
 const OWN_REGISTERS: Readonly<Record<string, readonly number[]>> = { CPUID: [0, 1, 2, 3] };
 
 export function comparableRows(filter: RegExp | undefined, groups: ReadonlySet<string>): readonly Row[] {
-  return rows.filter((r) => groups.has(r.group) && whyNot(r) === undefined && (!filter || filter.test(`${r.encoding} ${r.text}`)));
+  return rows().filter((r) => groups.has(r.group) && whyNot(r) === undefined && (!filter || filter.test(`${r.encoding} ${r.text}`)));
 }
 
 const mnemonic = (r: Row): string => r.text.split(' ')[0];
@@ -321,8 +321,8 @@ export function generate(rnd: Random, r: Row, base = randomBase(rnd)): Generated
 }
 
 export function decodeOne(code: Uint8Array): Insn | undefined {
-  const insn = newInsn(table.rows[0]);
+  const insn = newInsn(table().rows[0]);
   const padded = new Uint8Array(code.length + 16);
   padded.set(code);
-  return decode(table, insn, Code.of(padded, EIP), EIP) === Decoded.Ok && insn.length === code.length ? insn : undefined;
+  return decode(table(), insn, Code.of(padded, EIP), EIP) === Decoded.Ok && insn.length === code.length ? insn : undefined;
 }

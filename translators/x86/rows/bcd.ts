@@ -74,11 +74,12 @@ const aad: Meaning = (b, i) => {
   flags();
 };
 
-export const bcd: readonly Row[] = group('bcd', [
-  row('27', 'DAA', decimal(false)),
-  row('2F', 'DAS', decimal(true)),
-  row('37', 'AAA', ascii(false)),
-  row('3F', 'AAS', ascii(true)),
-  row('D4 ib', 'AAM Ib', aam),
-  row('D5 ib', 'AAD Ib', aad),
-]);
+export const bcd = (): readonly Row[] =>
+  group('bcd', [
+    row('27', 'DAA', decimal(false)),
+    row('2F', 'DAS', decimal(true)),
+    row('37', 'AAA', ascii(false)),
+    row('3F', 'AAS', ascii(true)),
+    row('D4 ib', 'AAM Ib', aam),
+    row('D5 ib', 'AAD Ib', aad),
+  ]);

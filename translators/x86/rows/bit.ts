@@ -55,16 +55,17 @@ const bswap: Meaning = (b, i) => {
   b.set(X86.EAX + (i.opcode & 7) * 4, b.or(odd, b.and(b.rotr(value, b.i32(8)), b.i32(0xff00ff00))));
 };
 
-export const bit: readonly Row[] = group('bit', [
-  row('0F A3 /r', 'BT Ev, Gv', bt),
-  row('0F BA /4 ib', 'BT Ev, Ib', bt),
-  row('0F AB /r', 'BTS Ev, Gv', bts),
-  row('0F BA /5 ib', 'BTS Ev, Ib', bts),
-  row('0F B3 /r', 'BTR Ev, Gv', btr),
-  row('0F BA /6 ib', 'BTR Ev, Ib', btr),
-  row('0F BB /r', 'BTC Ev, Gv', btc),
-  row('0F BA /7 ib', 'BTC Ev, Ib', btc),
-  row('0F BC /r', 'BSF Gv, Ev', bsf),
-  row('0F BD /r', 'BSR Gv, Ev', bsr),
-  row('0F C8+r', 'BSWAP Zv', bswap),
-]);
+export const bit = (): readonly Row[] =>
+  group('bit', [
+    row('0F A3 /r', 'BT Ev, Gv', bt),
+    row('0F BA /4 ib', 'BT Ev, Ib', bt),
+    row('0F AB /r', 'BTS Ev, Gv', bts),
+    row('0F BA /5 ib', 'BTS Ev, Ib', bts),
+    row('0F B3 /r', 'BTR Ev, Gv', btr),
+    row('0F BA /6 ib', 'BTR Ev, Ib', btr),
+    row('0F BB /r', 'BTC Ev, Gv', btc),
+    row('0F BA /7 ib', 'BTC Ev, Ib', btc),
+    row('0F BC /r', 'BSF Gv, Ev', bsf),
+    row('0F BD /r', 'BSR Gv, Ev', bsr),
+    row('0F C8+r', 'BSWAP Zv', bswap),
+  ]);

@@ -88,31 +88,32 @@ const bound: Meaning = (b, i) => {
   b.exitIf(b.or(b.ltS(index, lower), b.gtS(index, upper)), ExitKind.Exception, Vector.BR);
 };
 
-export const control: readonly Row[] = group('control', [
-  row('70+cc cb', 'Jcc Jb', jcc),
-  row('0F 80+cc cz', 'Jcc Jz', jcc),
-  row('EB cb', 'JMP Jb', jmp),
-  row('E9 cz', 'JMP Jz', jmp),
-  row('FF /4', 'JMP Ev', jmpIndirect),
-  row(
-    'E0 cb',
-    'LOOPNE Jb',
-    loop((b) => b.eqz(zeroFlag(b))),
-  ),
-  row('E1 cb', 'LOOPE Jb', loop(zeroFlag)),
-  row(
-    'E2 cb',
-    'LOOP Jb',
-    loop(() => undefined),
-  ),
-  row('E3 cb', 'JECXZ Jb', jecxz),
-  row('E8 cz', 'CALL Jz', call),
-  row('FF /2', 'CALL Ev', callIndirect),
-  row('C3', 'RET', ret),
-  row('C2 iw', 'RET Iw', ret),
-  sensitive('control-sensitive', softwareInterrupt(SoftwareInterrupt.INT1), row('F1', 'INT1', int1)),
-  sensitive('control-sensitive', softwareInterrupt(SoftwareInterrupt.INT3), row('CC', 'INT3', int3)),
-  sensitive('control-sensitive', softwareInterrupt(SoftwareInterrupt.INT), row('CD ib', 'INT Ib', int)),
-  sensitive('control-sensitive', interruptOnOverflow, row('CE', 'INTO', into)),
-  row('62 /r m', 'BOUND Gv, Ma', bound),
-]);
+export const control = (): readonly Row[] =>
+  group('control', [
+    row('70+cc cb', 'Jcc Jb', jcc),
+    row('0F 80+cc cz', 'Jcc Jz', jcc),
+    row('EB cb', 'JMP Jb', jmp),
+    row('E9 cz', 'JMP Jz', jmp),
+    row('FF /4', 'JMP Ev', jmpIndirect),
+    row(
+      'E0 cb',
+      'LOOPNE Jb',
+      loop((b) => b.eqz(zeroFlag(b))),
+    ),
+    row('E1 cb', 'LOOPE Jb', loop(zeroFlag)),
+    row(
+      'E2 cb',
+      'LOOP Jb',
+      loop(() => undefined),
+    ),
+    row('E3 cb', 'JECXZ Jb', jecxz),
+    row('E8 cz', 'CALL Jz', call),
+    row('FF /2', 'CALL Ev', callIndirect),
+    row('C3', 'RET', ret),
+    row('C2 iw', 'RET Iw', ret),
+    sensitive('control-sensitive', softwareInterrupt(SoftwareInterrupt.INT1), row('F1', 'INT1', int1)),
+    sensitive('control-sensitive', softwareInterrupt(SoftwareInterrupt.INT3), row('CC', 'INT3', int3)),
+    sensitive('control-sensitive', softwareInterrupt(SoftwareInterrupt.INT), row('CD ib', 'INT Ib', int)),
+    sensitive('control-sensitive', interruptOnOverflow, row('CE', 'INTO', into)),
+    row('62 /r m', 'BOUND Gv, Ma', bound),
+  ]);

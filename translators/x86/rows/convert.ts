@@ -147,7 +147,7 @@ const approximate =
     setXmm(b, i.reg, b.get(Type.V128, X86.SSE_RESULT));
   };
 
-export const singleConversions: readonly Row[] = [
+export const singleConversions = (): readonly Row[] => [
   ...limited(MXCSR_LIMIT, [
     row('NP 0F 2A /r', 'CVTPI2PS Vps, Qq', singlesFromMmx),
     row('F3 0F 2A /r', 'CVTSI2SS Vss, Ed', singleFromDword),
@@ -161,7 +161,7 @@ export const singleConversions: readonly Row[] = [
   row('NP 0F 53 /r', 'RCPPS Vps, Wps', approximate(SseCode.RECIPROCAL, false)),
   row('F3 0F 53 /r', 'RCPSS Vss, Wss', approximate(SseCode.RECIPROCAL, true)),
 ];
-export const doubleConversions: readonly Row[] = [
+export const doubleConversions = (): readonly Row[] => [
   // exact
   row('66 0F 2A /r', 'CVTPI2PD Vpd, Qq', doublesFromMmx),
   row('F2 0F 2A /r', 'CVTSI2SD Vsd, Ed', doubleFromDword),

@@ -409,8 +409,8 @@ function floatRows(f: Format, each: string, one: string): readonly Row[] {
     row(`${each} 0F C6 /r ib`, `SHUF${p} ${vp}, ${wp}, Ib`, f.wide ? shuffleDoubles : shuffleSingles),
   ];
 }
-export const singleRows: readonly Row[] = floatRows(single, 'NP', 'F3');
-export const doubleRows: readonly Row[] = floatRows(double, '66', 'F2');
+export const singleRows = (): readonly Row[] => floatRows(single, 'NP', 'F3');
+export const doubleRows = (): readonly Row[] => floatRows(double, '66', 'F2');
 
 export {
   anyDenormal,

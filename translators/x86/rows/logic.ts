@@ -25,18 +25,19 @@ const test: Meaning = (b, i) => {
 };
 const not: Meaning = (b, i) => write(b, i, 0, b.not(read(b, i, 0)));
 
-export const logic: readonly Row[] = group('logic', [
-  ...twoOperand('OR', 1, sameMeaning('or')),
-  ...twoOperand('AND', 4, sameMeaning('and')),
-  ...twoOperand('XOR', 6, xorMeaning),
-  row('84 /r', 'TEST Eb, Gb', test),
-  row('85 /r', 'TEST Ev, Gv', test),
-  row('A8 ib', 'TEST AL, Ib', test),
-  row('A9 iz', 'TEST eAX, Iz', test),
-  row('F6 /0 ib', 'TEST Eb, Ib', test),
-  row('F6 /1 ib', 'TEST Eb, Ib', test),
-  row('F7 /0 iz', 'TEST Ev, Iz', test),
-  row('F7 /1 iz', 'TEST Ev, Iz', test),
-  row('F6 /2', 'NOT Eb', not),
-  row('F7 /2', 'NOT Ev', not),
-]);
+export const logic = (): readonly Row[] =>
+  group('logic', [
+    ...twoOperand('OR', 1, sameMeaning('or')),
+    ...twoOperand('AND', 4, sameMeaning('and')),
+    ...twoOperand('XOR', 6, xorMeaning),
+    row('84 /r', 'TEST Eb, Gb', test),
+    row('85 /r', 'TEST Ev, Gv', test),
+    row('A8 ib', 'TEST AL, Ib', test),
+    row('A9 iz', 'TEST eAX, Iz', test),
+    row('F6 /0 ib', 'TEST Eb, Ib', test),
+    row('F6 /1 ib', 'TEST Eb, Ib', test),
+    row('F7 /0 iz', 'TEST Ev, Iz', test),
+    row('F7 /1 iz', 'TEST Ev, Iz', test),
+    row('F6 /2', 'NOT Eb', not),
+    row('F7 /2', 'NOT Ev', not),
+  ]);

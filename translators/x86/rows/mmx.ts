@@ -41,11 +41,12 @@ const emms: Meaning = (b) => {
   b.set(X86.FTW, b.i32(0xffff));
 };
 
-export const mmxRows: readonly Row[] = group('mmx', [
-  ...mmxForms(original),
-  row('NP 0F 6E /r', 'MOVD Pq, Ed', moveFromDword),
-  row('NP 0F 7E /r', 'MOVD Ed, Pq', moveToDword),
-  row('NP 0F 6F /r', 'MOVQ Pq, Qq', load),
-  row('NP 0F 7F /r', 'MOVQ Qq, Pq', storeMmx),
-  row('NP 0F 77', 'EMMS', emms),
-]);
+export const mmxRows = (): readonly Row[] =>
+  group('mmx', [
+    ...mmxForms(original()),
+    row('NP 0F 6E /r', 'MOVD Pq, Ed', moveFromDword),
+    row('NP 0F 7E /r', 'MOVD Ed, Pq', moveToDword),
+    row('NP 0F 6F /r', 'MOVQ Pq, Qq', load),
+    row('NP 0F 7F /r', 'MOVQ Qq, Pq', storeMmx),
+    row('NP 0F 77', 'EMMS', emms),
+  ]);

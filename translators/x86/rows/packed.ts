@@ -183,7 +183,7 @@ const permute =
   };
 
 /** MMX as the Pentium MMX has it, and its forms on XMM registers. */
-export const original: readonly Both[] = [
+export const original = (): readonly Both[] => [
   both('60', 'PUNPCKLBW', unpackLow(1), 'Qd'),
   both('61', 'PUNPCKLWD', unpackLow(2), 'Qd'),
   both('62', 'PUNPCKLDQ', unpackLow(4), 'Qd'),
@@ -239,7 +239,7 @@ export const original: readonly Both[] = [
 ];
 
 /** What SSE added to MMX, and SSE2 to XMM registers. */
-export const extended: readonly Both[] = [
+export const extended = (): readonly Both[] => [
   both('DA', 'PMINUB', plain('i8x16.min_u')),
   both('DE', 'PMAXUB', plain('i8x16.max_u')),
   both('EA', 'PMINSW', plain('i16x8.min_s')),
@@ -256,13 +256,13 @@ export const extended: readonly Both[] = [
 export const shuffleWordsMmx: Row = row('NP 0F 70 /r ib', 'PSHUFW Pq, Qq, Ib', permute(2, 0));
 
 /** What SSE2 added to both. */
-export const quadwords: readonly Both[] = [
+export const quadwords = (): readonly Both[] => [
   both('D4', 'PADDQ', plain('i64x2.add')),
   both('FB', 'PSUBQ', plain('i64x2.sub')),
   both('F4', 'PMULUDQ', multiplyDwords),
 ];
 /** SSE2's own, without MMX forms. */
-export const xmmOnly: readonly Row[] = [
+export const xmmOnly = (): readonly Row[] => [
   row('66 0F 6C /r', 'PUNPCKLQDQ Vdq, Wdq', vector2(unpackLow(8))),
   row('66 0F 6D /r', 'PUNPCKHQDQ Vdq, Wdq', vector2(unpackHigh(8))),
   row('66 0F 70 /r ib', 'PSHUFD Vdq, Wdq, Ib', permute(4, 0)),

@@ -165,18 +165,19 @@ const forms = (digit: number, name: string, f: Shift, signed = false): Row[] => 
   row(`D3 /${digit}`, `${name} Ev, CL`, shifter(f, signed)),
 ];
 
-export const shift: readonly Row[] = group('shift', [
-  ...forms(0, 'ROL', rol),
-  ...forms(1, 'ROR', ror),
-  ...forms(2, 'RCL', rcl),
-  ...forms(3, 'RCR', rcr),
-  ...forms(4, 'SHL', shl),
-  ...forms(5, 'SHR', shr),
-  // not in the SDM's text, but in processors: an alias of /4
-  ...forms(6, 'SHL', shl),
-  ...forms(7, 'SAR', sar, true),
-  row('0F A4 /r ib', 'SHLD Ev, Gv, Ib', double(true)),
-  row('0F A5 /r', 'SHLD Ev, Gv, CL', double(true)),
-  row('0F AC /r ib', 'SHRD Ev, Gv, Ib', double(false)),
-  row('0F AD /r', 'SHRD Ev, Gv, CL', double(false)),
-]);
+export const shift = (): readonly Row[] =>
+  group('shift', [
+    ...forms(0, 'ROL', rol),
+    ...forms(1, 'ROR', ror),
+    ...forms(2, 'RCL', rcl),
+    ...forms(3, 'RCR', rcr),
+    ...forms(4, 'SHL', shl),
+    ...forms(5, 'SHR', shr),
+    // not in the SDM's text, but in processors: an alias of /4
+    ...forms(6, 'SHL', shl),
+    ...forms(7, 'SAR', sar, true),
+    row('0F A4 /r ib', 'SHLD Ev, Gv, Ib', double(true)),
+    row('0F A5 /r', 'SHLD Ev, Gv, CL', double(true)),
+    row('0F AC /r ib', 'SHRD Ev, Gv, Ib', double(false)),
+    row('0F AD /r', 'SHRD Ev, Gv, CL', double(false)),
+  ]);

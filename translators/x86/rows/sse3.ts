@@ -35,17 +35,18 @@ const duplicateDouble: Meaning = (b, i) => setXmm(b, i.reg, b.emit(SPLAT, low64(
 const loadUnaligned: Meaning = (b, i) => setXmm(b, i.reg, load128(b, i));
 
 /** All but FISTTP, which is among the x87 rows; MONITOR and MWAIT are a feature of their own. */
-export const sse3: readonly Row[] = group('sse3', [
-  ...limited(MXCSR_LIMIT, [
-    row('F2 0F D0 /r', 'ADDSUBPS Vps, Wps', addSubtract(single)),
-    row('66 0F D0 /r', 'ADDSUBPD Vpd, Wpd', addSubtract(double)),
-    row('F2 0F 7C /r', 'HADDPS Vps, Wps', horizontal(single, SseCode.ADD, 'add')),
-    row('66 0F 7C /r', 'HADDPD Vpd, Wpd', horizontal(double, SseCode.ADD, 'add')),
-    row('F2 0F 7D /r', 'HSUBPS Vps, Wps', horizontal(single, SseCode.SUB, 'sub')),
-    row('66 0F 7D /r', 'HSUBPD Vpd, Wpd', horizontal(double, SseCode.SUB, 'sub')),
-  ]),
-  row('F2 0F F0 /r m', 'LDDQU Vdq, Mdq', loadUnaligned),
-  row('F2 0F 12 /r', 'MOVDDUP Vpd, Wq', duplicateDouble),
-  row('F3 0F 12 /r', 'MOVSLDUP Vps, Wps', duplicate(0, 0, 2, 2)),
-  row('F3 0F 16 /r', 'MOVSHDUP Vps, Wps', duplicate(1, 1, 3, 3)),
-]);
+export const sse3 = (): readonly Row[] =>
+  group('sse3', [
+    ...limited(MXCSR_LIMIT, [
+      row('F2 0F D0 /r', 'ADDSUBPS Vps, Wps', addSubtract(single)),
+      row('66 0F D0 /r', 'ADDSUBPD Vpd, Wpd', addSubtract(double)),
+      row('F2 0F 7C /r', 'HADDPS Vps, Wps', horizontal(single, SseCode.ADD, 'add')),
+      row('66 0F 7C /r', 'HADDPD Vpd, Wpd', horizontal(double, SseCode.ADD, 'add')),
+      row('F2 0F 7D /r', 'HSUBPS Vps, Wps', horizontal(single, SseCode.SUB, 'sub')),
+      row('66 0F 7D /r', 'HSUBPD Vpd, Wpd', horizontal(double, SseCode.SUB, 'sub')),
+    ]),
+    row('F2 0F F0 /r m', 'LDDQU Vdq, Mdq', loadUnaligned),
+    row('F2 0F 12 /r', 'MOVDDUP Vpd, Wq', duplicateDouble),
+    row('F3 0F 12 /r', 'MOVSLDUP Vps, Wps', duplicate(0, 0, 2, 2)),
+    row('F3 0F 16 /r', 'MOVSHDUP Vps, Wps', duplicate(1, 1, 3, 3)),
+  ]);

@@ -90,7 +90,7 @@ const align: Meaning = (b, i) => {
   );
 };
 
-const forms: readonly Both[] = [
+const forms = (): readonly Both[] => [
   both('38 00', 'PSHUFB', shuffleBytes),
   both('38 01', 'PHADDW', horizontal('i16x8.add', 2)),
   both('38 02', 'PHADDD', horizontal('i32x4.add', 4)),
@@ -109,4 +109,4 @@ const forms: readonly Both[] = [
   { mmx: row('NP 0F 3A 0F /r ib', 'PALIGNR Pq, Qq, Ib', align), xmm: row('66 0F 3A 0F /r ib', 'PALIGNR Vdq, Wdq, Ib', align) },
 ];
 
-export const ssse3: readonly Row[] = group('ssse3', [...mmxForms(forms), ...xmmForms(forms)]);
+export const ssse3 = (): readonly Row[] => group('ssse3', [...mmxForms(forms()), ...xmmForms(forms())]);

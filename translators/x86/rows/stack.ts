@@ -112,23 +112,24 @@ const leave: Meaning = (b, i) => {
   setStackPointer(b, i, moved(b, i, ebp, i.operandSize));
 };
 
-export const stack: readonly Row[] = group('stack', [
-  row('50+r', 'PUSH Zv', push),
-  row('58+r', 'POP Zv', pop),
-  row('FF /6', 'PUSH Ev', push),
-  row('8F /0', 'POP Ev', pop),
-  row('68 iz', 'PUSH Iz', push),
-  row('6A ib', 'PUSH Ibs', push),
-  sensitive('behaviour-sensitive', push, row('06', 'PUSH ES', push)),
-  sensitive('behaviour-sensitive', push, row('0E', 'PUSH CS', push)),
-  sensitive('behaviour-sensitive', push, row('16', 'PUSH SS', push)),
-  sensitive('behaviour-sensitive', push, row('1E', 'PUSH DS', push)),
-  sensitive('behaviour-sensitive', push, row('0F A0', 'PUSH FS', push)),
-  sensitive('behaviour-sensitive', push, row('0F A8', 'PUSH GS', push)),
-  row('60', 'PUSHAW/PUSHA', pusha),
-  row('61', 'POPAW/POPA', popa),
-  sensitive('behaviour-sensitive', pushf, row('9C', 'PUSHFW/PUSHF', pushf)),
-  sensitive('control-sensitive', popf, row('9D', 'POPFW/POPF', popf)),
-  row('C8 iw ib', 'ENTER Iw, Ib', enter),
-  row('C9', 'LEAVEW/LEAVE', leave),
-]);
+export const stack = (): readonly Row[] =>
+  group('stack', [
+    row('50+r', 'PUSH Zv', push),
+    row('58+r', 'POP Zv', pop),
+    row('FF /6', 'PUSH Ev', push),
+    row('8F /0', 'POP Ev', pop),
+    row('68 iz', 'PUSH Iz', push),
+    row('6A ib', 'PUSH Ibs', push),
+    sensitive('behaviour-sensitive', push, row('06', 'PUSH ES', push)),
+    sensitive('behaviour-sensitive', push, row('0E', 'PUSH CS', push)),
+    sensitive('behaviour-sensitive', push, row('16', 'PUSH SS', push)),
+    sensitive('behaviour-sensitive', push, row('1E', 'PUSH DS', push)),
+    sensitive('behaviour-sensitive', push, row('0F A0', 'PUSH FS', push)),
+    sensitive('behaviour-sensitive', push, row('0F A8', 'PUSH GS', push)),
+    row('60', 'PUSHAW/PUSHA', pusha),
+    row('61', 'POPAW/POPA', popa),
+    sensitive('behaviour-sensitive', pushf, row('9C', 'PUSHFW/PUSHF', pushf)),
+    sensitive('control-sensitive', popf, row('9D', 'POPFW/POPF', popf)),
+    row('C8 iw ib', 'ENTER Iw, Ib', enter),
+    row('C9', 'LEAVEW/LEAVE', leave),
+  ]);

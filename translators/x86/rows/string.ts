@@ -101,19 +101,20 @@ const scas = repeatable('scas', 1, false, (b, i, size) => {
 
 const privileged: Meaning = (b, i) => b.exit(ExitKind.Privileged, i.pc);
 
-export const string: readonly Row[] = group('string', [
-  row('A4', 'MOVS Yb, Xb', movs),
-  row('A5', 'MOVS Yv, Xv', movs),
-  row('A6', 'CMPS Xb, Yb', cmps),
-  row('A7', 'CMPS Xv, Yv', cmps),
-  row('AA', 'STOS Yb, AL', stos),
-  row('AB', 'STOS Yv, eAX', stos),
-  row('AC', 'LODS AL, Xb', lods),
-  row('AD', 'LODS eAX, Xv', lods),
-  row('AE', 'SCAS AL, Yb', scas),
-  row('AF', 'SCAS eAX, Yv', scas),
-  sensitive('privileged', ins, row('6C', 'INS Yb, DX', privileged)),
-  sensitive('privileged', ins, row('6D', 'INS Yv, DX', privileged)),
-  sensitive('privileged', outs, row('6E', 'OUTS DX, Xb', privileged)),
-  sensitive('privileged', outs, row('6F', 'OUTS DX, Xv', privileged)),
-]);
+export const string = (): readonly Row[] =>
+  group('string', [
+    row('A4', 'MOVS Yb, Xb', movs),
+    row('A5', 'MOVS Yv, Xv', movs),
+    row('A6', 'CMPS Xb, Yb', cmps),
+    row('A7', 'CMPS Xv, Yv', cmps),
+    row('AA', 'STOS Yb, AL', stos),
+    row('AB', 'STOS Yv, eAX', stos),
+    row('AC', 'LODS AL, Xb', lods),
+    row('AD', 'LODS eAX, Xv', lods),
+    row('AE', 'SCAS AL, Yb', scas),
+    row('AF', 'SCAS eAX, Yv', scas),
+    sensitive('privileged', ins, row('6C', 'INS Yb, DX', privileged)),
+    sensitive('privileged', ins, row('6D', 'INS Yv, DX', privileged)),
+    sensitive('privileged', outs, row('6E', 'OUTS DX, Xb', privileged)),
+    sensitive('privileged', outs, row('6F', 'OUTS DX, Xv', privileged)),
+  ]);

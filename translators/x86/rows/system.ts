@@ -69,7 +69,7 @@ const PRIVILEGED: Sensitivity = 'privileged';
 const CONTROL: Sensitivity = 'control-sensitive';
 const BEHAVIOUR: Sensitivity = 'behaviour-sensitive';
 
-const segmentRows: readonly Row[] = [
+const segmentRows = (): readonly Row[] => [
   ...[0, 2, 3, 4, 5].map((n) => segmentRow(CONTROL, System.movToSegment, `8E /${n}`, 'MOV Sw, Ew')),
   segmentRow(CONTROL, System.popSegment, '07', 'POP ES'),
   segmentRow(CONTROL, System.popSegment, '17', 'POP SS'),
@@ -83,7 +83,7 @@ const segmentRows: readonly Row[] = [
   segmentRow(CONTROL, System.loadFar(SEGMENT.GS), '0F B5 /r', 'LGS Gv, Mp'),
 ];
 
-const farRows: readonly Row[] = [
+const farRows = (): readonly Row[] => [
   segmentRow(CONTROL, System.farCall, '9A ap', 'CALL Ap'),
   segmentRow(CONTROL, System.farJump, 'EA ap', 'JMP Ap'),
   segmentRow(CONTROL, System.farCallIndirect, 'FF /3', 'CALL Mp'),
@@ -93,14 +93,14 @@ const farRows: readonly Row[] = [
   segmentRow(CONTROL, System.iret, 'CF', 'IRETW/IRET'),
 ];
 
-const descriptorRows: readonly Row[] = [
+const descriptorRows = (): readonly Row[] => [
   segmentRow(BEHAVIOUR, System.lar, '0F 02 /r', 'LAR Gv, Ew'),
   segmentRow(BEHAVIOUR, System.lsl, '0F 03 /r', 'LSL Gv, Ew'),
   segmentRow(BEHAVIOUR, System.verify(0), '0F 00 /4', 'VERR Ew'),
   segmentRow(BEHAVIOUR, System.verify(1), '0F 00 /5', 'VERW Ew'),
 ];
 
-const processorRows: readonly Row[] = [
+const processorRows = (): readonly Row[] => [
   sensitive(BEHAVIOUR, System.cpuid, row('0F A2', 'CPUID', cpuid)),
   sensitive(BEHAVIOUR, System.rdtsc, row('0F 31', 'RDTSC', rdtsc)),
   row('0F 0B', 'UD2', illegal),
@@ -108,7 +108,7 @@ const processorRows: readonly Row[] = [
   row('0F FF /r', 'UD0 Gv, Ev', illegal),
 ];
 
-const privilegedRows: readonly Row[] = [
+const privilegedRows = (): readonly Row[] => [
   sensitive(
     BEHAVIOUR,
     System.storeSelector('LDTR'),
@@ -164,4 +164,5 @@ const privilegedRows: readonly Row[] = [
 ];
 
 /** In user mode SYSENTER is not announced, and raises #UD. SYSCALL has no row: neither mode announces it. */
-export const system: readonly Row[] = group('system', [...segmentRows, ...farRows, ...descriptorRows, ...processorRows, ...privilegedRows]);
+export const system = (): readonly Row[] =>
+  group('system', [...segmentRows(), ...farRows(), ...descriptorRows(), ...processorRows(), ...privilegedRows()]);

@@ -7,7 +7,6 @@ import { condition, forgetFlags } from '../flags.ts';
 import { address, type Insn, load, store } from '../operands.ts';
 import type { Meaning, Row } from '../row.ts';
 import { X86 } from '../state.ts';
-import { x87 } from './x87.ts';
 
 // x87 in double precision, which a user may choose: registers are WebAssembly's f64, counted from the top of the stack, so that a push
 // renames them. Instructions that are not here widen the registers, run as else, and round them again (assembly/x86/x87-double.ts).
@@ -253,10 +252,9 @@ const wide =
     if (!b.ended) b.helper('x87_narrow');
   };
 
-const rows = new Set<Row>(x87);
 /** What a row means where the x87 computes in double precision. */
 export function doubleMeaning(row: Row): Meaning {
   if (/^FX(SAVE|RSTOR)/.test(row.text)) return wide(row.meaning);
-  if (!rows.has(row) || APART.test(row.text)) return row.meaning;
+  if (row.group !== 'x87' || APART.test(row.text)) return row.meaning;
   return MEANINGS.get(row.text) ?? wide(row.meaning);
 }

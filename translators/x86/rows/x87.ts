@@ -238,7 +238,7 @@ const nothing: Meaning = () => undefined;
 /** FWAIT and instructions that only wait. */
 const waiting: Meaning = (b) => waitFirst(b);
 
-const control: readonly Row[] = [
+const control = (): readonly Row[] => [
   row('9B', 'FWAIT', waiting),
   row('D9 D0', 'FNOP', waiting),
   row('D9 /5 m', 'FLDCW Mw', (b, i) => {
@@ -262,75 +262,76 @@ const control: readonly Row[] = [
   row('DB E4', 'FNSETPM', nothing),
 ];
 
-export const x87: readonly Row[] = group('x87', [
-  row('D9 /0 m', 'FLD Md', withMemory('push_f32', f32)),
-  row('DD /0 m', 'FLD Mq', withMemory('push_f64', f64)),
-  row('DB /5 m', 'FLD Mt', (b, i) => {
-    waitFirst(b);
-    const low = f64(b, i);
-    b.helper('x87_push_f80', low, load(b, b.add(address(b, i), b.i32(8)), 2));
-    notePointers(b, i);
-  }),
-  row(`D9 ${st(0xc0)}`, 'FLD STi', callSt('push_st')),
-  row('DF /0 m', 'FILD Mw', withMemory('push_i32', i16)),
-  row('DB /0 m', 'FILD Md', withMemory('push_i32', f32)),
-  row('DF /5 m', 'FILD Mq', withMemory('push_i64', f64)),
-  row('DF /4 m', 'FBLD Mt', callMemory('load_bcd')),
+export const x87 = (): readonly Row[] =>
+  group('x87', [
+    row('D9 /0 m', 'FLD Md', withMemory('push_f32', f32)),
+    row('DD /0 m', 'FLD Mq', withMemory('push_f64', f64)),
+    row('DB /5 m', 'FLD Mt', (b, i) => {
+      waitFirst(b);
+      const low = f64(b, i);
+      b.helper('x87_push_f80', low, load(b, b.add(address(b, i), b.i32(8)), 2));
+      notePointers(b, i);
+    }),
+    row(`D9 ${st(0xc0)}`, 'FLD STi', callSt('push_st')),
+    row('DF /0 m', 'FILD Mw', withMemory('push_i32', i16)),
+    row('DB /0 m', 'FILD Md', withMemory('push_i32', f32)),
+    row('DF /5 m', 'FILD Mq', withMemory('push_i64', f64)),
+    row('DF /4 m', 'FBLD Mt', callMemory('load_bcd')),
 
-  row('D9 /2 m', 'FST Md', storeF32(0)),
-  row('D9 /3 m', 'FSTP Md', storeF32(1)),
-  row('DD /2 m', 'FST Mq', storeF64(0)),
-  row('DD /3 m', 'FSTP Mq', storeF64(1)),
-  row('DB /7 m', 'FSTP Mt', callMemory('store_f80')),
-  row(`DD ${st(0xd0)}`, 'FST STi', callSt('copy', 0)),
-  row(`DD ${st(0xd8)}`, 'FSTP STi', callSt('copy', 1)),
-  row('DF /2 m', 'FIST Mw', storeI16(0)),
-  row('DF /3 m', 'FISTP Mw', storeI16(1)),
-  row('DB /2 m', 'FIST Md', storeI32(0)),
-  row('DB /3 m', 'FISTP Md', storeI32(1)),
-  row('DF /7 m', 'FISTP Mq', storeI64),
-  row('DF /1 m', 'FISTTP Mw', storeTruncated(2)),
-  row('DB /1 m', 'FISTTP Md', storeTruncated(4)),
-  row('DD /1 m', 'FISTTP Mq', storeTruncated(8)),
-  row('DF /6 m', 'FBSTP Mt', callMemory('store_bcd')),
+    row('D9 /2 m', 'FST Md', storeF32(0)),
+    row('D9 /3 m', 'FSTP Md', storeF32(1)),
+    row('DD /2 m', 'FST Mq', storeF64(0)),
+    row('DD /3 m', 'FSTP Mq', storeF64(1)),
+    row('DB /7 m', 'FSTP Mt', callMemory('store_f80')),
+    row(`DD ${st(0xd0)}`, 'FST STi', callSt('copy', 0)),
+    row(`DD ${st(0xd8)}`, 'FSTP STi', callSt('copy', 1)),
+    row('DF /2 m', 'FIST Mw', storeI16(0)),
+    row('DF /3 m', 'FISTP Mw', storeI16(1)),
+    row('DB /2 m', 'FIST Md', storeI32(0)),
+    row('DB /3 m', 'FISTP Md', storeI32(1)),
+    row('DF /7 m', 'FISTP Mq', storeI64),
+    row('DF /1 m', 'FISTTP Mw', storeTruncated(2)),
+    row('DB /1 m', 'FISTTP Md', storeTruncated(4)),
+    row('DD /1 m', 'FISTTP Mq', storeTruncated(8)),
+    row('DF /6 m', 'FBSTP Mt', callMemory('store_bcd')),
 
-  row(`D9 ${st(0xc8)}`, 'FXCH STi', callSt('exchange')),
-  ...['B', 'E', 'BE', 'U'].flatMap((name, n) => {
-    const cc = [2, 4, 6, 10][n];
-    return [
-      row(`DA ${st(0xc0 + n * 8)}`, `FCMOV${name} ST0, STi`, moveIf(cc)),
-      row(`DB ${st(0xc0 + n * 8)}`, `FCMOVN${name} ST0, STi`, moveIf(cc + 1)),
-    ];
-  }),
+    row(`D9 ${st(0xc8)}`, 'FXCH STi', callSt('exchange')),
+    ...['B', 'E', 'BE', 'U'].flatMap((name, n) => {
+      const cc = [2, 4, 6, 10][n];
+      return [
+        row(`DA ${st(0xc0 + n * 8)}`, `FCMOV${name} ST0, STi`, moveIf(cc)),
+        row(`DB ${st(0xc0 + n * 8)}`, `FCMOVN${name} ST0, STi`, moveIf(cc + 1)),
+      ];
+    }),
 
-  ...memoryArithmetic,
-  ...registerArithmetic,
+    ...memoryArithmetic,
+    ...registerArithmetic,
 
-  row(`D8 ${st(0xd0)}`, 'FCOM STi', callSt('compare', 0, 0)),
-  row(`D8 ${st(0xd8)}`, 'FCOMP STi', callSt('compare', 0, 1)),
-  row('DE D9', 'FCOMPP', callSt('compare', 0, 2)),
-  row(`DD ${st(0xe0)}`, 'FUCOM STi', callSt('compare', 1, 0)),
-  row(`DD ${st(0xe8)}`, 'FUCOMP STi', callSt('compare', 1, 1)),
-  row('DA E9', 'FUCOMPP', callSt('compare', 1, 2)),
-  row(`DB ${st(0xf0)}`, 'FCOMI ST0, STi', compareFlags(0, 0)),
-  row(`DF ${st(0xf0)}`, 'FCOMIP ST0, STi', compareFlags(0, 1)),
-  row(`DB ${st(0xe8)}`, 'FUCOMI ST0, STi', compareFlags(1, 0)),
-  row(`DF ${st(0xe8)}`, 'FUCOMIP ST0, STi', compareFlags(1, 1)),
+    row(`D8 ${st(0xd0)}`, 'FCOM STi', callSt('compare', 0, 0)),
+    row(`D8 ${st(0xd8)}`, 'FCOMP STi', callSt('compare', 0, 1)),
+    row('DE D9', 'FCOMPP', callSt('compare', 0, 2)),
+    row(`DD ${st(0xe0)}`, 'FUCOM STi', callSt('compare', 1, 0)),
+    row(`DD ${st(0xe8)}`, 'FUCOMP STi', callSt('compare', 1, 1)),
+    row('DA E9', 'FUCOMPP', callSt('compare', 1, 2)),
+    row(`DB ${st(0xf0)}`, 'FCOMI ST0, STi', compareFlags(0, 0)),
+    row(`DF ${st(0xf0)}`, 'FCOMIP ST0, STi', compareFlags(0, 1)),
+    row(`DB ${st(0xe8)}`, 'FUCOMI ST0, STi', compareFlags(1, 0)),
+    row(`DF ${st(0xe8)}`, 'FUCOMIP ST0, STi', compareFlags(1, 1)),
 
-  ...Object.entries(D9).map(([modrm, name]) => row(`D9 ${modrm}`, name, call('d9', Number.parseInt(modrm, 16)))),
-  ...CONSTANTS.map((name, n) => row(`D9 ${hex(0xe8 + n)}`, name, call('d9', 0xe8 + n))),
-  row(`DD ${st(0xc0)}`, 'FFREE STi', callSt('free', 0)),
-  row(`DF ${st(0xc0)}`, 'FFREEP STi', callSt('free', 1)),
+    ...Object.entries(D9).map(([modrm, name]) => row(`D9 ${modrm}`, name, call('d9', Number.parseInt(modrm, 16)))),
+    ...CONSTANTS.map((name, n) => row(`D9 ${hex(0xe8 + n)}`, name, call('d9', 0xe8 + n))),
+    row(`DD ${st(0xc0)}`, 'FFREE STi', callSt('free', 0)),
+    row(`DF ${st(0xc0)}`, 'FFREEP STi', callSt('free', 1)),
 
-  ...control,
+    ...control(),
 
-  // Encodings that the SDM leaves out and that processors take for these.
-  row(`DC ${st(0xd0)}`, 'FCOM STi', callSt('compare', 0, 0)),
-  row(`DC ${st(0xd8)}`, 'FCOMP STi', callSt('compare', 0, 1)),
-  row(`DE ${st(0xd0)}`, 'FCOMP STi', callSt('compare', 0, 1)),
-  row(`D9 ${st(0xd8)}`, 'FSTP STi', callSt('copy', 1)),
-  row(`DD ${st(0xc8)}`, 'FXCH STi', callSt('exchange')),
-  row(`DF ${st(0xc8)}`, 'FXCH STi', callSt('exchange')),
-  row(`DF ${st(0xd0)}`, 'FSTP STi', callSt('copy', 1)),
-  row(`DF ${st(0xd8)}`, 'FSTP STi', callSt('copy', 1)),
-]);
+    // Encodings that the SDM leaves out and that processors take for these.
+    row(`DC ${st(0xd0)}`, 'FCOM STi', callSt('compare', 0, 0)),
+    row(`DC ${st(0xd8)}`, 'FCOMP STi', callSt('compare', 0, 1)),
+    row(`DE ${st(0xd0)}`, 'FCOMP STi', callSt('compare', 0, 1)),
+    row(`D9 ${st(0xd8)}`, 'FSTP STi', callSt('copy', 1)),
+    row(`DD ${st(0xc8)}`, 'FXCH STi', callSt('exchange')),
+    row(`DF ${st(0xc8)}`, 'FXCH STi', callSt('exchange')),
+    row(`DF ${st(0xd0)}`, 'FSTP STi', callSt('copy', 1)),
+    row(`DF ${st(0xd8)}`, 'FSTP STi', callSt('copy', 1)),
+  ]);
