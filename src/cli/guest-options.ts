@@ -29,7 +29,7 @@ export function guestOptions(command: Command): Command {
     .argument('<elf>', 'executable: a host path, or with --root a path in the guest')
     .argument('[args...]', 'the program’s arguments; options after <elf> are its own')
     .passThroughOptions()
-    .option('--root <folder>', 'what the guest sees as /; without it, an empty file system in memory')
+    .option('--root <folder>', 'what the guest sees as /; without it, a file system in memory with the program only')
     .option('--mount <host:guest[:ro]>', 'show a host file or folder to the guest (repeatable)', collect, [])
     .option('--env <name[=value]>', 'set a variable; without a value, the host’s (repeatable)', collect, [])
     .option('--cwd <folder>', 'working directory in the guest (default: /)')

@@ -43,6 +43,9 @@ export async function run(
   });
   const { elf, guestPath } = fileInGuest(path, root, mounts, options.cwd ?? '/');
 
+  // it finds itself as /proc/self/exe, and may run itself again
+  if (!root) mounts.unshift({ path: guestPath, fileSystem: open(path, path, true) });
+
   const network = await hostNetwork(options);
   optimiseLater();
   const runtime = compileLate(node.nodeRuntime);

@@ -86,17 +86,18 @@ export function handleFault(p: Process, exit: Exclude<Exit, { kind: 'budget' | '
 
 /**
  * With direct memory nothing stops a stack that grows past its end. Seen after each slice: a stack pointer between the
- * stack and the mappings below it. True if it has raised SIGSEGV for that.
+ * stack and the mappings below it, or down to where there is no memory for it. True if it has raised SIGSEGV for that.
  */
 export function checkStack(p: Process): boolean {
   const pointer = p.abi.stackPointer(p);
-  if (!isStackOverflow(p, pointer)) return false;
+  const isOnStack = pointer >= p.stack.low && pointer < p.abi.stackTop;
+  if (isOnStack ? p.map.growStack(pointer) : !isStackOverflow(p, pointer)) return false;
   fault(
     p,
     'SIGSEGV',
     { code: SiCode.NotMapped, address: pointer, trap: { number: PAGE_FAULT, error: 6 } },
     p.vcpu.pc,
-    overflowText(p, pointer),
+    isOnStack ? `the stack grew to ${hex(pointer)}, beyond the memory limit` : overflowText(p, pointer),
   );
   return true;
 }

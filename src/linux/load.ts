@@ -5,7 +5,7 @@ import type { Abi } from './abi.ts';
 import { memoryTop } from './address-space.ts';
 import { checkPlace, ElfError, type ElfFile, extent, PHDR_SIZE, parseElf } from './elf.ts';
 import { Errno } from './errno.ts';
-import { type MemoryMap, pageDown, pageUp } from './memory-map.ts';
+import { type MapRequest, type MemoryMap, pageDown, pageUp } from './memory-map.ts';
 import { At } from './stack.ts';
 
 /** An ELF file in the guest's memory. */
@@ -19,8 +19,11 @@ export interface Image {
   readonly end: number;
 }
 
-function mapOrThrow(map: MemoryMap, request: Parameters<MemoryMap['map']>[0]): number {
-  const address = map.map(request);
+function mapOrThrow(map: MemoryMap, request: MapRequest): number {
+  return mappedOrThrow(map, request, map.map(request));
+}
+
+function mappedOrThrow(map: MemoryMap, request: MapRequest, address: number): number {
   if (address === -Errno.ENOMEM)
     throw new ElfError(
       `a segment of ${request.length} bytes does not fit the memory limit (${map.options.budget.limit} bytes)`,
@@ -132,7 +135,8 @@ function parseInterpreter(bytes: Uint8Array, path: string): ElfFile {
 /** The stack: all of it is mapped, and nothing touched. */
 export function mapStack(map: MemoryMap, top: number, size: number, executable: boolean): void {
   const permission = PagePermission.Read | PagePermission.Write | (executable ? PagePermission.Execute : 0);
-  mapOrThrow(map, { address: top - size, length: size, permission, placement: 'fixed', name: '[stack]' });
+  const request = { address: top - size, length: size, permission, placement: 'fixed', name: '[stack]' } as const;
+  mappedOrThrow(map, request, map.mapStack(request));
 }
 
 export function guestMemoryFor(abi: Abi, reserved?: WebAssembly.Memory): GuestMemory {

@@ -46,6 +46,8 @@ export interface MapRequest {
   readonly shared?: boolean;
   readonly backing?: Backing;
   readonly name?: string;
+  /** Bytes of it that are charged for. Default: all. */
+  readonly charged?: number;
 }
 
 /** Bytes that all processes may map together. */
@@ -64,6 +66,10 @@ export class MemoryBudget {
   }
 }
 
+/** Bytes of a stack that are charged for at first, and with which it grows. */
+const STACK_CHARGED = 1 << 17;
+const STACK_STEP = 1 << 16;
+
 /** vm.max_map_count */
 const MAX_AREAS = 65530;
 
@@ -78,6 +84,8 @@ export class MemoryMap {
   used = 0;
   /** The most there has been. */
   peak = 0;
+  /** The stack is charged for from here on, and further down as it grows. */
+  private stackStart = 0;
   private breakStart = 0;
   private breakEnd = 0;
   /** What is common with others is here as it is now. */
@@ -102,6 +110,22 @@ export class MemoryMap {
     if (!this.options.budget.charge(bytes)) return false;
     this.used += bytes;
     this.peak = Math.max(this.peak, this.used);
+    return true;
+  }
+
+  /** Maps the stack of a new program. */
+  mapStack(request: MapRequest): number {
+    const charged = Math.min(request.length, STACK_CHARGED);
+    this.stackStart = request.address + request.length - charged;
+    return this.map({ ...request, charged });
+  }
+
+  /** The stack reaches down to this address; false if that is more memory than there may be. */
+  growStack(pointer: number): boolean {
+    if (pointer >= this.stackStart) return true;
+    const start = pointer - (pointer % STACK_STEP);
+    if (!this.charge(this.stackStart - start)) return false;
+    this.stackStart = start;
     return true;
   }
 
@@ -139,7 +163,7 @@ export class MemoryMap {
     const end = start + length;
     if (this.areas.count >= MAX_AREAS) return -Errno.ENOMEM;
     const freed = this.chargedWithin(start, end);
-    if (!this.charge((request.permission ? length : 0) - freed)) return -Errno.ENOMEM;
+    if (!this.charge((request.permission ? (request.charged ?? length) : 0) - freed)) return -Errno.ENOMEM;
     this.drop(start, end);
     const backing = request.backing;
     const fileEnd = backing && start + Math.max(0, pageUp(backing.file.size() - backing.offset));
@@ -385,6 +409,7 @@ export class MemoryMap {
     }
     for (const file of files) file.retain?.();
     this.areas.replace(0, this.options.top, areas);
+    this.stackStart = from.stackStart;
     this.breakStart = from.breakStart;
     this.breakEnd = from.breakEnd;
   }

@@ -88,6 +88,16 @@ describe('run', () => {
   );
 
   test(
+    'a stack counts as memory as far as it is used',
+    async () => {
+      const done = await wasmvisor('run', '--memory', '2m', program('deep', RECURSE));
+      expect(done).toMatchObject({ code: 139, stdout: '' });
+      expect(done.stderr).toMatch(/the stack grew to 0x[0-9a-f]{8}, beyond the memory limit/);
+    },
+    TIMEOUT,
+  );
+
+  test(
     'options after the program belong to it, before or after --',
     async () => {
       const hello = join(CORPUS, 'x86/hello');
@@ -126,6 +136,19 @@ describe('run', () => {
         code: 126,
         stderr: 'wasmvisor: /bin: is a directory\n',
       });
+    },
+    TIMEOUT,
+  );
+
+  test(
+    'without --root a program finds itself',
+    async () => {
+      // open("/proc/self/exe") is 3, with which it exits: mov ebx,eax; mov eax,1; int 0x80
+      const open = call(5, 0, 0, 0);
+      const end = [0x89, 0xc3, 0xb8, 1, 0, 0, 0, 0xcd, 0x80];
+      const at = 0x400000 + 84 + open.length + end.length;
+      const code = [...call(5, at, 0, 0), ...end, ...new TextEncoder().encode('/proc/self/exe\0')];
+      expect(await wasmvisor('run', program('self', code))).toMatchObject({ code: 3 });
     },
     TIMEOUT,
   );

@@ -22,7 +22,7 @@ describe.each(TARGETS)('processes on $name', (target) => {
   });
 
   it.skipIf(missing !== '')(`are bounded in number${missing}`, { timeout: 60_000 }, async () => {
-    const { stdout, code } = await run(['bomb'], { processLimit: 20 });
+    const { stdout, code } = await run(['bomb'], { processLimit: 20, memoryLimit: 96 << 20 });
     expect(stdout).toBe('19 processes, then Resource temporarily unavailable\n19 gone\n');
     expect(code).toBe(0);
   });
