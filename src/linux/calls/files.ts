@@ -30,7 +30,7 @@ export const fileNotes: Partial<Record<keyof typeof fileCalls, string>> = {
   fcntl64: 'as fcntl',
   flock: 'among the guest’s processes only',
   ioctl:
-    'terminals, FIONREAD, FIONBIO, FIOCLEX, SIOCGIF…; of termios, no flow control and no VTIME; the host is told only raw or not, and no size',
+    'terminals, FIONREAD, FIONBIO, FIOCLEX, FIOASYNC (without SIGIO), SIOCGIF…; of termios, no flow control and no VTIME; the host is told only raw or not, and no size',
   mknod: 'regular files and FIFOs, which the host does not see',
   mknodat: 'as mknod',
   renameat2: 'RENAME_NOREPLACE only',

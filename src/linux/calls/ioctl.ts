@@ -130,7 +130,8 @@ export const ioctl: Syscall = (p, a) => {
       return 0;
     }
     case 'FIOASYNC':
-      return p.memory.u32(argument) === 0 ? 0 : -Errno.ENOTTY;
+      // servers ask for it (nginx) and do without the signal
+      return p.memory.u32(argument) === 0 || file?.subscribe ? 0 : -Errno.ENOTTY;
     case 'TIOCOUTQ':
       if (!isSocket(file)) break;
       // what has been sent has arrived

@@ -16,6 +16,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -301,6 +302,15 @@ static void pipes(void) {
   unlink("file");
 }
 
+static void asynchronous(void) {
+  int on = 1, pair[2], file = open("plain", O_RDWR | O_CREAT, 0600);
+  socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+  printf("asynchronous: %s", error(ioctl(pair[0], FIOASYNC, &on)));
+  printf(", %s\n", error(ioctl(file, FIOASYNC, &on)));
+  close(pair[0]), close(pair[1]), close(file);
+  unlink("plain");
+}
+
 static void late(int signal, siginfo_t *info, void *context) {
   printf("signal %d, code %s, value %d, own %d\n", signal - SIGRTMIN, info->si_code == SI_MESGQ ? "SI_MESGQ" : "?", info->si_value.sival_int,
          info->si_pid == getpid());
@@ -393,6 +403,7 @@ int main(void) {
   signals();
   fifos();
   pipes();
+  asynchronous();
   queues();
   rmdir(folder);
   return 0;
