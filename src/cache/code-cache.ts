@@ -33,6 +33,8 @@ export interface CachedBlock {
 export interface CachedRegion {
   readonly entry: number;
   readonly blocks: readonly Block[];
+  /** The entry of the region whose code this is, if that is entered elsewhere here. */
+  readonly within?: number;
   readonly module: CompiledModule;
   /** The region that this one took the place of, which code of its module may still call. */
   readonly replaces: CachedRegion | undefined;

@@ -1,6 +1,6 @@
 import type { Runtime } from '../backend/runtime.ts';
 import { type Access, accessIn, type CompileOptions, type SlowPaths } from '../backend/wasm/options.ts';
-import { formFragment, formRegion, type Region, type RegionLimits } from '../backend/wasm/region.ts';
+import { formFragment, formRegion, innerEntries, type Region, type RegionLimits } from '../backend/wasm/region.ts';
 import type { CachedRegion, CodeCache, CompiledModule } from '../cache/code-cache.ts';
 import type { SavedModule } from '../cache/saved-modules.ts';
 import type { Block } from '../ir/block.ts';
@@ -126,6 +126,8 @@ export class RegionTier {
   /** pcs in the midst of some region, and where its loops begin; those of regions since dropped stay, since they only advise. */
   private readonly inRegions = new Set<number>();
   private readonly loopHeaders = new Set<number>();
+  /** By pc: the region that can be entered there, too. */
+  private readonly innerEntries = new Map<number, number>();
   /** By entry of a region that left for a slow path. */
   private readonly slowHistory = new Map<number, SlowHistory>();
   private recentSlowPaths = 0;
@@ -182,7 +184,7 @@ export class RegionTier {
     }
     const module = region.module as LoadedModule;
     module.used = true;
-    this.cache.publishRegion(region, this.slots.fill(this.cache.places.key(pc), module.functions.get(region.entry)!));
+    this.cache.publishRegion(region, this.slots.fill(this.cache.places.key(pc), functionOf(module, region)));
     return true;
   }
 
@@ -289,9 +291,11 @@ export class RegionTier {
       translatesAll || pc === entry || this.cache.block(pc)?.address || this.restoredBlocks.has(pc) ? lift(pc, end) : undefined;
     const whole = !this.inRegions.has(entry) || this.loopHeaders.has(entry);
     const ends = (pc: number): boolean => this.loopHeaders.has(pc) || this.cache.region(pc) !== undefined;
+    // what an interpreter goes through is in one region
+    const endsWhole = (pc: number): boolean => this.cache.region(pc)?.within !== undefined && this.innerEntries.get(pc) !== entry;
     return {
       whole,
-      region: whole ? formRegion(entry, known, seenTargets, limits) : formFragment(entry, known, seenTargets, ends),
+      region: whole ? formRegion(entry, known, seenTargets, limits, endsWhole) : formFragment(entry, known, seenTargets, ends),
     };
   }
 
@@ -319,7 +323,7 @@ export class RegionTier {
     for (const { entry } of job.regions) this.awaited.delete(entry);
     this.context.stats.compileTime += compiled?.time ?? 0;
     // the guest may have changed its code meanwhile
-    const fresh = job.regions.every(({ blocks }) => blocks.every(this.context.isFresh));
+    const fresh = job.regions.every(({ blocks }) => blocks.every((block) => block.size === 0 || this.context.isFresh(block)));
     if (compiled && fresh && job.options.checked === this.context.checked()) this.load(job, compiled.module, compiled.size);
     this.slots.release(indexesIn(job));
   }
@@ -361,7 +365,7 @@ export class RegionTier {
   private noteBlocks(region: Region): void {
     for (const [i, block] of region.blocks.entries()) {
       if (region.returnsTo[i] !== undefined) continue;
-      if (i > 0) this.inRegions.add(block.pc);
+      if (block.pc !== region.entry) this.inRegions.add(block.pc);
       if (region.isLoopHeader[i]) this.loopHeaders.add(block.pc);
     }
   }
@@ -460,11 +464,20 @@ export class RegionTier {
     for (const [i, { entry, blocks }] of job.regions.entries()) {
       if (origin.saved?.regions[i].live === false) continue;
       const cached: CachedRegion = { entry, blocks, module, replaces: this.cache.regionOf(blocks[0]) };
-      module.regions.push(cached);
-      this.cache.addRegion(cached, this.slots.fill(this.cache.places.keyOf(blocks[0]), functions.get(entry)!));
+      this.put(cached, module);
+      for (const pc of innerEntries(job.regions[i])) {
+        const block = blocks.find((b) => b.pc === pc)!;
+        this.put({ entry: pc, blocks: [block], within: entry, module, replaces: this.cache.regionOf(block) }, module);
+        this.innerEntries.set(pc, entry);
+      }
     }
     stats.regions += job.regions.length;
     stats.regionInstructions += job.instructions;
+  }
+
+  private put(region: CachedRegion, module: LoadedModule): void {
+    module.regions.push(region);
+    this.cache.addRegion(region, this.slots.fill(this.cache.places.keyOf(region.blocks[0]), functionOf(module, region)));
   }
 
   /** Puts a module of an earlier run in place that has the region at `pc`, if the guest's code is the same. */
@@ -522,7 +535,7 @@ export class RegionTier {
     return [...this.modules.values()]
       .reverse()
       .map(({ regions, job, binary, saved }) => ({
-        live: new Set(regions.filter(isLive).map(({ entry }) => entry)),
+        live: new Set(regions.filter((region) => region.within === undefined && isLive(region)).map(({ entry }) => entry)),
         saved,
         regions: job.regions,
         options: job.options,
@@ -567,7 +580,16 @@ export class RegionTier {
 
   /** All code was dropped: so is what is known of it. */
   forgetAdvice(): void {
-    for (const known of [this.inRegions, this.loopHeaders, this.restoredBlocks, this.partial, this.slowHistory, this.wanted]) known.clear();
+    for (const known of [
+      this.inRegions,
+      this.loopHeaders,
+      this.innerEntries,
+      this.restoredBlocks,
+      this.partial,
+      this.slowHistory,
+      this.wanted,
+    ])
+      known.clear();
   }
 
   private forgetDropped(): void {
@@ -623,8 +645,7 @@ export class RegionTier {
       module.functions = this.instantiate(module.job, module.compiled!);
       for (const region of module.regions) {
         const key = this.cache.places.keyOf(region.blocks[0]);
-        if (this.cache.regionOf(region.blocks[0]) === region && this.slots.isFilled(key))
-          this.slots.fill(key, module.functions.get(region.entry)!);
+        if (this.cache.regionOf(region.blocks[0]) === region && this.slots.isFilled(key)) this.slots.fill(key, functionOf(module, region));
       }
     }
   }
@@ -641,6 +662,7 @@ export class RegionTier {
   }
 }
 
+const functionOf = ({ functions }: LoadedModule, { entry, within }: CachedRegion): CallableFunction => functions.get(within ?? entry)!;
 /** Of the function table, in its code. */
 const indexesIn = ({ options }: Job): Iterable<number> => options.callSlots?.values() ?? [];
 const functionsOf = ({ regions }: Job, exports: WebAssembly.Exports, suffix = ''): ReadonlyMap<number, CallableFunction> =>

@@ -40,6 +40,7 @@ export function restoredRegion(saved: SavedRegion): Region {
   const blocks = saved.blocks.map(([pc, size]) => placeOnly(pc, size, jumps.has(pc)));
   return {
     entry: saved.entry,
+    dispatches: saved.blocks[0][1] === 0,
     blocks,
     isInlined: blocks.map(() => false),
     returnsTo: blocks.map(() => undefined),

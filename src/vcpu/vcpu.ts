@@ -80,6 +80,7 @@ export class Vcpu {
         ...REGION_LIMITS,
         inlined: INLINED_INSTRUCTIONS,
         samePages: this.paged !== undefined,
+        dispatches: this.paged === undefined,
         ...(options.limits?.blocks !== undefined && { blocks: options.limits.blocks }),
       },
     });

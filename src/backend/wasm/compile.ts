@@ -154,7 +154,7 @@ function build(groups: readonly RegionGroup[], marks?: Marks): Module {
     const names = new Map(regions.map((region) => [region.entry, functionName(region.entry, n)]));
     const stackPointer = options.checked || options.paged ? undefined : options.isa.stackPointer;
     for (const formed of regions) {
-      const leavesAtEntry = (block: Block): boolean => options.expectedBytes?.has(block.pc) ?? false;
+      const leavesAtEntry = (block: Block): boolean => block.size > 0 && (options.expectedBytes?.has(block.pc) ?? false);
       const purposes = {
         preciseMemory: options.checked || options.paged !== undefined,
         leavesAtEntry,

@@ -53,7 +53,7 @@ export function emitOps(f: RegionFunction, i: number, unpaid: number): EmittedOp
   const block = region.blocks[i];
   const out: Expression[] = [];
   f.freeTemporaries();
-  const expected = context.expectedBytes(block.pc);
+  const expected = block.size === 0 ? undefined : context.expectedBytes(block.pc);
   if (expected) out.push(...verifyBytes(f, block, expected, plan.spillIn[i], unpaid));
   const uses = useCounts(block);
   const at = emitPositions(block, uses);

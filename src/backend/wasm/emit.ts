@@ -6,7 +6,7 @@ import { type EmittedOps, emitOps } from './emit-ops.ts';
 import { binaryen, type Expression, labelledBlock, WASM_TYPES } from './expressions.ts';
 import { beginFunction, CALLEE_DEPTH, DEPTH_PARAM, type EmitContext, PC_PARAM, RESULT } from './function.ts';
 import { sortLatches } from './loops.ts';
-import { callsOut, OUTSIDE, type Region } from './region.ts';
+import { callsOut, isDispatched, OUTSIDE, type Region } from './region.ts';
 import type { SlotPlan } from './slots.ts';
 
 const TABLE = 'table';
@@ -105,13 +105,19 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
     const miss = `miss${i}`;
     const label = (which: number): string => `case${i}_${which}`;
     const labels = Array.from({ length: 1 << bits }, () => miss);
-    for (const { pc, which } of inside) labels[(pc >>> shift) & ((1 << bits) - 1)] = label(which);
+    /** By pc: where to look next. Code of a case lies within the labels of those after it. */
+    const others = new Map<number, string>();
+    for (const { pc, which } of inside.toReversed()) {
+      const selected = (pc >>> shift) & ((1 << bits) - 1);
+      others.set(pc, labels[selected]);
+      labels[selected] = label(which);
+    }
     const selector = m.i32.and(m.i32.shr_u(local(target), i32(shift)), i32((1 << bits) - 1));
     let body: Expression = m.switch(labels, miss, selector);
     for (const { pc, which } of inside) {
       body = m.block(null, [
         labelledBlock(m, label(which), [body]),
-        m.br(miss, m.i32.ne(local(target), i32(pc))),
+        m.br(others.get(pc)!, m.i32.ne(local(target), i32(pc))),
         ...emitEdge(i, which, pc, unpaid),
       ]);
     }
@@ -157,8 +163,9 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
         return [m.if(differs(t.target, next), m.block(null, leaves)), ...emitEdge(i, 0, next, unpaid)];
       }
       case 'jump': {
-        const target = temporary(Type.I32);
-        const setTarget = m.local.set(target, value(t.target));
+        if (isDispatched(region, i)) return [m.local.set(PC_PARAM, value(t.target)), ...pay(unpaid), m.br(loopLabel(0))];
+        const target = dispatchesAt(i) ? PC_PARAM : temporary(Type.I32);
+        const setTarget = dispatchesAt(i) ? m.nop() : m.local.set(target, value(t.target));
         const go = goToLocal(target, true);
         const pcs = region.jumpTargets.get(region.blocks[i].pc) ?? [];
         const cases = region.successors[i].some((to) => to !== OUTSIDE) ? emitSwitch(i, target, pcs, unpaid) : [];
@@ -177,17 +184,21 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
     if (to === OUTSIDE) return [...out, goTo(next, true)];
     out.push(loadBudget());
     const clean = { lo: 0, hi: 0 };
-    if (!region.isLoopHeader[to]) out.push(checkBudget(longest[to], next, clean));
+    if (!region.isLoopHeader[to]) out.push(checkBudget(longest[to], i32(next), clean));
     out.push(...reload(plan.liveIn[to]), ...emitEdge(i, 0, next, 0));
     return out;
   }
+
+  const dispatchesAt = (i: number): boolean => region.dispatches && i === 0;
+  /** The pc of a block, or where position 0 is about to go on. */
+  const pcOf = (i: number): Expression => (dispatchesAt(i) ? local(PC_PARAM) : i32(region.blocks[i].pc));
 
   /** Ramsey, "Beyond Relooper" (2022): the dominator tree says how blocks nest. */
   function emitTree(i: number, unpaid: number): Expression[] {
     const merges = region.dominatorChildren[i].filter((child) => region.isMerge[child]);
     const inner = emitWithin(i, merges, unpaid);
     if (!region.isLoopHeader[i]) return inner;
-    const loop = m.loop(loopLabel(i), m.block(null, [checkBudget(longest[i], region.blocks[i].pc, plan.spillIn[i]), ...inner]));
+    const loop = m.loop(loopLabel(i), m.block(null, [checkBudget(longest[i], pcOf(i), plan.spillIn[i]), ...inner]));
     return [latches[i].outer.length > 0 ? m.loop(outerLabel(i), loop) : loop];
   }
   function emitWithin(i: number, merges: readonly number[], unpaid: number): Expression[] {
@@ -206,7 +217,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
     const isSame = callHelper('samePage', [i32(page * 4096), i32(word)]);
     prologue.push(m.if(m.i32.ne(current, i32(word)), m.if(m.i32.eqz(isSame), m.block(null, leave(ExitKind.Miss, region.entry, 0)))));
   }
-  if (!region.isLoopHeader[0]) prologue.push(checkBudget(longest[0], region.entry, { lo: 0, hi: 0 }));
+  if (!region.isLoopHeader[0]) prologue.push(checkBudget(longest[0], pcOf(0), { lo: 0, hi: 0 }));
   prologue.push(...reload(plan.entry));
   const types = locals.map((type) => WASM_TYPES[type]);
   m.addFunction(context.name, callParams, binaryen.i32, types, m.block(null, [...prologue, ...withFaults([...body, m.unreachable()])]));

@@ -113,13 +113,15 @@ export function beginFunction(region: Region, plan: SlotPlan, context: EmitConte
     context.useHelper(name);
     return m.call(name, args, binaryen.i32);
   };
+  const leaveAt = (kind: ExitKind, pc: Expression, unpaid: number): Expression =>
+    m.return(callHelper('exitRegion', [i32(kind), pc, budgetAfter(unpaid)]));
   const leave = (kind: ExitKind, pc: number, unpaid: number, args: readonly number[] = []): Expression[] => [
     ...args.map((arg, i) => header(Layout.EXIT_ARG0 + 4 * i, i32(arg))),
-    m.return(callHelper('exitRegion', [i32(kind), i32(pc), budgetAfter(unpaid)])),
+    leaveAt(kind, i32(pc), unpaid),
   ];
   /** Leaves with ExitKind.Budget before `pc` unless `need` instructions can be paid. */
-  const checkBudget = (need: number, pc: number, dirty: SlotSet): Expression =>
-    m.if(m.i32.lt_s(local(BUDGET), i32(need)), m.block(null, [...spill(dirty), ...leave(ExitKind.Budget, pc, 0)]));
+  const checkBudget = (need: number, pc: Expression, dirty: SlotSet): Expression =>
+    m.if(m.i32.lt_s(local(BUDGET), i32(need)), m.block(null, [...spill(dirty), leaveAt(ExitKind.Budget, pc, 0)]));
 
   /** Model `paged`: where accesses that fault leave, by the registers that are to be written; they share that code, and tell their pc in a local. */
   const faults = new Map<string, { readonly label: string; readonly dirty: SlotSet }>();

@@ -12,10 +12,11 @@ interface Latches {
  * Loops that share a header, as those do around the loop that a region is entered at. Engines allot registers best if the inner one is
  * a loop of its own: that of a block which jumps to itself, else that of jumps backward, as compilers lay them out.
  */
-export function sortLatches({ blocks, successors }: Region): readonly Latches[] {
+export function sortLatches({ dispatches, blocks, successors }: Region): readonly Latches[] {
   const all = blocks.map((): number[] => []);
   for (const [from, targets] of successors.entries()) for (const to of targets) if (to !== OUTSIDE && to <= from) all[to].push(from);
   return all.map((latches, to) => {
+    if (dispatches && to === 0) return { inner: latches, outer: [] };
     const isOuter = (from: number): boolean => (latches.includes(to) ? from !== to : blocks[from].pc < blocks[to].pc);
     const outer = latches.filter(isOuter);
     return outer.length === latches.length ? { inner: outer, outer: [] } : { inner: latches.filter((from) => !isOuter(from)), outer };

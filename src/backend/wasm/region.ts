@@ -1,4 +1,4 @@
-import type { Block } from '../../ir/block.ts';
+import { Block } from '../../ir/block.ts';
 
 /** Limits that keep one Wasm function well inside what engines compile quickly. */
 export interface RegionLimits {
@@ -8,6 +8,8 @@ export interface RegionLimits {
   readonly inlined?: number;
   /** Of callees only those that lie on pages that the region lies on. */
   readonly samePages?: boolean;
+  /** Jumps that go to each other's targets may meet; see Region.dispatches. */
+  readonly dispatches?: boolean;
 }
 export const REGION_LIMITS: RegionLimits = { blocks: 400, instructions: 4000 };
 /** For RegionLimits.inlined. */
@@ -30,6 +32,12 @@ export const OUTSIDE = -1;
  */
 export interface Region {
   readonly entry: number;
+  /**
+   * Position 0 is no code of the guest's, but where indirect jumps that share targets meet, as those of an interpreter whose every
+   * instruction ends in a jump to the next: it goes on at the pc that the function was called with, or that one of them set. So each of
+   * its targets is an entry, too.
+   */
+  readonly dispatches: boolean;
   /** A block of a callee that was put in place of calls is there once for each. */
   readonly blocks: readonly Block[];
   /** By position: a call in whose place its callee's blocks are. */
@@ -72,6 +80,14 @@ function successorPcs(block: Block, jumpTargets: (block: Block) => readonly numb
 
 /** A call that leaves the region and comes back. */
 export const callsOut = (region: Region, i: number): boolean => isCall(region.blocks[i]) && !region.isInlined[i];
+/** A jump that goes on at position 0. */
+export const isDispatched = ({ dispatches, successors }: Region, i: number): boolean => dispatches && i > 0 && successors[i][0] === 0;
+/** pcs beside its own at which a region can be entered. */
+export function innerEntries({ entry, dispatches, blocks, returnsTo, jumpTargets }: Region): number[] {
+  if (!dispatches) return [];
+  const own = new Set(blocks.filter((_, i) => returnsTo[i] === undefined).map(({ pc }) => pc));
+  return (jumpTargets.get(entry) ?? []).filter((pc) => pc !== entry && own.has(pc));
+}
 const isCall = ({ terminator: { kind } }: Block): boolean => kind === 'call' || kind === 'call-indirect';
 
 /** A callee in place of a call. */
@@ -91,6 +107,11 @@ interface Node {
 }
 /** Nodes by pc and frame. */
 const nodeKey = (pc: number, frame: Frame | undefined): number => pc + (frame?.number ?? 0) * 0x1_0000_0000;
+/** Of the node where jumps meet. */
+const DISPATCH_KEY = -1;
+const EMPTY: number[] = [];
+const dispatchBlock = (entry: number): Block =>
+  new Block(entry, 0, 0, 0, EMPTY, EMPTY, EMPTY, EMPTY, EMPTY, { kind: 'jump', target: -1 }, [], []);
 
 /**
  * Collects the blocks of the guest function that `entry` begins, breadth first, as far as the limits allow and without those
@@ -113,19 +134,28 @@ export function formRegion(
     }
     return pcs;
   };
-  const found = collectBlocks(entry, lift, jumpTargets, known, limits, endsBefore);
+  let found = collectBlocks([entry], lift, jumpTargets, known, limits, endsBefore);
   if (!found) return undefined;
+  const dispatched = limits.dispatches ? jumpsThatMeet(entry, found, jumpTargets) : new Set<number>();
+  const dispatches = dispatched.size > 0;
+  if (dispatches) {
+    const targets = new Set([entry, ...[...dispatched].flatMap((pc) => known.get(pc) ?? []), ...seenTargets(dispatchBlock(entry))]);
+    found = collectBlocks([...targets], lift, jumpTargets, known, limits, endsBefore) ?? found;
+    known.set(entry, [...targets]);
+  }
   const nodes = new Map<number, Node>([...found].map(([pc, block]) => [pc, { block, frame: undefined }]));
   inlineCallees(nodes, lift, entry, limits);
+  if (dispatches) nodes.set(DISPATCH_KEY, { block: dispatchBlock(entry), frame: undefined });
   const successorKeys = ({ block, frame, callee }: Node): readonly number[] => {
     const t = block.terminator;
+    if (t.kind === 'jump' && block.size > 0 && dispatched.has(block.pc)) return [DISPATCH_KEY];
     if (callee && t.kind === 'call') return [nodeKey(t.target, callee)];
     if (frame && t.kind === 'return') return [nodeKey(frame.next, frame.caller)];
     return successorPcs(block, jumpTargets).map((pc) => nodeKey(pc, frame));
   };
-  const order = reversePostorder(entry, nodes, successorKeys);
+  const order = reversePostorder(dispatches ? DISPATCH_KEY : entry, nodes, successorKeys);
   const blocks = order.map(({ block }) => block);
-  const position = new Map(order.map(({ block, frame }, i) => [nodeKey(block.pc, frame), i]));
+  const position = new Map(order.map(({ block, frame }, i) => [dispatches && i === 0 ? DISPATCH_KEY : nodeKey(block.pc, frame), i]));
   const outside = new Set<number>();
   const successors = order.map((node) =>
     successorKeys(node).map((key) => {
@@ -148,6 +178,7 @@ export function formRegion(
   for (let i = 1; i < blocks.length; i++) dominatorChildren[dominators[i]].push(i);
   return {
     entry,
+    dispatches,
     blocks,
     isInlined: order.map(({ callee }) => callee !== undefined),
     returnsTo: order.map(({ frame }) => frame?.next),
@@ -161,30 +192,53 @@ export function formRegion(
   };
 }
 
-/** By pc; undefined if there is nothing at `entry`. */
-function collectBlocks(
+/** pcs of blocks that end in a jump which shares targets with one that has to leave the region, because the loops they make have several entries. */
+function jumpsThatMeet(
   entry: number,
+  found: ReadonlyMap<number, Block>,
+  jumpTargets: (block: Block) => readonly number[],
+): ReadonlySet<number> {
+  const jumps = [...found.values()].filter((block) => block.terminator.kind === 'jump' && jumpTargets(block).some((pc) => found.has(pc)));
+  if (jumps.length < 2) return new Set();
+  const nodes = new Map<number, Node>([...found].map(([pc, block]) => [pc, { block, frame: undefined }]));
+  const order = reversePostorder(entry, nodes, ({ block }) => successorPcs(block, jumpTargets));
+  const position = new Map(order.map(({ block }, i) => [block.pc, i]));
+  const successors = order.map(({ block }) => successorPcs(block, jumpTargets).map((pc) => position.get(pc) ?? OUTSIDE));
+  const reducible = successors.map((targets) => [...targets]);
+  makeReducible(reducible);
+  const cut = new Set<number>();
+  for (const [i, { block }] of order.entries())
+    if (block.terminator.kind === 'jump')
+      for (const [k, to] of successors[i].entries()) if (to !== reducible[i][k]) cut.add(order[to].block.pc);
+  const meeting = jumps.filter((block) => block.pc === entry || jumpTargets(block).some((pc) => cut.has(pc)));
+  return new Set(cut.size === 0 ? [] : meeting.map(({ pc }) => pc));
+}
+
+/** By pc; undefined if there is nothing at the first of `entries`. */
+function collectBlocks(
+  entries: readonly number[],
   lift: LiftTo,
   jumpTargets: (block: Block) => readonly number[],
   known: Map<number, readonly number[]>,
   limits: RegionLimits,
   endsBefore: (pc: number) => boolean,
 ): Map<number, Block> | undefined {
+  const [entry] = entries;
   const first = lift(entry);
   if (!first) return undefined;
   const found = new Map<number, Block>([[entry, first]]);
   const queue = [first];
   let instructions = first.instructions;
-  for (let i = 0; i < queue.length; i++) {
-    for (const pc of successorPcs(queue[i], jumpTargets)) {
-      if (found.has(pc) || found.size >= limits.blocks || instructions >= limits.instructions || endsBefore(pc)) continue;
-      const block = lift(pc);
-      if (!block) continue;
-      found.set(pc, block);
-      queue.push(block);
-      instructions += block.instructions;
-    }
-  }
+  const add = (pc: number): void => {
+    if (found.has(pc) || found.size >= limits.blocks || instructions >= limits.instructions || endsBefore(pc)) return;
+    const block = lift(pc);
+    if (!block) return;
+    found.set(pc, block);
+    queue.push(block);
+    instructions += block.instructions;
+  };
+  for (const pc of entries) add(pc);
+  for (const block of queue) for (const pc of successorPcs(block, jumpTargets)) add(pc);
   return splitOverlaps(found, lift, known);
 }
 
@@ -219,7 +273,7 @@ function inlineCallees(nodes: Map<number, Node>, lift: LiftTo, entry: number, li
 /** The blocks of a function that is small and does nothing but compute, call and return. */
 function calleeBody(target: number, lift: LiftTo): readonly Block[] | undefined {
   const found = collectBlocks(
-    target,
+    [target],
     lift,
     () => [],
     new Map(),

@@ -3,7 +3,7 @@ import { ExitKind, RegionResult } from '../../../assembly/shared/exit.ts';
 import { Layout } from '../../../assembly/shared/layout.ts';
 import { accessAtOffset, compileRegions } from '../../../src/backend/wasm/compile.ts';
 import type { CompileOptions } from '../../../src/backend/wasm/options.ts';
-import { formRegion, REGION_LIMITS } from '../../../src/backend/wasm/region.ts';
+import { formRegion, innerEntries, REGION_LIMITS } from '../../../src/backend/wasm/region.ts';
 import type { Block } from '../../../src/ir/block.ts';
 import { Builder } from '../../../src/ir/builder.ts';
 import { OPS, op, Type } from '../../../src/ir/ops.ts';
@@ -28,6 +28,7 @@ function machine(
   expected?: ReadonlyMap<number, Uint8Array>,
   exactState = false,
   inlined = 0,
+  seenTargets?: (block: Block) => readonly number[],
 ) {
   const memory = new WebAssembly.Memory({ initial: PAGES, maximum: 65536 });
   const table = new WebAssembly.Table({ element: 'anyfunc', initial: 64 });
@@ -42,8 +43,8 @@ function machine(
     verify(block, 64);
     return block;
   };
-  const limits = { ...REGION_LIMITS, inlined };
-  const regions = entries.map((entry) => formRegion(entry, lift, undefined, limits)!);
+  const limits = { ...REGION_LIMITS, inlined, dispatches: true };
+  const regions = entries.map((entry) => formRegion(entry, lift, seenTargets, limits)!);
   const options: CompileOptions = {
     isa,
     checked,
@@ -87,8 +88,8 @@ function machine(
     setBudget: (n: number) => data.setInt32(Layout.BUDGET, n, true),
     kind: () => data.getInt32(Layout.EXIT_KIND, true),
     pc: () => data.getUint32(Layout.PC, true),
-    call: (entry: number, depth = 100_000) =>
-      (instance.exports[`r${entry.toString(16).padStart(8, '0')}`] as (pc: number, depth: number) => number)(entry, depth) >>> 0,
+    call: (entry: number, depth = 100_000, pc = entry) =>
+      (instance.exports[`r${entry.toString(16).padStart(8, '0')}`] as (pc: number, depth: number) => number)(pc, depth) >>> 0,
   };
 }
 
@@ -349,6 +350,45 @@ describe('a region', () => {
     m.set(0, 7);
     expect(m.call(at(0))).toBe(RegionResult.EXIT >>> 0);
     expect([m.kind(), m.pc(), m.get(1), m.get(3), m.budget()]).toEqual([ExitKind.Exception, at(3) + 4, 2, 20, 1_000_000 - 5 - 3]);
+  });
+
+  it('is one function for an interpreter whose instructions each jump to the next, and can be entered at each of them', () => {
+    // more of them than a switch tells apart at once; r3 points to the pcs to come, r1 is a hash of what was done
+    const pcs = Array.from({ length: 300 }, (_, k) => at(10 + ((k * k * 7) % 9973)));
+    const handlers = pcs.map((pc, k): [number, Lift] => [
+      pc,
+      (b) => {
+        b.insn(pc, 4);
+        b.set(4, b.add(b.mul(r(b, 1), b.i32(31)), b.i32(k)));
+        b.set(12, b.add(r(b, 3), b.i32(4)));
+        b.jump(b.load(op('i32.load'), r(b, 3)));
+      },
+    ]);
+    const end: Lift = (b) => {
+      b.insn(at(1), 4);
+      b.return(r(b, 2));
+    };
+    const seen = [...new Set([...pcs, at(1)])];
+    const m = machine({ ...Object.fromEntries(handlers), [at(1)]: end }, [pcs[0]], false, undefined, false, 0, () => seen);
+    const numbers = new Map(handlers.map(([pc], k) => [pc, k]));
+    expect([m.regions[0].dispatches, new Set(innerEntries(m.regions[0]))]).toEqual([true, new Set(seen.filter((pc) => pc !== pcs[0]))]);
+    const order = Array.from({ length: 1000 }, (_, k) => pcs[(k * 7919 + 3) % 300]);
+    for (const [k, pc] of [...order, at(1)].entries()) m.data.setUint32(Layout.WINDOW + 0x30000 - Layout.FLOOR + 4 * k, pc, true);
+    const hash = (list: readonly number[]): number => list.reduce((h, pc) => (Math.imul(h, 31) + numbers.get(pc)!) | 0, 0);
+    m.set(2, 0x1234);
+    for (const from of [pcs[0], pcs[1], pcs[299]]) {
+      m.set(1, 0);
+      m.set(3, 0x30000 - 4);
+      m.setBudget(5000);
+      expect(m.call(pcs[0], 100_000, from)).toBe(0x1234);
+      expect([m.get(1), m.budget()]).toEqual([hash([from, ...order]), 5000 - 1002]);
+      m.set(1, 0);
+      m.set(3, 0x30000 - 4);
+      m.setBudget(100);
+      expect(m.call(pcs[0], 100_000, from)).toBe(RegionResult.EXIT >>> 0);
+      const done = 100 - m.budget();
+      expect([m.kind(), m.pc(), m.get(1)]).toEqual([ExitKind.Budget, order[done - 1], hash([from, ...order.slice(0, done - 1)])]);
+    }
   });
 
   it('ends a block where another begins in it, so that a loop entered beside its first block has one entry', () => {
