@@ -1,4 +1,5 @@
-import { findBlock, hashEntry, interpret } from './interpret';
+import { findBlock, hashEntry } from './arrive';
+import { interpret } from './interpret';
 import { leave } from './leave';
 import { ExitKind, RegionResult } from './shared/exit';
 import { Layout } from './shared/layout';

@@ -1,42 +1,15 @@
 // The µop interpreter: one loop, one switch.
 
+import { enter, findBlock, unchanged } from './arrive';
 import { helper } from './interpret-helper';
 import { memory, pagedMemory } from './interpret-memory';
 import { readFrom, writeTo, written } from './interpret-paged';
 import { scalar } from './interpret-scalar';
 import { simd } from './interpret-simd';
 import { fault, leave, recordedFault, refund, stackFault } from './leave';
-import { samePage } from './paged';
 import { ExitKind, FaultAccess } from './shared/exit';
 import { CodeMode, JumpSite, Layout, PagePermission, TlbBit } from './shared/layout';
 import { BlockFlag, BlockHeader, Link, LinkFlag, Uop } from './shared/uop';
-
-/**
- * Offset of a pc's entry in the look-up tables. Memory model paged: a pc's entries for different modes differ, so that an entry of
- * that pc is one of this mode, too.
- */
-export function hashEntry(pc: u32): u32 {
-  if (PAGED) return ((pc ^ (pc >>> 16) ^ load<u32>(Layout.MODE)) & Layout.HASH_MASK) << 3;
-  return ((pc ^ (pc >>> 16)) & Layout.HASH_MASK) << 3;
-}
-
-/** Address of the block for a pc, or 0. */
-export function findBlock(pc: u32): u32 {
-  if (PAGED) {
-    const entry = ((pc ^ (pc >>> 16) ^ load<u32>(Layout.MODE)) & Layout.PAGED_HASH_MASK) << 3;
-    const block = load<u32>(entry, Layout.PAGED_BLOCK_HASH) === pc ? load<u32>(entry, Layout.PAGED_BLOCK_HASH + 4) : 0;
-    return block && isMapped(block, pc) ? block : 0;
-  }
-  const entry = hashEntry(pc);
-  return load<u32>(entry, Layout.BLOCK_HASH) === pc ? load<u32>(entry, Layout.BLOCK_HASH + 4) : 0;
-}
-
-/** Memory model paged: whether the block's pages are still those that it was translated from. */
-function isMapped(block: u32, pc: u32): bool {
-  if (!samePage(pc, load<u32>(block, BlockHeader.PAGE))) return false;
-  const next = load<u32>(block, BlockHeader.NEXT_PAGE);
-  return next === 0 || samePage((pc | 0xfff) + 1, next);
-}
 
 function slotA(ip: usize): i32 {
   return load<i32>(load<u16>(ip, 4));
@@ -58,36 +31,11 @@ function pick(ip: usize, condition: bool): usize {
   return select<usize>(ip + 8, ip + 8 + Link.SIZE, condition);
 }
 
-/** Whether the block may run now: it was not too often arrived at, and the budget covers it (and has paid for it). */
-function enter(block: u32, counts: bool, threshold: i32): bool {
-  if (counts && threshold !== 0) {
-    const heat = load<i32>(block, BlockHeader.HEAT) + 1;
-    store<i32>(block, heat, BlockHeader.HEAT);
-    if (heat >= threshold) return leave(ExitKind.Hot, load<u32>(block, BlockHeader.PC));
-  }
-  const cost = load<i32>(block, BlockHeader.INSTRUCTIONS);
-  const budget = load<i32>(Layout.BUDGET);
-  if (budget < cost) return leave(ExitKind.Budget, load<u32>(block, BlockHeader.PC));
-  store<i32>(Layout.BUDGET, budget - cost);
-  store<u32>(Layout.CURRENT_BLOCK, block);
-  return true;
-}
-
 /** Calls the slow path of the µop at `ip`; leaves with the exception that it has found: false. */
 function slowPath(ip: usize): bool {
   if (call_indirect<i32>(load<u32>(ip, 8)) == 0) return true;
   refund(load<u32>(ip, 12));
   return leave(ExitKind.Exception, load<u32>(ip, 16));
-}
-
-/** Whether the guest's bytes at the block's pc are still those in the VERIFY µop at `ip`. */
-function unchanged(ip: usize): bool {
-  const length = <u32>load<u16>(ip, 2);
-  const index = load<u32>(load<u32>(Layout.CURRENT_BLOCK), BlockHeader.PC) - Layout.FLOOR;
-  let i: u32 = 0;
-  for (; i + 8 <= length; i += 8) if (load<u64>(ip + i, 4) !== load<u64>(index + i, Layout.WINDOW)) return false;
-  for (; i < length; i++) if (load<u8>(ip + i, 4) !== load<u8>(index + i, Layout.WINDOW)) return false;
-  return true;
 }
 
 /**

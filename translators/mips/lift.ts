@@ -26,18 +26,22 @@ interface Instruction extends MipsRow {
 const isFloat = (opcode: number, special: number): boolean =>
   [0x11, 0x13, 0x31, 0x35, 0x39, 0x3d].includes(opcode) || (opcode === 0 && special === 1);
 
+let decoder: ((word: number) => Instruction | undefined) | undefined;
 /** The row of an instruction word, or undefined for a reserved one. */
-export const decode = makeDecoder(
-  ROWS.map(
-    (row): Instruction => ({
-      ...row,
-      extract: extractor(row, FIELDS),
-      delaySlot: row.group === BRANCH,
-      continued: row.group === CONTINUED || row.group === PRIVILEGED,
-      float: isFloat(Number.parseInt(row.pattern.slice(0, 6), 2), Number.parseInt(row.pattern.slice(-6), 2)),
-    }),
-  ),
-);
+export function decode(word: number): Instruction | undefined {
+  decoder ??= makeDecoder(
+    ROWS.map(
+      (row): Instruction => ({
+        ...row,
+        extract: extractor(row, FIELDS),
+        delaySlot: row.group === BRANCH,
+        continued: row.group === CONTINUED || row.group === PRIVILEGED,
+        float: isFloat(Number.parseInt(row.pattern.slice(0, 6), 2), Number.parseInt(row.pattern.slice(-6), 2)),
+      }),
+    ),
+  );
+  return decoder(word);
+}
 
 /**
  * Lifts instructions of one byte order. Bit 0 of a pc is not the guest's: at `pc | 1` stands the delay slot of the branch
