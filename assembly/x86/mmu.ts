@@ -40,8 +40,15 @@ function fail(address: u32, access: u32, user: bool, code: u32): bool {
   return recordFault(address, access, code | kind | (user ? Code.U : 0));
 }
 
+/** What an address becomes outside of the processor. */
+function outside(physical: u32): u32 {
+  return physical & ~get(System.MASKED);
+}
+function read(at: u32): u32 {
+  return physicalRead32(outside(at));
+}
 function touch(at: u32, entry: u32, bits: u32): void {
-  if ((entry & bits) !== bits) physicalWrite32(at, entry | bits);
+  if ((entry & bits) !== bits) physicalWrite32(outside(at), entry | bits);
 }
 
 /** Checks rights, sets accessed and dirty bits, and says what was found. `combined`: RW and US of all levels; `data`: XD of one. */
@@ -63,22 +70,22 @@ function finish(address: u32, access: u32, user: bool, physical: u32, at: u32, e
   }
   if (data) rights &= ~(TlbBit.KernelExecute | TlbBit.UserExecute);
   if (entry & Entry.G && get(System.CR4) & Cr4.PGE) rights |= TlbBit.Global;
-  return walked(physical, rights);
+  return walked(outside(physical), rights);
 }
 
 export function walkX86(address: u32, access: u32, user: bool): bool {
-  if (!(get(System.CR0) & Cr0.PG)) return walked(address, ALL);
+  if (!(get(System.CR0) & Cr0.PG)) return walked(outside(address), ALL);
   const cr4 = get(System.CR4);
   if (cr4 & Cr4.PAE) return walkPae(address, access, user);
   const pdeAt = (get(System.CR3) & Entry.ADDRESS) | ((address >>> 20) & 0xffc);
-  const pde = physicalRead32(pdeAt);
+  const pde = read(pdeAt);
   if (!(pde & Entry.P)) return fail(address, access, user, 0);
   if (pde & Entry.PS && cr4 & Cr4.PSE) {
     if (pde & 0x003fe000) return fail(address, access, user, Code.P | Code.RSVD);
     return finish(address, access, user, (pde & 0xffc00000) | (address & 0x3fffff), pdeAt, pde, pde);
   }
   const pteAt = (pde & Entry.ADDRESS) | ((address >>> 10) & 0xffc);
-  const pte = physicalRead32(pteAt);
+  const pte = read(pteAt);
   if (!(pte & Entry.P)) return fail(address, access, user, 0);
   touch(pdeAt, pde, Entry.A);
   return finish(address, access, user, (pte & Entry.ADDRESS) | (address & 0xfff), pteAt, pte, pde & pte);
@@ -88,19 +95,19 @@ function walkPae(address: u32, access: u32, user: bool): bool {
   const pdpte = get(System.PDPTE + ((address >>> 30) << 3));
   if (!(pdpte & Entry.P)) return fail(address, access, user, 0);
   const pdeAt = (pdpte & Entry.ADDRESS) | ((address >>> 18) & 0xff8);
-  const pde = physicalRead32(pdeAt);
+  const pde = read(pdeAt);
   if (!(pde & Entry.P)) return fail(address, access, user, 0);
   const reserved = hasXd() ? RESERVED_HIGH & ~XD : RESERVED_HIGH;
-  const pdeHigh = physicalRead32(pdeAt + 4);
+  const pdeHigh = read(pdeAt + 4);
   if (pdeHigh & reserved) return fail(address, access, user, Code.P | Code.RSVD);
   if (pde & Entry.PS) {
     if (pde & 0x001fe000) return fail(address, access, user, Code.P | Code.RSVD);
     return finish(address, access, user, (pde & 0xffe00000) | (address & 0x1fffff), pdeAt, pde, pde, (pdeHigh & XD) !== 0);
   }
   const pteAt = (pde & Entry.ADDRESS) | ((address >>> 9) & 0xff8);
-  const pte = physicalRead32(pteAt);
+  const pte = read(pteAt);
   if (!(pte & Entry.P)) return fail(address, access, user, 0);
-  const pteHigh = physicalRead32(pteAt + 4);
+  const pteHigh = read(pteAt + 4);
   if (pteHigh & reserved) return fail(address, access, user, Code.P | Code.RSVD);
   touch(pdeAt, pde, Entry.A);
   return finish(address, access, user, (pte & Entry.ADDRESS) | (address & 0xfff), pteAt, pte, pde & pte, ((pdeHigh | pteHigh) & XD) !== 0);
@@ -110,12 +117,12 @@ function walkPae(address: u32, access: u32, user: bool): bool {
 export function loadPdptes(cr3: u32): bool {
   const table = cr3 & 0xffffffe0;
   for (let n: u32 = 0; n < 4; n++) {
-    const entry = physicalRead32(table + n * 8);
-    if (entry & Entry.P && (entry & 0x1e6 || physicalRead32(table + n * 8 + 4) & RESERVED_HIGH)) return raise(Vector.GP, 0);
+    const entry = read(table + n * 8);
+    if (entry & Entry.P && (entry & 0x1e6 || read(table + n * 8 + 4) & RESERVED_HIGH)) return raise(Vector.GP, 0);
   }
   for (let n: u32 = 0; n < 4; n++) {
-    set(System.PDPTE + n * 8, physicalRead32(table + n * 8));
-    set(System.PDPTE + n * 8 + 4, physicalRead32(table + n * 8 + 4));
+    set(System.PDPTE + n * 8, read(table + n * 8));
+    set(System.PDPTE + n * 8 + 4, read(table + n * 8 + 4));
   }
   return true;
 }

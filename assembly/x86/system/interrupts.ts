@@ -4,6 +4,7 @@ import { Eflags, Segment, Vector } from '../../../translators/x86/sdm';
 import { X86 } from '../../../translators/x86/state';
 import { Access, Cr4, Raised, System } from '../../../translators/x86/system/state';
 import { stopSoon } from '../../leave';
+import { flushTlb } from '../../paged';
 import { ExitKind, Fault } from '../../shared/exit';
 import { Layout } from '../../shared/layout';
 import { cpl, eflags, external, get, raise, raiseSelector, set, setExternal, setForce, systemCanRead, systemLoad } from './core';
@@ -280,8 +281,13 @@ function popf(size: i32): void {
 
 // Interrupts from outside
 
-/** INTR is 0, NMI 1. */
+/** INTR is 0, NMI 1, A20 (not its masking) 2. */
 export function x86_line(line: u32, level: u32): void {
+  if (line === 2) {
+    set(System.MASKED, level ? 0 : 1 << 20);
+    flushTlb(false);
+    return;
+  }
   if (line === 0) set(System.INTERRUPT, level ? Eflags.IF : 0);
   else if (level) set(System.NMI, 1);
   if (attend()) stopSoon();

@@ -1,5 +1,6 @@
 import { makeAcpiPm } from '../../devices/acpi-pm.ts';
 import { makeDebugConsole, makeDebugExit, makeLatch } from '../../devices/debug-exit.ts';
+import type { Stateful } from '../../devices/device.ts';
 import { makeI440fx, type Shadow } from '../../devices/i440fx.ts';
 import { makeI8042 } from '../../devices/i8042.ts';
 import { joinLines } from '../../devices/lines.ts';
@@ -44,9 +45,21 @@ export function makePc(w: Wiring): Board {
   const pit = makePit(clock, irq(0));
   const rtc = makeRtc(clock, irq(8));
   let a20 = true;
-  // address line 20 is never forced to zero: nothing but software for the 8086 notices
+  const line20 = w.processor(2);
   const setA20 = (on: boolean): void => {
+    if (on !== a20) line20(on);
     a20 = on;
+  };
+  // what it does lies in the processor's state
+  const gate20: Stateful = {
+    name: 'a20',
+    reset: () => {
+      a20 = true;
+    },
+    save: () => a20,
+    restore: (saved) => {
+      a20 = saved === true;
+    },
   };
   const i8042 = makeI8042({ irq1: irq(1), irq12: irq(12), reset: w.reset, a20: setA20 });
   const uart = (port: number, input: number) =>
@@ -115,7 +128,7 @@ export function makePc(w: Wiring): Board {
   return {
     memory,
     ports,
-    parts: [pic, pit, rtc, i8042, ...uarts, pci, config, pm],
+    parts: [pic, pit, rtc, i8042, gate20, ...uarts, pci, config, pm],
     uarts,
     pci,
     slots: Array.from({ length: 30 }, (_, index) => index + 2),

@@ -47,6 +47,8 @@ export const enum System {
   EFER = 700,
   /** u64 */
   TSC_OFFSET = 704,
+  /** Bits that are cleared in physical addresses: that of address line 20 while A20M# is asserted, else none. */
+  MASKED = 712,
   MISC_ENABLE = 720,
   /** As the guest wrote them. */
   KVM_WALL_CLOCK = 724,
