@@ -42,6 +42,12 @@ export interface ForkOptions {
   readonly started?: (pid: number) => number;
 }
 
+/** A thread like `p`, of its process or another, with what is its own. */
+export function copyThread(p: Process, own: Partial<Process> & Pick<Process, 'tid' | 'signals' | 'clearTid'>): Process {
+  const { exited: _, interrupted: __, ...same } = p;
+  return { ...same, robustList: 0, ...own, interrupt: () => own.signals.interrupt() };
+}
+
 /** A new process that goes on where the caller is, with 0 as the call's result. Gives its number. */
 export async function forkProcess(p: Process, options: ForkOptions = {}): Promise<number> {
   const { system, signals } = p;
@@ -74,10 +80,8 @@ export async function forkProcess(p: Process, options: ForkOptions = {}): Promis
   if (program) program.users++;
   group.program = program;
   const own = signals.forProcess();
-  const { exited: _, interrupted: __, ...same } = p;
   const { vcpu, memory, map } = space;
-  const child: Process = {
-    ...same,
+  const child = copyThread(p, {
     space,
     vcpu,
     memory,
@@ -90,10 +94,8 @@ export async function forkProcess(p: Process, options: ForkOptions = {}): Promis
     pid,
     tid: pid,
     clearTid: options.clearTid ?? 0,
-    robustList: 0,
     started: p.host.monotonic(),
-    interrupt: () => own.interrupt(),
-  };
+  });
   group.leader = child;
   group.threads.set(pid, child);
   system.add(child);

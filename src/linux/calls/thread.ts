@@ -1,5 +1,5 @@
 import { Errno } from '../errno.ts';
-import { forkProcess } from '../fork.ts';
+import { copyThread, forkProcess } from '../fork.ts';
 import type { Process } from '../process.ts';
 import { type Calls, partial, type SyscallResult } from '../syscall.ts';
 import { ignoringFaults } from './arguments.ts';
@@ -65,16 +65,12 @@ function clone(p: Process, flags: number, stack: number, parentTid: number, tls:
   }
   if (rest !== Clone.Shared) return -Errno.EINVAL;
   if (p.group.threads.size >= MAX_THREADS) return -Errno.EAGAIN;
-  const { exited: _, interrupted: __, ...shared } = p;
   const signals = p.signals.forThread();
-  const thread: Process = {
-    ...shared,
+  const thread = copyThread(p, {
     tid: p.system.freeNumber(),
     signals,
     clearTid: flags & Clone.ChildClearTid ? childTid : 0,
-    robustList: 0,
-    interrupt: () => signals.interrupt(),
-  };
+  });
   try {
     p.system.scheduler.start(thread, p.system.scheduler.registers(p), () => {
       p.abi.setSyscallResult(thread, 0);
