@@ -12,7 +12,9 @@ import type { GuestMemory } from './guest-memory.ts';
 import type { JumpSites } from './jump-sites.ts';
 import type { KeepableModule, ModuleStore } from './module-store.ts';
 import type { CodeLimit, VcpuStats } from './options.ts';
+import { PATIENCE, PartialRegions } from './partial-regions.ts';
 import { restoredRegion } from './saved-code.ts';
+import { SlowWays } from './slow-ways.ts';
 
 interface TierContext {
   readonly isa: Isa;
@@ -43,14 +45,6 @@ interface TierContext {
   readonly codeLimit: CodeLimit;
 }
 
-interface SlowHistory {
-  way: SlowPaths;
-  /** Times that it left since that changed. */
-  left: number;
-  /** Times that it went back to leaving at once. */
-  relaxed: number;
-}
-
 /** What becomes one module, or is compiled together with others. */
 export interface Job {
   readonly number: number;
@@ -73,17 +67,6 @@ interface LoadedModule extends CompiledModule {
   readonly saved?: SavedModule;
 }
 
-/** A region that could have more blocks. */
-interface Partial {
-  readonly region: Region;
-  /** Those of its blocks that end in an indirect jump. */
-  readonly jumps: readonly Block[];
-  /** Times that the guest became hot, or in `translate` came, where it ends. */
-  misses: number;
-  /** Misses after which it is compiled anew. */
-  readonly patience: number;
-}
-
 /** Regions and guest instructions in one module at most. */
 const MODULE_REGIONS = 32;
 const MODULE_INSTRUCTIONS = 8000;
@@ -91,23 +74,8 @@ const MODULE_INSTRUCTIONS = 8000;
 /** Machine stack, in bytes, that compiling in the midst of a guest call may take. */
 const MISSING_RESERVE = 16384;
 
-/** Misses after which a region is compiled anew for the first time. */
-const PATIENCE = 4;
-
-/** Guest instructions between two looks at what jumps have noted: at first and after something was found, and at most. */
-const LOOK_PERIOD = 2_000_000;
-const MOST_LOOK_PERIOD = 64_000_000;
-
 /** Modules asked of another thread at a time. */
 const JOBS = 4;
-
-/** A region that left for slow paths so often asks first, then calls them; */
-const SLOW_PATIENCE = 8;
-/** if it asks and leaves all the same, it does not ask from then on, so many times. */
-const SLOW_RELAXATIONS = 3;
-/** New regions call slow paths after so many that were no more instructions apart than this. */
-const SLOW_USUAL = 64;
-const SLOW_PERIOD = 1_000_000;
 
 /** Local registers up to which loop headers write all of them back: what that saves otherwise is machine registers. */
 const FEW_REGISTERS = 32;
@@ -121,20 +89,14 @@ export class RegionTier {
   private readonly slots: CallSlots;
   private readonly modules = new Map<number, LoadedModule>();
   private readonly droppedModules: LoadedModule[] = [];
-  /** By entry. */
-  private readonly partial = new Map<number, Partial>();
+  private readonly partial: PartialRegions;
   /** pcs in the midst of some region, and where its loops begin; those of regions since dropped stay, since they only advise. */
   private readonly inRegions = new Set<number>();
   private readonly loopHeaders = new Set<number>();
   /** By pc: the region that can be entered there, too. */
   private readonly innerEntries = new Map<number, number>();
-  /** By entry of a region that left for a slow path. */
-  private readonly slowHistory = new Map<number, SlowHistory>();
-  private recentSlowPaths = 0;
-  private lastSlowPath = 0;
+  private readonly slowWays: SlowWays;
   private nextModule = 1;
-  private lookPeriod = LOOK_PERIOD;
-  private nextLook = LOOK_PERIOD;
   /** Bytes of all modules, and how many went since the function table was new. */
   private codeBytes = 0;
   private gone = 0;
@@ -151,6 +113,13 @@ export class RegionTier {
   constructor(private readonly context: TierContext) {
     this.slots = new CallSlots(context.runtime);
     this.environment = this.makeEnvironment();
+    this.slowWays = new SlowWays(context.stats, context.slowPaths);
+    this.partial = new PartialRegions({
+      stats: context.stats,
+      jumpSites: context.jumpSites,
+      isCurrent: (entry) => this.cache.region(entry) !== undefined,
+      compile: (entry, patience) => this.compileFrom(entry, patience),
+    });
   }
   private makeEnvironment(): WebAssembly.ModuleImports {
     const { runtime, memory } = this.context;
@@ -190,30 +159,8 @@ export class RegionTier {
 
   /** A region left for the slow path of an instruction. */
   tookSlowPath(entry: number): void {
-    const now = this.context.stats.instructions;
-    if (now - this.lastSlowPath > SLOW_PERIOD) this.recentSlowPaths = 0;
-    this.lastSlowPath = now;
-    this.recentSlowPaths++;
-    let history = this.slowHistory.get(entry);
-    if (!history) {
-      history = { way: this.slowWay(entry), left: 0, relaxed: 0 };
-      this.slowHistory.set(entry, history);
-    }
-    history.left++;
-    if (history.way === 'ask' && history.relaxed < SLOW_RELAXATIONS) {
-      // what made slow paths usual may be over
-      history.way = 'leave';
-      history.relaxed++;
-    } else if (history.left < SLOW_PATIENCE) return;
-    else history.way = history.way === 'leave' ? 'ask' : 'call';
-    history.left = 0;
-    if (this.context.slowPaths === 'adapt') this.cache.dropRegionAt(entry);
+    if (this.slowWays.left(entry)) this.cache.dropRegionAt(entry);
   }
-  private slowWay = (entry: number): SlowPaths => {
-    if (this.context.slowPaths !== 'adapt') return this.context.slowPaths;
-    const usual = this.recentSlowPaths >= SLOW_USUAL && this.context.stats.instructions - this.lastSlowPath <= SLOW_PERIOD;
-    return this.slowHistory.get(entry)?.way ?? (usual ? 'call' : 'leave');
-  };
 
   /** A slice ended here, in the middle of a region: the next one begins with a region of its own. */
   stoppedAt(pc: number): void {
@@ -235,48 +182,9 @@ export class RegionTier {
   compile(pc: number): boolean {
     if (!this.canCompile || this.awaited.has(pc)) return false;
     if (this.cache.region(pc)) return this.republish(pc);
-    this.widen(pc);
+    this.partial.missedAt(pc);
     if (this.cache.region(pc)) return this.republish(pc);
     return this.compileFrom(pc);
-  }
-
-  /**
-   * The guest is at `pc`, where a region could have gone on: compiles that region anew, with what has been seen since. Each
-   * time it takes twice as many misses, so that code that goes everywhere does not keep us busy.
-   */
-  private widen(pc: number): void {
-    for (const partial of this.partial.values()) {
-      const { region, jumps } = partial;
-      const missed =
-        region.outside.has(pc) ||
-        jumps.some((block) => this.context.jumpSites.saw(block, pc) && !region.jumpTargets.get(block.pc)?.includes(pc));
-      if (missed) this.missed(partial);
-    }
-  }
-  private missed(partial: Partial): void {
-    if (++partial.misses < partial.patience) return;
-    const { entry } = partial.region;
-    this.partial.delete(entry);
-    if (this.cache.region(entry)) this.compileFrom(entry, 2 * partial.patience);
-  }
-  /**
-   * Regions with targets of one jump each may go to each other through the look-up table for ever, which nobody sees: from time to time,
-   * what a region's jump has noted counts as a miss, too.
-   */
-  private lookAtJumps(): void {
-    const { instructions } = this.context.stats;
-    if (instructions < this.nextLook || !this.canCompile) return;
-    const { jumpSites } = this.context;
-    const sites = new Map([...this.partial.values()].flatMap(({ jumps }) => jumps.map((block) => [block.pc, block])));
-    const missed = [...sites.values()].flatMap((block) => {
-      const partial = this.partial.get(jumpSites.noted(block) ?? -1);
-      const known = partial?.region.jumpTargets.get(block.pc) ?? [];
-      const isMissed = partial && this.cache.region(partial.region.entry) && jumpSites.seen(block).some((pc) => !known.includes(pc));
-      return isMissed ? [partial] : [];
-    });
-    for (const partial of new Set(missed)) this.missed(partial);
-    this.lookPeriod = missed.length > 0 ? LOOK_PERIOD : Math.min(2 * this.lookPeriod, MOST_LOOK_PERIOD);
-    this.nextLook = instructions + this.lookPeriod;
   }
 
   /**
@@ -338,7 +246,7 @@ export class RegionTier {
       if (!region || (entry === pc && region.instructions === 0)) break;
       regions.push(region);
       instructions += region.instructions;
-      if (whole) this.mayWiden(region, entry === pc ? patience : PATIENCE);
+      if (whole) this.partial.note(region, entry === pc ? patience : PATIENCE);
       this.noteBlocks(region);
       if (regions.length >= MODULE_REGIONS || instructions >= MODULE_INSTRUCTIONS) break;
       for (const [i, { terminator: t }] of region.blocks.entries())
@@ -358,10 +266,6 @@ export class RegionTier {
     return this.inRegions.has(pc);
   }
 
-  private mayWiden(region: Region, patience: number): void {
-    const jumps = region.blocks.filter((block) => block.terminator.kind === 'jump');
-    if (jumps.length > 0 || region.outside.size > 0) this.partial.set(region.entry, { region, jumps, misses: 0, patience });
-  }
   private noteBlocks(region: Region): void {
     for (const [i, block] of region.blocks.entries()) {
       if (region.returnsTo[i] !== undefined) continue;
@@ -411,7 +315,7 @@ export class RegionTier {
       callees,
       jumpSites,
       expectedBytes: expected,
-      slowPaths: new Map(regions.map(({ entry }) => [entry, this.slowWay(entry)])),
+      slowPaths: new Map(regions.map(({ entry }) => [entry, this.slowWays.of(entry)])),
       ...(paged && { paged: { mode: paged.mode, pages: new Map(regions.map(({ entry, blocks }) => [entry, paged.mappedPages(blocks)])) } }),
     };
   }
@@ -517,8 +421,8 @@ export class RegionTier {
       this.noteBlocks(region);
       for (const block of region.blocks) this.restoredBlocks.add(block.pc);
       if (!live) continue;
-      this.mayWiden(region, patience);
-      if (way !== 'leave') this.slowHistory.set(region.entry, { way, left: 0, relaxed: 0 });
+      this.partial.note(region, patience);
+      if (way !== 'leave') this.slowWays.set(region.entry, way);
       for (const [at, targets] of region.jumpTargets) {
         const site = jumpSites.get(at);
         if (site !== undefined) context.jumpSites.note(site, targets);
@@ -557,10 +461,9 @@ export class RegionTier {
   }
   /** Modules for the next run. */
   save(store: ModuleStore): SavedModule[] {
-    const patience = (entry: number): number => this.partial.get(entry)?.patience ?? PATIENCE;
     return store.save(
       this.keepable().map((module) => this.withoutOld(module)),
-      patience,
+      (entry) => this.partial.patience(entry),
       (regions, options) => this.compiler?.accessMap(regions, options) ?? [],
     );
   }
@@ -571,7 +474,7 @@ export class RegionTier {
   }
   /** No compiled code is active: what was dropped goes, and what is more than there may be. */
   tidy(): void {
-    this.lookAtJumps();
+    if (this.canCompile) this.partial.look();
     if (this.droppedModules.length > 0) this.forgetDropped();
     const { bytes, modules, dropped } = this.context.codeLimit;
     if (this.codeBytes > bytes || this.modules.size > modules) this.evict(bytes / 2, modules / 2);
@@ -586,7 +489,7 @@ export class RegionTier {
       this.innerEntries,
       this.restoredBlocks,
       this.partial,
-      this.slowHistory,
+      this.slowWays,
       this.wanted,
     ])
       known.clear();
@@ -603,8 +506,8 @@ export class RegionTier {
       for (const { blocks } of regions) this.slots.forget(places.keyOf(blocks[0]));
       for (const { entry } of regions) {
         if (this.cache.region(entry)) continue;
-        this.partial.delete(entry);
-        this.slowHistory.delete(entry);
+        this.partial.forget(entry);
+        this.slowWays.forget(entry);
       }
     }
     this.droppedModules.length = 0;
