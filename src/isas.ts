@@ -24,14 +24,12 @@ export interface InstructionRow {
   readonly encoding: string;
   /** Assembly text with its operands. */
   readonly text: string;
-  /** What a partial one lacks. */
-  readonly note?: string;
 }
 
 export function instructionRows(): InstructionRow[] {
   return [
     ...mipsRows.map(({ pattern, text, group }) => ({ isa: 'mips' as const, group, encoding: pattern, text })),
-    ...x86Rows().map(({ encoding, text, group, note }) => ({ isa: 'x86' as const, group, encoding, text, ...(note && { note }) })),
+    ...x86Rows().map(({ encoding, text, group }) => ({ isa: 'x86' as const, group, encoding, text })),
   ];
 }
 

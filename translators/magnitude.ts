@@ -17,14 +17,18 @@ export function magnitude(b: Builder, wide: boolean, number: Value): Value {
 export const aboveLeast = (b: Builder, wide: boolean, number: Value): Value =>
   b.sub(magnitude(b, wide, number), b.i32(wide ? FloatLimit.ABOVE_LEAST_D : FloatLimit.ABOVE_LEAST_S));
 
+/** The same, counted from FloatLimit.GRID. */
+export const aboveGrid = (b: Builder, wide: boolean, number: Value): Value =>
+  b.sub(magnitude(b, wide, number), b.i32(wide ? FloatLimit.GRID_D : FloatLimit.GRID_S));
+
 const SHL_D = op('i64.shl');
 const SUB_D = op('i64.sub');
 const LT_D = op('i64.lt_u');
-/** Zero is not denormal: one less than its magnitude is the greatest number of all. */
-export function isDenormal(b: Builder, wide: boolean, x: Value): Value {
-  if (!wide) return b.ltU(b.sub(magnitude(b, wide, x), b.i32(1)), b.i32(0xffffff));
+/** Whether a number is not zero, but less than FloatLimit.GRID: of zero, one less than its magnitude is the greatest number of all. */
+export function isBelowGrid(b: Builder, wide: boolean, x: Value): Value {
+  if (!wide) return b.ltU(b.sub(magnitude(b, wide, x), b.i32(1)), b.i32(FloatLimit.GRID_S - 1));
   const doubled = b.emit(SHL_D, b.emit(BITS_D, x), b.i64(1, 0));
-  return b.emit(LT_D, b.emit(SUB_D, doubled, b.i64(1, 0)), b.i64(-1, 0x1fffff));
+  return b.emit(LT_D, b.emit(SUB_D, doubled, b.i64(1, 0)), b.i64(-1, FloatLimit.GRID_D - 1));
 }
 
 const EQ_S = op('f32.eq');

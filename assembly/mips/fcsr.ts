@@ -1,7 +1,8 @@
 /** FCSR and its other views (MIPS32 volume I, floating-point control registers). */
 
 import { FloatCode } from '../../translators/mips/float-code';
-import { Exactness, Mips, Mode } from '../../translators/mips/state';
+import { Mips, Mode } from '../../translators/mips/state';
+import { Exactness, FloatLimit } from '../shared/float-limit';
 import { Layout } from '../shared/layout';
 import { storeLimits } from '../softfloat/limits';
 import { causesOf } from './float';
@@ -56,7 +57,7 @@ export function setFcsr(value: u32): void {
   const flagged = (value & (Fcsr.I << Fcsr.FLAGS_SHIFT)) != 0;
   const exact = asksForMore ? Exactness.ALL : flagged ? Exactness.NONE : Exactness.FLAG;
   store<u32>(EXACT, exact);
-  storeLimits(Layout.STATE + Mips.LIMIT_S, exact != Exactness.NONE);
+  storeLimits(Layout.STATE + Mips.LIMIT_S, exact != Exactness.NONE, FloatLimit.SPAN_S, FloatLimit.SPAN_D);
 }
 
 export function setCause(exceptions: u32): void {

@@ -5,6 +5,7 @@
 
 import { SseCode } from '../../translators/x86/sse-code';
 import { X86 } from '../../translators/x86/state';
+import { Exactness, FloatLimit } from '../shared/float-limit';
 import { Layout } from '../shared/layout';
 import { EXTENDED, infinity, isDenormal, isNan, less, operate, setControl, signBit, topFraction, unpack } from '../softfloat/binary';
 import { clearFlags, controlWord, Fcw, Rounding, raised, resultSe, resultSig } from '../softfloat/float80';
@@ -53,10 +54,16 @@ export function end(): bool {
 export function setMxcsr(value: u32): void {
   store<u32>(Layout.STATE + X86.MXCSR, value);
   const asAtReset = (value & ~(<u32>Mxcsr.FLAGS)) == Mxcsr.MASKS;
-  const collected = (value & Mxcsr.PE) != 0 || load<u32>(Layout.STATE + X86.MXCSR_SEEN) == 0;
-  const exact = !(asAtReset && collected);
-  store<u32>(Layout.STATE + X86.SSE_EXACT, u32(exact));
-  storeLimits(Layout.STATE + X86.LIMIT_S, exact);
+  const tiny = load<u32>(Layout.STATE + X86.SSE_TINY) != 0 && (value & Mxcsr.DE) == 0;
+  const exact = !asAtReset || tiny ? Exactness.ALL : (value & Mxcsr.PE) != 0 ? Exactness.NONE : Exactness.FLAG;
+  store<u32>(Layout.STATE + X86.SSE_EXACT, exact);
+  storeLimits(Layout.STATE + X86.LIMIT_S, exact != Exactness.NONE, FloatLimit.GRID_SPAN_S, FloatLimit.GRID_SPAN_D);
+}
+
+/** Not zero, but less than FloatLimit.GRID. */
+export function isBelowGrid(bits: u64, wide: bool): bool {
+  const doubled = wide ? bits << 1 : bits << 33;
+  return doubled != 0 && doubled < u64(wide ? FloatLimit.GRID_D : FloatLimit.GRID_S) << 32;
 }
 
 // Formats.

@@ -16,6 +16,7 @@ import {
   end,
   extreme,
   fromInt32,
+  isBelowGrid,
   setMxcsr,
   toInt32,
 } from './sse-arithmetic';
@@ -60,6 +61,11 @@ function operand(place: u32, wide: bool): usize {
   return Layout.STATE + (wide ? X86.SSE_DOUBLE : X86.SSE_SINGLE);
 }
 
+function anyBelowGrid(vector: usize, count: u32, wide: bool): bool {
+  for (let n: u32 = 0; n < count; n++) if (isBelowGrid(element(vector, n, wide), wide)) return true;
+  return false;
+}
+
 /** The slow path of the instruction in SSE_CODE: see Helper. 1 for #XM. */
 export function sse_slow(): u32 {
   const code = load<u32>(Layout.STATE + X86.SSE_CODE);
@@ -70,6 +76,7 @@ export function sse_slow(): u32 {
   const left = operand((code >> SseCode.LEFT_SHIFT) & 7, wide);
   const right = operand((code >> SseCode.RIGHT_SHIFT) & SseCode.PLACE, wide);
   v128.store(Layout.SLOW_RESULT, i64x2.splat(0));
+  if ((code & SseCode.FIRST) != 0) store<u32>(Layout.STATE + X86.SSE_TINY, 0);
   begin();
   if ((operation == SseCode.ADD || operation == SseCode.SUB) && (code & SseCode.HORIZONTAL) != 0) {
     for (let n: u32 = 0; n < count; n++) {
@@ -80,6 +87,11 @@ export function sse_slow(): u32 {
   } else {
     for (let n: u32 = 0; n < count; n++)
       setElement(Layout.SLOW_RESULT, n, wideResult, elementOf(code, n, element(left, n, wide), element(right, n, wide), wide));
+  }
+  if (operation != SseCode.TO_INT32 && operation != SseCode.FROM_INT32) {
+    const hasLeft = operation != SseCode.SQRT && operation != SseCode.CONVERT;
+    const tiny = anyBelowGrid(right, count, wide) || anyBelowGrid(Layout.SLOW_RESULT, count, wideResult);
+    if (tiny || (hasLeft && anyBelowGrid(left, count, wide))) store<u32>(Layout.STATE + X86.SSE_TINY, 1);
   }
   if (!end()) return 0;
   store<u32>(Layout.EXIT_ARG0, Vector.XM);
@@ -99,13 +111,12 @@ export function sse_approximate(code: u32): u32 {
 
 /** LDMXCSR; reserved bits are clear. */
 export function sse_load_mxcsr(value: u32): void {
-  store<u32>(Layout.STATE + X86.MXCSR_SEEN, 1);
-  if (!PAGED) store<u32>(Layout.STATE + X86.MODE, load<u32>(Layout.STATE + X86.MODE) | Mode.DENORMALS);
+  sse_see_mxcsr();
   setMxcsr(value);
 }
 /** Whoever looks at MXCSR once may do so again. */
 export function sse_see_mxcsr(): void {
-  sse_load_mxcsr(load<u32>(Layout.STATE + X86.MXCSR));
+  if (!PAGED) store<u32>(Layout.STATE + X86.MODE, load<u32>(Layout.STATE + X86.MODE) | Mode.DENORMALS);
 }
 
 /**

@@ -45,7 +45,7 @@ async function instructions(options: ListOptions): Promise<void> {
     );
     return;
   }
-  print(rows, options, (r) => `${r.isa.padEnd(5)} ${r.encoding.padEnd(40)} ${r.text}${r.note ? `   partial: ${r.note}` : ''}`);
+  print(rows, options, (r) => `${r.isa.padEnd(5)} ${r.encoding.padEnd(40)} ${r.text}`);
   process.stdout.write('\nnot implemented:\n');
   print(missing, options, (r) => `${r.isa.padEnd(5)} ${r.encoding.padEnd(40)} ${r.text.padEnd(20)} ${r.reason}`);
 }

@@ -1,4 +1,4 @@
-import { setMxcsr } from '../../translators/x86/abi.ts';
+import { loadMxcsr } from '../../translators/x86/abi.ts';
 import { X86 } from '../../translators/x86/state.ts';
 
 /** Offsets in the FXSAVE image (SDM volume 1, table 10-2). */
@@ -52,7 +52,7 @@ export function setFxsave(state: DataView, image: Uint8Array): void {
     tags |= tagOf(view, r, ((image[FTW] >>> physical) & 1) === 0) << (physical * 2);
   }
   state.setUint32(X86.FTW, tags, true);
-  setMxcsr(state, view.getUint32(MXCSR, true));
+  loadMxcsr(state, view.getUint32(MXCSR, true));
   for (let i = 0; i < 128; i++) state.setUint8(X86.XMM + i, image[XMM + i]);
 }
 

@@ -2,11 +2,11 @@ import {
   announceLdt,
   Eflags,
   getEflags,
+  loadMxcsr,
   MXCSR_RESET,
   makeDescriptor,
   setEflags,
   setGdtEntry,
-  setMxcsr,
   Vector,
 } from '../../translators/x86/abi.ts';
 import { x86 } from '../../translators/x86/index.ts';
@@ -78,7 +78,7 @@ export const x86Subject: Subject = {
   start(vcpu) {
     fillVectorLdt(vcpu);
     // as every vector does: code is lifted for it
-    setMxcsr(vcpu.state, MXCSR_RESET);
+    loadMxcsr(vcpu.state, MXCSR_RESET);
   },
   write({ state }, image) {
     const view = new DataView(image.buffer, image.byteOffset, image.length);

@@ -1,14 +1,15 @@
-import { FloatLimit } from '../../assembly/shared/float-limit.ts';
+import { Exactness, FloatLimit } from '../../assembly/shared/float-limit.ts';
 import type { Value } from '../../src/ir/block.ts';
 import type { Builder } from '../../src/ir/builder.ts';
 import { op, Type } from '../../src/ir/ops.ts';
 import type { Helper } from '../../src/isa/isa.ts';
+import { all, isBounded, isNormal, multipliesTo, sumsTo } from '../exact.ts';
 import { aboveLeast, isZero, isZeroProduct, isZeroQuotient, magnitude } from '../magnitude.ts';
 import { fprWord } from './abi.ts';
 import { reserved } from './exception.ts';
 import { FloatCode } from './float-code.ts';
 import type { Meaning, Site } from './row.ts';
-import { Exactness, Mips } from './state.ts';
+import { Mips } from './state.ts';
 
 // WebAssembly's operation gives the result where it is an ordinary number and FCSR asks for no more (Mips.EXACT); else a helper computes the instruction anew. The operation and its operands are kept, so that FCSR.Cause can be
 // told when the program reads it.
@@ -101,10 +102,6 @@ export const settle = (b: Builder, special: Value, fast: Value, harmless?: Value
 export const exact = (b: Builder): Value => b.get(Type.I32, Mips.EXACT);
 export const isNan = (b: Builder, format: Format, x: Value): Value => b.emit(format.op('ne'), x, x);
 
-const BITS_D = op('i64.reinterpret_f64');
-const WRAP = op('i32.wrap_i64');
-const CTZ_D = op('i64.ctz');
-
 /** 1 if a result is not finite, or EXACT. */
 export const unlimited = (b: Builder, format: Format, result: Value): Value =>
   b.geU(magnitude(b, format.wide, result), b.get(Type.I32, format.wide ? Mips.LIMIT_D : Mips.LIMIT_S));
@@ -115,54 +112,25 @@ export const notNormal = (b: Builder, format: Format, result: Value): Value =>
 // Whether WebAssembly's result will do although it is special: it is exact, and nothing but the sticky Inexact flag makes
 // it special; or it is a zero product. Asked only of special results, so that no value is shared with the fast path.
 
-const isBounded = (b: Builder, format: Format, x: Value): Value =>
-  b.ltU(magnitude(b, format.wide, x), b.i32(format.wide ? FloatLimit.LIMIT_D : FloatLimit.LIMIT_S));
-export const isNormal = (b: Builder, format: Format, x: Value): Value => {
-  const [least, limit] = format.wide ? [FloatLimit.LEAST_D, FloatLimit.LIMIT_D] : [FloatLimit.LEAST_S, FloatLimit.LIMIT_S];
-  return b.ltU(b.sub(magnitude(b, format.wide, x), b.i32(least)), b.i32(limit - least));
-};
 /** A result that was normal before it was rounded. */
 const wasNormal = (b: Builder, format: Format, x: Value): Value =>
   b.ltU(aboveLeast(b, format.wide, x), b.i32(format.wide ? FloatLimit.SPAN_D : FloatLimit.SPAN_S));
-export const all = (b: Builder, ...conditions: Value[]): Value => conditions.reduce((x, y) => b.and(x, y));
 /** EXACT is Exactness.FLAG at most. */
 export const onlyFlag = (b: Builder): Value => b.ltU(exact(b), b.i32(Exactness.FLAG + 1));
 
-/** x + y (or −) = sum: what was rounded away is itself a number, which these steps find (Knuth, TAOCP 2, 4.2.2). */
-export function exactSum(b: Builder, format: Format, sum: Value, x: Value, y: Value, subtract: boolean): Value {
-  const SUB = format.op('sub');
-  const part = (): Value => b.emit(SUB, sum, x);
-  const lostX = b.emit(SUB, x, b.emit(SUB, sum, part()));
-  const rest = subtract ? b.emit(format.op('add'), y, part()) : b.emit(SUB, part(), y);
-  // x − (sum − part) = ±rest
-  const same = b.emit(format.op('eq'), lostX, rest);
-  return all(b, onlyFlag(b), isBounded(b, format, sum), same);
-}
-
-/** Whether x y has no more bits than a double holds, by the zeros at their ends. False for some that have not. */
-const productFits = (b: Builder, x: Value, y: Value): Value =>
-  b.geU(b.emit(WRAP, b.emit(op('i64.add'), b.emit(CTZ_D, b.emit(BITS_D, x)), b.emit(CTZ_D, b.emit(BITS_D, y)))), b.i32(53));
-const PROMOTE = op('f64.promote_f32');
-const MUL_D = op('f64.mul');
-const EQ_D = op('f64.eq');
-/** x y = product, which is rounded to the format; single-precision operands have an exact product in double precision. */
-function multipliesTo(b: Builder, format: Format, product: Value, x: Value, y: Value): Value {
-  if (format.wide) return all(b, productFits(b, x, y), b.emit(EQ_D, b.emit(MUL_D, x, y), product));
-  return b.emit(EQ_D, b.emit(MUL_D, b.emit(PROMOTE, x), b.emit(PROMOTE, y)), b.emit(PROMOTE, product));
-}
+export const exactSum = (b: Builder, { wide }: Format, sum: Value, x: Value, y: Value, subtract: boolean): Value =>
+  all(b, onlyFlag(b), isBounded(b, wide, sum), sumsTo(b, wide, sum, x, y, subtract));
 export function exactProduct(b: Builder, format: Format, product: Value, x: Value, y: Value): Value {
-  const normal = all(b, onlyFlag(b), wasNormal(b, format, product), isNormal(b, format, x), isNormal(b, format, y));
-  return b.or(isZeroProduct(b, format.wide, product, x, y), all(b, normal, multipliesTo(b, format, product, x, y)));
+  const { wide } = format;
+  const normal = all(b, onlyFlag(b), wasNormal(b, format, product), isNormal(b, wide, x), isNormal(b, wide, y));
+  return b.or(isZeroProduct(b, wide, product, x, y), all(b, normal, multipliesTo(b, wide, product, x, y)));
 }
-export function exactQuotient(b: Builder, format: Format, quotient: Value, x: Value, y: Value): Value {
-  const normal = all(b, onlyFlag(b), isNormal(b, format, quotient), isNormal(b, format, x), isNormal(b, format, y));
-  return b.or(isZeroQuotient(b, format.wide, quotient, x), all(b, normal, multipliesTo(b, format, x, quotient, y)));
+export function exactQuotient(b: Builder, { wide }: Format, quotient: Value, x: Value, y: Value): Value {
+  const normal = all(b, onlyFlag(b), isNormal(b, wide, quotient), isNormal(b, wide, x), isNormal(b, wide, y));
+  return b.or(isZeroQuotient(b, wide, quotient, x), all(b, normal, multipliesTo(b, wide, x, quotient, y)));
 }
-export const exactRoot = (b: Builder, format: Format, root: Value, x: Value): Value =>
-  b.or(
-    isZero(b, format.wide, x),
-    all(b, onlyFlag(b), isNormal(b, format, x), isNormal(b, format, root), multipliesTo(b, format, x, root, root)),
-  );
+export const exactRoot = (b: Builder, { wide }: Format, root: Value, x: Value): Value =>
+  b.or(isZero(b, wide, x), all(b, onlyFlag(b), isNormal(b, wide, x), isNormal(b, wide, root), multipliesTo(b, wide, x, root, root)));
 
 export const FORMATS = [SINGLE, DOUBLE];
 /** The letters of registers that hold an operand of this format, if they must be pairs. */

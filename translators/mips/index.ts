@@ -1,3 +1,4 @@
+import { Exactness } from '../../assembly/shared/float-limit.ts';
 import { Type } from '../../src/ir/ops.ts';
 import type { Helper, Isa, Register } from '../../src/isa/isa.ts';
 import { ABI } from './abi.ts';
@@ -5,7 +6,7 @@ import { floatHelpers } from './float.ts';
 import { makeDisassemble, makeLift } from './lift.ts';
 import { GPR_NAMES } from './row.ts';
 import { ROWS } from './rows.ts';
-import { Exactness, Mips } from './state.ts';
+import { Mips } from './state.ts';
 import { makeSystem, systemHelpers, systemRegisters } from './system/index.ts';
 
 const word = (name: string, offset: number, visible = true): Register => ({ name, offset, type: Type.I32, local: true, visible });

@@ -119,15 +119,6 @@ export const enum Cause {
   WRITABLE = 0x08800300,
 }
 
-export const enum Exactness {
-  /** A result that is an ordinary number may be WebAssembly's own. */
-  NONE = 0,
-  /** The sticky Inexact flag is not set yet: that is to be done for the first inexact result. */
-  FLAG = 1,
-  /** A rounding mode other than nearest, flush to zero, or a trap on Underflow or Inexact. */
-  ALL = 2,
-}
-
 /** What code is lifted for. */
 export const enum Mode {
   /** Status.FR: 32 registers of 64 bits. */

@@ -1,4 +1,4 @@
-import { FloatLimit } from '../../assembly/shared/float-limit.ts';
+import { Exactness, FloatLimit } from '../../assembly/shared/float-limit.ts';
 import { Layout } from '../../assembly/shared/layout.ts';
 import { Cpuid } from './features.ts';
 import { Eflags, Segment } from './sdm.ts';
@@ -25,6 +25,8 @@ export const ABI = {
   tlsEntries: UserSegment.TLS_ENTRIES,
   /** AT_HWCAP: CPUID.01H:EDX. */
   hwcap: Cpuid.EDX,
+  /** Of Isa.mode: MXCSR.DE is collected. */
+  denormals: Mode.DENORMALS,
   /** Selectors of 32-bit user code and data. */
   userCode: UserSegment.CODE,
   userData: UserSegment.DATA,
@@ -72,20 +74,23 @@ export const MXCSR_RESET = 0x1f80;
 const MXCSR_FLAGS = 0x3f;
 const MXCSR_PE = 0x20;
 
-/** Sets MXCSR, as LDMXCSR does if `loaded` (see X86.MXCSR_SEEN). */
-export function setMxcsr(state: DataView, value: number, loaded = true): void {
-  if (loaded) {
-    state.setUint32(X86.MXCSR_SEEN, 1, true);
-    state.setUint32(X86.MODE, state.getUint32(X86.MODE, true) | Mode.DENORMALS, true);
-  }
-  state.setUint32(X86.MXCSR, value & 0xffff, true);
-  const collected = (value & MXCSR_PE) !== 0 || state.getUint32(X86.MXCSR_SEEN, true) === 0;
-  const exact = (value & 0xffff & ~MXCSR_FLAGS) !== MXCSR_RESET || !collected;
-  state.setUint32(X86.SSE_EXACT, exact ? 1 : 0, true);
-  state.setUint32(X86.LIMIT_S, exact ? 0 : FloatLimit.LIMIT_S, true);
-  state.setUint32(X86.LIMIT_D, exact ? 0 : FloatLimit.LIMIT_D, true);
-  state.setUint32(X86.SPAN_S, exact ? 0 : FloatLimit.SPAN_S, true);
-  state.setUint32(X86.SPAN_D, exact ? 0 : FloatLimit.SPAN_D, true);
+/** Sets MXCSR between two blocks. */
+export function setMxcsr(state: DataView, value: number): void {
+  const set = (offset: X86, word: number): void => state.setUint32(offset, word, true);
+  set(X86.MXCSR, value & 0xffff);
+  const asAtReset = (value & 0xffff & ~MXCSR_FLAGS) === MXCSR_RESET;
+  const exact = !asAtReset ? Exactness.ALL : value & MXCSR_PE ? Exactness.NONE : Exactness.FLAG;
+  set(X86.SSE_TINY, 0);
+  set(X86.SSE_EXACT, exact);
+  set(X86.LIMIT_S, exact ? 0 : FloatLimit.LIMIT_S);
+  set(X86.LIMIT_D, exact ? 0 : FloatLimit.LIMIT_D);
+  set(X86.SPAN_S, exact ? 0 : FloatLimit.GRID_SPAN_S);
+  set(X86.SPAN_D, exact ? 0 : FloatLimit.GRID_SPAN_D);
+}
+/** As LDMXCSR does: from then on MXCSR.DE is collected. */
+export function loadMxcsr(state: DataView, value: number): void {
+  setMxcsr(state, value);
+  state.setUint32(X86.MODE, state.getUint32(X86.MODE, true) | Mode.DENORMALS, true);
 }
 
 /** Whether an exception tells that the instruction, POPF or IRET, sets TF. */

@@ -33,6 +33,18 @@ export interface Context {
   /** Physical registers that are certainly full, or empty: a bit each. */
   filled: number;
   emptied: number;
+  /** SSE; see Floats. */
+  floats: Floats | undefined;
+}
+
+/** Of vectors and of scalars, by twice the value, plus one if they are taken for double precision. */
+export interface Floats {
+  /** A vector's lowest element. */
+  readonly lows: Map<number, Value>;
+  /** Values of which no element is denormal, nor any sum of such values (FloatLimit.GRID), unless X86.SSE_TINY. */
+  readonly onGrid: Set<number>;
+  /** The slow path can have been taken before, in this block. */
+  settled: boolean;
 }
 
 export function contextOf(b: Builder): Context {
@@ -51,8 +63,19 @@ export function contextOf(b: Builder): Context {
       masked: false,
       filled: 0,
       emptied: 0,
+      floats: undefined,
     };
     b.context = context;
   }
   return context;
+}
+
+export function floatsOf(b: Builder): Floats {
+  const context = contextOf(b);
+  context.floats ??= { lows: new Map(), onGrid: new Set(), settled: false };
+  return context.floats;
+}
+/** MXCSR has been loaded. */
+export function forgetFloats(b: Builder): void {
+  contextOf(b).floats = undefined;
 }

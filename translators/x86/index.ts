@@ -123,7 +123,7 @@ export const x86: Isa = {
     // FNINIT's values (SDM volume 1, 8.1.5, 8.1.7) and MXCSR's at reset (11.6.4)
     state.setUint32(X86.FCW, 0x37f, true);
     state.setUint32(X86.FTW, 0xffff, true);
-    setMxcsr(state, MXCSR_RESET, false);
+    setMxcsr(state, MXCSR_RESET);
   },
   system: {
     ...machine,

@@ -105,8 +105,6 @@ export interface Row {
   readonly meaning: Meaning;
   /** Set by `group`. */
   readonly group: string;
-  /** What the published list says is missing; set by `limited`. */
-  readonly note?: string | undefined;
 
   readonly mandatory: Mandatory;
   /** 0: one byte, 1: 0F, 2: 0F 38, 3: 0F 3A */
@@ -375,9 +373,4 @@ export function group(name: string, rows: readonly Row[]): readonly Row[] {
 export const inSystemMode = (system: Meaning, r: Row): Row => Object.assign(r, { system });
 export function sensitive(sensitivity: Sensitivity, system: Meaning, r: Row): Row {
   return Object.assign(inSystemMode(system, r), { sensitivity });
-}
-
-/** Says of rows what they do not do. */
-export function limited(note: string, rows: readonly Row[]): readonly Row[] {
-  return rows.map((r) => Object.assign(r, { note }));
 }

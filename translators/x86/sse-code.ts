@@ -37,6 +37,8 @@ export const enum SseCode {
   SECOND = 0x400,
   /** Number of the XMM register that is the first operand. */
   LEFT_SHIFT = 11,
+  /** The first in its block: what is known of values begins here (X86.SSE_TINY). */
+  FIRST = 0x4000,
   PREDICATE_SHIFT = 16,
   /** The same of the second operand, */
   RIGHT_SHIFT = 19,

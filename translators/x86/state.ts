@@ -81,19 +81,16 @@ export const enum X86 {
 
   // What the slow path of SSE instructions writes, besides Layout.SLOW_RESULT: MXCSR up to SIZE.
   MXCSR = 448,
-  /**
-   * 0 where a result whose operands and value are ordinary numbers may be WebAssembly's own: MXCSR's controls are as at
-   * reset, and what the operation adds to MXCSR's flags is there already (PE) or not asked for yet. Derived: setMxcsr.
-   */
+  /** What MXCSR asks for besides the result, one of Exactness; ALL where SSE_TINY. Derived: setMxcsr. */
   SSE_EXACT = 452,
-  /** 1 since the program has looked at MXCSR or set it: from then on PE is collected. */
-  MXCSR_SEEN = 456,
-  /** User mode: what code is lifted for, `Mode` without SYSTEM; but for DENORMALS 0 where segments are as Linux starts a program with them. */
+  /** 1 after a result that may be denormal or too near to that (FloatLimit.GRID), while MXCSR.DE is not set; up to the block's end. */
+  SSE_TINY = 456,
+  /** User mode: what code is lifted for, `Mode` without SYSTEM; 0 where segments are as Linux starts a program with them. */
   MODE = 460,
   /** What a result's high word must lie below, shifted left by one, to be that of a finite number; 0 if SSE_EXACT is not 0. */
   LIMIT_S = 464,
   LIMIT_D = 468,
-  /** The same of a normal number, both counted from the number after the least normal one. */
+  /** The same of one that is no less than FloatLimit.GRID, both counted from there. */
   SPAN_S = 472,
   SPAN_D = 476,
   SIZE = 480,

@@ -14,6 +14,7 @@ import { printWords } from '../registers.ts';
 import { type Action, SiCode } from '../signals.ts';
 import { type Calls, makeTable, missing, SyscallError } from '../syscall.ts';
 import { i386Files } from './files.ts';
+import { looksAtMxcsr } from './mxcsr.ts';
 import { NUMBERS } from './numbers.ts';
 import { getThreadArea, modifyLdt, setThreadArea } from './segments.ts';
 import {
@@ -105,7 +106,8 @@ export const i386: Abi = {
   },
   stackPointer: (p) => get(p, ABI.stackPointer),
   setStackPointer: (p, address) => p.vcpu.set32(ABI.stackPointer, address),
-  startRegisters(p, pc, stackPointer) {
+  startRegisters(p, pc, stackPointer, elf, interpreter) {
+    if (looksAtMxcsr(elf) || (interpreter && looksAtMxcsr(interpreter))) p.vcpu.mode |= ABI.denormals;
     p.vcpu.set32(ABI.stackPointer, stackPointer);
     p.vcpu.pc = pc;
   },

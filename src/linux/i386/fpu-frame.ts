@@ -101,7 +101,7 @@ export function readFpState(p: Process, at: number): void {
     copyIn(p, hasFxsave ? at + FX_REGISTERS + index * 16 : at + REGISTERS + index * 10, st(p, index), 10);
   if (p.abi.isa === p.abi.double) vcpu.callHelper('x87_narrow');
   if (!hasFxsave) return;
-  setMxcsr(vcpu.state, memory.u32(at + FXSAVE + 24), false);
+  setMxcsr(vcpu.state, memory.u32(at + FXSAVE + 24));
   copyIn(p, at + FX_XMM, X86.XMM, 128);
 }
 
@@ -112,5 +112,5 @@ export function resetFpState(p: Process): void {
   p.vcpu.set32(X86.FC1, 0);
   p.vcpu.set32(X86.FTOP, 0);
   p.vcpu.set32(X86.FTW, 0xffff);
-  setMxcsr(p.vcpu.state, MXCSR_RESET, false);
+  setMxcsr(p.vcpu.state, MXCSR_RESET);
 }

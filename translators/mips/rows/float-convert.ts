@@ -1,10 +1,10 @@
 import type { Value } from '../../../src/ir/block.ts';
 import type { Builder } from '../../../src/ir/builder.ts';
 import { op, Type } from '../../../src/ir/ops.ts';
+import { all, isNormal } from '../../exact.ts';
 import { isZero } from '../../magnitude.ts';
 import { fprWord } from '../abi.ts';
 import {
-  all,
   clear,
   codeOf,
   DOUBLE,
@@ -14,7 +14,6 @@ import {
   fpr,
   getLong,
   isNan,
-  isNormal,
   longOnly,
   notNormal,
   onlyFlag,
@@ -80,7 +79,7 @@ export const floatConvert = group('floating-point convert', (row) => {
         remember(b, codeOf(DOUBLE, FloatCode.CONVERT), x);
         const fast = b.emit(DEMOTE, x);
         const same = b.emit(op('f64.eq'), b.emit(PROMOTE, fast), x);
-        const harmless = b.or(isZero(b, DOUBLE.wide, x), all(b, onlyFlag(b), isNormal(b, SINGLE, fast), same));
+        const harmless = b.or(isZero(b, DOUBLE.wide, x), all(b, onlyFlag(b), isNormal(b, SINGLE.wide, fast), same));
         setFpr(b, site, SINGLE, D, settle(b, notNormal(b, SINGLE, fast), fast, harmless));
       }),
     ),

@@ -3,8 +3,8 @@ import type { Value } from '../../../src/ir/block.ts';
 import type { Builder } from '../../../src/ir/builder.ts';
 import { op, Type } from '../../../src/ir/ops.ts';
 import type { Helper } from '../../../src/isa/isa.ts';
-import { contextOf } from '../context.ts';
-import { address, checkWritable, type Insn, load, read, store, write } from '../operands.ts';
+import { contextOf, forgetFloats } from '../context.ts';
+import { address, checkWritable, type Insn, load, read, write } from '../operands.ts';
 import { group, type Meaning, type Row, row } from '../row.ts';
 import { Segment, Vector } from '../sdm.ts';
 import { exitOnFault, linear } from '../segmentation.ts';
@@ -26,7 +26,7 @@ import {
   zero,
 } from '../vector.ts';
 import { singleConversions } from './convert.ts';
-import { floatHelpers, singleRows } from './float.ts';
+import { floatHelpers, low, scalarSource, single, singleRows, storeScalar, withLow } from './float.ts';
 import { storeMmx } from './mmx.ts';
 import { extended, mmxForms, shuffleWordsMmx } from './packed.ts';
 
@@ -43,14 +43,12 @@ const maskedStore: Helper = {
 export const sseHelpers: readonly Helper[] = [
   ...floatHelpers,
   maskedStore,
+  { name: 'sse_see_mxcsr', params: [], result: Type.None, state: true, range: [X86.MODE, X86.MODE + 4], pure: false },
   { name: 'sse_load_mxcsr', params: [I], result: Type.None, state: true, range: [X86.MXCSR, X86.SIZE], pure: false },
-  { name: 'sse_see_mxcsr', params: [], result: Type.None, state: true, range: [X86.MXCSR, X86.SIZE], pure: false },
   { name: 'sse_fxsave', params: [I], result: I, state: true, pure: false },
   { name: 'sse_fxrstor', params: [I], result: I, state: true, pure: false },
 ];
 
-const EXTRACT32 = op('i32x4.extract_lane');
-const REPLACE32 = op('i32x4.replace_lane');
 const BITMASK32 = op('i32x4.bitmask');
 
 // Moves
@@ -71,16 +69,12 @@ export const storeUnaligned: Meaning = (b, i) => {
 
 /** MOVSS: from memory the rest becomes zero, from a register it stays. */
 const loadSingle: Meaning = (b, i) => {
-  if (i.mod === 3) setXmm(b, i.reg, b.emit(REPLACE32, xmm(b, i.reg), b.emit(EXTRACT32, xmm(b, i.rm), 0), 0));
-  else setXmm(b, i.reg, b.emit(REPLACE32, zero(b), load(b, address(b, i), 4), 0));
+  setXmm(b, i.reg, withLow(b, single, i.mod === 3 ? xmm(b, i.reg) : zero(b), scalarSource(b, single, i)));
 };
 const storeSingle: Meaning = (b, i) => {
-  const value = b.emit(EXTRACT32, xmm(b, i.reg), 0);
-  if (i.mod === 3) setXmm(b, i.rm, b.emit(REPLACE32, xmm(b, i.rm), value, 0));
-  else {
-    checkWritable(b, i);
-    store(b, address(b, i), 4, value);
-  }
+  const value = low(b, single, xmm(b, i.reg));
+  if (i.mod === 3) setXmm(b, i.rm, withLow(b, single, xmm(b, i.rm), value));
+  else storeScalar(b, single, i, value);
 };
 export const loadHalf =
   (lane: 0 | 1): Meaning =>
@@ -130,6 +124,7 @@ const loadControl: Meaning = (b, i) => {
   const value = load(b, address(b, i), 4);
   b.exitIf(b.and(value, b.i32(~MXCSR_BITS)), ExitKind.Exception, Vector.GP);
   b.helper('sse_load_mxcsr', value);
+  forgetFloats(b);
 };
 const storeControl: Meaning = (b, i) => write(b, i, 0, b.get(I, X86.MXCSR));
 /** Statuses of the helper: 1 memory fault, 2 reserved bits. */
@@ -140,6 +135,7 @@ const image =
     checkAligned(b, i);
     const status = b.helper(helper, address(b, i));
     contextOf(b).top = -1;
+    forgetFloats(b);
     exitOnFault(b, b.and(status, b.i32(1)));
     b.exitIf(b.and(status, b.i32(2)), ExitKind.Exception, Vector.GP);
   };

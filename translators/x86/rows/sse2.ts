@@ -1,9 +1,9 @@
 import { op } from '../../../src/ir/ops.ts';
 import { address, load, read, write } from '../operands.ts';
 import { group, type Meaning, type Row, row } from '../row.ts';
-import { load64, low64, mmx, mmxEnter, mmxWait, only64, replace64, setMmx, setXmm, store64, xmm, zero } from '../vector.ts';
+import { load64, low64, mmx, mmxEnter, mmxWait, only64, setMmx, setXmm, store64, xmm, zero } from '../vector.ts';
 import { doubleConversions } from './convert.ts';
-import { doubleRows } from './float.ts';
+import { double, doubleRows, low, scalarSource, storeScalar, withLow } from './float.ts';
 import { extended, mmxForms, original, quadwords, xmmForms, xmmOnly } from './packed.ts';
 import { loadAligned, loadHalf, loadUnaligned, storeAligned, storeHalf, storeInteger, storeMasked, storeUnaligned } from './sse.ts';
 
@@ -13,11 +13,11 @@ const BITMASK64 = op('i64x2.bitmask');
 
 /** MOVSD: from memory the rest becomes zero, from a register it stays. */
 const loadDouble: Meaning = (b, i) =>
-  setXmm(b, i.reg, i.mod === 3 ? replace64(b, xmm(b, i.reg), low64(b, xmm(b, i.rm)), 0) : only64(b, load64(b, i)));
+  setXmm(b, i.reg, withLow(b, double, i.mod === 3 ? xmm(b, i.reg) : zero(b), scalarSource(b, double, i)));
 const storeDouble: Meaning = (b, i) => {
-  const value = low64(b, xmm(b, i.reg));
-  if (i.mod === 3) setXmm(b, i.rm, replace64(b, xmm(b, i.rm), value, 0));
-  else store64(b, i, value);
+  const value = low(b, double, xmm(b, i.reg));
+  if (i.mod === 3) setXmm(b, i.rm, withLow(b, double, xmm(b, i.rm), value));
+  else storeScalar(b, double, i, value);
 };
 /** MOVQ: the high half becomes zero, of a register too. */
 const loadQuadword: Meaning = (b, i) => setXmm(b, i.reg, only64(b, i.mod === 3 ? low64(b, xmm(b, i.rm)) : load64(b, i)));

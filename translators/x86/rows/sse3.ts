@@ -1,8 +1,8 @@
 import { op } from '../../../src/ir/ops.ts';
-import { group, limited, type Meaning, type Row, row } from '../row.ts';
+import { group, type Meaning, type Row, row } from '../row.ts';
 import { SseCode } from '../sse-code.ts';
 import { load128, low64, readVector, setXmm, vector2, xmm } from '../vector.ts';
-import { anyDenormal, double, elements, type Format, ifMemory, MXCSR_LIMIT, packedSource, settle, single, specialVector } from './float.ts';
+import { double, elements, type Format, ifMemory, packedSource, type Question, settle, single, specialVector } from './float.ts';
 
 /** HADDPS and HSUBPS: each pair of neighbours, first those of the first operand. */
 function horizontal(format: Format, code: SseCode, name: 'add' | 'sub'): Meaning {
@@ -12,7 +12,7 @@ function horizontal(format: Format, code: SseCode, name: 'add' | 'sub'): Meaning
     const y = packedSource(b, i);
     const x = xmm(b, i.reg);
     const r = b.emit(format.each(name), b.shuffle(x, y, even), b.shuffle(x, y, odd));
-    const question = { special: () => specialVector(b, format, 'overflow', r, x, y), denormal: anyDenormal(b, format, [x, y]) };
+    const question: Question = { special: () => specialVector(b, format, 'overflow', r, x, y), operands: [x, y], keeps: true };
     setXmm(b, i.reg, settle(b, i, { format, code: code | SseCode.HORIZONTAL, count: format.count }, question, r, ifMemory(i, y)));
   };
 }
@@ -24,7 +24,7 @@ function addSubtract(format: Format): Meaning {
     const y = packedSource(b, i);
     const x = xmm(b, i.reg);
     const r = b.shuffle(b.emit(format.each('sub'), x, y), b.emit(format.each('add'), x, y), pattern);
-    const question = { special: () => specialVector(b, format, 'overflow', r, x, y), denormal: anyDenormal(b, format, [x, y]) };
+    const question: Question = { special: () => specialVector(b, format, 'overflow', r, x, y), operands: [x, y], keeps: true };
     setXmm(b, i.reg, settle(b, i, { format, code: SseCode.ADD_SUB, count: format.count }, question, r, ifMemory(i, y)));
   };
 }
@@ -37,14 +37,12 @@ const loadUnaligned: Meaning = (b, i) => setXmm(b, i.reg, load128(b, i));
 /** All but FISTTP, which is among the x87 rows; MONITOR and MWAIT are a feature of their own. */
 export const sse3 = (): readonly Row[] =>
   group('sse3', [
-    ...limited(MXCSR_LIMIT, [
-      row('F2 0F D0 /r', 'ADDSUBPS Vps, Wps', addSubtract(single)),
-      row('66 0F D0 /r', 'ADDSUBPD Vpd, Wpd', addSubtract(double)),
-      row('F2 0F 7C /r', 'HADDPS Vps, Wps', horizontal(single, SseCode.ADD, 'add')),
-      row('66 0F 7C /r', 'HADDPD Vpd, Wpd', horizontal(double, SseCode.ADD, 'add')),
-      row('F2 0F 7D /r', 'HSUBPS Vps, Wps', horizontal(single, SseCode.SUB, 'sub')),
-      row('66 0F 7D /r', 'HSUBPD Vpd, Wpd', horizontal(double, SseCode.SUB, 'sub')),
-    ]),
+    row('F2 0F D0 /r', 'ADDSUBPS Vps, Wps', addSubtract(single)),
+    row('66 0F D0 /r', 'ADDSUBPD Vpd, Wpd', addSubtract(double)),
+    row('F2 0F 7C /r', 'HADDPS Vps, Wps', horizontal(single, SseCode.ADD, 'add')),
+    row('66 0F 7C /r', 'HADDPD Vpd, Wpd', horizontal(double, SseCode.ADD, 'add')),
+    row('F2 0F 7D /r', 'HSUBPS Vps, Wps', horizontal(single, SseCode.SUB, 'sub')),
+    row('66 0F 7D /r', 'HSUBPD Vpd, Wpd', horizontal(double, SseCode.SUB, 'sub')),
     row('F2 0F F0 /r m', 'LDDQU Vdq, Mdq', loadUnaligned),
     row('F2 0F 12 /r', 'MOVDDUP Vpd, Wq', duplicateDouble),
     row('F3 0F 12 /r', 'MOVSLDUP Vps, Wps', duplicate(0, 0, 2, 2)),

@@ -53,7 +53,7 @@ function reset(cpu: SystemVcpu): void {
   cpu.set32(System.DR7, 0x400);
   cpu.set32(X86.FCW, 0x37f);
   cpu.set32(X86.FTW, 0xffff);
-  setMxcsr(cpu.state, MXCSR_RESET, false);
+  setMxcsr(cpu.state, MXCSR_RESET);
   cpu.callHelper('x86_update_mode');
   cpu.pc = 0xfffffff0;
 }
