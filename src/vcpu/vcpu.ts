@@ -1,7 +1,7 @@
 import { ExitKind, Fault } from '../../assembly/shared/exit.ts';
 import { Layout } from '../../assembly/shared/layout.ts';
 import type { Runtime } from '../backend/runtime.ts';
-import { INLINED_INSTRUCTIONS, REGION_LIMITS } from '../backend/wasm/region.ts';
+import { INLINED_INSTRUCTIONS, REGION_LIMITS, UNROLLED_INSTRUCTIONS } from '../backend/wasm/region.ts';
 import { CodeCache } from '../cache/code-cache.ts';
 import { decodeTranslations, encodeTranslations, TRANSLATOR, type Translations } from '../cache/persistence.ts';
 import type { Block } from '../ir/block.ts';
@@ -81,6 +81,7 @@ export class Vcpu {
         inlined: INLINED_INSTRUCTIONS,
         samePages: this.paged !== undefined,
         dispatches: this.paged === undefined,
+        ...(!this.paged && { unrolled: UNROLLED_INSTRUCTIONS }),
         ...(options.limits?.blocks !== undefined && { blocks: options.limits.blocks }),
       },
     });

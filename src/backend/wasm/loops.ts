@@ -2,6 +2,8 @@ import { isLasting, type Register } from '../../isa/isa.ts';
 import { OUTSIDE, type Region } from './region.ts';
 import { STATE_ACCESS } from './slots.ts';
 
+type Flow = Pick<Region, 'dispatches' | 'blocks' | 'successors'>;
+
 /** The edges that go back to each loop header, by position of the block that they come from. */
 interface Latches {
   readonly inner: readonly number[];
@@ -12,12 +14,14 @@ interface Latches {
  * Loops that share a header, as those do around the loop that a region is entered at. Engines allot registers best if the inner one is
  * a loop of its own: that of a block which jumps to itself, else that of jumps backward, as compilers lay them out.
  */
-export function sortLatches({ dispatches, blocks, successors }: Region): readonly Latches[] {
+export function sortLatches({ dispatches, blocks, successors }: Flow): readonly Latches[] {
   const all = blocks.map((): number[] => []);
   for (const [from, targets] of successors.entries()) for (const to of targets) if (to !== OUTSIDE && to <= from) all[to].push(from);
   return all.map((latches, to) => {
     if (dispatches && to === 0) return { inner: latches, outer: [] };
-    const isOuter = (from: number): boolean => (latches.includes(to) ? from !== to : blocks[from].pc < blocks[to].pc);
+    // a loop that is repeated comes back from its last copy
+    const isSelf = (from: number): boolean => blocks[from].pc === blocks[to].pc;
+    const isOuter = (from: number): boolean => (latches.some(isSelf) ? !isSelf(from) : blocks[from].pc < blocks[to].pc);
     const outer = latches.filter(isOuter);
     return outer.length === latches.length ? { inner: outer, outer: [] } : { inner: latches.filter((from) => !isOuter(from)), outer };
   });
@@ -28,7 +32,7 @@ interface Loop {
   readonly body: ReadonlySet<number>;
 }
 
-function loopsOf(region: Region): readonly Loop[] {
+function loopsOf(region: Flow): readonly Loop[] {
   const { successors } = region;
   const predecessors = successors.map((): number[] => []);
   for (const [from, targets] of successors.entries()) for (const to of targets) if (to !== OUTSIDE) predecessors[to].push(from);
@@ -41,6 +45,12 @@ function loopsOf(region: Region): readonly Loop[] {
     ...(inner.length > 0 ? [enclosed(header, inner)] : []),
     ...(outer.length > 0 ? [enclosed(header, [...inner, ...outer])] : []),
   ]);
+}
+
+/** Loops without another one in them. */
+export function innermostLoops(region: Flow): readonly Loop[] {
+  const loops = loopsOf(region);
+  return loops.filter(({ body }) => !loops.some((other) => body.has(other.header) && other.body.size < body.size));
 }
 
 /** Registers of the guest that the engine's code for a loop has room for. */

@@ -1,4 +1,5 @@
 import { Block } from '../../ir/block.ts';
+import { type Graph, unrollLoops } from './unroll.ts';
 
 /** Limits that keep one Wasm function well inside what engines compile quickly. */
 export interface RegionLimits {
@@ -6,6 +7,8 @@ export interface RegionLimits {
   readonly instructions: number;
   /** Of callees that are put in place of calls, in all; without it none are. */
   readonly inlined?: number;
+  /** By which small loops may make it larger (see unrollLoops), in all; without it none do. */
+  readonly unrolled?: number;
   /** Of callees only those that lie on pages that the region lies on. */
   readonly samePages?: boolean;
   /** Jumps that go to each other's targets may meet; see Region.dispatches. */
@@ -14,6 +17,8 @@ export interface RegionLimits {
 export const REGION_LIMITS: RegionLimits = { blocks: 400, instructions: 4000 };
 /** For RegionLimits.inlined. */
 export const INLINED_INSTRUCTIONS = 150;
+/** For RegionLimits.unrolled. */
+export const UNROLLED_INSTRUCTIONS = 200;
 /** A callee that is put in place of a call has less than these. */
 const CALLEE_LIMITS: RegionLimits = { blocks: 12, instructions: 40 };
 /** Calls in callees in place of calls, so deep. */
@@ -153,18 +158,23 @@ export function formRegion(
     if (frame && t.kind === 'return') return [nodeKey(frame.next, frame.caller)];
     return successorPcs(block, jumpTargets).map((pc) => nodeKey(pc, frame));
   };
-  const order = reversePostorder(dispatches ? DISPATCH_KEY : entry, nodes, successorKeys);
-  const blocks = order.map(({ block }) => block);
-  const position = new Map(order.map(({ block, frame }, i) => [dispatches && i === 0 ? DISPATCH_KEY : nodeKey(block.pc, frame), i]));
+  const reached = reversePostorder(dispatches ? DISPATCH_KEY : entry, nodes, successorKeys);
+  const position = new Map(reached.map(({ block, frame }, i) => [dispatches && i === 0 ? DISPATCH_KEY : nodeKey(block.pc, frame), i]));
   const outside = new Set<number>();
-  const successors = order.map((node) =>
-    successorKeys(node).map((key) => {
-      const to = position.get(key);
-      if (to === undefined) outside.add(key >>> 0);
-      return to ?? OUTSIDE;
-    }),
-  );
-  const dominators = makeReducible(successors);
+  const graph: Graph<Node> = {
+    nodes: reached,
+    successors: reached.map((node) =>
+      successorKeys(node).map((key) => {
+        const to = position.get(key);
+        if (to === undefined) outside.add(key >>> 0);
+        return to ?? OUTSIDE;
+      }),
+    ),
+  };
+  makeReducible(graph.successors);
+  const { nodes: order, successors } = limits.unrolled === undefined ? graph : inOrder(unrollLoops(graph, limits.unrolled, dispatches));
+  const blocks = order.map(({ block }) => block);
+  const dominators = immediateDominators(successors);
   const isLoopHeader = blocks.map(() => false);
   const forward = blocks.map(() => 0);
   for (const [from, targets] of successors.entries()) {
@@ -346,8 +356,16 @@ function reversePostorder(entry: number, nodes: ReadonlyMap<number, Node>, succe
   return order.reverse();
 }
 
-/** Sends edges that enter a loop beside its header OUTSIDE until none is left; returns the immediate dominators. */
-function makeReducible(successors: number[][]): Int32Array {
+/** The same graph, its nodes in reverse postorder. */
+function inOrder({ nodes, successors }: Graph<Node>): Graph<Node> {
+  const to = new Map(nodes.map((node, i) => [node, successors[i]]));
+  const order = reversePostorder(0, new Map(nodes.entries()), (node) => to.get(node)!);
+  const position = new Map(order.map((node, i) => [node, i]));
+  return { nodes: order, successors: order.map((node) => to.get(node)!.map((n) => (n === OUTSIDE ? n : position.get(nodes[n])!))) };
+}
+
+/** Sends edges that enter a loop beside its header OUTSIDE until none is left. */
+function makeReducible(successors: number[][]): void {
   for (;;) {
     const dominators = immediateDominators(successors);
     let cut = false;
@@ -358,7 +376,7 @@ function makeReducible(successors: number[][]): Int32Array {
         cut = true;
       }
     }
-    if (!cut) return dominators;
+    if (!cut) return;
   }
 }
 

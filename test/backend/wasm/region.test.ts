@@ -29,6 +29,7 @@ function machine(
   exactState = false,
   inlined = 0,
   seenTargets?: (block: Block) => readonly number[],
+  unrolled?: number,
 ) {
   const memory = new WebAssembly.Memory({ initial: PAGES, maximum: 65536 });
   const table = new WebAssembly.Table({ element: 'anyfunc', initial: 64 });
@@ -43,7 +44,7 @@ function machine(
     verify(block, 64);
     return block;
   };
-  const limits = { ...REGION_LIMITS, inlined, dispatches: true };
+  const limits = { ...REGION_LIMITS, inlined, dispatches: true, ...(unrolled !== undefined && { unrolled }) };
   const regions = entries.map((entry) => formRegion(entry, lift, seenTargets, limits)!);
   const options: CompileOptions = {
     isa,
@@ -160,6 +161,52 @@ describe('a region', () => {
       // the first round's 7 is overwritten before anything reads it
       expect([m.get(0), m.get(1)]).toEqual([63 - 7, exactState ? 7 : 99]);
     }
+  });
+
+  it('repeats a small loop that counts, and stops in it as exactly', () => {
+    const unrolled = () => machine(sum, [at(0), at(1)], false, undefined, false, 0, undefined, 100);
+    const m = unrolled();
+    expect(m.regions[0].blocks.map(({ pc }) => pc)).toEqual([at(0), at(1), at(1), at(1), at(1), at(2)]);
+    expect(m.regions[0].isLoopHeader.filter(Boolean)).toHaveLength(1);
+    m.set(2, 0x1234);
+    for (const n of [1, 2, 3, 4, 5, 8, 9, 10, 11]) {
+      m.set(0, n);
+      m.setBudget(1000);
+      expect(m.call(at(0))).toBe(0x1234);
+      expect([m.get(0), m.get(1), m.budget()]).toEqual([0, (n * (n + 1)) / 2, 1000 - (1 + 2 * n + 1)]);
+    }
+    for (let budget = 10; budget < 24; budget++) {
+      const stopped = unrolled();
+      stopped.set(0, 10);
+      stopped.set(2, 0x1234);
+      stopped.setBudget(budget);
+      let result = stopped.call(at(0));
+      if (result === RegionResult.EXIT >>> 0) {
+        const rounds = 10 - stopped.get(0);
+        expect([stopped.kind(), stopped.pc(), budget - stopped.budget()]).toEqual([ExitKind.Budget, at(1), 1 + 2 * rounds]);
+        expect(rounds % 4).toBe(0);
+        stopped.setBudget(100);
+        result = stopped.call(at(1));
+      }
+      expect([result, stopped.get(1)]).toEqual([0x1234, 55]);
+    }
+  });
+
+  it('repeats no loop that ends where it loads a certain value, nor more than it may', () => {
+    const blocks = (code: Record<number, Lift>, unrolled: number) =>
+      machine(code, [at(0)], false, undefined, false, 0, undefined, unrolled).regions[0].blocks.length;
+    const search: Record<number, Lift> = {
+      ...sum,
+      [at(1)]: (b) => {
+        b.insn(at(1), 4);
+        const next = b.add(r(b, 0), b.i32(4));
+        b.set(0, next);
+        b.branch(b.load(op('i32.load'), next), at(1), at(2));
+      },
+    };
+    expect(blocks(search, 100)).toBe(3);
+    expect(blocks(sum, 5)).toBe(3);
+    expect(blocks(sum, 6)).toBe(6);
   });
 
   it('copies and compares what has the other byte order', () => {
