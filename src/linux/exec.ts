@@ -7,6 +7,7 @@ import { decodeName } from './fs/names.ts';
 import { demand, Want } from './fs/namespace.ts';
 import { readInode } from './fs/tree.ts';
 import { type Directory, type Inode, isDirectory, Mode } from './fs/vfs.ts';
+import { Futexes } from './futexes.ts';
 import { launch, stackBytes } from './launch.ts';
 import { STACK_LIMIT } from './limits.ts';
 import type { Credentials, Process, RunningProgram, ThreadGroup } from './process.ts';
@@ -164,6 +165,7 @@ function become(p: Process, launched: ReturnType<typeof launch>, credentials: Cr
   p.tid = p.pid;
   group.threads.set(p.tid, p);
   group.leader = p;
+  group.futexes = new Futexes();
   group.executed = true;
   group.exitSignal = p.signals.number('SIGCHLD');
   p.signals.forgetHandlers();

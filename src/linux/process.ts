@@ -72,7 +72,8 @@ export interface ThreadGroup {
   childrenTime: bigint;
   /** Threads that have not ended, by their numbers. */
   readonly threads: Map<number, Process>;
-  readonly futexes: Futexes;
+  /** Common to processes that share their memory, until they execute a program. */
+  futexes: Futexes;
   /** setitimer(2), by which; timer_create(2), by number; and those of both that are armed. */
   readonly intervalTimers: Map<number, Timer>;
   readonly posixTimers: Map<number, PosixTimer>;

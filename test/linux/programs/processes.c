@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
+#include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
@@ -15,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -484,10 +487,41 @@ static void cores(void) {
   printf("killed %d, core dumped %d\n", WTERMSIG(status), WCOREDUMP(status));
 }
 
+static int word;
+
+static void *dozer(void *unused) {
+  struct timespec soon = {3, 0};
+  long result = syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, &soon, 0, 0);
+  printf("dozer: %s\n", result < 0 ? strerror(errno) : "woken");
+  return 0;
+}
+
+// Where a thread waits is of no account to the next program, though both were started by vfork.
+static int sleep_in(const char *how) {
+  pthread_t thread;
+  pthread_create(&thread, 0, dozer, 0);
+  usleep(50000);
+  if (!strcmp(how, "leave")) _exit(0);
+  printf("wakes %ld\n", syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0));
+  pthread_join(thread, 0);
+  return 0;
+}
+
+static void dozers(void) {
+  for (int i = 0; i < 2; i++) {
+    char *args[] = {(char *)self, "sleep", i ? "wake" : "leave", 0};
+    pid_t child;
+    int status;
+    posix_spawn(&child, self, 0, 0, args, 0);
+    waitpid(child, &status, 0);
+  }
+}
+
 int main(int count, char **args) {
   setvbuf(stdout, NULL, _IOFBF, 1 << 16);
   self = args[0];
   if (count > 1 && !strcmp(args[1], "show")) return show(count, args);
+  if (count > 2 && !strcmp(args[1], "sleep")) return sleep_in(args[2]);
   if (count > 1 && !strcmp(args[1], "bomb")) return bomb();
   if (count > 1 && !strcmp(args[1], "many")) return many(atoi(args[2]));
   if (count > 1 && !strcmp(args[1], "deadlock")) return deadlock();
@@ -508,7 +542,7 @@ int main(int count, char **args) {
     zombies();
     return 0;
   }
-  void (*all[])(void) = {memory, waiting, orphans, groups, pipes, common, segments, sockets, locks, priorities, cores, programs};
+  void (*all[])(void) = {memory, waiting, orphans, groups, pipes, common, segments, sockets, locks, priorities, cores, programs, dozers};
   for (int i = 0; i < sizeof all / sizeof *all; i++) {
     all[i]();
     fflush(stdout);
