@@ -18,9 +18,16 @@ function characters(text: string, index: i32): u32 {
   return word;
 }
 
-const VENDOR = 'WasmVisorCPU';
+/**
+ * Programs choose by it: the C library asks a processor of a vendor that it does not know for no feature, and fetestexcept then looks at
+ * the x87 alone. Kernels would look for more of Intel's.
+ */
+const VENDOR = PAGED ? 'WasmVisorCPU' : 'GenuineIntel';
+/** Descriptors of leaf 2: L1 caches of 32 KiB (30H, 2CH) and an L2 cache of 2 MiB (7DH), with lines of 64 bytes. */
+const CACHES_EAX: u32 = 0x2c300001;
+const CACHES_EDX: u32 = 0x7d;
 const BRAND = 'wasmvisor virtual processor';
-const LAST_BASIC: u32 = 1;
+const LAST_BASIC: u32 = PAGED ? 1 : 2;
 const LAST_EXTENDED: u32 = 0x80000004;
 
 /** CPUID of the leaf in EAX (SDM volume 2). A leaf that does not exist gives zeros. */
@@ -36,10 +43,13 @@ export function x86_cpuid(): void {
     d = characters(VENDOR, 4);
     c = characters(VENDOR, 8);
   } else if (leaf == 1) {
-    a = Cpuid.SIGNATURE;
+    a = PAGED ? Cpuid.SIGNATURE : Cpuid.USER_SIGNATURE;
     b = Cpuid.EBX;
     c = Cpuid.ECX;
     d = Cpuid.EDX;
+  } else if (!PAGED && leaf == 2) {
+    a = CACHES_EAX;
+    d = CACHES_EDX;
   } else if (leaf == 0x80000000) {
     a = LAST_EXTENDED;
   } else if (leaf >= 0x80000002 && leaf <= LAST_EXTENDED) {

@@ -43,7 +43,7 @@ export function compile(target: Target, name: string, hosted = false, more: read
   const file = join(folder, `${name}-${target.name}`);
   if (existsSync(file)) return file;
   const flags = hosted ? ['-static', ...more] : [...FREESTANDING, ...target.flags];
-  execFileSync(target.compiler, ['-O1', '-w', ...flags, '-o', file, source], { stdio: 'pipe' });
+  execFileSync(target.compiler, ['-O1', '-w', '-o', file, source, ...flags], { stdio: 'pipe' });
   return file;
 }
 

@@ -39,4 +39,6 @@ export const enum Cpuid {
   EBX = 8 << 8,
   /** Family 6, model 1, stepping 1. */
   SIGNATURE = 0x611,
+  /** Of user mode: family 6, model 26, stepping 5, for which the C library has its string functions do unaligned accesses. */
+  USER_SIGNATURE = 0x106a5,
 }

@@ -1,4 +1,5 @@
 /* What MXCSR says where a process looks at it for the first time: each case in a process of its own. */
+#include <fenv.h>
 #include <float.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -43,7 +44,7 @@ int main(int argc, char **argv) {
       compute(which, argc);
       unsigned mxcsr;
       __asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
-      printf("%d %04x\n", which, mxcsr);
+      printf("%d %04x %02x\n", which, mxcsr, fetestexcept(FE_ALL_EXCEPT));
       return 0;
     }
     wait(0);

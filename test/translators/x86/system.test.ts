@@ -38,10 +38,10 @@ describe('CPUID', () => {
     m.run();
     return m;
   };
-  it('names its vendor in twelve characters', () => {
+  it('names its vendor as programs know it', () => {
     const m = cpuid(0);
-    expect(text(m.get('ebx'), m.get('edx'), m.get('ecx'))).toBe('WasmVisorCPU');
-    expect(m.get('eax')).toBe(1);
+    expect(text(m.get('ebx'), m.get('edx'), m.get('ecx'))).toBe('GenuineIntel');
+    expect(m.get('eax')).toBe(2);
   });
   it('announces a family-6 processor with FPU, TSC, CMPXCHG8B, CMOV, CLFLUSH, MMX, FXSR and SSE to SSSE3', () => {
     const m = cpuid(1);
@@ -55,6 +55,8 @@ describe('CPUID', () => {
   it('gives a brand string, and zeros for what does not exist', () => {
     const words = [0x80000002, 0x80000003, 0x80000004].flatMap((leaf) => ['eax', 'ebx', 'ecx', 'edx'].map((r) => cpuid(leaf).get(r)));
     expect(text(...words).replace(/\0+$/, '')).toBe('wasmvisor virtual processor');
+    const caches = cpuid(2);
+    expect(['eax', 'ebx', 'ecx', 'edx'].map((r) => caches.get(r))).toEqual([0x2c300001, 0, 0, 0x7d]);
     const m = cpuid(0x12345);
     expect(['eax', 'ebx', 'ecx', 'edx'].map((r) => m.get(r))).toEqual([0, 0, 0, 0]);
   });
