@@ -78,7 +78,9 @@ class Counter {
     this.latchedStatus = maybe(11);
     this.strobes = Boolean(v[12]);
     this.owed = number(13);
-    this.settle();
+    // a periodic output stays high until its next period, which `out` does not tell; the interrupt controller knows
+    if (this.periodic) this.setTimer();
+    else this.settle();
   }
 
   private get periodic(): boolean {
@@ -210,8 +212,12 @@ class Counter {
 
   /** Drives the output and sets the timer for its next edge. */
   settle(): void {
-    if (!this.output || !this.timer) return;
+    if (!this.output) return;
     this.output(this.out());
+    this.setTimer();
+  }
+  private setTimer(): void {
+    if (!this.timer) return;
     const next = this.nextEdge();
     if (next === undefined) this.timer.cancel();
     else this.timer.set(next);

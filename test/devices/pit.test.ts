@@ -165,4 +165,21 @@ describe('8254', () => {
     other.clock.pass(1e9);
     expect(other.irq.rises - before).toBeGreaterThanOrEqual(99);
   });
+
+  test.each([0x34, 0x36])('a restore in the midst of a period takes back no interrupt (control word %d)', (control) => {
+    const { clock, irq, pit } = made();
+    pit.write(3, 1, control);
+    pit.write(0, 1, 0x9c);
+    pit.write(0, 1, 0x2e);
+    const period = (0x2e9c * TICK) | 0;
+    for (const late of [0.1, 0.6, 0.9999]) {
+      clock.pass(period * (1 + late));
+      const { level, rises } = irq;
+      pit.restore!(pit.save!());
+      expect([irq.level, irq.rises]).toEqual([level, rises]);
+    }
+    const before = irq.rises;
+    clock.pass(1e9);
+    expect(irq.rises - before).toBeGreaterThanOrEqual(99);
+  });
 });
