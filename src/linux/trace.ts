@@ -1,5 +1,7 @@
+import { At } from './calls/arguments.ts';
 import { Errno } from './errno.ts';
 import { decodeName } from './fs/names.ts';
+import { PATH_MAX } from './fs/vfs.ts';
 import type { Process } from './process.ts';
 import { KEEP_REGISTERS, wide } from './syscall.ts';
 
@@ -104,7 +106,6 @@ function group(shape: string, names: string): Record<string, string> {
 /** Of a buffer; as strace has it. */
 const SHOWN = 32;
 const SHOWN_STRINGS = 16;
-const AT_FDCWD = -100;
 const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(Errno).map(([name, number]) => [number, name]));
 const ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '"': '\\"', '\\': '\\\\' };
 
@@ -127,7 +128,7 @@ function ifReadable(address: number, read: () => string): string {
 }
 
 const hex = (value: number): string => (value === 0 ? '0' : `0x${value.toString(16)}`);
-const string = (p: Process, address: number): string => ifReadable(address, () => quoted(decodeName(p.memory.cString(address, 4096))));
+const string = (p: Process, address: number): string => ifReadable(address, () => quoted(decodeName(p.memory.cString(address, PATH_MAX))));
 
 function bytes(p: Process, address: number, length: number): string {
   return ifReadable(address, () => {
@@ -166,7 +167,7 @@ export function describeCall(p: Process, name: string, a: readonly number[]): st
     else if (shape === 'x') shown.push(hex(value));
     else if (shape === 'o') shown.push(`0${value.toString(8)}`);
     else if (shape === 'g') shown.push(p.signals.name(value));
-    else if (shape === 'D' && (value | 0) === AT_FDCWD) shown.push('AT_FDCWD');
+    else if (shape === 'D' && (value | 0) === At.FDCWD) shown.push('AT_FDCWD');
     else if (shape === 'w') {
       shown.push(`${wide(p, a, index)}`);
       index += p.abi.alignedPairs ? (index & 1) + 1 : 1;
