@@ -2,7 +2,7 @@ import type { Isa } from '../isa/isa.ts';
 import type { Exit } from '../vcpu/exit.ts';
 import type { FileAbi } from './calls/file-abi.ts';
 import type { SocketAbi } from './calls/socket-abi.ts';
-import type { ElfFile } from './elf.ts';
+import type { ElfFile, ReadableFile } from './elf.ts';
 import type { Process } from './process.ts';
 import type { Action, ActionFlags, SignalName } from './signals.ts';
 import type { SyscallRow } from './syscall.ts';
@@ -123,6 +123,8 @@ export interface Abi extends FileAbi {
   faultPc(p: Process, pc: number): number;
   /** Sets the registers a new program finds; the rest is zero. Throws ElfError if no mode of the processor runs it. */
   startRegisters(p: Process, pc: number, stackPointer: number, elf: ElfFile, interpreter: ElfFile | undefined): void;
+  /** Code of a file is mapped while the program runs: its bytes in memory, and the file. */
+  mapsCode?(p: Process, code: Uint8Array, file: ReadableFile): void;
   // Signals.
   readonly actionFlags: ActionFlags;
   /** sigprocmask's `how`. */

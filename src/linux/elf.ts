@@ -313,6 +313,45 @@ export function elfSymbols(elf: ElfFile): readonly ElfSymbol[] {
   return symbols.length > 0 ? symbols : table(DYNSYM);
 }
 
+export interface ReadableFile {
+  /** Bytes. */
+  size(): number;
+  /** Reads up to `into.length` bytes at `position`; short only at the end of the file. */
+  read(into: Uint8Array, position: number): number;
+}
+
+const SHT_DYNSYM = 11;
+
+/** Which of these names an ELF file's dynamic symbol table has, and whether the file defines them. */
+export function dynamicSymbols(file: ReadableFile, names: readonly string[]): ReadonlyMap<string, 'defined' | 'undefined'> {
+  const found = new Map<string, 'defined' | 'undefined'>();
+  const part = (position: number, length: number): DataView => {
+    const bytes = new Uint8Array(Math.max(0, Math.min(length, file.size() - position)));
+    return new DataView(bytes.buffer, 0, Math.max(0, file.read(bytes, position)));
+  };
+  const header = part(0, EHDR_SIZE);
+  if (header.byteLength < EHDR_SIZE || header.getUint32(0) !== 0x7f454c46) return found;
+  const little = header.getUint8(5) === 1;
+  const sections = part(header.getUint32(32, little), header.getUint16(48, little) * SHDR_SIZE);
+  const word = (section: number, at: number): number => sections.getUint32(section * SHDR_SIZE + at, little);
+  const count = Math.floor(sections.byteLength / SHDR_SIZE);
+  const content = (section: number): DataView => part(word(section, 16), word(section, 20));
+  for (let section = 0; section < count; section++) {
+    if (word(section, 4) !== SHT_DYNSYM || word(section, 24) >= count) continue;
+    const strings = new TextDecoder('latin1').decode(content(word(section, 24)));
+    const wanted = new Map<number, string>();
+    for (const name of names)
+      for (let at = strings.indexOf(`${name}\0`); at >= 0; at = strings.indexOf(`${name}\0`, at + 1)) wanted.set(at, name);
+    if (wanted.size === 0) continue;
+    const symbols = content(section);
+    for (let at = 0; at + SYM_SIZE <= symbols.byteLength; at += SYM_SIZE) {
+      const name = wanted.get(symbols.getUint32(at, little));
+      if (name !== undefined) found.set(name, symbols.getUint16(at + 14, little) === 0 ? 'undefined' : 'defined');
+    }
+  }
+  return found;
+}
+
 /** The symbol that an address (as in the file) lies in or follows, no further than `reach` bytes where its size is not known. */
 export function symbolAt(
   symbols: readonly ElfSymbol[],

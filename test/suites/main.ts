@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Lane, lookAround } from './execute.ts';
 import { type CaseResult, reportOf, type SuiteReport, save, TIMEOUT, table, unexplained } from './results.ts';
@@ -15,6 +16,8 @@ node test/suites/run.mjs [options] [suite…]
   --shard <i/n>      the i-th of n parts of each suite
   --budget <s>       starts nothing new after so many seconds, and nothing that takes minutes; the suites take turns
   --jobs <n>         cases side by side (default: 2)
+  --options <flags>  compiler options besides those of each case, which make a suite of its own
+  --resume <file>    keeps each result there as it comes, and takes those that are there already
   --json <file>      writes the counts there; suites that are not run keep theirs
   --verbose          says what failed, and why, as it happens
 `;
@@ -40,6 +43,8 @@ export async function main(args: readonly string[], guestModule: string): Promis
       shard: { type: 'string', default: '1/1' },
       budget: { type: 'string', default: 'Infinity' },
       jobs: { type: 'string', default: '2' },
+      options: { type: 'string', default: '' },
+      resume: { type: 'string' },
       json: { type: 'string' },
       verbose: { type: 'boolean', default: false },
     },
@@ -55,7 +60,10 @@ export async function main(args: readonly string[], guestModule: string): Promis
   if (!(Number(index) >= 1 && Number(index) <= Number(of))) throw new Error(`--shard ${values.shard}: not of the form i/n with 1 ≤ i ≤ n`);
   if (!(budget > 0 && jobs >= 1)) throw new Error('--budget and --jobs are positive numbers');
 
-  const wanted = SUITES.filter(({ id }) => positionals.length === 0 || positionals.some((name) => id.startsWith(name)));
+  const options = values.options.split(' ').filter(Boolean);
+  const wanted = SUITES.filter(({ id }) => positionals.length === 0 || positionals.some((name) => id.startsWith(name))).map((suite) =>
+    options.length > 0 ? withOptions(suite, options) : suite,
+  );
   const { missing } = lookAround([...new Set(wanted.map(({ arch }) => arch))]);
   for (const place of places) if (missing[place]) process.stdout.write(`not run on ${place}: ${missing[place]}\n`);
   const usable = places.filter((place) => missing[place] === undefined);
@@ -75,8 +83,13 @@ export async function main(args: readonly string[], guestModule: string): Promis
     chosen.push({ suite, version: from.version, whole: all.length, cases });
   }
 
-  const queue = byTurns(chosen, Number.isFinite(budget));
+  const kept = values.resume === undefined ? undefined : new Kept(values.resume, usable);
   const results: CaseResult[] = [];
+  const queue = byTurns(chosen, Number.isFinite(budget)).filter(({ suite, item }) => {
+    const before = kept?.find(suite, item);
+    if (before) results.push(before);
+    return before === undefined;
+  });
   const start = performance.now();
   let stopped = false;
   process.once('SIGINT', () => {
@@ -91,7 +104,8 @@ export async function main(args: readonly string[], guestModule: string): Promis
         const { suite, item } = queue[next++];
         const result = await runCase(lane, suite, item, usable);
         results.push(result);
-        if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${results.length} of ${queue.length}: ${suite.id} ${item.name}`);
+        kept?.add(result);
+        if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${next} of ${queue.length}: ${suite.id} ${item.name}`);
         if (values.verbose) process.stdout.write(result.notes.map((note) => `${suite.id} ${item.name}: ${note}\n`).join(''));
       }
     } finally {
@@ -101,6 +115,38 @@ export async function main(args: readonly string[], guestModule: string): Promis
   await Promise.all(Array.from({ length: jobs }, work));
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
   return conclude(chosen, results, values.json);
+}
+
+const withOptions = (suite: Suite, options: readonly string[]): Suite => ({
+  ...suite,
+  id: `${suite.id}${options.join('')}`,
+  title: `${suite.title} ${options.join(' ')}`,
+  cases: (root) => suite.cases(root).map((item) => ({ ...item, flags: [...item.flags, ...options] })),
+});
+
+/** Results of earlier runs, one JSON text a line. */
+class Kept {
+  private readonly found = new Map<string, CaseResult>();
+
+  constructor(
+    private readonly file: string,
+    private readonly places: readonly Where[],
+  ) {
+    const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : [];
+    for (const line of lines) {
+      const { id, places: at, checks, ...result } = JSON.parse(line);
+      if (places.every((place) => at.includes(place))) this.found.set(`${id} ${result.name}`, { ...result, checks: new Map(checks) });
+    }
+  }
+
+  find(suite: Suite, { name }: Case): CaseResult | undefined {
+    const result = this.found.get(`${suite.id} ${name}`);
+    return result && { ...result, suite };
+  }
+
+  add({ suite, checks, ...result }: CaseResult): void {
+    appendFileSync(this.file, `${JSON.stringify({ id: suite.id, places: this.places, ...result, checks: [...checks] })}\n`);
+  }
 }
 
 /** First the first case of each suite, then the second of each, and so on. */

@@ -1,6 +1,6 @@
 import { Layout } from '../../../assembly/shared/layout.ts';
 import { PAGE_SIZE } from '../../isa/code.ts';
-import { PagePermission } from '../../vcpu/guest-memory.ts';
+import { GuestMemory, PagePermission } from '../../vcpu/guest-memory.ts';
 import { Errno } from '../errno.ts';
 import { mappable } from '../fs/mappable.ts';
 import { isPageAligned, type MappableFile, pageUp } from '../memory-map.ts';
@@ -43,6 +43,10 @@ function mmap(p: Process, address: number, length: number, prot: number, flags: 
     ...(backing && { backing }),
   });
   if (result < 0) backing?.file.release?.();
+  else if (backing && prot & PagePermission.Execute) {
+    const code = GuestMemory.index(result);
+    p.abi.mapsCode?.(p, p.memory.bytes.subarray(code, code + pageUp(length)), backing.file);
+  }
   return result;
 }
 

@@ -14,7 +14,7 @@ import { printWords } from '../registers.ts';
 import { type Action, SiCode } from '../signals.ts';
 import { type Calls, makeTable, missing, SyscallError } from '../syscall.ts';
 import { i386Files } from './files.ts';
-import { looksAtMxcsr } from './mxcsr.ts';
+import { looksAtMxcsr, programLooksAtMxcsr } from './mxcsr.ts';
 import { NUMBERS } from './numbers.ts';
 import { getThreadArea, modifyLdt, setThreadArea } from './segments.ts';
 import {
@@ -107,9 +107,12 @@ export const i386: Abi = {
   stackPointer: (p) => get(p, ABI.stackPointer),
   setStackPointer: (p, address) => p.vcpu.set32(ABI.stackPointer, address),
   startRegisters(p, pc, stackPointer, elf, interpreter) {
-    if (looksAtMxcsr(elf) || (interpreter && looksAtMxcsr(interpreter))) p.vcpu.mode |= ABI.denormals;
+    if (programLooksAtMxcsr(elf) || (interpreter && programLooksAtMxcsr(interpreter))) p.vcpu.mode |= ABI.denormals;
     p.vcpu.set32(ABI.stackPointer, stackPointer);
     p.vcpu.pc = pc;
+  },
+  mapsCode({ vcpu }, code, file) {
+    if (!(vcpu.mode & ABI.denormals) && looksAtMxcsr(code, file)) vcpu.mode |= ABI.denormals;
   },
   faultPc: (_p, pc) => pc,
   singleStep,
