@@ -114,12 +114,18 @@ export class Lane {
     return file;
   }
 
-  async run(where: Where, arch: Arch, file: string, args: readonly string[]): Promise<Outcome & { readonly warnings?: readonly string[] }> {
+  async run(
+    where: Where,
+    arch: Arch,
+    file: string,
+    args: readonly string[],
+    patience = PATIENCE,
+  ): Promise<Outcome & { readonly warnings?: readonly string[] }> {
     if (where === 'interpret' || where === 'translate') return this.here({ file, args, executor: where, timeout: OUR_PATIENCE });
     const cwd = join(this.folder, 'cwd');
     rmSync(cwd, { recursive: true, force: true });
     mkdirSync(cwd);
-    return where === 'processor' ? execute(file, args, cwd, PATIENCE) : execute(`qemu-${arch}`, [file, ...args], cwd, PATIENCE);
+    return where === 'processor' ? execute(file, args, cwd, patience) : execute(`qemu-${arch}`, [file, ...args], cwd, patience);
   }
 
   private async here(job: Job): Promise<JobResult> {
