@@ -126,6 +126,28 @@ export function push(sig: u64, se: u32): void {
   setTop(number);
 }
 
+/** Writes what an operation left, unless an unmasked exception forbids it, and the status. True if it was written. */
+export function deliver(number: u32): bool {
+  if (stopped()) {
+    settle(Fsw.C1);
+    return false;
+  }
+  writeResult(number);
+  settle(Fsw.C1);
+  return true;
+}
+
+/** An operand was empty: the masked response is the indefinite in `number`. */
+export function deliverUnderflow(number: u32): bool {
+  const masked = underflow();
+  if (masked) {
+    writeIndefinite(number);
+    fill(number);
+  }
+  settle(Fsw.C1);
+  return masked;
+}
+
 /** Ends an instruction that only clears C1. */
 export function settleQuiet(): void {
   clearFlags();

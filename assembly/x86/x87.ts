@@ -3,7 +3,6 @@
  * that the translation loads or stores: there it has waited before the access. Numbers of operations are the opcode's
  * own bits.
  */
-import { checkRead, guestLoad } from '../memory';
 import {
   add,
   clearFlags,
@@ -20,7 +19,6 @@ import {
   isNan,
   isUnsupported,
   mul,
-  QUIET_BIT,
   Rounding,
   raise,
   raised,
@@ -31,43 +29,17 @@ import {
   sqrt,
   subtract,
 } from '../softfloat/float80';
-import {
-  fromF32,
-  fromF64,
-  fromI64,
-  isDenormalF32,
-  isDenormalF64,
-  roundToInteger,
-  toF32,
-  toF64,
-  toInteger,
-} from '../softfloat/float80-convert';
+import { fromF32, fromF64, fromI64, isDenormalF32, isDenormalF64, roundToInteger } from '../softfloat/float80-convert';
 import { extract, extractedExponentSe, extractedExponentSig, remainder, scale } from './float80-remainder';
+import { clearC1, Operation, quickArithmetic, quickArithmeticF32, quickArithmeticF64, quickCompare, quickD9 } from './x87-quick';
 import {
-  clearC1,
-  Operation,
-  quickArithmetic,
-  quickArithmeticF32,
-  quickArithmeticF64,
-  quickCompare,
-  quickCopy,
-  quickD9,
-  quickExchange,
-  quickPushF32,
-  quickPushF64,
-  quickPushSt,
-  quickStoreBits,
-  quickStoreF64,
-  quickStoreFlags,
-} from './x87-quick';
-import {
+  deliver,
+  deliverUnderflow,
   fill,
-  free,
   isEmpty,
   pending,
   physical,
   pop,
-  push,
   Status,
   seOf,
   setControl,
@@ -82,6 +54,7 @@ import {
   writeResult,
 } from './x87-stack';
 import { transcendental } from './x87-transcendental';
+import { pushResult } from './x87-transfer';
 
 function operate(operation: u32, aSig: u64, aSe: u32, bSig: u64, bSe: u32): void {
   switch (operation) {
@@ -103,28 +76,6 @@ function operate(operation: u32, aSig: u64, aSe: u32, bSig: u64, bSe: u32): void
     default:
       div(bSig, bSe, aSig, aSe);
   }
-}
-
-/** Writes what an operation left, unless an unmasked exception forbids it, and the status. True if it was written. */
-function deliver(number: u32): bool {
-  if (stopped()) {
-    settle(Fsw.C1);
-    return false;
-  }
-  writeResult(number);
-  settle(Fsw.C1);
-  return true;
-}
-
-/** An operand was empty: the masked response is the indefinite in `number`. */
-function deliverUnderflow(number: u32): bool {
-  const masked = underflow();
-  if (masked) {
-    writeIndefinite(number);
-    fill(number);
-  }
-  settle(Fsw.C1);
-  return masked;
 }
 
 /** ST(destination) ← ST(destination) op ST(source); `pops` 0 or 1. */
@@ -248,205 +199,6 @@ export function x87_compare_flags(i: u32, quiet: u32, pops: u32): u32 {
   settle(Fsw.C1);
   if (done && pops != 0) pop();
   return codes >> 8;
-}
-
-// Loads.
-
-/** A denormal operand does not keep FLD from loading, not even unmasked. */
-function pushResult(): void {
-  if ((raised() & Fsw.IE & ~controlWord()) == 0) push(resultSig(), resultSe());
-  settle(Fsw.C1);
-}
-
-export function x87_push_f64(bits: u64): void {
-  if (quickPushF64(bits)) return;
-  clearFlags();
-  fromF64(bits);
-  if (resultSe() << 17 == EXPONENT << 17 || isDenormalF64(bits)) pushChecked(isDenormalF64(bits));
-  else pushResult();
-}
-export function x87_push_f32(bits: u32): void {
-  if (quickPushF32(bits)) return;
-  clearFlags();
-  fromF32(bits);
-  pushChecked(isDenormalF32(bits));
-}
-/** A full stack comes before a signaling NaN or a denormal. */
-function pushChecked(denormal: bool): void {
-  const sig = resultSig();
-  const se = resultSe();
-  if (isEmpty(physical(7))) {
-    if (denormal) raise(Fsw.DE);
-    if (isNan(sig, se) && (sig & QUIET_BIT) == 0) {
-      raise(Fsw.IE);
-      setResult(sig | QUIET_BIT, se);
-    }
-  }
-  pushResult();
-}
-export function x87_push_i32(value: i32): void {
-  x87_push_i64(value);
-}
-export function x87_push_i64(value: i64): void {
-  clearFlags();
-  fromI64(value);
-  pushResult();
-}
-export function x87_push_f80(sig: u64, se: u32): void {
-  clearFlags();
-  setResult(sig, se);
-  pushResult();
-}
-/** FLD ST(i) */
-export function x87_push_st(i: u32): u32 {
-  if (quickPushSt(i)) return Status.Done;
-  if (pending()) return Status.Pending;
-  clearFlags();
-  const source = physical(i);
-  if (isEmpty(source)) {
-    const destination = physical(7);
-    if (deliverUnderflow(destination)) setTop(destination);
-    return Status.Done;
-  }
-  setResult(sigOf(source), seOf(source));
-  pushResult();
-  return Status.Done;
-}
-
-// Stores: `x87_store_…` gives what is to be stored, then, once it is, `x87_stored` changes status and stack.
-
-/** An unmasked exception: memory keeps what it holds, and nothing is popped. */
-let kept: bool = false;
-
-/** The memory operand as it is, 0 where it cannot be read: the store will fault then. */
-function keep<T>(address: u32): T {
-  kept = true;
-  return checkRead(address, sizeof<T>()) ? guestLoad<T>(address) : 0;
-}
-
-function unmasked(bits: u32): bool {
-  return (raised() & bits & ~controlWord()) != 0;
-}
-const NO_STORE: u32 = Fsw.IE | Fsw.OE | Fsw.UE;
-
-export function x87_store_f64(address: u32): u64 {
-  clearFlags();
-  kept = false;
-  if (quickStoreF64()) {
-    raise(quickStoreFlags());
-    return quickStoreBits();
-  }
-  const top = physical(0);
-  let bits: u64 = 0xfff8000000000000;
-  if (isEmpty(top)) underflow();
-  else bits = toF64(sigOf(top), seOf(top));
-  return unmasked(NO_STORE) ? keep<u64>(address) : bits;
-}
-export function x87_store_f32(address: u32): u32 {
-  clearFlags();
-  kept = false;
-  const top = physical(0);
-  let bits: u32 = 0xffc00000;
-  if (isEmpty(top)) underflow();
-  else bits = toF32(sigOf(top), seOf(top));
-  return unmasked(NO_STORE) ? keep<u32>(address) : bits;
-}
-/** As the control word says, or towards zero. */
-function roundingOf(truncate: u32): u32 {
-  return truncate != 0 ? Rounding.ZERO : controlWord() & Fcw.ROUNDING;
-}
-/** FIST, FISTP and (`truncate`) FISTTP with `size` 2 or 4. */
-export function x87_store_i32(address: u32, size: u32, truncate: u32): i32 {
-  clearFlags();
-  kept = false;
-  const top = physical(0);
-  const bits: i32 = size == 2 ? 16 : 32;
-  let value: i32 = size == 2 ? -0x8000 : i32.MIN_VALUE;
-  if (isEmpty(top)) underflow();
-  else value = i32(toInteger(sigOf(top), seOf(top), bits, roundingOf(truncate)));
-  if (!unmasked(NO_STORE)) return value;
-  return size == 4 ? keep<i32>(address) : keep<i16>(address);
-}
-export function x87_store_i64(address: u32, truncate: u32): i64 {
-  clearFlags();
-  kept = false;
-  const top = physical(0);
-  let value: i64 = i64.MIN_VALUE;
-  if (isEmpty(top)) underflow();
-  else value = toInteger(sigOf(top), seOf(top), 64, roundingOf(truncate));
-  return unmasked(NO_STORE) ? keep<u64>(address) : value;
-}
-export function x87_stored(pops: u32): void {
-  settle(Fsw.C1);
-  if (pops != 0 && !kept) pop();
-}
-
-/** FST ST(i) and FSTP ST(i) */
-export function x87_copy(i: u32, pops: u32): u32 {
-  if (quickCopy(i, pops)) return Status.Done;
-  if (pending()) return Status.Pending;
-  clearFlags();
-  const top = physical(0);
-  const destination = physical(i);
-  let done = true;
-  if (isEmpty(top)) done = deliverUnderflow(destination);
-  else {
-    write(destination, sigOf(top), seOf(top));
-    fill(destination);
-    settle(Fsw.C1);
-  }
-  if (done && pops != 0) pop();
-  return Status.Done;
-}
-
-export function x87_exchange(i: u32): u32 {
-  if (quickExchange(i)) return Status.Done;
-  if (pending()) return Status.Pending;
-  clearFlags();
-  const top = physical(0);
-  const other = physical(i);
-  if (isEmpty(top) || isEmpty(other)) {
-    if (!underflow()) {
-      settle(Fsw.C1);
-      return Status.Done;
-    }
-    if (isEmpty(top)) {
-      writeIndefinite(top);
-      fill(top);
-    }
-    if (isEmpty(other)) {
-      writeIndefinite(other);
-      fill(other);
-    }
-  }
-  const sig = sigOf(top);
-  const se = seOf(top);
-  write(top, sigOf(other), seOf(other));
-  write(other, sig, se);
-  settle(Fsw.C1);
-  return Status.Done;
-}
-
-/** FCMOVcc: ST(0) ← ST(i) if `condition` is not zero. */
-export function x87_move_if(condition: u32, i: u32): u32 {
-  if (pending()) return Status.Pending;
-  clearFlags();
-  const top = physical(0);
-  const source = physical(i);
-  if (isEmpty(top) || isEmpty(source)) deliverUnderflow(top);
-  else {
-    if (condition != 0) write(top, sigOf(source), seOf(source));
-  }
-  return Status.Done;
-}
-
-/** FFREE; `pops` 1 for FFREEP. */
-export function x87_free(i: u32, pops: u32): u32 {
-  if (pending()) return Status.Pending;
-  free(physical(i));
-  if (pops != 0) pop();
-  settleQuiet();
-  return Status.Done;
 }
 
 // D9 E0…FF: one operand or none.
@@ -620,3 +372,4 @@ export {
   x87_store_environment,
   x87_store_f80,
 } from './x87-environment';
+export * from './x87-transfer';
