@@ -50,6 +50,8 @@ export const enum ExitKind {
   Next = 70,
   /** Internal: code was lifted for another value of the word at Isa.assumed, or takes for granted what does not hold; arg0 its block's pc. */
   Unexpected = 71,
+  /** Internal, memory model paged: an access of the instruction at PC is none that a region makes; arg0 is the entry of the one that has left for it. */
+  Unmapped = 72,
 }
 
 /** What a region returns when it leaves with an exit instead of going on at a pc. No return address equals it. */

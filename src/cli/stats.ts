@@ -30,7 +30,7 @@ export function describeStats(stats: Stats): string {
     ],
     [
       'tiers',
-      `${stats.hot} times hot, ${stats.misses} misses of the cache, ${stats.stale} stale blocks, ${stats.invalidations} invalidations`,
+      `${stats.hot} times hot, ${stats.misses} misses of the cache, ${stats.stale} stale blocks, ${stats.slow} slow paths, ${stats.invalidations} invalidations`,
     ],
     ['exits', list(stats.exits)],
   ];

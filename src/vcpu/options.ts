@@ -74,7 +74,7 @@ export interface VcpuStats {
   misses: number;
   hot: number;
   stale: number;
-  /** Times that a region left for an instruction's slow path. */
+  /** Times that a region left for an instruction's slow path, or for an access. */
   slow: number;
   invalidations: number;
   /** Times that modules had to go for others. */

@@ -5,6 +5,7 @@ import type { CachedRegion, CodeCache, CompiledModule } from '../cache/code-cach
 import type { SavedModule } from '../cache/saved-modules.ts';
 import type { Block } from '../ir/block.ts';
 import { type Isa, isLasting } from '../isa/isa.ts';
+import { AccessWays } from './access-ways.ts';
 import { CallSlots } from './call-slots.ts';
 import type { PhysicalPlaces } from './code-places.ts';
 import { type BackgroundCompiler, type Compiled, type Compiler, namedModule } from './compiler.ts';
@@ -96,6 +97,7 @@ export class RegionTier {
   /** By pc: the region that can be entered there, too. */
   private readonly innerEntries = new Map<number, number>();
   private readonly slowWays: SlowWays;
+  private readonly accessWays: AccessWays;
   private nextModule = 1;
   /** Bytes of all modules, and how many went since the function table was new. */
   private codeBytes = 0;
@@ -113,6 +115,7 @@ export class RegionTier {
   constructor(private readonly context: TierContext) {
     this.slots = new CallSlots(context.runtime);
     this.environment = this.makeEnvironment();
+    this.accessWays = new AccessWays(context.stats);
     this.slowWays = new SlowWays(context.stats, context.slowPaths);
     this.partial = new PartialRegions({
       stats: context.stats,
@@ -146,12 +149,12 @@ export class RegionTier {
       if (paged) this.cache.hideRegionAt(pc, paged.mode);
       return this.wanted.delete(pc) && this.compile(pc);
     }
-    if (paged && !paged.areMapped(region.blocks)) {
+    const module = region.module as LoadedModule;
+    if (paged && !paged.areMapped(wholeOf(region).blocks)) {
       // one of its pages is not there now; the interpreter waits for it to be used
       this.cache.retractRegion(region);
       return false;
     }
-    const module = region.module as LoadedModule;
     module.used = true;
     this.cache.publishRegion(region, this.slots.fill(this.cache.places.key(pc), functionOf(module, region)));
     return true;
@@ -160,6 +163,11 @@ export class RegionTier {
   /** A region left for the slow path of an instruction. */
   tookSlowPath(entry: number): void {
     if (this.slowWays.left(entry)) this.cache.dropRegionAt(entry);
+  }
+
+  /** Memory model paged: a region left for an access that it cannot make. */
+  leftForAccess(entry: number): void {
+    if (this.accessWays.left(this.cache.places.key(entry))) this.cache.dropRegionAt(entry);
   }
 
   /** A slice ended here, in the middle of a region: the next one begins with a region of its own. */
@@ -201,10 +209,9 @@ export class RegionTier {
     const ends = (pc: number): boolean => this.loopHeaders.has(pc) || this.cache.region(pc) !== undefined;
     // what an interpreter goes through is in one region
     const endsWhole = (pc: number): boolean => this.cache.region(pc)?.within !== undefined && this.innerEntries.get(pc) !== entry;
-    return {
-      whole,
-      region: whole ? formRegion(entry, known, seenTargets, limits, endsWhole) : formFragment(entry, known, seenTargets, ends),
-    };
+    const region = whole ? formRegion(entry, known, seenTargets, limits, endsWhole) : formFragment(entry, known, seenTargets, ends);
+    if (region?.dispatches) this.context.paged?.note(region.blocks[0]);
+    return { whole, region };
   }
 
   private compileFrom(pc: number, patience = PATIENCE): boolean {
@@ -316,7 +323,13 @@ export class RegionTier {
       jumpSites,
       expectedBytes: expected,
       slowPaths: new Map(regions.map(({ entry }) => [entry, this.slowWays.of(entry)])),
-      ...(paged && { paged: { mode: paged.mode, pages: new Map(regions.map(({ entry, blocks }) => [entry, paged.mappedPages(blocks)])) } }),
+      ...(paged && {
+        paged: {
+          mode: paged.mode,
+          pages: new Map(regions.map(({ entry, blocks }) => [entry, paged.mappedPages(blocks)])),
+          calls: new Set(regions.map(({ entry }) => entry).filter((entry) => this.accessWays.calls(this.cache.places.key(entry)))),
+        },
+      }),
     };
   }
 
@@ -490,6 +503,7 @@ export class RegionTier {
       this.restoredBlocks,
       this.partial,
       this.slowWays,
+      this.accessWays,
       this.wanted,
     ])
       known.clear();
@@ -565,6 +579,9 @@ export class RegionTier {
   }
 }
 
+/** The region whose code a region is. */
+const wholeOf = (region: CachedRegion): CachedRegion =>
+  region.within === undefined ? region : region.module.regions.find(({ entry }) => entry === region.within)!;
 const functionOf = ({ functions }: LoadedModule, { entry, within }: CachedRegion): CallableFunction => functions.get(within ?? entry)!;
 /** Of the function table, in its code. */
 const indexesIn = ({ options }: Job): Iterable<number> => options.callSlots?.values() ?? [];

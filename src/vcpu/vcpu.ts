@@ -80,7 +80,7 @@ export class Vcpu {
         ...REGION_LIMITS,
         inlined: INLINED_INSTRUCTIONS,
         samePages: this.paged !== undefined,
-        dispatches: this.paged === undefined,
+        dispatches: true,
         ...(!this.paged && { unrolled: UNROLLED_INSTRUCTIONS }),
         ...(options.limits?.blocks !== undefined && { blocks: options.limits.blocks }),
       },
@@ -460,6 +460,10 @@ export class Vcpu {
         this.stats.slow++;
         this.tier.tookSlowPath(this.getHeader(Layout.EXIT_ARG0) >>> 0);
         return this.interpretBlock(pc);
+      case ExitKind.Unmapped:
+        this.stats.slow++;
+        this.tier.leftForAccess(this.getHeader(Layout.EXIT_ARG0) >>> 0);
+        return undefined;
       case ExitKind.Budget:
         if (this.exact && this.getHeader(Layout.BUDGET) > 0) return this.spendRest();
         this.tier.stoppedAt(pc);

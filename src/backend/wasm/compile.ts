@@ -177,6 +177,7 @@ function build(groups: readonly RegionGroup[], marks?: Marks): Module {
         slots,
         checked: options.checked,
         paged: options.paged && { mode: options.paged.mode, pages: options.paged.pages.get(region.entry) ?? [] },
+        callsAccesses: options.paged?.calls.has(region.entry) ?? false,
         alignedAccess: options.isa.alignedAccess ?? false,
         slowPaths: options.slowPaths?.get(region.entry) ?? 'leave',
         stackPointer,

@@ -49,7 +49,7 @@ export interface EmittedOps {
 export function emitOps(f: RegionFunction, i: number, unpaid: number): EmittedOps {
   const { region, plan, context, m, homes, temporary, i32, local, header, spill, spillAll, reload } = f;
   const { budgetAfter, storeBudget, budgetAgain, callHelper, leave, faultPc, faultLabel } = f;
-  const { paged } = context;
+  const { paged, callsAccesses } = context;
   const block = region.blocks[i];
   const out: Expression[] = [];
   f.freeTemporaries();
@@ -215,7 +215,8 @@ export function emitOps(f: RegionFunction, i: number, unpaid: number): EmittedOp
     const member = grouped.get(v);
     if (member && member.group.first !== v) {
       const place = groupPlaces.get(member.group)!;
-      return finish([m.br(slow, m.i32.eqz(local(place))), fast(local(place), member.offset - member.group.low)], otherwise);
+      const quick = fast(local(place), member.offset - member.group.low);
+      return callsAccesses ? finish([m.br(slow, m.i32.eqz(local(place))), quick], otherwise) : quick;
     }
     const entry = temporary(Type.I32);
     if (!member) {
@@ -242,14 +243,16 @@ export function emitOps(f: RegionFunction, i: number, unpaid: number): EmittedOp
       m.local.set(start, m.i32.add(value(block.a[v]), i32(group.low - offset))),
       finish(
         [...checks, m.local.set(place, placeOf(address)), fast(local(place), offset - group.low)],
-        [m.local.set(place, i32(0)), ...otherwise],
+        callsAccesses ? [m.local.set(place, i32(0)), ...otherwise] : otherwise,
       ),
     ]);
   };
+  const goTo = (v: Value, at: number): Expression[] => [m.local.set(faultPc(), i32(at)), m.br(faultLabel(plan.spillAt[i].get(v)!))];
+  const leaveFor = (v: Value): Expression[] => [storeBudget(unpaid + restarted), ...goTo(v, restart)];
   const aroundSlow = (v: Value, failed: (call: Expression) => Expression, name: string): Expression[] => [
     m.if(
       failed(callHelper(name, [value(block.a[v]), i32(OPS[block.op[v]].bytes), budgetAfter(unpaid + done)])),
-      m.block(null, [m.local.set(faultPc(), i32(pc)), m.br(faultLabel(plan.spillAt[i].get(v)!))]),
+      m.block(null, goTo(v, pc)),
     ),
     budgetAgain(unpaid + done),
   ];
@@ -263,7 +266,8 @@ export function emitOps(f: RegionFunction, i: number, unpaid: number): EmittedOp
         result,
         swapLoaded(v, (name) => loadExpression(m, name, offset, place)),
       );
-    if (block.b[v] === 0) out.push(findPlace(v, load, [...aroundSlow(v, found, 'regionRead'), load(local(from), 0)]));
+    if (!callsAccesses) out.push(findPlace(v, load, leaveFor(v)));
+    else if (block.b[v] === 0) out.push(findPlace(v, load, [...aroundSlow(v, found, 'regionRead'), load(local(from), 0)]));
     else {
       const arrive = (place: Expression, offset: number): Expression => m.local.set(from, m.i32.add(place, i32(offset)));
       out.push(findPlace(v, arrive, aroundSlow(v, found, 'regionRead')), load(local(from), 0));
@@ -280,9 +284,9 @@ export function emitOps(f: RegionFunction, i: number, unpaid: number): EmittedOp
         () => local(held, type),
         (name, x) => storeExpression(m, name, offset, place, x),
       );
-    const slow = aroundSlow(v, (call) => call, 'regionWrite');
+    const slow = (): Expression[] => [store(i32(Layout.SCRATCH), 0), ...aroundSlow(v, (call) => call, 'regionWrite')];
     out.push(m.local.set(held, value(block.b[v])));
-    out.push(findPlace(v, store, [store(i32(Layout.SCRATCH), 0), ...slow]));
+    out.push(findPlace(v, store, callsAccesses ? slow() : leaveFor(v)));
   };
 
   /** Model `checked`: leaves with a precise fault if the page or pages do not permit the access. */

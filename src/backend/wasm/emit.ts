@@ -19,7 +19,7 @@ export const functionName = (pc: number, group = 0): string =>
 export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext): void {
   const f = beginFunction(region, plan, context);
   const { m, locals, homes, temporary, i32, local, spill, reload, pay, budgetAfter, storeBudget, loadBudget } = f;
-  const { callHelper, leave, checkBudget, withFaults } = f;
+  const { callHelper, leave, leaveAt, checkBudget, withFaults } = f;
   const longest = longestPaths(region);
   const latches = sortLatches(region);
   const { paged } = context;
@@ -215,7 +215,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
   for (const { page, word } of paged?.pages ?? []) {
     const current = m.i32.and(m.i32.load(Layout.TLB + 4 * page, 4, i32(0)), i32(TlbBit.ADDRESS | word));
     const isSame = callHelper('samePage', [i32(page * 4096), i32(word)]);
-    prologue.push(m.if(m.i32.ne(current, i32(word)), m.if(m.i32.eqz(isSame), m.block(null, leave(ExitKind.Miss, region.entry, 0)))));
+    prologue.push(m.if(m.i32.ne(current, i32(word)), m.if(m.i32.eqz(isSame), leaveAt(ExitKind.Miss, pcOf(0), 0))));
   }
   if (!region.isLoopHeader[0]) prologue.push(checkBudget(longest[0], pcOf(0), { lo: 0, hi: 0 }));
   prologue.push(...reload(plan.entry));

@@ -29,6 +29,8 @@ export interface EmitContext {
   readonly checked: boolean;
   /** Memory model paged: what the code was lifted for, and where its pages are. */
   readonly paged: { readonly mode: number; readonly pages: readonly { readonly page: number; readonly word: number }[] } | undefined;
+  /** Memory model paged: see PagedOptions.calls. */
+  readonly callsAccesses: boolean;
   /** Memory model paged: an access that is not naturally aligned faults. */
   readonly alignedAccess: boolean;
   readonly slowPaths: SlowPaths;
@@ -123,7 +125,7 @@ export function beginFunction(region: Region, plan: SlotPlan, context: EmitConte
   const checkBudget = (need: number, pc: Expression, dirty: SlotSet): Expression =>
     m.if(m.i32.lt_s(local(BUDGET), i32(need)), m.block(null, [...spill(dirty), leaveAt(ExitKind.Budget, pc, 0)]));
 
-  /** Model `paged`: where accesses that fault leave, by the registers that are to be written; they share that code, and tell their pc in a local. */
+  /** Model `paged`: where accesses leave that fault, or are not for a region, by the registers that are to be written; they share that code, and tell their pc in a local. */
   const faults = new Map<string, { readonly label: string; readonly dirty: SlotSet }>();
   let faultLocal = -1;
   const faultPc = (): number => {
@@ -140,10 +142,12 @@ export function beginFunction(region: Region, plan: SlotPlan, context: EmitConte
   };
   const withFaults = (body: readonly Expression[]): readonly Expression[] => {
     let all = body;
+    const kind = context.callsAccesses ? ExitKind.MemoryFault : ExitKind.Unmapped;
+    const unmapped = context.callsAccesses ? [] : [header(Layout.EXIT_ARG0, i32(region.entry))];
     for (const { label, dirty } of faults.values()) {
       const left = m.i32.load(Layout.BUDGET, 4, i32(0));
-      const out = m.return(callHelper('exitRegion', [i32(ExitKind.MemoryFault), local(faultPc()), left]));
-      all = [labelledBlock(m, label, all), ...spill(dirty), out];
+      const out = m.return(callHelper('exitRegion', [i32(kind), local(faultPc()), left]));
+      all = [labelledBlock(m, label, all), ...spill(dirty), ...unmapped, out];
     }
     return all;
   };
@@ -171,6 +175,7 @@ export function beginFunction(region: Region, plan: SlotPlan, context: EmitConte
     budgetAgain,
     callHelper,
     leave,
+    leaveAt,
     checkBudget,
     faultPc,
     faultLabel,

@@ -46,6 +46,11 @@ export interface PagedOptions {
   readonly mode: number;
   /** By entry: the virtual pages that the region's blocks lie on, with their TLB words as samePage (assembly/paged.ts) takes them. */
   readonly pages: ReadonlyMap<number, readonly { readonly page: number; readonly word: number }[]>;
+  /**
+   * Entries of regions that have a helper make those accesses that they cannot, as of pages that the TLB does not have; others leave for the
+   * interpreter. The call makes all accesses slower, see SlowPaths.
+   */
+  readonly calls: ReadonlySet<number>;
 }
 
 /** A memory access of compiled code that may trap. */

@@ -12,7 +12,7 @@ import { checkFetch } from '../segmentation.ts';
 import { exitIfRaised, takeInterrupt } from './privilege.ts';
 import { sti } from './registers.ts';
 import { countSensitive, enters } from './sensitive.ts';
-import { Mode, Raised } from './state.ts';
+import { Mode, Raised, System } from './state.ts';
 
 const I32 = Type.I32;
 
@@ -91,7 +91,11 @@ function liftAfterSti(table: OpcodeTable, i: Insn, b: Builder, code: Code, mode:
   let end = next;
   try {
     const decoded = decode(table, i, code, next, mode & Mode.CODE32 ? 4 : 2);
-    if (decoded === Decoded.Ok && i.row.group !== 'control') end = liftSystem(table, i, b, code, next, mode);
+    if (decoded === Decoded.Ok && i.row.group !== 'control') {
+      // should a region be left before it
+      b.set(System.SHADOW, b.i32(next));
+      end = liftSystem(table, i, b, code, next, mode);
+    }
   } catch (error) {
     if (!(error instanceof FetchFault)) throw error;
   }
