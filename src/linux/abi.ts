@@ -6,6 +6,7 @@ import type { ElfFile, ReadableFile } from './elf.ts';
 import type { Process } from './process.ts';
 import type { Action, ActionFlags, SignalName } from './signals.ts';
 import type { SyscallRow } from './syscall.ts';
+import type { TraceAbi } from './trace-abi.ts';
 
 /** A file's status as the personality carries it; each ABI lays it out in the guest's structures. Times are nanoseconds since 1970. */
 export interface FileStatus {
@@ -137,6 +138,8 @@ export interface Abi extends FileAbi {
   readAction(p: Process, address: number): Action;
   writeAction(p: Process, address: number, action: Action): void;
   writeSignalInfo(p: Process, address: number, signal: number, info: SignalInfo): void;
+  /** What ptrace(2) shows. */
+  readonly trace: TraceAbi;
   /** Offsets in stack_t. */
   readonly stackFields: { readonly start: number; readonly flags: number; readonly size: number };
   /** Machine code that returns from a handler, put on a page of its own: for sigreturn and, 16 bytes further, for rt_sigreturn. */

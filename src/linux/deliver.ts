@@ -2,13 +2,19 @@ import { GuestMemoryFault } from '../vcpu/guest-memory.ts';
 import type { SignalInfo } from './abi.ts';
 import { Errno } from './errno.ts';
 import type { Process } from './process.ts';
+import { stopsAtHandler, stopsBeforeSignals, stopsWithSignal, stopTracedGroup, takeInjected } from './ptrace.ts';
 import { type Action, type Pending, SIG_DFL, SIG_IGN, SiCode, type SignalName, signalBit } from './signals.ts';
 
 /** Delivers what is pending and not blocked, and settles how an interrupted call goes on. Called before guest code runs. */
 export function deliverSignals(p: Process): void {
   const { signals } = p;
-  for (let next = signals.next(); next && !p.group.end; next = signals.next()) deliver(p, next);
-  if (p.group.end) return;
+  signals.takePoke();
+  if (stopsBeforeSignals(p)) return;
+  const injected = takeInjected(p);
+  if (injected) deliver(p, injected);
+  for (let next = signals.next(); next && !p.group.end && !p.tracing?.stop; next = signals.next())
+    if (!stopsWithSignal(p, next)) deliver(p, next);
+  if (p.group.end || p.tracing?.stop) return;
   if (p.interrupted) {
     // no handler ran: the call is made again
     p.vcpu.pc = p.interrupted.at;
@@ -50,6 +56,7 @@ function deliver(p: Process, pending: Pending): void {
   if (action.flags & SA_RESETHAND) signals.setAction(signal, { ...action, handler: SIG_DFL });
   // the interrupted mask is in the frame; while the handler runs, its own signals are added to what is blocked now
   signals.mask |= action.mask | (action.flags & SA_NODEFER ? 0n : signalBit(signal));
+  stopsAtHandler(p);
 }
 
 /** A handler will run: the call ends with EINTR, or is made again after it. */
@@ -67,7 +74,8 @@ function byDefault(p: Process, signal: number): void {
     case 'continue':
       return;
     case 'stop':
-      p.system.stop(p.group, signal);
+      if (p.tracing) stopTracedGroup(p, signal);
+      else p.system.stop(p.group, signal);
       return;
     case 'core':
       p.group.end = { signal, core: true };
@@ -94,7 +102,7 @@ export function fault(p: Process, name: SignalName, info: SignalInfo, pc: number
   }
   p.vcpu.pc = next === pc ? p.abi.faultPc(p, pc) : next;
   // a synchronous signal comes before whatever else is pending
-  deliver(p, { signal, info });
+  if (!stopsWithSignal(p, { signal, info })) deliver(p, { signal, info });
 }
 
 export const userSignal = (p: Process): SignalInfo => ({ code: SiCode.User, pid: p.pid, uid: p.credentials.uid });

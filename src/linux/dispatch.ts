@@ -4,6 +4,7 @@ import type { Abi } from './abi.ts';
 import { deliverSignals } from './deliver.ts';
 import { Errno } from './errno.ts';
 import type { Process } from './process.ts';
+import { skippedResult, stopsAfterCall, stopsAtCall } from './ptrace.ts';
 import { KEEP_REGISTERS, SyscallError, type SyscallRow } from './syscall.ts';
 import { describeCall, describeResult } from './trace.ts';
 
@@ -20,6 +21,9 @@ export interface Dispatcher {
    */
   dispatch(p: Process, exit: Extract<Exit, { kind: 'syscall' }>): undefined | Promise<() => void>;
 }
+
+/** As whose number a tracer has none made. */
+const NO_CALL = 0xffff_ffff;
 
 /** Programs are prepared for these not to exist, and nothing is lost. */
 const QUIET = new Set(['rseq', 'clone3', 'faccessat2', 'openat2', 'statx', 'futex_waitv', 'set_robust_list', 'map_shadow_stack']);
@@ -43,14 +47,17 @@ export function makeDispatcher(abi: Abi, onSyscall?: OnSyscall, trace?: Trace): 
   }
 
   function finish(p: Process, result: number, at: number): void {
+    p.tracing?.ending?.();
     if (p.group.end) return;
     if (isRestart(result)) p.interrupted = { at, errno: -result };
     else if (result !== KEEP_REGISTERS) abi.setSyscallResult(p, result);
+    if (p.tracing && stopsAfterCall(p)) return;
     if (p.interrupted || p.signals.mustDeliver) deliverSignals(p);
   }
 
   return {
     dispatch(p, exit) {
+      if (p.tracing && stopsAtCall(p, exit)) return undefined;
       let number = abi.syscallNumber(p);
       let args = abi.syscallArguments(p);
       if (number === abi.indirect) {
@@ -65,7 +72,8 @@ export function makeDispatcher(abi: Abi, onSyscall?: OnSyscall, trace?: Trace): 
         trace?.(`${p.tid} ${text} = ${describeResult(p, name, given)}`);
       };
       let result: number | Promise<number>;
-      if (!row || row.missing) result = notImplemented(p, number, row);
+      if (p.tracing && number === NO_CALL) result = skippedResult(p);
+      else if (!row || row.missing) result = notImplemented(p, number, row);
       else {
         try {
           result = row.call(p, args);

@@ -11,6 +11,8 @@ import { Futexes } from './futexes.ts';
 import { launch, stackBytes } from './launch.ts';
 import { STACK_LIMIT } from './limits.ts';
 import type { Credentials, Process, RunningProgram, ThreadGroup } from './process.ts';
+import { detach, TraceEvent, traceEvent } from './ptrace.ts';
+import { SiCode } from './signals.ts';
 import { SyscallError } from './syscall.ts';
 import { dropThread } from './threads.ts';
 
@@ -118,7 +120,9 @@ export async function execute(p: Process, given: Executable, argv: readonly stri
       program?.end();
       return system.spaces.release(space);
     }
+    const { tid } = p;
     become(p, launched, credentials, program);
+    await tellOfExec(p, tid);
   } catch (error) {
     program?.end();
     if (space) system.spaces.release(space);
@@ -147,10 +151,22 @@ export function leaveProgram(group: ThreadGroup): void {
   if (program && --program.users === 0) program.end();
 }
 
+/** The tracer is told of a program that begins: by an event, or as if by kill(1). */
+async function tellOfExec(p: Process, before: number): Promise<void> {
+  const { tracing } = p;
+  if (!tracing) return;
+  if (tracing.options & (1 << TraceEvent.Exec)) await traceEvent(p, TraceEvent.Exec, before);
+  else if (!tracing.seized) p.signals.raiseHere('SIGTRAP', { code: SiCode.User, pid: p.pid, uid: p.credentials.uid });
+}
+
 /** There is no way back from here on. */
 function become(p: Process, launched: ReturnType<typeof launch>, credentials: Credentials, program: RunningProgram | undefined): void {
   const { system, group } = p;
-  for (const thread of [...group.threads.values()]) if (thread !== p) dropThread(thread);
+  for (const thread of [...group.threads.values()]) {
+    if (thread === p) continue;
+    dropThread(thread);
+    detach(thread);
+  }
   system.scheduler.forget((thread) => thread.group === group && thread !== p);
   for (const { timer } of group.posixTimers.values()) timer.stop();
   group.posixTimers.clear();

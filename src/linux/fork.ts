@@ -2,6 +2,7 @@ import { fail } from './fs/fail.ts';
 import { WaitQueue } from './fs/wait.ts';
 import { Futexes } from './futexes.ts';
 import type { Process, ThreadGroup } from './process.ts';
+import { TraceEvent, traceChild, traceEvent } from './ptrace.ts';
 
 /** A process without a leader yet. */
 export function makeGroup(
@@ -19,6 +20,7 @@ export function makeGroup(
     processorTime: 0n,
     childrenTime: 0n,
     threads: new Map(),
+    tracees: new Set(),
     intervalTimers: new Map(),
     posixTimers: new Map(),
     timers: new Set(),
@@ -40,11 +42,13 @@ export interface ForkOptions {
   readonly prepare?: (child: Process) => void;
   /** Given the number of the child; what it returns is the call's result. */
   readonly started?: (pid: number) => number;
+  /** The tracer is not told (CLONE_UNTRACED). */
+  readonly untraced?: boolean;
 }
 
 /** A thread like `p`, of its process or another, with what is its own. */
 export function copyThread(p: Process, own: Partial<Process> & Pick<Process, 'tid' | 'signals' | 'clearTid'>): Process {
-  const { exited: _, interrupted: __, ...same } = p;
+  const { exited: _, interrupted: __, tracing: ___, ...same } = p;
   return { ...same, robustList: 0, ...own, interrupt: () => own.signals.interrupt() };
 }
 
@@ -100,6 +104,8 @@ export async function forkProcess(p: Process, options: ForkOptions = {}): Promis
   group.threads.set(pid, child);
   system.add(child);
   parent?.children.add(group);
+  const event = options.waits ? TraceEvent.Vfork : group.exitSignal === signals.number('SIGCHLD') ? TraceEvent.Fork : TraceEvent.Clone;
+  if (p.tracing && !options.untraced) traceChild(p, child, event);
   try {
     system.scheduler.start(child, registers, () => {
       p.abi.setSyscallResult(child, 0);
@@ -113,9 +119,14 @@ export async function forkProcess(p: Process, options: ForkOptions = {}): Promis
     throw error;
   }
   const result = started(pid);
-  if (!options.waits) return result;
-  await new Promise<void>((resolve) => {
-    group.letParentGo = resolve;
-  });
+  const gone = options.waits
+    ? new Promise<void>((resolve) => {
+        group.letParentGo = resolve;
+      })
+    : undefined;
+  if (p.tracing && !options.untraced) await traceEvent(p, event, pid);
+  if (!gone) return result;
+  await gone;
+  if (p.tracing && !options.untraced) await traceEvent(p, TraceEvent.VforkDone, pid);
   return result;
 }

@@ -9,6 +9,7 @@ import type { Host } from './host.ts';
 import type { Limits } from './limits.ts';
 import type { Image } from './load.ts';
 import type { MemoryMap } from './memory-map.ts';
+import type { Tracing } from './ptrace.ts';
 import type { Signals } from './signals.ts';
 import type { Space } from './spaces.ts';
 import type { System } from './system.ts';
@@ -72,6 +73,8 @@ export interface ThreadGroup {
   childrenTime: bigint;
   /** Threads that have not ended, by their numbers. */
   readonly threads: Map<number, Process>;
+  /** Threads that it traces (ptrace(2)), also ended ones that it has not waited for yet. */
+  readonly tracees: Set<Process>;
   /** Common to processes that share their memory, until they execute a program. */
   futexes: Futexes;
   /** setitimer(2), by which; timer_create(2), by number; and those of both that are armed. */
@@ -111,6 +114,8 @@ export interface Process {
   readonly hostname: string;
   /** A call that a signal interrupted: the pc of its instruction, and one of the ERESTART numbers. */
   interrupted?: { readonly at: number; readonly errno: number } | undefined;
+  /** By whom it is traced, if it is. */
+  tracing?: Tracing | undefined;
   /** The thread has ended, with this status. */
   exited?: number;
   /** set_tid_address(2): where to write 0 when the thread ends, and wake who waits there; 0 for nowhere. */

@@ -24,6 +24,7 @@ import { defaultLimits, STACK_LIMIT } from './limits.ts';
 import type { Network } from './net/outside.ts';
 import type { Process, ThreadGroup } from './process.ts';
 import { type Profile, Profiler } from './profile.ts';
+import { tellTracer, tracedExit } from './ptrace.ts';
 import { type FaultReport, makeReport } from './report.ts';
 import { SharedTranslations } from './shared-translations.ts';
 import { SiCode, type SignalName, Signals } from './signals.ts';
@@ -454,12 +455,21 @@ function makeProgram(p: Process, run: Run, files: Files, options: ProgramOptions
         await scheduler.next();
         continue;
       }
+      if (current.exited !== undefined) {
+        await endThread(current);
+        continue;
+      }
+      if (current.tracing?.stop) {
+        await scheduler.pause();
+        continue;
+      }
       const left = options.maxInstructions === undefined ? slice : Math.min(slice, options.maxInstructions - spaces.retired);
       if (left <= 0) return end('instructions');
       const isProfiled = profiler !== undefined && current.vcpu === profiled;
       // not always as many, so that loops do not hide between
-      const stepped = current.abi.singleStep?.(current);
-      const exit = stepped ?? current.vcpu.run(isProfiled ? Math.min(left, nextSample()) : left);
+      const entered = tracedExit(current);
+      const stepped = entered ? undefined : current.abi.singleStep?.(current);
+      const exit = entered ?? stepped ?? current.vcpu.run(isProfiled ? Math.min(left, nextSample()) : left);
       if ((exit.kind === 'syscall' || exit.kind === 'budget') && checkStack(current)) continue;
       if (exit.kind === 'budget') {
         if (isProfiled) profiler.sample();
@@ -470,7 +480,6 @@ function makeProgram(p: Process, run: Run, files: Files, options: ProgramOptions
       }
       const waiting = exit.kind === 'syscall' ? dispatcher.dispatch(current, exit) : handleOther(current, exit);
       if (waiting) await scheduler.wait(waiting);
-      else if (current.exited !== undefined) await endThread(current);
       else if (--exitsUntilLook > 0) continue;
       exitsUntilLook = EXITS_PER_LOOK;
       if (Number(host.monotonic() - turn) > SLICE_MS * 1e6 || scheduler.current.group.stopped) await takeTurn();
@@ -485,6 +494,7 @@ function makeProgram(p: Process, run: Run, files: Files, options: ProgramOptions
     }
     scheduler.forget((other) => other === thread);
     dropThread(thread);
+    if (thread.tracing) tellTracer(thread, 1, thread.exited!);
     await scheduler.next();
   }
 

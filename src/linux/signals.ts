@@ -146,6 +146,9 @@ export class Signals {
   private readonly unblockable: bigint;
   private blocked = 0n;
   private saved: bigint | undefined;
+  private poked = false;
+  /** A tracer wants to know of signals that are ignored, too. */
+  traced = false;
   private controller: AbortController | undefined;
   private readonly arrivals = new Set<() => void>();
 
@@ -276,7 +279,7 @@ export class Signals {
       for (const name of ['SIGSTOP', 'SIGTSTP', 'SIGTTIN', 'SIGTTOU'] as const) this.forget(this.numbers[name]);
     this.shared.listener?.(signal);
     const bit = signalBit(signal);
-    const kept = Array.from(threads).some((thread) => bit & (thread.blocked | thread.awaited));
+    const kept = Array.from(threads).some((thread) => thread.traced || bit & (thread.blocked | thread.awaited));
     if (this.isIgnored(signal) && !kept) return true;
     if (signal < FIRST_REALTIME && queue.some((entry) => entry.signal === signal)) return true;
     if (queue.length >= MAX_QUEUED && signal !== this.numbers.SIGKILL) return false;
@@ -331,7 +334,15 @@ export class Signals {
     return this.shared.queue.some((entry) => signalBit(entry.signal) & mine);
   }
   private get wanted(): boolean {
-    return this.has(~this.blocked | this.awaited);
+    return this.poked || this.has(~this.blocked | this.awaited);
+  }
+  /** The tracer wants something: calls are interrupted, and deliverSignals sees to it. */
+  poke(): void {
+    this.poked = true;
+    this.announce();
+  }
+  takePoke(): void {
+    this.poked = false;
   }
   /** Whether something is to be delivered. */
   get deliverable(): boolean {
@@ -340,7 +351,7 @@ export class Signals {
 
   /** Whether deliverSignals has something to do. */
   get mustDeliver(): boolean {
-    return this.saved !== undefined || this.deliverable;
+    return this.poked || this.saved !== undefined || this.deliverable;
   }
 
   /** Fires when a signal arrives that is not blocked. One controller serves all waits until it has fired. */

@@ -8,6 +8,7 @@ import { signalGroup } from './job-control.ts';
 import { Sockets } from './net/connection.ts';
 import type { Network } from './net/outside.ts';
 import type { Process, ProcessEnd, ThreadGroup } from './process.ts';
+import { continueListeners, leaveTracees, tellTracer } from './ptrace.ts';
 import { changeMemory } from './shared-memory.ts';
 import type { SharedTranslations } from './shared-translations.ts';
 import { SIG_IGN } from './signals.ts';
@@ -54,6 +55,8 @@ export interface System {
   kill(group: ThreadGroup, end: ProcessEnd): void;
   /** A process was stopped by a signal. */
   stop(group: ThreadGroup, signal: number): void;
+  /** Its parent is told of a process that has ended. */
+  tellOfEnd(group: ThreadGroup): void;
   /** Nobody has to be told of this child any more. */
   forget(child: ThreadGroup): void;
 }
@@ -158,7 +161,9 @@ export function makeSystem(host: Host, options: SystemOptions): System {
       signals.onRaise((signal) => {
         const name = signals.name(signal);
         if (name === 'SIGKILL') system.kill(group, { signal, core: false });
-        if (name !== 'SIGCONT' || !group.stopped) return;
+        if (name !== 'SIGCONT') return;
+        continueListeners(group);
+        if (!group.stopped) return;
         group.stopped = false;
         tellOfChange(group, signal);
         system.scheduler.wake();
@@ -186,7 +191,11 @@ export function makeSystem(host: Host, options: SystemOptions): System {
       options.onEnd(group);
       for (const timer of group.timers) timer.stop();
       const { space, files } = anyThread(group);
-      for (const thread of group.threads.values()) thread.signals.leave();
+      for (const thread of group.threads.values()) {
+        thread.signals.leave();
+        if (thread.tracing && thread.tracing.tracer !== group.parent) tellTracer(thread, childInfo(group).code, childInfo(group).value);
+      }
+      leaveTracees(group);
       system.scheduler.forget((thread) => thread.group === group);
       files.leave();
       leaveProgram(group);
@@ -207,6 +216,11 @@ export function makeSystem(host: Host, options: SystemOptions): System {
         if (buried.has(child)) processes.delete(child.pid);
       }
       group.children.clear();
+      // one that traces it and is not its parent is told first
+      const tracer = group.leader.tracing?.tracer;
+      if (!tracer || tracer === group.parent) system.tellOfEnd(group);
+    },
+    tellOfEnd(group) {
       const { parent } = group;
       if (isUnwanted(group)) system.forget(group);
       tell(parent, group, group.exitSignal);

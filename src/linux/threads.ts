@@ -31,6 +31,8 @@ export interface Scheduler {
   start(thread: Process, registers: Registers, prepare: () => void): void;
   /** A thread goes on in another address space, whose registers are set. */
   move(p: Process, space: Space): void;
+  /** Does something while a thread's processor has its registers. */
+  as<T>(p: Process, act: () => T): T;
   /** The current thread waits for its call, after which `finish` is due. Resolves when a thread can go on, or the system is over. */
   wait(call: Promise<() => void>): Promise<void>;
   /** Another thread that can run has its turn. */
@@ -76,7 +78,7 @@ export function makeScheduler(first: Process, host: Host, isOver: () => boolean)
   let idle = 0n;
   let wake = (): void => {};
 
-  const canRun = ({ p: { group } }: Thread): boolean => !group.stopped && !group.end;
+  const canRun = ({ p: { group, tracing } }: Thread): boolean => !group.stopped && !group.end && !tracing?.stop;
 
   /** The first thread that can run, which is not ready any more. */
   function takeReady(): Thread | undefined {
@@ -152,6 +154,20 @@ export function makeScheduler(first: Process, host: Host, isOver: () => boolean)
       thread.registers = undefined;
       space.holder = thread;
       if (current === thread) changeMemory(p.map, space.map);
+    },
+    as(p, act) {
+      const { holder } = p.space;
+      if (holder?.p === p) return act();
+      const thread = [current, ...ready, ...waiting].find((one) => one.p === p);
+      if (!thread?.registers) return act();
+      const own = holder && save(holder.p);
+      load(p, thread.registers);
+      try {
+        return act();
+      } finally {
+        thread.registers = save(p);
+        if (own) load(holder.p, own);
+      }
     },
     async wait(call) {
       const thread = current;

@@ -3,7 +3,8 @@ import { execute, findExecutable } from '../exec.ts';
 import { fail } from '../fs/fail.ts';
 import { decodeName } from '../fs/names.ts';
 import { WOULD_BLOCK } from '../fs/vfs.ts';
-import type { Process, ThreadGroup } from '../process.ts';
+import type { Process, ProcessEnd, ThreadGroup } from '../process.ts';
+import { detach, stopStatus } from '../ptrace.ts';
 import { type Calls, KEEP_REGISTERS, partial, type SyscallResult } from '../syscall.ts';
 import { childInfo } from '../system.ts';
 import { At, pathArgument, startAt, waitFor } from './arguments.ts';
@@ -21,28 +22,72 @@ const enum Wait {
   Kinds = 0xe0000000,
 }
 
-/** What a wait for a child found. */
+/** What a wait for a child, or a traced thread, found. */
 interface Found {
-  readonly child: ThreadGroup;
+  readonly pid: number;
+  /** As wait(2) gives it. No core is ever dumped. */
+  readonly status: number;
   readonly info: ReturnType<typeof childInfo>;
+  /** Nanoseconds of the processor. */
+  readonly time: bigint;
 }
 
-/** Which children a wait is for. */
-type Which = (child: ThreadGroup) => boolean;
+/** Which children and traced threads a wait is for. */
+type Which = (pid: number, group: ThreadGroup) => boolean;
+
+const endStatus = (end: ProcessEnd): number => ('code' in end ? end.code << 8 : end.signal);
+
+/** A traced thread that has stopped, or has ended and is no child; those tell only their tracer (ptrace(2)). */
+function findTraced(p: Process, which: Which, options: number): Found | undefined {
+  const { tracees } = p.group;
+  for (const thread of tracees) {
+    const { tid, group, tracing, credentials, exited } = thread;
+    if (!which(tid, group)) continue;
+    const found = { pid: tid, time: group.processorTime + group.childrenTime };
+    const stop = tracing?.stop;
+    if (stop && !stop.reported && !group.end) {
+      if (!(options & Wait.NoWait)) stop.reported = true;
+      return { ...found, status: stopStatus(stop), info: { code: TRAPPED, pid: tid, uid: credentials.uid, value: stop.signal } };
+    }
+    const isLeader = tid === group.pid;
+    const end = group.end ?? (exited === undefined || isLeader ? undefined : { code: exited });
+    if (!end || !(options & Wait.Exited) || (group.end && !p.system.isBuried(group))) continue;
+    // a child's own end is told as such, a leader's after that of its threads
+    if (isLeader && (group.parent === p.group || [...tracees].some((other) => other !== thread && other.group === group))) continue;
+    if (!(options & Wait.NoWait)) {
+      detach(thread);
+      if (isLeader) p.system.tellOfEnd(group);
+    }
+    return { ...found, status: endStatus(end), info: { ...childInfo(group), pid: tid } };
+  }
+  return undefined;
+}
+/** CLD_TRAPPED */
+const TRAPPED = 4;
 
 function find(p: Process, which: Which, options: number): Found | undefined {
-  const children = [...p.group.children].filter(which);
-  if (children.length === 0) fail('ECHILD');
+  const children = [...p.group.children].filter((child) => which(child.pid, child));
+  if (children.length === 0 && ![...p.group.tracees].some(({ tid, group }) => which(tid, group))) fail('ECHILD');
+  const traced = findTraced(p, which, options);
+  if (traced) return traced;
   for (const child of children) {
-    const { end, change } = child;
+    const { end, change, pid } = child;
+    const tracer = child.leader.tracing?.tracer;
+    // another one that traces it is told first
+    if (tracer && (tracer !== p.group || !end)) continue;
+    // then its threads
+    if (tracer && [...p.group.tracees].some((thread) => thread !== child.leader && thread.group === child)) continue;
     const wanted = end
       ? options & Wait.Exited && p.system.processes.get(child.pid) === child && p.system.isBuried(child)
       : change !== undefined && options & (child.stopped ? Wait.Untraced : Wait.Continued);
     if (!wanted) continue;
-    const found = { child, info: childInfo(child) };
+    const info = childInfo(child);
+    const status = end ? endStatus(end) : child.stopped ? (info.value << 8) | 0x7f : 0xffff;
+    const found = { pid, status, info, time: child.processorTime + child.childrenTime };
     if (options & Wait.NoWait) return found;
     if (end) {
-      p.group.childrenTime += child.processorTime + child.childrenTime;
+      p.group.childrenTime += found.time;
+      detach(child.leader);
       p.system.forget(child);
     } else child.change = undefined;
     return found;
@@ -58,22 +103,16 @@ function waitForChild(p: Process, which: Which, options: number, result: (found:
   });
 }
 
-/** A status as wait(2) gives it. No core is ever dumped. */
-function waitStatus({ child: { end, stopped }, info: { value } }: Found): number {
-  if (!end) return stopped ? (value << 8) | 0x7f : 0xffff;
-  return 'code' in end ? value << 8 : value;
-}
-
 function wait4(p: Process, id: number, status: number, options: number, usage: number): SyscallResult {
   const pid = id | 0;
   if (options & ~(Wait.NoHang | Wait.Untraced | Wait.Continued | Wait.Kinds)) return -Errno.EINVAL;
   const own = p.group.pgid;
-  const which: Which = (child) => (pid > 0 ? child.pid === pid : pid === -1 || child.pgid === (pid === 0 ? own : -pid));
+  const which: Which = (tid, { pgid }) => (pid > 0 ? tid === pid : pid === -1 || pgid === (pid === 0 ? own : -pid));
   return waitForChild(p, which, options | Wait.Exited, (found) => {
     if (!found) return 0;
-    if (status !== 0) p.memory.setU32(status, waitStatus(found));
-    if (usage !== 0) writeUsage(p, usage, found.child.processorTime + found.child.childrenTime);
-    return found.child.pid;
+    if (status !== 0) p.memory.setU32(status, found.status);
+    if (usage !== 0) writeUsage(p, usage, found.time);
+    return found.pid;
   });
 }
 
@@ -88,9 +127,9 @@ function waitid(p: Process, type: number, id: number, info: number, options: num
   if (!(options & (Wait.Untraced | Wait.Exited | Wait.Continued)) || type > IdType.Pgid) return -Errno.EINVAL;
   if (type === IdType.Pid && (id | 0) <= 0) return -Errno.EINVAL;
   const group = id === 0 ? p.group.pgid : id;
-  const which: Which = (child) => type === IdType.All || (type === IdType.Pid ? child.pid === id : child.pgid === group);
+  const which: Which = (tid, { pgid }) => type === IdType.All || (type === IdType.Pid ? tid === id : pgid === group);
   return waitForChild(p, which, options, (found) => {
-    if (found && usage !== 0) writeUsage(p, usage, found.child.processorTime + found.child.childrenTime);
+    if (found && usage !== 0) writeUsage(p, usage, found.time);
     if (info === 0) return 0;
     if (found) p.abi.writeSignalInfo(p, info, p.signals.number('SIGCHLD'), found.info);
     // si_signo and si_pid tell that there was nothing

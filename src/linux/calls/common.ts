@@ -9,6 +9,7 @@ import { memoryCalls } from './memory.ts';
 import { miscCalls } from './misc.ts';
 import { messageQueueCalls } from './mqueue.ts';
 import { processCalls } from './process.ts';
+import { ptraceCalls } from './ptrace.ts';
 import { segmentCalls } from './segment.ts';
 import { signalCalls } from './signal.ts';
 import { signalFileCalls } from './signalfd.ts';
@@ -28,6 +29,7 @@ export const commonCalls: Calls = {
   ...segmentCalls,
   ...processCalls,
   ...threadCalls,
+  ...ptraceCalls,
   ...childCalls,
   ...futexCalls,
   ...signalCalls,

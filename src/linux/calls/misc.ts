@@ -60,7 +60,6 @@ export const miscCalls: Calls = {
   rseq: partial(refuse(Errno.ENOSYS), 'ENOSYS'),
   syslog: refuse(Errno.EPERM),
   reboot: refuse(Errno.EPERM),
-  ptrace: refuse(Errno.EPERM),
   init_module: refuse(Errno.EPERM),
   finit_module: refuse(Errno.EPERM),
   delete_module: refuse(Errno.EPERM),

@@ -1,4 +1,5 @@
 import { GuestMemoryFault } from '../../vcpu/guest-memory.ts';
+import type { SignalInfo } from '../abi.ts';
 import { userSignal } from '../deliver.ts';
 import { Errno } from '../errno.ts';
 import { onAltStack } from '../frame.ts';
@@ -114,7 +115,7 @@ function maySignal(p: Process, target: ThreadGroup, signal: number): boolean {
   return p.signals.name(signal) === 'SIGCONT' && target.sid === p.group.sid;
 }
 
-function threadOf(p: Process, tid: number): Process | undefined {
+export function threadOf(p: Process, tid: number): Process | undefined {
   const own = p.group.threads.get(tid);
   if (own) return own;
   for (const group of p.system.processes.values()) {
@@ -133,15 +134,18 @@ function tkill(p: Process, thread: number, signal: number): number {
   return 0;
 }
 
+/** siginfo_t of a signal that a program sends. */
+export function readSignalInfo({ abi, memory }: Process, at: number): SignalInfo {
+  const swapped = abi.name !== 'i386';
+  return { code: memory.i32(at + (swapped ? 4 : 8)), pid: memory.u32(at + 12), uid: memory.u32(at + 16), value: memory.u32(at + 20) };
+}
+
 function queueInfo(p: Process, pid: number, thread: number | undefined, signal: number, info: number): number {
   const group = p.system.processes.get(pid);
   const target = thread === undefined ? group?.leader : group?.threads.get(thread);
   if (!target) return -Errno.ESRCH;
   if (!p.signals.isValid(signal)) return -Errno.EINVAL;
-  const swapped = p.abi.name !== 'i386';
-  const code = p.memory.i32(info + (swapped ? 4 : 8));
-  const [sender, uid, value] = [p.memory.u32(info + 12), p.memory.u32(info + 16), p.memory.u32(info + 20)];
-  const told = { code, pid: sender, uid, value };
+  const told = readSignalInfo(p, info);
   const { signals } = target;
   return (thread === undefined ? signals.raise(signal, told) : signals.raiseHere(signal, told)) ? 0 : -Errno.EAGAIN;
 }

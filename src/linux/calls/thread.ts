@@ -1,6 +1,7 @@
 import { Errno } from '../errno.ts';
 import { copyThread, forkProcess } from '../fork.ts';
 import type { Process } from '../process.ts';
+import { TraceEvent, traceChild, traceEvent, wantsEvent } from '../ptrace.ts';
 import { type Calls, partial, type SyscallResult } from '../syscall.ts';
 import { ignoringFaults } from './arguments.ts';
 import { releaseFutexes } from './futex.ts';
@@ -61,6 +62,7 @@ function clone(p: Process, flags: number, stack: number, parentTid: number, tls:
       clearTid: flags & Clone.ChildClearTid ? childTid : 0,
       prepare,
       started,
+      untraced: (flags & Clone.Untraced) !== 0,
     });
   }
   if (rest !== Clone.Shared) return -Errno.EINVAL;
@@ -81,7 +83,10 @@ function clone(p: Process, flags: number, stack: number, parentTid: number, tls:
     signals.leave();
     throw error;
   }
-  return started(thread.tid);
+  const tid = started(thread.tid);
+  if (!p.tracing || flags & Clone.Untraced) return tid;
+  traceChild(p, thread, TraceEvent.Clone);
+  return traceEvent(p, TraceEvent.Clone, tid).then(() => tid);
 }
 
 /** exit(2): of this thread. The process ends with the last one, with the status of the first. */
@@ -91,15 +96,25 @@ function exit(p: Process, status: number): number {
   return 0;
 }
 
+/** A tracer may look at what is about to end. */
+function afterEvent(p: Process, status: number, end: (p: Process, status: number) => number): SyscallResult {
+  const { tracing } = p;
+  if (!tracing || !wantsEvent(p, TraceEvent.Exit)) return end(p, status);
+  // a thread ends when it has its turn
+  tracing.ending = () => void end(p, status);
+  return traceEvent(p, TraceEvent.Exit, (status & 0xff) << 8).then(() => 0);
+}
+
 export const threadCalls: Calls = {
   clone: partial((p, a) => clone(p, a[0], a[1], a[2], a[3], a[4]), 'no name spaces; processes with common signal handlers: EINVAL'),
   fork: (p) => forkProcess(p),
   vfork: (p) => forkProcess(p, { sharesMemory: true, waits: true }),
-  exit: (p, a) => exit(p, a[0]),
-  exit_group: (p, a) => {
-    p.group.end = { code: a[0] & 0xff };
-    return 0;
-  },
+  exit: (p, a) => afterEvent(p, a[0], exit),
+  exit_group: (p, a) =>
+    afterEvent(p, a[0], ({ group }, status) => {
+      group.end = { code: status & 0xff };
+      return 0;
+    }),
   gettid: (p) => p.tid,
   set_tid_address: (p, a) => {
     p.clearTid = a[0];

@@ -1,7 +1,7 @@
 import { fail } from './fail.ts';
 import { encodeName } from './names.ts';
-import { ComputedFile, ComputedLink, SyntheticDirectory, SyntheticFileSystem } from './synthetic.ts';
-import { type Inode, PROC_MAGIC } from './vfs.ts';
+import { ComputedFile, ComputedLink, SpecialInode, SyntheticDirectory, SyntheticFileSystem } from './synthetic.ts';
+import { type Inode, Mode, type OpenFile, PROC_MAGIC } from './vfs.ts';
 
 /** What /proc shows. All of it is asked for when a file is opened. */
 export interface SystemView {
@@ -35,8 +35,14 @@ export interface ProcessView {
   /** Guest path. */
   executable(): string;
   name(): string;
-  /** How many there are. */
-  threads(): number;
+  /** Their numbers, and names. */
+  threads(): readonly number[];
+  threadName(tid: number): string;
+  /** By which process it is traced; 0 for none. */
+  tracer(): number;
+  /** Bytes of its memory, up to the first page that is not mapped. */
+  readMemory(address: number, into: Uint8Array): number;
+  writeMemory(address: number, from: Uint8Array): number;
   argv(): readonly string[];
   env(): readonly string[];
   /** The lines of /proc/self/maps. */
@@ -59,10 +65,10 @@ const PAGE = 4096;
 const TICKS = 100n;
 const SECOND = 1_000_000_000n;
 
-function statLine(view: ProcessView): string {
+function statLine(view: ProcessView, tid = view.pid): string {
   const fields = [
-    view.pid,
-    `(${view.name()})`,
+    tid,
+    `(${view.threadName(tid)})`,
     view.state()[0],
     view.ppid(),
     view.pgid(),
@@ -70,7 +76,7 @@ function statLine(view: ProcessView): string {
     // tty_nr … cstime: no terminal, no faults counted, run time as user time.
     ...[0, -1, 0, 0, 0, 0, 0, (view.processorTime() * TICKS) / SECOND, 0, 0, 0],
     // priority, nice, num_threads, itrealvalue, starttime
-    ...[20, 0, view.threads(), 0, 0],
+    ...[20, 0, view.threads().length, 0, 0],
     view.memoryUsed(),
     Math.ceil(view.memoryUsed() / PAGE),
     4294967295,
@@ -80,27 +86,38 @@ function statLine(view: ProcessView): string {
   return `${fields.join(' ')}\n`;
 }
 
-function statusText(view: ProcessView): string {
+function statusText(view: ProcessView, tid = view.pid): string {
   const kilobytes = (bytes: number) => `${String(Math.ceil(bytes / 1024)).padStart(8)} kB`;
   const ids = (id: number) => [id, id, id, id].join('\t');
   return [
-    `Name:\t${view.name()}`,
+    `Name:\t${view.threadName(tid)}`,
     `State:\t${view.state()}`,
     `Tgid:\t${view.pid}`,
-    `Pid:\t${view.pid}`,
+    `Pid:\t${tid}`,
     `PPid:\t${view.ppid()}`,
-    'TracerPid:\t0',
+    `TracerPid:\t${view.tracer()}`,
     `Uid:\t${ids(view.uid())}`,
     `Gid:\t${ids(view.gid())}`,
     'FDSize:\t64',
     `VmPeak:\t${kilobytes(view.memoryUsed())}`,
     `VmSize:\t${kilobytes(view.memoryUsed())}`,
     `VmRSS:\t${kilobytes(view.memoryUsed())}`,
-    `Threads:\t${view.threads()}`,
+    `Threads:\t${view.threads().length}`,
     'Cpus_allowed:\t1',
     'Cpus_allowed_list:\t0',
     '',
   ].join('\n');
+}
+
+/** /proc/<pid>/mem: positions are addresses. */
+function memoryFile(inode: Inode, view: ProcessView): OpenFile {
+  const orFail = (count: number, wanted: number): number => (count > 0 || wanted === 0 ? count : fail('EIO'));
+  return {
+    inode,
+    seekable: true,
+    read: (into, position) => orFail(view.readMemory(position, into), into.length),
+    write: (from, position) => orFail(view.writeMemory(position, from), from.length),
+  };
 }
 
 const terminated = (texts: readonly string[]): Uint8Array => encodeName(texts.map((text) => `${text}\0`).join(''));
@@ -178,10 +195,22 @@ function addProcess(fileSystem: SyntheticFileSystem, directory: SyntheticDirecto
     'fdinfo',
     descriptors((fd) => new ComputedFile(fileSystem, () => view.descriptorFlags(fd))),
   );
-  const task = directory.addDirectory('task').addDirectory(String(view.pid));
-  task.add('comm', new ComputedFile(fileSystem, () => `${view.name()}\n`));
-  task.add('stat', new ComputedFile(fileSystem, () => statLine(view)));
-  task.add('status', new ComputedFile(fileSystem, () => statusText(view)));
+  const memory = directory.add('mem', new SpecialInode(fileSystem, Mode.Regular, 0o600, 0, (inode) => memoryFile(inode, view)));
+  const tasks = directory.addDirectory('task', (known) => {
+    const names = view.threads().map(String);
+    for (const name of known.keys()) if (!names.includes(name)) known.delete(name);
+    for (const name of names) {
+      if (known.has(name)) continue;
+      const task = new SyntheticDirectory(fileSystem, tasks, name);
+      const tid = Number(name);
+      task.add('comm', new ComputedFile(fileSystem, () => `${view.threadName(tid)}\n`));
+      task.add('stat', new ComputedFile(fileSystem, () => statLine(view, tid)));
+      task.add('status', new ComputedFile(fileSystem, () => statusText(view, tid)));
+      task.add('mem', memory);
+      known.set(name, task);
+    }
+    return names;
+  });
 }
 
 /** /proc with what C libraries, shells and ps read. */

@@ -1,5 +1,6 @@
 import { PagePermission } from '../../vcpu/guest-memory.ts';
 import type { Area } from '../areas.ts';
+import { readForeign, writeForeign } from '../foreign-memory.ts';
 import type { MemoryMap } from '../memory-map.ts';
 import type { Process } from '../process.ts';
 import { INIT, type System } from '../system.ts';
@@ -34,9 +35,13 @@ export function systemView(system: System, release: string, version: string): Sy
   };
 }
 
-function stateOf({ group }: Process): string {
-  return group.end ? 'Z (zombie)' : group.stopped ? 'T (stopped)' : 'R (running)';
+function stateOf({ group, tracing }: Process): string {
+  return group.end ? 'Z (zombie)' : tracing?.stop ? 't (tracing stop)' : group.stopped ? 'T (stopped)' : 'R (running)';
 }
+
+/** A position beyond all addresses is in no memory, and a zombie has none. */
+const inMemory = (p: Process, address: number, act: (of: Process, address: number) => number): number =>
+  p.group.end || address > 0xffff_ffff ? 0 : act(p, address);
 
 /** A zombie has none. */
 const mapOf = ({ group, map }: Process): MemoryMap | undefined => (group.end ? undefined : map);
@@ -54,7 +59,11 @@ function processView(get: () => Process, pid: number): ProcessView {
     gid: () => get().credentials.gid,
     executable: () => get().executable,
     name: () => get().name,
-    threads: () => get().group.threads.size,
+    threads: () => [...get().group.threads.keys()],
+    threadName: (tid) => (get().group.threads.get(tid) ?? get()).name,
+    tracer: () => get().tracing?.tracer.pid ?? 0,
+    readMemory: (address, into) => inMemory(get(), address, (of, at) => readForeign(of, at, into)),
+    writeMemory: (address, from) => inMemory(get(), address, (of, at) => writeForeign(of, at, from)),
     argv: () => get().argv,
     env: () => get().env,
     maps: () => Array.from(mapOf(get())?.areas ?? [], (area) => mapLine(area, get().files.namespace.root.fileSystem.device)).join(''),

@@ -32,6 +32,7 @@ import {
 } from './signals.ts';
 import { singleStep } from './single-step.ts';
 import { i386Sockets } from './sockets.ts';
+import { i386Trace } from './trace.ts';
 
 /** struct old_sigaction: handler, 32 bits of mask, flags, restorer. */
 function readOldAction(p: Process, address: number): Action {
@@ -53,8 +54,8 @@ const ownCalls: Calls = {
   chown32: fileCalls.chown,
   fchown32: fileCalls.fchown,
   lchown32: fileCalls.lchown,
-  set_thread_area: (p, a) => setThreadArea(p, a[0]),
-  get_thread_area: (p, a) => getThreadArea(p, a[0]),
+  set_thread_area: (p, a) => setThreadArea(p, a[0], p.memory),
+  get_thread_area: (p, a) => getThreadArea(p, p.memory.i32(a[0]), a[0], p.memory),
   modify_ldt: (p, a) => modifyLdt(p, a[0], a[1], a[2]),
   vm86: missing('no virtual-8086 mode'),
   vm86old: missing('no virtual-8086 mode'),
@@ -101,7 +102,7 @@ export const i386: Abi = {
   syscallArguments: (p) => [...ABI.syscallArguments.map((slot) => get(p, slot)), 0, 0],
   setSyscallResult: (p, result) => p.vcpu.set32(ABI.syscallResult, result),
   setThreadPointer(p, tls) {
-    const error = p.memory.i32(tls) === -1 ? -Errno.EINVAL : setThreadArea(p, tls);
+    const error = p.memory.i32(tls) === -1 ? -Errno.EINVAL : setThreadArea(p, tls, p.memory);
     if (error < 0) throw new SyscallError(-error);
   },
   stackPointer: (p) => get(p, ABI.stackPointer),
@@ -122,6 +123,7 @@ export const i386: Abi = {
   readAction,
   writeAction,
   writeSignalInfo,
+  trace: i386Trace,
   exceptionSignal,
   // #GP
   illegal: { code: SiCode.IllegalOperand, trap: { number: Vector.UD, error: 0 } },

@@ -8,7 +8,7 @@ import type { Process } from '../process.ts';
  */
 export const FPSTATE_SIZE = 624;
 const STATUS = 108;
-const FXSAVE = 112;
+export const FXSAVE = 112;
 const REGISTERS = 28;
 const FX_REGISTERS = FXSAVE + 32;
 const FX_XMM = FXSAVE + 160;
@@ -19,14 +19,9 @@ const half = (p: Process, offset: number): number => word(p, offset) & 0xffff;
 /** Offset in the state of ST(i). */
 const st = (p: Process, index: number): number => X86.ST + ((word(p, X86.FTOP) + index) & 7) * 16;
 
-function copyOut(p: Process, to: number, offset: number, length: number): void {
-  const { state } = p.vcpu;
-  p.memory.write(to, new Uint8Array(state.buffer, state.byteOffset + offset, length));
-}
-function copyIn(p: Process, from: number, offset: number, length: number): void {
-  const { state } = p.vcpu;
-  new Uint8Array(state.buffer, state.byteOffset + offset, length).set(p.memory.view(from, length, 'read'));
-}
+/** Bytes of the state. */
+const stateBytes = ({ vcpu: { state } }: Process, offset: number, length: number): Uint8Array =>
+  new Uint8Array(state.buffer, state.byteOffset + offset, length);
 
 /** As FNSTENV stores it: 0 valid, 1 zero, 2 special, 3 empty; of our own tags only the last counts (SDM volume 1, 8.1.7). */
 function tagWord({ vcpu: { state } }: Process): number {
@@ -44,9 +39,9 @@ function tagWord({ vcpu: { state } }: Process): number {
   return tags;
 }
 
-export function writeFpState(p: Process, at: number): void {
-  const { memory } = p;
-  memory.view(at, FPSTATE_SIZE, 'write').fill(0);
+export function fpState(p: Process): Uint8Array {
+  const bytes = new Uint8Array(FPSTATE_SIZE);
+  const memory = new DataView(bytes.buffer);
   if (p.abi.isa === p.abi.double) p.vcpu.callHelper('x87_widen');
   const top = word(p, X86.FTOP);
   const status = (half(p, X86.FSW) & ~0x3a00) | half(p, X86.FC1) | (top << 11);
@@ -60,49 +55,62 @@ export function writeFpState(p: Process, at: number): void {
     word(p, X86.FDP),
   ];
   [...environment, word(p, X86.FDS) | 0xffff0000].forEach((value, index) => {
-    memory.setU32(at + index * 4, value >>> 0);
+    memory.setUint32(index * 4, value, true);
   });
   // FXSR magic 0: the FXSAVE image is there
-  memory.setU16(at + STATUS, status);
+  memory.setUint16(STATUS, status, true);
   let valid = 0;
   for (let register = 0; register < 8; register++) if (((tags >>> (register * 2)) & 3) !== 3) valid |= 1 << register;
-  memory.setU16(at + FXSAVE, half(p, X86.FCW));
-  memory.setU16(at + FXSAVE + 2, status);
-  memory.setU8(at + FXSAVE + 4, valid);
-  memory.setU16(at + FXSAVE + 6, (word(p, X86.FCS) >>> 16) & 0x7ff);
-  memory.setU32(at + FXSAVE + 8, word(p, X86.FIP));
-  memory.setU16(at + FXSAVE + 12, half(p, X86.FCS));
-  memory.setU32(at + FXSAVE + 16, word(p, X86.FDP));
-  memory.setU16(at + FXSAVE + 20, half(p, X86.FDS));
-  memory.setU32(at + FXSAVE + 24, word(p, X86.MXCSR));
-  memory.setU32(at + FXSAVE + 28, 0xffff);
+  memory.setUint16(FXSAVE, half(p, X86.FCW), true);
+  memory.setUint16(FXSAVE + 2, status, true);
+  memory.setUint8(FXSAVE + 4, valid);
+  memory.setUint16(FXSAVE + 6, (word(p, X86.FCS) >>> 16) & 0x7ff, true);
+  memory.setUint32(FXSAVE + 8, word(p, X86.FIP), true);
+  memory.setUint16(FXSAVE + 12, half(p, X86.FCS), true);
+  memory.setUint32(FXSAVE + 16, word(p, X86.FDP), true);
+  memory.setUint16(FXSAVE + 20, half(p, X86.FDS), true);
+  memory.setUint32(FXSAVE + 24, word(p, X86.MXCSR), true);
+  memory.setUint32(FXSAVE + 28, 0xffff, true);
   for (let index = 0; index < 8; index++) {
-    copyOut(p, at + REGISTERS + index * 10, st(p, index), 10);
-    copyOut(p, at + FX_REGISTERS + index * 16, st(p, index), 10);
+    bytes.set(stateBytes(p, st(p, index), 10), REGISTERS + index * 10);
+    bytes.set(stateBytes(p, st(p, index), 10), FX_REGISTERS + index * 16);
   }
-  copyOut(p, at + FX_XMM, X86.XMM, 128);
+  bytes.set(stateBytes(p, X86.XMM, 128), FX_XMM);
+  return bytes;
 }
+export const writeFpState = (p: Process, at: number): void => p.memory.write(at, fpState(p));
 
-export function readFpState(p: Process, at: number): void {
-  const { memory, vcpu } = p;
+/** `extended`: registers are taken from the FXSAVE part. */
+export function setFpState(p: Process, bytes: Uint8Array, extended: boolean): void {
+  const { vcpu } = p;
+  const memory = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const u16 = (at: number): number => memory.getUint16(at, true);
+  const u32 = (at: number): number => memory.getUint32(at, true);
+  const from = (at: number, length: number): Uint8Array => bytes.subarray(at, at + length);
   // the kernel takes the environment from the FSAVE part
-  const status = memory.u16(at + 4);
-  vcpu.set32(X86.FCW, memory.u16(at));
+  const status = u16(4);
+  vcpu.set32(X86.FCW, u16(0));
   vcpu.set32(X86.FSW, status & ~0x3a00);
   vcpu.set32(X86.FC1, status & 0x200);
   vcpu.set32(X86.FTOP, (status >>> 11) & 7);
-  vcpu.set32(X86.FTW, memory.u16(at + 8));
-  vcpu.set32(X86.FIP, memory.u32(at + 12));
-  vcpu.set32(X86.FCS, memory.u32(at + 16));
-  vcpu.set32(X86.FDP, memory.u32(at + 20));
-  vcpu.set32(X86.FDS, memory.u16(at + 24));
-  const hasFxsave = memory.u16(at + STATUS + 2) === 0;
+  vcpu.set32(X86.FTW, u16(8));
+  vcpu.set32(X86.FIP, u32(12));
+  vcpu.set32(X86.FCS, u32(16));
+  vcpu.set32(X86.FDP, u32(20));
+  vcpu.set32(X86.FDS, u16(24));
   for (let index = 0; index < 8; index++)
-    copyIn(p, hasFxsave ? at + FX_REGISTERS + index * 16 : at + REGISTERS + index * 10, st(p, index), 10);
+    stateBytes(p, st(p, index), 10).set(from(extended ? FX_REGISTERS + index * 16 : REGISTERS + index * 10, 10));
   if (p.abi.isa === p.abi.double) vcpu.callHelper('x87_narrow');
-  if (!hasFxsave) return;
-  setMxcsr(vcpu.state, memory.u32(at + FXSAVE + 24));
-  copyIn(p, at + FX_XMM, X86.XMM, 128);
+  if (!extended) return;
+  setMxcsr(vcpu.state, u32(FXSAVE + 24));
+  stateBytes(p, X86.XMM, 128).set(from(FX_XMM, 128));
+}
+
+export function readFpState(p: Process, at: number): void {
+  const { memory } = p;
+  // only what begins like this is there for sure
+  const extended = memory.u16(at + STATUS + 2) === 0;
+  setFpState(p, memory.view(at, extended ? FPSTATE_SIZE : FXSAVE, 'read').slice(), extended);
 }
 
 /** No FPU state in the frame: as after FNINIT. */

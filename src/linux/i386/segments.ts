@@ -1,6 +1,7 @@
 import { ABI, Access, announceLdt, makeDescriptor, readDescriptor, setGdtEntry, UserDesc } from '../../../translators/x86/abi.ts';
 import { UserSegment } from '../../../translators/x86/segments.ts';
 import { X86 } from '../../../translators/x86/state.ts';
+import type { GuestMemory } from '../../vcpu/guest-memory.ts';
 import { Errno } from '../errno.ts';
 import type { Process } from '../process.ts';
 
@@ -16,8 +17,8 @@ interface Wanted {
   readonly words: readonly [low: number, high: number];
 }
 
-function readUserDesc(p: Process, address: number): Wanted {
-  const [entry, base, limit, word] = [0, 4, 8, 12].map((offset) => p.memory.u32(address + offset));
+function readUserDesc(memory: GuestMemory, address: number): Wanted {
+  const [entry, base, limit, word] = [0, 4, 8, 12].map((offset) => memory.u32(address + offset));
   const flags = word & FLAGS;
   const empty = base === 0 && limit === 0 && (flags === EMPTY || flags === 0);
   return { entry: entry | 0, flags, words: empty ? [0, 0] : makeDescriptor(base, limit, flags) };
@@ -49,13 +50,14 @@ const tlsWords = (p: Process, entry: number): [number, number] => [
   p.vcpu.get32(X86.GDT + entry * 8 + 4) >>> 0,
 ];
 
-export function setThreadArea(p: Process, address: number): number {
-  const wanted = readUserDesc(p, address);
-  let { entry } = wanted;
+/** `address` is in `memory`, which is a tracer's if that sets an entry; then `given` is its number. */
+export function setThreadArea(p: Process, address: number, memory: GuestMemory, given?: number): number {
+  const wanted = readUserDesc(memory, address);
+  let entry = given ?? wanted.entry;
   if (entry === -1) {
     for (entry = ABI.firstTlsEntry; isTlsEntry(entry) && tlsWords(p, entry)[1] !== 0; ) entry++;
     if (!isTlsEntry(entry)) return -Errno.ESRCH;
-    p.memory.setU32(address, entry);
+    memory.setU32(address, entry);
   }
   if (!isTlsEntry(entry)) return -Errno.EINVAL;
   setGdtEntry(p.vcpu.state, entry, wanted.words);
@@ -63,13 +65,12 @@ export function setThreadArea(p: Process, address: number): number {
   return 0;
 }
 
-export function getThreadArea(p: Process, address: number): number {
-  const entry = p.memory.i32(address);
+export function getThreadArea(p: Process, entry: number, address: number, memory: GuestMemory): number {
   if (!isTlsEntry(entry)) return -Errno.EINVAL;
   const words = tlsWords(p, entry);
   const { base, limit, flags } = words[1] === 0 ? { base: 0, limit: 0, flags: EMPTY } : readDescriptor(...words);
-  [base, limit, flags].forEach((word, n) => {
-    p.memory.setU32(address + 4 + n * 4, word);
+  [entry, base, limit, flags].forEach((word, n) => {
+    memory.setU32(address + n * 4, word);
   });
   return 0;
 }
@@ -110,7 +111,7 @@ export function modifyLdt(p: Process, command: number, address: number, bytes: n
 const CONFORMING = 3;
 
 function writeLdt(p: Process, address: number, old: boolean): number {
-  const { entry, flags, words } = readUserDesc(p, address);
+  const { entry, flags, words } = readUserDesc(p.memory, address);
   if (entry < 0 || entry >= UserSegment.LDT_ENTRIES) return -Errno.EINVAL;
   if ((flags & UserDesc.CONTENTS) >>> 1 === CONFORMING && (old || !(flags & UserDesc.NOT_PRESENT))) return -Errno.EINVAL;
   const kept = old ? words[1] & ~Access.AVL : words[1];

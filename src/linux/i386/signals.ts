@@ -117,7 +117,7 @@ const enum Uc {
 const get = (p: Process, offset: number): number => p.vcpu.get32(offset) >>> 0;
 
 /** EFLAGS that sigreturn may set (FIX_EFLAGS of arch/x86/include/asm/sighandling.h); RF would be gone after an instruction. */
-const RESTORED_FLAGS = Eflags.AC | Eflags.OF | Eflags.DF | Eflags.TF | Eflags.SF | Eflags.ZF | Eflags.AF | Eflags.PF | Eflags.CF;
+export const RESTORED_FLAGS = Eflags.AC | Eflags.OF | Eflags.DF | Eflags.TF | Eflags.SF | Eflags.ZF | Eflags.AF | Eflags.PF | Eflags.CF;
 /** Exceptions that come after an instruction: the others show EFLAGS.RF (SDM volume 3, 17.3.1.1). */
 const TRAPS: readonly number[] = [Vector.DB, Vector.BP, Vector.OF];
 

@@ -7,7 +7,7 @@ import { fault } from '../deliver.ts';
 import type { Process } from '../process.ts';
 import { SiCode } from '../signals.ts';
 
-const isTraced = (p: Process): boolean => (p.vcpu.get32(X86.OTHER_FLAGS) & Eflags.TF) !== 0;
+const isTraced = (p: Process): boolean => p.tracing?.run === 'step' || (p.vcpu.get32(X86.OTHER_FLAGS) & Eflags.TF) !== 0;
 
 function holdsTraps({ memory, vcpu }: Process): boolean {
   try {
@@ -19,7 +19,7 @@ function holdsTraps({ memory, vcpu }: Process): boolean {
 }
 
 /**
- * With EFLAGS.TF set, one instruction and then SIGTRAP; undefined without. The flag counts that was set before the instruction, and a
+ * With EFLAGS.TF set, or if the tracer wants it, one instruction and then SIGTRAP; undefined without. The flag counts that was set before the instruction, and a
  * system call is no instruction to trap after.
  */
 export function singleStep(p: Process): Exit | undefined {

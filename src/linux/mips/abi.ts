@@ -30,6 +30,7 @@ import {
   writeSignalInfo,
 } from './signals.ts';
 import { mipsSockets } from './sockets.ts';
+import { mipsTrace } from './trace.ts';
 
 const get = (p: Process, offset: number): number => p.vcpu.get32(offset) >>> 0;
 
@@ -168,6 +169,8 @@ function makeMips(endian: 'little' | 'big'): Abi {
     readAction,
     writeAction,
     writeSignalInfo,
+    // EM_MIPS, __AUDIT_ARCH_LE
+    trace: mipsTrace(endian === 'little' ? 0x40000008 : 8),
     exceptionSignal: (p, number, code) =>
       number === ExcCode.Tr ? trapSignal(trapCode(wordAt(p, (p.vcpu.pc & ~3) >>> 0)), 'trap') : exceptionSignal(p, number, code),
     // coprocessor 0 unusable

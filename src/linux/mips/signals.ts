@@ -101,15 +101,15 @@ function put64(p: Process, address: number, word: number): void {
 const get = (p: Process, offset: number): number => p.vcpu.get32(offset) >>> 0;
 
 /** Doubles as the kernel's context holds them: in every register with FR=1, else in the even ones. */
-function doubles(wide: boolean): { readonly slot: number; readonly offset: number }[] {
+export function doubles(wide: boolean): { readonly slot: number; readonly offset: number }[] {
   const list = [];
   for (let register = 0; register < 32; register += wide ? 1 : 2) list.push({ slot: register, offset: Mips.FPR + register * 8 });
   return list;
 }
 
 const FCSR = 31;
-const getFcsr = (p: Process): number => p.vcpu.callHelper('mips_cfc1', FCSR) >>> 0;
-function setFcsr(p: Process, value: number): void {
+export const getFcsr = (p: Process): number => p.vcpu.callHelper('mips_cfc1', FCSR) >>> 0;
+export function setFcsr(p: Process, value: number): void {
   p.vcpu.callHelper('mips_ctc1', FCSR, value);
 }
 /** Cause bits whose exception FCSR enables, and E: with any of them set, FCSR cannot be restored (mask_fcsr31_x). */
