@@ -14,6 +14,8 @@ const USAGE = `node test/suites/csmith.mjs [options]
   --csmith <file>    csmith itself; --include <folder> its headers
 `;
 
+/** Small ones, so that there are many. */
+const SIZE = ['--max-funcs', '4', '--max-block-depth', '3', '--max-block-size', '3'];
 /** What a program's reference may take; csmith's sometimes run for ever. */
 const PATIENCE_MS = 2_000;
 const OURS: readonly Where[] = ['interpret', 'translate'];
@@ -52,7 +54,7 @@ export async function main(args: readonly string[], guestModule: string): Promis
   try {
     for (; performance.now() < end; seed++) {
       const source = join(folder, `${seed}.c`);
-      execFileSync(values.csmith, ['--seed', `${seed}`, '--output', source, ...(seed % 2 ? ['--float'] : [])], {
+      execFileSync(values.csmith, ['--seed', `${seed}`, '--output', source, ...SIZE, ...(seed % 2 ? ['--float'] : [])], {
         cwd: folder,
         stdio: 'ignore',
       });

@@ -17,8 +17,8 @@ export interface Recorded {
   readonly vector: Vector;
 }
 
-/** Tell of the machine itself where there is no UMIP; INT1 is a trap (SDM volume 2), but under the hypervisor where it was recorded it is a fault. */
-const LEFT_OUT = new RegExp(`${UMIP_ROWS.source}|^INT1`);
+/** Tell of the machine itself where there is no UMIP; INT1 is a trap (SDM volume 2), but under the hypervisor where it was recorded it is a fault; SYSENTER enters a 32-bit kernel. */
+const LEFT_OUT = new RegExp(`${UMIP_ROWS.source}|^INT1|^SYSENTER`);
 
 /** One of `every` vectors of each form, or all. */
 export function* recorded(suites: readonly Suite[], every = 1): Generator<Recorded> {

@@ -224,6 +224,9 @@ describe('what is not for user mode', () => {
     ['SYSENTER', [0x0f, 0x34]],
     ['SYSCALL', [0x0f, 0x05]],
     ['UD2', [0x0f, 0x0b]],
+    // as for qemu-user: no program runs under a hypervisor
+    ['VMCALL', [0x0f, 0x01, 0xc1]],
+    ['VMMCALL', [0x0f, 0x01, 0xd9]],
   ] as const) {
     it(`${name} is illegal`, () => expect(machine(...code).run()).toEqual({ kind: 'illegal', pc: CODE }));
   }
