@@ -513,6 +513,11 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         pc = load<u32>(load<u16>(ip, 2));
         store<u32>(load<u32>(ip, 4) + ((((pc >>> 1) ^ (pc >>> 6)) & (JumpSite.WORDS - 1)) << 2), pc);
         break;
+      case Uop.CALL:
+        link = 0;
+        pc = load<u32>(load<u16>(ip, 2));
+        store<u32>(ip, pc, 4);
+        break;
       case Uop.EXIT: {
         // arguments that are not given are a helper's
         const end = (<u32>load<u8>(ip, 3)) << 2;

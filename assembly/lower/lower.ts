@@ -308,6 +308,9 @@ function emitTerminator(): void {
       if (kind === TerminatorKind.Jump && jumpSite !== 0) {
         emitPair(Uop.JUMP_NOTED, target);
         emitWord(jumpSite);
+      } else if (kind === TerminatorKind.CallIndirect) {
+        emitPair(Uop.CALL, target);
+        emitWord(0);
       } else emitPair(Uop.JUMP, target);
     }
   }

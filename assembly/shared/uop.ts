@@ -150,6 +150,8 @@ export const enum Uop {
   JUMP,
   // number target site32 (a JumpSite)
   JUMP_NOTED,
+  // number target pc32 (where it went last, or 0): a call
+  CALL,
   // number kind8 count8 pc32, then that many arg32 (0…3): the others are left as they are
   EXIT,
   // number length16, then the bytes that must lie at the block's pc, padded to a multiple of four

@@ -1,3 +1,4 @@
+import { lastCallee } from '../backend/interpret/relocate.ts';
 import type { Runtime } from '../backend/runtime.ts';
 import { type Access, accessIn, type CompileOptions, type SlowPaths } from '../backend/wasm/options.ts';
 import { formFragment, formRegion, innerEntries, type Region, type RegionLimits } from '../backend/wasm/region.ts';
@@ -256,17 +257,19 @@ export class RegionTier {
       if (whole) this.partial.note(region, entry === pc ? patience : PATIENCE);
       this.noteBlocks(region);
       if (regions.length >= MODULE_REGIONS || instructions >= MODULE_INSTRUCTIONS) break;
-      for (const [i, { terminator: t }] of region.blocks.entries())
-        if (
-          t.kind === 'call' &&
-          !region.isInlined[i] &&
-          !this.cache.region(t.target) &&
-          !this.awaited.has(t.target) &&
-          context.isWarm(t.target)
-        )
-          seen.add(t.target);
+      for (const [i, block] of region.blocks.entries()) {
+        const callee = region.isInlined[i] ? undefined : this.calleeOf(block);
+        if (callee !== undefined && !this.cache.region(callee) && !this.awaited.has(callee) && context.isWarm(callee)) seen.add(callee);
+      }
     }
     return regions.length === 0 ? undefined : { number: this.nextModule++, regions, options: this.optionsFor(regions), instructions };
+  }
+
+  /** Where the call at the end of a block goes, or went last. */
+  private calleeOf({ pc, terminator }: Block): number | undefined {
+    if (terminator.kind === 'call') return terminator.target;
+    const address = terminator.kind === 'call-indirect' && !this.context.paged ? this.cache.block(pc)?.address : undefined;
+    return address ? lastCallee(this.context.runtime.words, address) : undefined;
   }
 
   isInside(pc: number): boolean {
@@ -285,6 +288,7 @@ export class RegionTier {
     const { isa, memory, lift, expectedBytes, jumpSites: sites, checked, translatesAll, paged } = this.context;
     const callSlots = new Map<number, number>();
     const callees = new Map<number, Block>();
+    const likelyCallees = new Map<number, number>();
     const expected = new Map<number, Uint8Array>();
     const jumpSites = new Map<number, number>();
     const mayCall = (pc: number): void => {
@@ -299,6 +303,12 @@ export class RegionTier {
           mayCall(terminator.target);
           const callee = lift(terminator.target);
           if (callee) callees.set(terminator.target, callee);
+        } else if (terminator.kind === 'call-indirect') {
+          const callee = this.calleeOf(block);
+          if (callee !== undefined) {
+            mayCall(callee);
+            likelyCallees.set(pc, callee);
+          }
         }
         const site = sites.of(block);
         if (site !== undefined) jumpSites.set(pc, site);
@@ -320,6 +330,7 @@ export class RegionTier {
       relocatable: this.store !== undefined,
       callSlots,
       callees,
+      likelyCallees,
       jumpSites,
       expectedBytes: expected,
       slowPaths: new Map(regions.map(({ entry }) => [entry, this.slowWays.of(entry)])),

@@ -135,6 +135,7 @@ describe('a block that is moved', () => {
     ['goto', (b: Builder) => b.goto(PC + 8), [1]],
     ['branch', (b: Builder) => b.branch(b.ne(r(b, 1), r(b, 3)), PC, PC + 8), [2, 5]],
     ['call', (b: Builder) => b.call(PC + 0x100, PC + 8), [1]],
+    ['indirect call', (b: Builder) => b.callIndirect(r(b, 5), PC + 8), [1]],
     ['return', (b: Builder) => b.return(r(b, 31)), []],
     ['jump', (b: Builder) => b.jump(r(b, 5)), []],
   ] as const)('is as if it had been lowered there: %s', (kind, end, links) => {

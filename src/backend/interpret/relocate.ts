@@ -18,8 +18,15 @@ export function detach(words: Int32Array, address: number): Int32Array {
   const number = w[terminator] & 0xffff;
   if (number === Uop.GOTO) w[terminator + 1 + (Link.BLOCK >>> 2)] = 0;
   else if (isBranch(number)) for (const link of [2, 2 + (Link.SIZE >>> 2)]) w[terminator + link + (Link.BLOCK >>> 2)] = 0;
-  else if (number === Uop.JUMP_NOTED) w[terminator + 1] = 0;
+  else if (number === Uop.JUMP_NOTED || number === Uop.CALL) w[terminator + 1] = 0;
   return w;
+}
+
+/** Where the call at the end of the lowered block at `address` went last, if it is indirect and did. */
+export function lastCallee(words: Int32Array, address: number): number | undefined {
+  const start = address >>> 2;
+  const terminator = start + terminatorOf(words, words[start + at(BlockHeader.TABLE)] >>> 2);
+  return (words[terminator] & 0xffff) === Uop.CALL ? words[terminator + 1] >>> 0 || undefined : undefined;
 }
 
 /** Makes the block in `words`, from `start` on and so long, which is as it would be at the address `from`, as it would be at the address `to`. */

@@ -186,6 +186,7 @@ function build(groups: readonly RegionGroup[], marks?: Marks): Module {
           return index === undefined ? undefined : options.relocatable ? imported(`s${pc.toString(16)}`) : m.i32.const(index);
         },
         compileMissing: options.compileMissing ?? false,
+        likelyCallee: (pc) => options.likelyCallees?.get(pc),
         functionAt: (pc) => names.get(pc),
         expectedBytes: (pc) => options.expectedBytes?.get(pc),
         noteJump: (block, target) => {

@@ -154,7 +154,13 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
         const target = temporary(Type.I32);
         const setTarget = m.local.set(target, value(t.target));
         const [find, call] = goToLocal(target, false);
-        return [setTarget, ...flush(), ...checkStack(pc, unpaid), find, m.local.set(RESULT, call), ...afterCall(i, t.next)];
+        const likely = context.likelyCallee(region.blocks[i].pc);
+        const anywhere = [find, m.local.set(RESULT, call)];
+        const calls =
+          likely === undefined
+            ? anywhere
+            : [m.if(m.i32.eq(local(target), i32(likely)), m.local.set(RESULT, goTo(likely, false)), m.block(null, anywhere))];
+        return [setTarget, ...flush(), ...checkStack(pc, unpaid), ...calls, ...afterCall(i, t.next)];
       }
       case 'return': {
         const leaves = [m.local.set(RESULT, value(t.target)), ...flush(), m.return(local(RESULT))];

@@ -31,6 +31,8 @@ export interface CompileOptions {
   readonly compileMissing?: boolean;
   /** First blocks, by pc, of functions that are called, to look ahead at. */
   readonly callees?: ReadonlyMap<number, Block>;
+  /** By pc of a block that ends in an indirect call: the pc that it is likely to go to. */
+  readonly likelyCallees?: ReadonlyMap<number, number>;
   /** By pc of a block that ends in an indirect jump: where it notes its targets (see JumpSite). */
   readonly jumpSites?: ReadonlyMap<number, number>;
   /** By pc: bytes that the block must still have when it is entered, where code can change unnoticed. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { ExitKind, FaultAccess } from '../../../assembly/shared/exit.ts';
 import { Layout } from '../../../assembly/shared/layout.ts';
 import { BlockFlag, BlockHeader } from '../../../assembly/shared/uop.ts';
+import { detach, lastCallee } from '../../../src/backend/interpret/relocate.ts';
 import type { Builder } from '../../../src/ir/builder.ts';
 import { Type } from '../../../src/ir/ops.ts';
 import { type Machine, makeMachine } from '../../support/machine.ts';
@@ -55,6 +56,28 @@ describe('run', () => {
     machine.set('r8', 0x20000 ^ 0x10001); // same hash as A
     expect(machine.enter(1000)).toBe(ExitKind.Miss);
     expect(machine.pc).toBe(0x30001);
+  });
+
+  test('an indirect call keeps where it went', () => {
+    const machine = loop();
+    const a = machine.install(
+      block(isa, A, (b) => {
+        b.insn(A, 4);
+        b.callIndirect(r(b, 8), A + 4);
+      }),
+    );
+    const { words } = machine.runtime;
+    expect(lastCallee(words, a)).toBeUndefined();
+    for (const target of [C, 0xfffffff0]) {
+      machine.pc = A;
+      machine.set('r8', target);
+      expect(machine.enter(1)).toBe(ExitKind.Miss);
+      expect([machine.pc, lastCallee(words, a)]).toEqual([target, target]);
+    }
+    const kept = detach(words, a);
+    words.set(kept, a >>> 2);
+    expect(lastCallee(kept, 0)).toBeUndefined();
+    expect(lastCallee(words, machine.b)).toBeUndefined();
   });
 
   test('an indirect jump to the last address is a miss too', () => {

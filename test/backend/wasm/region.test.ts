@@ -30,6 +30,7 @@ function machine(
   inlined = 0,
   seenTargets?: (block: Block) => readonly number[],
   unrolled?: number,
+  likelyCallees?: ReadonlyMap<number, number>,
 ) {
   const memory = new WebAssembly.Memory({ initial: PAGES, maximum: 65536 });
   const table = new WebAssembly.Table({ element: 'anyfunc', initial: 64 });
@@ -53,6 +54,7 @@ function machine(
     exactState,
     callSlots: new Map(Array.from({ length: 64 }, (_, i) => [CODE + 16 * i, i])),
     ...(expected && { expectedBytes: expected }),
+    ...(likelyCallees && { likelyCallees }),
   };
   const wasm = compileRegions(regions, options);
   const checkAccess = (address: number, bytes: number, access: number): number => {
@@ -119,6 +121,39 @@ const sum: Record<number, Lift> = {
 };
 
 describe('a region', () => {
+  it('calls the likely callee of an indirect call itself, and looks up any other', () => {
+    /** r1 = 5 if r0 is called, which returns to the caller; then on to r2. */
+    const code: Record<number, Lift> = {
+      [at(0)]: (b) => {
+        b.insn(at(0), 4);
+        b.set(4, b.i32(5));
+        b.callIndirect(r(b, 0), at(1));
+      },
+      [at(1)]: (b) => {
+        b.insn(at(1), 4);
+        b.set(4, b.add(r(b, 1), b.i32(1)));
+        b.insn(at(1) + 4, 4);
+        b.return(r(b, 2));
+      },
+      [at(4)]: (b) => {
+        b.insn(at(4), 4);
+        b.set(4, b.mul(r(b, 1), b.i32(10)));
+        b.insn(at(4) + 4, 4);
+        b.return(b.i32(at(1)));
+      },
+    };
+    const m = machine(code, [at(0), at(4)], false, undefined, false, 0, undefined, undefined, new Map([[at(0), at(4)]]));
+    m.set(2, 0x1234);
+    m.set(0, at(4));
+    // nothing is in REGION_HASH
+    expect(m.call(at(0))).toBe(0x1234);
+    expect(m.get(1)).toBe(51);
+    m.set(0, at(5));
+    expect(m.call(at(0))).toBe(at(5));
+    expect(m.get(1)).toBe(5);
+    expect(m.budget()).toBe(1_000_000 - 5 - 1);
+  });
+
   it('keeps registers in locals over a loop and writes them back where it returns', () => {
     const m = machine(sum, [at(0)]);
     m.set(0, 10);
