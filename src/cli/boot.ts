@@ -11,7 +11,7 @@ import { allowed, bytes, collect, opened, seconds } from './options.ts';
 import { stackBytes } from './stack.ts';
 
 interface BootOptions {
-  readonly machine: MachineName;
+  readonly machine?: MachineName;
   readonly kernel?: string;
   readonly initrd?: string;
   readonly append: string;
@@ -36,7 +36,7 @@ interface BootOptions {
 export function bootCommand(): Command {
   return new Command('boot')
     .description('boot a machine with an operating system’s kernel; exits with 0 after a power-off')
-    .addOption(new Option('--machine <name>', 'what to boot').choices(['pc', 'malta']).default('pc'))
+    .addOption(new Option('--machine <name>', 'what to boot (default: pc, or what was saved)').choices(['pc', 'malta']))
     .option('--kernel <file>', 'a bzImage or a multiboot kernel (pc), an ELF vmlinux (malta)')
     .option('--initrd <file>', 'initial RAM disk')
     .option('--append <text>', 'the kernel’s command line', '')
@@ -51,7 +51,7 @@ export function bootCommand(): Command {
       collect,
       [],
     )
-    .option('--memory <bytes>', 'RAM, e.g. 256M (default: 128M)', (text) => bytes(text))
+    .option('--memory <bytes>', 'RAM, e.g. 256M (default: 128M, or what was saved)', (text) => bytes(text))
     .option('--save <file>', 'where Ctrl-A s, or SIGUSR2, writes the machine’s state; it then ends')
     .option('--restore <file>', 'go on from such a file')
     .option('--interpret', 'never translate')
@@ -102,7 +102,7 @@ async function boot(options: BootOptions): Promise<void> {
   const initrd = read(options.initrd, '--initrd');
   const firmware = read(options.firmware, '--firmware');
   const snapshot = read(options.restore, '--restore');
-  const [{ createMachine }, { BootError }, { SnapshotError }, node] = await Promise.all([
+  const [{ createMachine }, { BootError }, { openSnapshot, SnapshotError }, node] = await Promise.all([
     import('../vmm/machine.ts'),
     import('../vmm/boot/error.ts'),
     import('../vmm/snapshot.ts'),
@@ -111,7 +111,7 @@ async function boot(options: BootOptions): Promise<void> {
   let machine: Machine;
   try {
     machine = await createMachine({
-      machine: options.machine,
+      machine: options.machine ?? (snapshot ? ((await openSnapshot(snapshot)).identity.machine as MachineName) : 'pc'),
       runtime: node.nodeSystemRuntime(),
       host: node.nodeHost,
       commandLine: options.append,
@@ -158,8 +158,12 @@ async function boot(options: BootOptions): Promise<void> {
     if (path === undefined) process.stderr.write('wasmvisor: nowhere to save to; start with --save <file>\r\n');
     else
       saving ??= machine.snapshot().then((bytes) => {
-        writeFileSync(path, bytes);
-        machine.stop();
+        try {
+          writeFileSync(path, bytes);
+          machine.stop();
+        } catch (error) {
+          process.stderr.write(`wasmvisor: --save ${path}: ${(error as Error).message}\r\n`);
+        }
       });
   };
   if (options.save !== undefined) process.on('SIGUSR2', save);
@@ -168,8 +172,9 @@ async function boot(options: BootOptions): Promise<void> {
   let code: number;
   try {
     let end = await machine.run();
-    if (saving) {
+    while (saving) {
       await saving;
+      saving = undefined;
       end = await machine.run();
     }
     await written;

@@ -1,6 +1,8 @@
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** All that comes out of a stream. Throws RangeError if that is more than `limit` bytes. */
+export class TooLarge extends RangeError {}
+
+/** All that comes out of a stream. Throws TooLarge if that is more than `limit` bytes. */
 export async function collect(stream: ReadableStream<Uint8Array>, limit = Number.POSITIVE_INFINITY): Promise<Bytes> {
   const pieces: Uint8Array[] = [];
   let length = 0;
@@ -11,7 +13,7 @@ export async function collect(stream: ReadableStream<Uint8Array>, limit = Number
     length += value.length;
     if (length > limit) {
       await reader.cancel();
-      throw new RangeError(`it unpacks to more than ${limit} bytes`);
+      throw new TooLarge(`it unpacks to more than ${limit} bytes`);
     }
     pieces.push(value);
   }

@@ -79,9 +79,9 @@ function checkOptions(options: MachineOptions, ram: number): void {
 export async function createMachine(options: MachineOptions): Promise<Machine> {
   const definition = MACHINES[options.machine];
   if (!definition) throw new BootError(`no machine is called ${options.machine}`);
-  const ram = options.memory ?? 128 * MIB;
-  checkOptions(options, ram);
   const opened = options.snapshot && (await openSnapshot(options.snapshot));
+  const ram = options.memory ?? opened?.identity.ram ?? 128 * MIB;
+  checkOptions(options, ram);
   const isa = ISAS[opened ? (opened.identity.isa as keyof typeof ISAS) : definition.isaFor(options.kernel)];
   if (!isa) throw new SnapshotError(`the snapshot is of an instruction set ${opened?.identity.isa}, which is not known`);
   const { system } = isa;

@@ -15,7 +15,7 @@ export interface MachineOptions {
   readonly machine: MachineName;
   /** build/system.wasm: its bytes, or compiled. */
   readonly runtime: WebAssembly.Module | Uint8Array<ArrayBuffer>;
-  /** Bytes of RAM, a multiple of 1 MiB. Default: 128 MiB. */
+  /** Bytes of RAM, a multiple of 1 MiB. Default: the snapshot's, or 128 MiB. */
   readonly memory?: number;
   /** A Linux kernel (bzImage, or ELF for MIPS) or a multiboot kernel. Without one, `firmware` starts. */
   readonly kernel?: Uint8Array;

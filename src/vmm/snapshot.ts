@@ -153,7 +153,7 @@ export function applySnapshot({ identity, body }: OpenSnapshot, s: SnapshotParts
   const { machine, isa, ram } = s.identity;
   if (identity.machine !== machine || identity.isa !== isa || identity.ram !== ram)
     throw new SnapshotError(
-      `the snapshot is of a ${identity.machine} (${identity.isa}) with ${identity.ram >>> 20} MiB, the machine is a ${machine} (${isa}) with ${ram >>> 20} MiB`,
+      `the snapshot is of a ${identity.machine} (${identity.isa}) with ${identity.ram >>> 20} MiB, this machine is a ${machine} with ${ram >>> 20} MiB`,
     );
   const devices = body.devices as Record<string, Saved>;
   const mine = new Set(s.parts.map(({ name }) => name));

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ALPHABET, kernel, out } from '../vmm/kernel.ts';
@@ -60,11 +60,19 @@ describe('boot', () => {
     async () => {
       const file = join(folder, 'state');
       const { child, done } = start('boot', '--memory', '8M', '--kernel', put('alphabet', ALPHABET), '--save', file);
-      await new Promise<void>((resolve) => child.stdout?.once('data', () => resolve()));
+      const printed = (): Promise<void> => new Promise<void>((resolve) => child.stdout?.once('data', () => resolve()));
+      await printed();
+      // what cannot be saved goes on
+      mkdirSync(file);
+      const refused = new Promise<string>((resolve) => child.stderr?.once('data', (text) => resolve(String(text))));
+      child.kill('SIGUSR2');
+      expect(await refused).toMatch(/--save .*state: EISDIR/);
+      rmdirSync(file);
+      await printed();
       child.kill('SIGUSR2');
       const first = await done;
       expect(existsSync(file)).toBe(true);
-      const second = await wasmvisor('boot', '--memory', '8M', '--restore', file, '--timeout', '0.5');
+      const second = await wasmvisor('boot', '--restore', file, '--timeout', '0.5');
       expect(second.code).toBe(124);
       const next = first.stdout.charCodeAt(first.stdout.length - 1) + 1;
       expect(second.stdout.charCodeAt(0)).toBe(next > 0x5a ? 0x41 : next);

@@ -1,4 +1,4 @@
-import { through } from '../compression.ts';
+import { TooLarge, through } from '../compression.ts';
 import { isElf } from './elf.ts';
 import { BootError } from './error.ts';
 import { bzImagePayload } from './linux-x86.ts';
@@ -7,7 +7,7 @@ const starts = (bytes: Uint8Array, ...magic: readonly number[]): boolean => magi
 
 /**
  * The vmlinux in a bzImage, of at most `limit` bytes; undefined if it is not packed in a way that is known here, and must unpack itself. Throws
- * BootError if it is damaged.
+ * BootError if it is damaged or larger.
  */
 export async function unpackKernel(kernel: Uint8Array, limit: number): Promise<Uint8Array | undefined> {
   const payload = bzImagePayload(kernel);
@@ -16,6 +16,7 @@ export async function unpackKernel(kernel: Uint8Array, limit: number): Promise<U
     const plain = await unpack(payload, limit);
     return plain && isElf(plain) ? plain : undefined;
   } catch (error) {
+    if (error instanceof TooLarge) throw new BootError(`the kernel unpacks to more than ${limit} bytes; give the machine more memory`);
     throw new BootError(`the packed kernel in the bzImage is damaged: ${(error as Error).message}`);
   }
 }

@@ -1,7 +1,7 @@
 // The .xz file format, version 1.2.1. The library decodes LZMA2 but knows no other filter: each block is given to it as a stream of
 // its own without filter and check, and both are done here.
 import xz from 'xz-decompress';
-import { collect } from '../compression.ts';
+import { collect, TooLarge } from '../compression.ts';
 import { undoX86Filter } from './bcj-x86.ts';
 import { Bytes } from './bytes.ts';
 
@@ -127,7 +127,7 @@ function filtersOf(header: Uint8Array): { readonly dictionary: number; readonly 
 
 /**
  * Unpacks a file of one stream; zeros, or four bytes of anything, may follow it. Gives undefined if it uses what is not known here: filters but
- * x86 and LZMA2, checks but CRC32. Throws RangeError on damage and if it unpacks to more than `limit` bytes.
+ * x86 and LZMA2, checks but CRC32. Throws RangeError on damage, and TooLarge if it unpacks to more than `limit` bytes.
  */
 export async function unxz(file: Uint8Array, limit: number): Promise<Uint8Array | undefined> {
   const end = [file.length - 4, file.length].find((at) => FOOTER_MAGIC.every((byte, i) => file[at - 2 + i] === byte));
@@ -146,7 +146,7 @@ export async function unxz(file: Uint8Array, limit: number): Promise<Uint8Array 
   if (index[0] !== 0 || count > index.length) throw new RangeError('its index is damaged');
   const records: BlockRecord[] = Array.from({ length: count }, () => ({ size: reader.number(), unpacked: reader.number() }));
   const size = records.reduce((sum, { unpacked }) => sum + unpacked, 0);
-  if (size > limit) throw new RangeError(`it unpacks to ${size} bytes, more than ${limit}`);
+  if (size > limit) throw new TooLarge(`it unpacks to ${size} bytes, more than ${limit}`);
 
   const result = new Uint8Array(size);
   let at = HEADER_SIZE;
