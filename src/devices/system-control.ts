@@ -1,5 +1,5 @@
-// System control port A (0x92) of the PS/2, and the reset control register (0xcf9) of the PIIX.
-import type { Device } from './device.ts';
+// System control port A (0x92) of the PS/2, and of the PIIX the reset control register (0xcf9) and the coprocessor error register (0xf0).
+import type { Device, InterruptLine } from './device.ts';
 
 /** Bit 0: a fast reset, on its rising edge. Bit 1: address line 20. */
 export function makePort92(options: {
@@ -29,6 +29,18 @@ export function makeResetControl(reset: () => void): Device {
       const rises = written & ~value & 4;
       value = written & 2;
       if (rises) reset();
+    },
+  };
+}
+
+/** PIIX data sheet: a write ends the interrupt that an error of the x87 has raised. IGNNE# is not there: a handler uses FNCLEX and the like. */
+export function makeCoprocessorError(irq13: InterruptLine): Device {
+  return {
+    name: 'coprocessor-error',
+    widest: 1,
+    read: () => 0xff,
+    write(offset) {
+      if (offset === 0) irq13(false);
     },
   };
 }

@@ -85,9 +85,10 @@ export interface IsaSystem {
   /**
    * The runtime delivers the guest's exceptions itself; this is for an exit that it did not (or that a hook looked at first).
    * Delivers what the vCPU was left with (exception, illegal, memory-fault, syscall, breakpoint, privileged). `shutdown`: it
-   * cannot (x86 triple fault), and the machine does what its board does then.
+   * cannot (x86 triple fault), and the machine does what its board does then. `coprocessor-error`: x86 with CR0.NE = 0, the board makes it an
+   * interrupt, for which the processor waits.
    */
-  deliver(cpu: SystemVcpu, exit: Exit): 'delivered' | 'shutdown';
+  deliver(cpu: SystemVcpu, exit: Exit): 'delivered' | 'shutdown' | 'coprocessor-error';
   /** A timer inside the processor (MIPS Count and Compare). Times as SystemImports.now. */
   readonly timer?: {
     /** Time at which it next raises its interrupt, Infinity if never. */

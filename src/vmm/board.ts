@@ -48,6 +48,8 @@ export interface Board {
   /** What unmodified guests find beside our own interface. */
   readonly paravirtual?: Paravirtual;
   acknowledge(): number;
+  /** The processor reports an error of its x87 (FERR#). */
+  coprocessorError?(): void;
   /** Another line to input n of the interrupt controllers. */
   irq(input: number): InterruptLine;
   /** Brings chips into the state in which firmware leaves them, for a kernel that is loaded without. */

@@ -32,6 +32,8 @@ export interface LoopParts {
   readonly hypercall: () => Promise<void> | undefined;
   /** A hooked instruction, which is then done with; an Exit if it left. */
   readonly hooked: (exit: HookedExit) => Exit | undefined | Promise<Exit | undefined>;
+  /** The processor asks the board to interrupt it, and waits for that. */
+  readonly coprocessorError: () => void;
   /** The processor gave up. */
   readonly shutdown: () => void;
 }
@@ -165,6 +167,14 @@ export function makeLoop(parts: LoopParts): Loop {
     idle += elapsed() - start;
   }
 
+  function deliver(exit: Exit): void {
+    const outcome = system.deliver(vcpu, exit);
+    if (outcome === 'shutdown') parts.shutdown();
+    if (outcome !== 'coprocessor-error') return;
+    parts.coprocessorError();
+    loop.halted = true;
+  }
+
   /** undefined: go on. */
   function handle(exit: Exit): Promise<void> | undefined {
     switch (exit.kind) {
@@ -188,7 +198,7 @@ export function makeLoop(parts: LoopParts): Loop {
         });
       }
       default:
-        if (system.deliver(vcpu, exit) === 'shutdown') parts.shutdown();
+        deliver(exit);
         return undefined;
     }
   }

@@ -190,6 +190,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     pause: host.pause,
     hypercall: () => waiting,
     hooked: (exit) => hooks.handle(exit),
+    coprocessorError: () => board.coprocessorError?.(),
     shutdown: () => finish('shutdown', SHUTDOWN_CODE),
   });
   let typed: Uint8Array = new Uint8Array(0);

@@ -60,6 +60,7 @@ function made(guest: (budget: number) => { ran: number; exit: Exit }, kind: 'hos
     },
     hypercall: () => undefined,
     hooked: () => undefined,
+    coprocessorError: () => {},
     shutdown: () => {
       shut++;
       loop.stop();

@@ -2,7 +2,7 @@
 
 import { Eflags, Segment, Vector } from '../../../translators/x86/sdm';
 import { X86 } from '../../../translators/x86/state';
-import { Access, Cr4, Raised, System } from '../../../translators/x86/system/state';
+import { Access, Cr0, Cr4, Raised, System } from '../../../translators/x86/system/state';
 import { stopSoon } from '../../leave';
 import { flushTlb } from '../../paged';
 import { ExitKind, Fault } from '../../shared/exit';
@@ -230,6 +230,8 @@ export function deliverX86(): bool {
           store<u32>(Layout.PC, load<u32>(Layout.NEXT_PC));
           return debugTrap(load<u32>(Layout.NEXT_PC));
       }
+      // reported by the board's FERR#, not by #MF (SDM volume 1, 8.7.2)
+      if (vector === Vector.MF && !(get(System.CR0) & Cr0.NE)) return false;
       if (vector === Vector.XM && !(get(System.CR4) & Cr4.OSXMMEXCPT)) vector = Vector.UD;
       break;
     }

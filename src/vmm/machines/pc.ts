@@ -9,7 +9,7 @@ import { makePicPair } from '../../devices/pic.ts';
 import { makePiixBridge, makePiixPm } from '../../devices/piix.ts';
 import { makePit } from '../../devices/pit.ts';
 import { makeRtc } from '../../devices/rtc.ts';
-import { makePort92, makeResetControl } from '../../devices/system-control.ts';
+import { makeCoprocessorError, makePort92, makeResetControl } from '../../devices/system-control.ts';
 import { makeUart } from '../../devices/uart.ts';
 import type { Board, MemoryEntry, Wiring } from '../board.ts';
 import { assignPci } from '../boot/pci-setup.ts';
@@ -66,6 +66,7 @@ export function makePc(w: Wiring): Board {
     makeUart({ name: `com${port + 1}`, irq: irq(input), transmit: (byte) => w.transmit(port, byte) });
   const uarts = [uart(0, 4), uart(1, 3)];
 
+  const coprocessor = irq(13);
   const piix = makePiixBridge({ name: 'piix3', device: 0x7000, line: irq });
   const pm = makeAcpiPm(clock, {
     sci: irq(PcPlace.SciInterrupt),
@@ -98,7 +99,7 @@ export function makePc(w: Wiring): Board {
     { at: 0x00a0, size: 2, device: pic.slave },
     { at: 0x00c0, size: 0x20, device: makeLatch('dma2', 0x20) },
     { at: 0x00ed, size: 1, device: makeLatch('delay', 1) },
-    { at: 0x00f0, size: 2, device: makeLatch('coprocessor-error', 2) },
+    { at: 0x00f0, size: 2, device: makeCoprocessorError(coprocessor) },
     { at: 0x00f4, size: 4, device: makeDebugExit(w.powerOff) },
     { at: 0x02f8, size: 8, device: uarts[1] },
     { at: 0x03f8, size: 8, device: uarts[0] },
@@ -134,6 +135,7 @@ export function makePc(w: Wiring): Board {
     slots: Array.from({ length: 30 }, (_, index) => index + 2),
     paravirtual: makeKvm(clock, w.memory),
     acknowledge: () => pic.acknowledge(),
+    coprocessorError: () => coprocessor(true),
     irq,
     firmware() {
       PIRQ_INTERRUPTS.forEach((input, index) => {

@@ -107,6 +107,7 @@ export const machine: IsaSystem = {
     cpu.callHelper('x86_take_interrupt', cpu.callHelper('x86_nmi_pending') ? 0 : acknowledge());
   },
   deliver(cpu, exit) {
+    if (exit.kind === 'exception' && exit.number === Vector.MF && !(cpu.get32(System.CR0) & Cr0.NE)) return 'coprocessor-error';
     let status = 0;
     if (exit.kind === 'illegal') status = cpu.callHelper('x86_deliver', Vector.UD, 0);
     else if (exit.kind === 'exception') status = cpu.callHelper('x86_deliver', exit.number & 0xff, exit.code);
