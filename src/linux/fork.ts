@@ -16,6 +16,7 @@ export function makeGroup(
     leader: undefined as unknown as Process,
     stopped: false,
     childEvents: new WaitQueue(),
+    endEvents: new WaitQueue(),
     executed: false,
     processorTime: 0n,
     childrenTime: 0n,
@@ -31,6 +32,7 @@ export function makeGroup(
 export interface ForkOptions {
   readonly sharesMemory?: boolean;
   readonly sharesFiles?: boolean;
+  readonly sharesHandlers?: boolean;
   /** The caller waits until the child executes a program or ends. */
   readonly waits?: boolean;
   /** The child of the caller's parent. */
@@ -83,7 +85,7 @@ export async function forkProcess(p: Process, options: ForkOptions = {}): Promis
   });
   if (program) program.users++;
   group.program = program;
-  const own = signals.forProcess();
+  const own = signals.forProcess(options.sharesHandlers);
   const { vcpu, memory, map } = space;
   const child = copyThread(p, {
     space,

@@ -60,6 +60,8 @@ export interface ThreadGroup {
   exitSignal: number;
   /** Wakes this process where it waits for its children. */
   readonly childEvents: WaitQueue;
+  /** Wakes those that wait for its end by a descriptor. */
+  readonly endEvents: WaitQueue;
   /** After vfork, until it executes a program or ends: lets the parent go on. */
   letParentGo?: (() => void) | undefined;
   /** Keeps its program from being written, as long as some process runs it. */

@@ -126,7 +126,7 @@ export const signalBit = (signal: number): bigint => 1n << BigInt(signal - 1);
 
 /** What the threads of a process share: what signals do, and those sent to the process. */
 interface SharedSignals {
-  readonly actions: Map<number, Action>;
+  actions: Map<number, Action>;
   readonly queue: Pending[];
   /** The first is the thread that the process began with, as long as it runs. */
   readonly threads: Set<Signals>;
@@ -169,10 +169,10 @@ export class Signals {
     signals.blocked = this.blocked;
     return signals;
   }
-  /** Signals of a new process, which does with them what this one does. */
-  forProcess(): Signals {
+  /** Signals of a new process, which does with them what this one does; `common`: also from then on. */
+  forProcess(common = false): Signals {
     const signals = new Signals(this.numbers, this.count, {
-      actions: new Map(this.shared.actions),
+      actions: common ? this.shared.actions : new Map(this.shared.actions),
       queue: [],
       threads: new Set(),
       queued: new WaitQueue(),
@@ -183,8 +183,10 @@ export class Signals {
   }
   /** What execve does: handlers are gone, what is ignored stays so. */
   forgetHandlers(): void {
-    for (const [signal, { handler }] of this.shared.actions)
-      this.shared.actions.set(signal, { ...DEFAULT_ACTION, handler: handler === SIG_IGN ? SIG_IGN : SIG_DFL });
+    const kept = new Map<number, Action>();
+    for (const [signal, { handler }] of this.shared.actions) if (handler === SIG_IGN) kept.set(signal, { ...DEFAULT_ACTION, handler });
+    // a process with which it had them in common keeps its own
+    this.shared.actions = kept;
     this.altStack = { start: 0, size: 0, disabled: true };
   }
   /** The thread is no more. */

@@ -216,6 +216,7 @@ export function makeSystem(host: Host, options: SystemOptions): System {
         if (buried.has(child)) processes.delete(child.pid);
       }
       group.children.clear();
+      group.endEvents.wake();
       // one that traces it and is not its parent is told first
       const tracer = group.leader.tracing?.tracer;
       if (!tracer || tracer === group.parent) system.tellOfEnd(group);

@@ -8,6 +8,7 @@ import { detach, stopStatus } from '../ptrace.ts';
 import { type Calls, KEEP_REGISTERS, partial, type SyscallResult } from '../syscall.ts';
 import { childInfo } from '../system.ts';
 import { At, pathArgument, startAt, waitFor } from './arguments.ts';
+import { processOf } from './pidfd.ts';
 import { writeUsage } from './time.ts';
 
 /** wait4(2), waitid(2) */
@@ -120,14 +121,16 @@ const enum IdType {
   All = 0,
   Pid = 1,
   Pgid = 2,
+  PidFd = 3,
 }
 
 function waitid(p: Process, type: number, id: number, info: number, options: number, usage: number): SyscallResult {
   if (options & ~(Wait.NoHang | Wait.Untraced | Wait.Exited | Wait.Continued | Wait.NoWait | Wait.Kinds)) return -Errno.EINVAL;
-  if (!(options & (Wait.Untraced | Wait.Exited | Wait.Continued)) || type > IdType.Pgid) return -Errno.EINVAL;
+  if (!(options & (Wait.Untraced | Wait.Exited | Wait.Continued)) || type > IdType.PidFd) return -Errno.EINVAL;
   if (type === IdType.Pid && (id | 0) <= 0) return -Errno.EINVAL;
+  const wanted = type === IdType.PidFd ? processOf(p, id).pid : id;
   const group = id === 0 ? p.group.pgid : id;
-  const which: Which = (tid, { pgid }) => type === IdType.All || (type === IdType.Pid ? tid === id : pgid === group);
+  const which: Which = (tid, { pgid }) => type === IdType.All || (type === IdType.Pgid ? pgid === group : tid === wanted);
   return waitForChild(p, which, options, (found) => {
     if (found && usage !== 0) writeUsage(p, usage, found.time);
     if (info === 0) return 0;

@@ -8,6 +8,7 @@ import { inotifyCalls } from './inotify.ts';
 import { memoryCalls } from './memory.ts';
 import { miscCalls } from './misc.ts';
 import { messageQueueCalls } from './mqueue.ts';
+import { pidfdCalls } from './pidfd.ts';
 import { processCalls } from './process.ts';
 import { ptraceCalls } from './ptrace.ts';
 import { segmentCalls } from './segment.ts';
@@ -30,6 +31,7 @@ export const commonCalls: Calls = {
   ...processCalls,
   ...threadCalls,
   ...ptraceCalls,
+  ...pidfdCalls,
   ...childCalls,
   ...futexCalls,
   ...signalCalls,

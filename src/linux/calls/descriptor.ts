@@ -5,6 +5,7 @@ import { isDirectory, Mode, type OpenFile } from '../fs/vfs.ts';
 import type { Process } from '../process.ts';
 import { type Syscall, wide } from '../syscall.ts';
 import { statSource } from './arguments.ts';
+import { demandSize } from './file-size.ts';
 import { ioctl } from './ioctl.ts';
 import { flock, getLock, setLock } from './lock.ts';
 
@@ -173,6 +174,7 @@ export const descriptorCalls = {
     if (inode.format === Mode.Fifo) return -Errno.ESPIPE;
     if (!file.truncate) return -Errno.ENODEV;
     const { size } = statSource(p, a[0]).stat();
+    if (!(mode & Fallocate.PunchHole)) demandSize(p, offset + length);
     if (mode & (Fallocate.PunchHole | Fallocate.ZeroRange)) zero(file, offset, Math.min(offset + length, size));
     if (!(mode & Fallocate.KeepSize) && offset + length > size) file.truncate(offset + length);
     return 0;

@@ -254,10 +254,10 @@ export const processCalls: Calls = {
       return word >= infinity32(p) ? Infinity : word;
     };
     return setLimit(p, limit, value(a[1]), value(a[1] + 4));
-  }, 'only RLIMIT_NOFILE, RLIMIT_NPROC (downwards) and, in execve, RLIMIT_STACK (downwards) have an effect'),
+  }, 'only RLIMIT_NOFILE, RLIMIT_FSIZE, RLIMIT_NPROC (downwards) and, in execve, RLIMIT_STACK (downwards) have an effect'),
   prlimit64: partial(
     (p, a) => prlimit64(p, a[0], a[1], a[2], a[3]),
-    'only RLIMIT_NOFILE, RLIMIT_NPROC (downwards) and, in execve, RLIMIT_STACK (downwards) have an effect',
+    'only RLIMIT_NOFILE, RLIMIT_FSIZE, RLIMIT_NPROC (downwards) and, in execve, RLIMIT_STACK (downwards) have an effect',
   ),
   getpriority: (p, a) => {
     const groups = prioritized(p, a[0], a[1]);

@@ -108,7 +108,7 @@ function targetsOf(p: Process, pid: number): ThreadGroup[] {
   return [...processes.values()].filter((group) => (pid === -1 ? group !== p.group : group.pgid === pgid));
 }
 
-function maySignal(p: Process, target: ThreadGroup, signal: number): boolean {
+export function maySignal(p: Process, target: ThreadGroup, signal: number): boolean {
   const { euid, uid } = p.credentials;
   const to = target.leader.credentials;
   if (euid === 0 || [to.uid, to.suid].some((id) => id === euid || id === uid)) return true;
@@ -146,8 +146,13 @@ function queueInfo(p: Process, pid: number, thread: number | undefined, signal: 
   if (!target) return -Errno.ESRCH;
   if (!p.signals.isValid(signal)) return -Errno.EINVAL;
   const told = readSignalInfo(p, info);
-  const { signals } = target;
-  return (thread === undefined ? signals.raise(signal, told) : signals.raiseHere(signal, told)) ? 0 : -Errno.EAGAIN;
+  if (thread === undefined) return signalProcess(p, target.group, signal, told);
+  return target.signals.raiseHere(signal, told) ? 0 : -Errno.EAGAIN;
+}
+
+/** A signal to a process, if not 0. */
+export function signalProcess(p: Process, { leader, end }: ThreadGroup, signal: number, info: SignalInfo = userSignal(p)): number {
+  return signal === 0 || end || leader.signals.raise(signal, info) ? 0 : -Errno.EAGAIN;
 }
 
 async function sigtimedwait(p: Process, set: bigint, info: number, milliseconds: number | undefined): Promise<number> {

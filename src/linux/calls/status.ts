@@ -8,6 +8,7 @@ import type { Process } from '../process.ts';
 import { type Syscall, wide } from '../syscall.ts';
 import { At, effective, inodeAt, spotAt, spotOf, statSource } from './arguments.ts';
 import { nanoseconds, SECOND } from './file-abi.ts';
+import { demandSize } from './file-size.ts';
 
 type WriteStatus = (p: Process, address: number, status: FileStatus) => void;
 
@@ -160,6 +161,7 @@ function truncate(p: Process, address: number, size: number): number {
   const file = inode.open!({ read: false, write: true });
   try {
     if (!file.truncate) return -Errno.EINVAL;
+    demandSize(p, size);
     file.truncate(size);
   } finally {
     file.close?.();
@@ -173,6 +175,7 @@ function ftruncate(p: Process, fd: number, size: number): number {
   const { file, access: may } = p.files.get(fd);
   if (size < 0 || !file) return file ? -Errno.EINVAL : -Errno.EBADF;
   if (!may.write || !file.truncate) return -Errno.EINVAL;
+  demandSize(p, size);
   file.truncate(size);
   p.files.namespace.watches.happened(FileEvent.Modify, spotOf(p, fd));
   return 0;

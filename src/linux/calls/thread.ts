@@ -5,6 +5,7 @@ import { TraceEvent, traceChild, traceEvent, wantsEvent } from '../ptrace.ts';
 import { type Calls, partial, type SyscallResult } from '../syscall.ts';
 import { ignoringFaults } from './arguments.ts';
 import { releaseFutexes } from './futex.ts';
+import { openProcess } from './pidfd.ts';
 
 /** clone(2) */
 const enum Clone {
@@ -12,6 +13,7 @@ const enum Clone {
   Fs = 0x200,
   Files = 0x400,
   SigHand = 0x800,
+  PidFd = 0x1000,
   Ptrace = 0x2000,
   Vfork = 0x4000,
   /** The child of the caller's parent. */
@@ -30,7 +32,7 @@ const enum Clone {
   /** What makes no difference here. */
   Idle = Ptrace | SysvSem | Detached | Untraced | Io,
   /** What else a process that is not a thread may ask for. */
-  Forks = Vm | Fs | Files | Vfork | Parent,
+  Forks = Vm | Fs | Files | SigHand | Vfork | Parent | PidFd,
   TidFlags = SetTls | ParentSetTid | ChildClearTid | ChildSetTid,
   /** The signal at the end of a process. */
   Signal = 0xff,
@@ -48,14 +50,16 @@ function clone(p: Process, flags: number, stack: number, parentTid: number, tls:
   };
   const started = (tid: number): number => {
     if (flags & Clone.ParentSetTid) ignoringFaults(() => p.memory.setU32(parentTid, tid));
+    if (flags & Clone.PidFd) p.memory.setU32(parentTid, openProcess(p, p.system.processes.get(tid)!));
     return tid;
   };
   const rest = flags & ~(Clone.Idle | Clone.TidFlags | Clone.Signal);
   if (!(flags & Clone.Thread)) {
-    if (rest & ~Clone.Forks) return -Errno.EINVAL;
+    if (rest & ~Clone.Forks || (flags & Clone.PidFd && flags & (Clone.ParentSetTid | Clone.Detached))) return -Errno.EINVAL;
     return forkProcess(p, {
       sharesMemory: (flags & Clone.Vm) !== 0,
       sharesFiles: (flags & Clone.Files) !== 0,
+      sharesHandlers: (flags & Clone.SigHand) !== 0,
       waits: (flags & Clone.Vfork) !== 0,
       isSibling: (flags & Clone.Parent) !== 0,
       signal: flags & Clone.Signal,
@@ -106,7 +110,7 @@ function afterEvent(p: Process, status: number, end: (p: Process, status: number
 }
 
 export const threadCalls: Calls = {
-  clone: partial((p, a) => clone(p, a[0], a[1], a[2], a[3], a[4]), 'no name spaces; processes with common signal handlers: EINVAL'),
+  clone: partial((p, a) => clone(p, a[0], a[1], a[2], a[3], a[4]), 'no name spaces'),
   fork: (p) => forkProcess(p),
   vfork: (p) => forkProcess(p, { sharesMemory: true, waits: true }),
   exit: (p, a) => afterEvent(p, a[0], exit),

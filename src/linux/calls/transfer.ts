@@ -7,6 +7,7 @@ import { backgroundUse } from '../job-control.ts';
 import type { Process } from '../process.ts';
 import { type Syscall, SyscallError, type SyscallResult, wide } from '../syscall.ts';
 import { buffer, MAX_TRANSFER, type Segment, vector, waitFor } from './arguments.ts';
+import { roomAt } from './file-size.ts';
 
 /** Pieces that are written together if they are no longer than this, so that a pipe or terminal sees one write. */
 const JOIN_MAX = 65536;
@@ -179,11 +180,12 @@ function writeAll(
   const end = description.append && file.seekable ? file.inode.stat().size : undefined;
   const start = end ?? at ?? description.position;
 
+  const room = file.truncate ? roomAt(p, start, length) : length;
   const waits = file.subscribe && !description.nonblock && !now;
   const attempt = (last: boolean): number => {
     try {
-      while (part < parts.length) {
-        const piece = parts[part];
+      while (part < parts.length && done < room) {
+        const piece = parts[part].length > offset + room - done ? parts[part].subarray(0, offset + room - done) : parts[part];
         const count = file.write(offset === 0 ? piece : piece.subarray(offset), start + done);
         if (count === WOULD_BLOCK) return last ? done || -Errno.EAGAIN : WOULD_BLOCK;
         if (count === 0) break;

@@ -12,6 +12,7 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -359,6 +360,30 @@ static void jail(void) {
   rmdir("jail/inner"), rmdir("jail"), rmdir("outer");
 }
 
+static void exceeded(int signal) { printf("SIGXFSZ: %d\n", signal == SIGXFSZ); }
+
+static void limited(void) {
+  struct rlimit limit = {1000, RLIM_INFINITY};
+  char text[600] = {0};
+  int fd = open("limited", O_RDWR | O_CREAT, 0644);
+  signal(SIGXFSZ, exceeded);
+  SHOW(setrlimit(RLIMIT_FSIZE, &limit));
+  SHOW(write(fd, text, sizeof text));
+  SHOW(write(fd, text, sizeof text));
+  SHOW(write(fd, text, sizeof text));
+  SHOW(pwrite(fd, text, sizeof text, 990));
+  SHOW(pwrite(fd, text, sizeof text, 1001));
+  SHOW(ftruncate(fd, 1000));
+  SHOW(ftruncate(fd, 1001));
+  SHOW(truncate("limited", 2000));
+  SHOW(fallocate(fd, 0, 900, 200));
+  limit.rlim_cur = RLIM_INFINITY;
+  SHOW(setrlimit(RLIMIT_FSIZE, &limit));
+  SHOW(ftruncate(fd, 1001));
+  close(fd);
+  unlink("limited");
+}
+
 int main(int argc, char **argv) {
   char folder[] = "/dev/shm/files-XXXXXX";
   if (argc > 1 && strcmp(argv[1], "true") == 0) return 42;
@@ -381,6 +406,7 @@ int main(int argc, char **argv) {
   attributes();
   busy();
   identities();
+  limited();
   jail();
   rmdir(folder);
   return 0;

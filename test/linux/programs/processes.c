@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -517,6 +518,49 @@ static void dozers(void) {
   }
 }
 
+static void asked(int signal) { handled += signal == SIGUSR1; }
+static int shares_handlers(void *unused) {
+  signal(SIGUSR1, asked);
+  return 0;
+}
+
+// descriptors of processes, and processes with the same handlers
+static void descriptors(void) {
+  int status;
+  int ready[2];
+  pipe(ready);
+  pid_t pid = fork();
+  if (pid == 0) {
+    read(ready[0], &status, 1);
+    _exit(8);
+  }
+  int fd = syscall(SYS_pidfd_open, pid, 0);
+  printf("pidfd %d, cloexec %d\n", fd > 0, fcntl(fd, F_GETFD));
+  struct pollfd poller = {fd, POLLIN};
+  printf("poll: %d\n", poll(&poller, 1, 0));
+  int copy = syscall(SYS_pidfd_getfd, fd, ready[1], 0);
+  printf("pidfd_getfd: %d\n", copy > 0);
+  write(copy, "x", 1);
+  printf("poll: %d\n", poll(&poller, 1, -1));
+  printf("signal to a zombie: %ld\n", syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0));
+  siginfo_t info = {0};
+  printf("waitid: %d", waitid(3, fd, &info, WEXITED));
+  printf(", %d, %d\n", info.si_pid == pid, info.si_status);
+  printf("signal: %s\n", syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0) < 0 ? strerror(errno) : "sent");
+  printf("not one: %s\n", syscall(SYS_pidfd_send_signal, 0, SIGTERM, NULL, 0) < 0 ? strerror(errno) : "sent");
+  printf("none: %s\n", syscall(SYS_pidfd_open, 0, 0) < 0 ? strerror(errno) : "opened");
+  close(fd);
+  fd = -1;
+  static char stack[65536];
+  pid = clone(shares_handlers, stack + sizeof stack, CLONE_VM | CLONE_SIGHAND | CLONE_PIDFD | SIGCHLD, NULL, &fd);
+  printf("clone: %d, pidfd %d\n", pid > 0, fd > 0);
+  waitpid(pid, &status, 0);
+  handled = 0;
+  raise(SIGUSR1);
+  printf("its handler ran: %d\n", handled);
+  signal(SIGUSR1, SIG_DFL);
+}
+
 int main(int count, char **args) {
   setvbuf(stdout, NULL, _IOFBF, 1 << 16);
   self = args[0];
@@ -542,7 +586,7 @@ int main(int count, char **args) {
     zombies();
     return 0;
   }
-  void (*all[])(void) = {memory, waiting, orphans, groups, pipes, common, segments, sockets, locks, priorities, cores, programs, dozers};
+  void (*all[])(void) = {memory, waiting, orphans, groups, pipes, common, segments, sockets, locks, priorities, cores, descriptors, programs, dozers};
   for (int i = 0; i < sizeof all / sizeof *all; i++) {
     all[i]();
     fflush(stdout);
