@@ -7,6 +7,7 @@
  *     0x0000_c000  static data of the AssemblyScript runtime
  *     0x0010_0000  look-up tables and page permissions
  *     0x0040_0000  µops
+ *     0x0780_0000  templates of lifted instructions
  *     0x0800_0000  whole machines: virtual and physical pages
  *     0x1000_0000  the guest: guest address FLOOR is here
  */
@@ -97,7 +98,10 @@ export const enum Layout {
 
   /** µops of translated blocks. */
   UOPS = 0x400000,
-  UOPS_END = 0x8000000,
+  UOPS_END = 0x7800000,
+  /** Lifted instructions, see template.ts. */
+  TEMPLATES = 0x7800000,
+  TEMPLATES_END = 0x8000000,
 
   /**
    * Memory model paged: a word for each 4 KiB page of virtual addresses, `address in this memory − virtual address` (the page's

@@ -46,6 +46,8 @@ export const enum Ir {
   CONSTANTS_MASK = 0x1fff,
   /** What is to be lowered, see BlockInput. */
   INPUT = 0xd9000,
+  /** Numbers that fill the holes of a template. */
+  FILLED = 0xd9800,
   END = 0xda000,
 }
 
@@ -166,6 +168,8 @@ export const enum BlockInput {
   /** Where the block cannot be lowered: a `LoweringError`, and the value or helper. */
   ERROR = 72,
   SUBJECT = 76,
+  /** Guest bytes of a block made of templates. */
+  BYTES = 80,
 }
 
 export const enum LoweringError {

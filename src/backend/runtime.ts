@@ -30,6 +30,10 @@ export interface Runtime {
   };
   /** Lowers the block in `ir`; see assembly/lower. */
   readonly lower: (address: number, add: number, store: number, eq: number, ne: number) => number;
+  /** Puts a block together in `ir`, from templates, and gives an `Assembled`; see assembly/lower/templates.ts. */
+  readonly assemble: (pc: number, code: number, root: number, most: number, mostOps: number) => number;
+  /** A custom section of the runtime's module. */
+  section(name: string): ArrayBuffer | undefined;
   /** 32-bit constants that µops have in their pool. */
   readonly constants: ConstantPool;
   /** Index in the table of a helper, the same in each run; throws if the runtime does not export it. */
@@ -82,7 +86,7 @@ export function createRuntime(
     .filter(({ kind }) => kind === 'function')
     .map(({ name }) => name);
   const indexes = new Map(names.map((name, i) => [name, 1 + i]));
-  const instantiate = (): Pick<Runtime, 'run' | 'runBlock' | 'runBlocks' | 'lower' | 'table' | 'exports'> => {
+  const instantiate = (): Pick<Runtime, 'run' | 'runBlock' | 'runBlocks' | 'lower' | 'assemble' | 'table' | 'exports'> => {
     const table = new WebAssembly.Table({ element: 'anyfunc', initial: 1 + names.length });
     const env = {
       memory: memory.memory,
@@ -99,6 +103,7 @@ export function createRuntime(
       runBlock: exports.runBlock as (address: number) => void,
       runBlocks: exports.runBlocks as () => void,
       lower: exports.lowerBlock as Runtime['lower'],
+      assemble: exports.assembleBlock as Runtime['assemble'],
       table,
       exports,
     };
@@ -123,7 +128,7 @@ export function createRuntime(
       b: new Int32Array(buffer, Ir.B, Ir.CAPACITY),
       c: new Int32Array(buffer, Ir.C, Ir.CAPACITY),
       d: new Int32Array(buffer, Ir.D, Ir.CAPACITY),
-      input: new Int32Array(buffer, Ir.INPUT, (Ir.END - Ir.INPUT) / 4),
+      input: new Int32Array(buffer, Ir.INPUT, (Ir.FILLED - Ir.INPUT) / 4),
       helpers: undefined,
     },
     constants: {
@@ -141,6 +146,7 @@ export function createRuntime(
       if (index === undefined) throw new Error(`the runtime exports no helper ${name}`);
       return index;
     },
+    section: (name) => WebAssembly.Module.customSections(module, name)[0],
     markStale: (address) => flag(address, BlockFlag.STALE, true),
     markRegion: (address, present) => flag(address, BlockFlag.HAS_REGION, present),
     heat: (address) => words[(address + BlockHeader.HEAT) >>> 2],

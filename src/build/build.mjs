@@ -2,10 +2,10 @@
 // type declarations, and the licences of what was bundled. `--no-types` leaves the declarations out.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { splitBinaryen } from './binaryen.mjs';
 
@@ -176,12 +176,19 @@ await step('dist', async () => {
     ...[library, start].flatMap((result) => Object.keys(result.metafile.outputs).map((file) => basename(file))),
   ]);
   for (const file of readdirSync('dist')) if (/\.c?js$/.test(file) && !made.has(file)) rmSync(join('dist', file));
-  for (const name of Object.keys(RUNTIMES)) copyFileSync(`build/${name}`, `dist/${name}`);
   chmodSync('dist/cli.cjs', 0o755);
   writeFileSync(
     'dist/THIRD-PARTY-LICENSES.txt',
     licences(['node_modules/binaryen/', ...[library, main, start].flatMap((result) => Object.keys(result.metafile.inputs))]),
   );
+});
+
+await step('templates', async () => {
+  const outfile = 'build/templates.mjs';
+  await build({ bundle: true, format: 'esm', platform: 'node', entryPoints: ['src/build/templates.ts'], outfile, logLevel: 'warning' });
+  const { withTemplates } = await import(pathToFileURL(outfile).href);
+  const list = readFileSync('translators/x86/common.txt', 'utf8');
+  for (const name of Object.keys(RUNTIMES)) writeFileSync(`dist/${name}`, withTemplates(readFileSync(`build/${name}`), 'x86', list));
 });
 
 if (!process.argv.includes('--no-types'))

@@ -2,7 +2,8 @@ import { ExitKind } from '../../assembly/shared/exit.ts';
 import type { Helper } from '../isa/isa.ts';
 import { Block, type Terminator, type Value } from './block.ts';
 import { COMMUTATIVE, foldBinary, foldUnary, ZERO_RIGHT } from './fold.ts';
-import { OPS, op, STATE_GRANULES, TYPE_SIZES, type Type } from './ops.ts';
+import { type Hole, negated } from './hole.ts';
+import { OPS, op, STATE_GRANULES, TYPE_SIZES, Type } from './ops.ts';
 
 const GET = [0, op('get.i32'), op('get.i64'), op('get.f32'), op('get.f64'), op('get.v128')];
 const SET = [0, op('set.i32'), op('set.i64'), op('set.f32'), op('set.f64'), op('set.v128')];
@@ -46,6 +47,8 @@ const GE_S = op('i32.ge_s');
 const GE_U = op('i32.ge_u');
 const EQZ = op('i32.eqz');
 const CAPACITY = 4096;
+/** Gets from here on stand for holes: beyond all state. */
+const HOLES = 4 * STATE_GRANULES;
 
 /** Where ops go: CAPACITY of each. */
 export interface Words {
@@ -106,6 +109,8 @@ export class Builder {
   hooked: ReadonlySet<number> | undefined;
   /** The one that is executed all the same, or does nothing: where it stands, any place if that is left out; whether it was met. */
   passing: { readonly pc?: number; readonly skip: boolean; met: boolean } | undefined;
+  /** What `hole` was given; undefined for a builder that makes no templates. */
+  holes: Hole[] | undefined;
 
   constructor(
     private readonly helpers: readonly Helper[],
@@ -217,6 +222,11 @@ export class Builder {
   emit(opcode: number, a = 0, b = 0, c = 0, d = 0): Value {
     const fold = foldBinary[opcode];
     if (fold) {
+      if (opcode === SUB && this.holes) {
+        const hole = this.holes[this.holeOf(b)];
+        const less = hole && negated(hole);
+        if (less) return this.add(a, this.hole(less));
+      }
       const left = this.opcodes[a] === I32_CONST;
       const right = this.opcodes[b] === I32_CONST;
       if (left && right) return this.i32(fold(this.a[a], this.a[b]));
@@ -275,6 +285,15 @@ export class Builder {
       this.constants.set(k, v);
     }
     return v;
+  }
+  /** A constant that a template leaves open: nothing is concluded from its value. */
+  hole(hole: Hole): Value {
+    if (!this.holes) throw new Error('only templates have holes');
+    return this.push(GET[Type.I32], HOLES + this.holes.push(hole) - 1);
+  }
+  /** The number of the hole that the value is, else −1. */
+  holeOf(v: Value): number {
+    return this.opcodes[v] === GET[Type.I32] && this.a[v] >= HOLES ? this.a[v] - HOLES : -1;
   }
   /** The signed value of an i32 constant, else undefined. */
   constantOf(v: Value): number | undefined {

@@ -8,7 +8,7 @@ import { OPS } from './ops.ts';
 /** Guest instructions in a block at most. */
 export const BLOCK_INSTRUCTIONS = 64;
 /** Ops after which a block ends, so that the builder's fixed arrays never overflow. */
-const BLOCK_OPS = 3000;
+export const BLOCK_OPS = 3000;
 
 export interface LiftOptions {
   /** End before the instruction at this pc, if one begins there. */

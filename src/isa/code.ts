@@ -33,14 +33,20 @@ export class Code {
   }
 
   u8(address: number): number {
+    if (address >>> 12 !== this.pageNumber && this.place(address) === undefined) throw new FetchFault(address >>> 0);
+    return this.bytes[address & (PAGE_SIZE - 1)];
+  }
+
+  /** Where the byte lies in the buffer that `page` gives pieces of; undefined if it cannot be fetched. */
+  place(address: number): number | undefined {
     const pageNumber = address >>> 12;
     if (pageNumber !== this.pageNumber) {
       const bytes = this.page(pageNumber);
-      if (!bytes) throw new FetchFault(address >>> 0);
+      if (!bytes) return undefined;
       this.bytes = bytes;
       this.pageNumber = pageNumber;
     }
-    return this.bytes[address & (PAGE_SIZE - 1)];
+    return this.bytes.byteOffset + (address & (PAGE_SIZE - 1));
   }
 
   u16le(address: number): number {

@@ -1,5 +1,6 @@
 import type { Builder } from '../ir/builder.ts';
 import { Type } from '../ir/ops.ts';
+import type { Opened } from '../ir/template.ts';
 import type { Code } from './code.ts';
 import type { IsaSystem } from './system.ts';
 
@@ -99,6 +100,11 @@ export interface Isa {
    * `mode` is the value of the word at Isa.mode, or 0; `assumed` that of the word at Isa.assumed where the block begins, or −1.
    */
   lift(b: Builder, code: Code, pc: number, mode: number, assumed?: number): number;
+  /**
+   * Lifts the instruction at `pc` by itself, with `Builder.hole` for what its code tells that nothing is decided by, and says which
+   * fields those are. `mode` is without the bits of `lasting`. Undefined if it cannot be told from the code and the mode alone what it does, or how the block ends after it.
+   */
+  open?(b: Builder, code: Code, pc: number, mode: number): Opened | undefined;
   /** A mode of code whose operands and addresses have 16 bits (x86). */
   readonly mode16?: number;
   /** `mode` as for `lift`. */

@@ -1,6 +1,5 @@
 import { Layout } from '../../assembly/shared/layout.ts';
 import type { Block } from '../ir/block.ts';
-import type { Builder } from '../ir/builder.ts';
 import type { Isa } from '../isa/isa.ts';
 import type { GuestMemory } from './guest-memory.ts';
 
@@ -30,9 +29,8 @@ export class Assumptions {
     if (this.isa?.assumed !== undefined && this.values.get(pc) !== -1) this.values.set(pc, this.now);
   }
   /** What was found for a block holds for those after it, a function called and what follows its return too, until one is known better. */
-  passOn({ terminator }: Block, builder: Builder, assumed: number): void {
-    const next = this.isa?.assumedNext?.(builder, assumed) ?? -1;
-    if (next < 0) return;
+  passOn({ terminator }: Block, next: number): void {
+    if (next < 0 || this.isa?.assumed === undefined) return;
     const to = (pc: number): void => {
       if (!this.values.has(pc)) this.values.set(pc, next);
     };

@@ -1,10 +1,11 @@
 import { Layout } from '../../assembly/shared/layout.ts';
 import { lowerBlock } from '../backend/interpret/lower.ts';
+import { Templates } from '../backend/interpret/templates.ts';
 import type { Runtime } from '../backend/runtime.ts';
 import type { CachedBlock, CodeCache } from '../cache/code-cache.ts';
 import type { Block } from '../ir/block.ts';
 import { Builder } from '../ir/builder.ts';
-import { BLOCK_INSTRUCTIONS, type LiftOptions, liftBlock } from '../ir/lift.ts';
+import { BLOCK_INSTRUCTIONS, BLOCK_OPS, type LiftOptions, liftBlock } from '../ir/lift.ts';
 import { deadcode } from '../ir/passes/deadcode.ts';
 import { Code, FetchFault, PAGE_SIZE } from '../isa/code.ts';
 import type { Isa } from '../isa/isa.ts';
@@ -50,11 +51,14 @@ export class BlockTier {
   private readonly expected = new WeakMap<Block, Uint8Array>();
   /** The block that a part of one was made from. */
   private readonly wholes = new WeakMap<Block, Block>();
+  private readonly templates: Templates | undefined;
   private calls: Map<number, NotedCall> | undefined;
 
   constructor(private readonly context: TierContext) {
     this.builder = new Builder(context.isa.helpers, context.runtime.ir);
     this.code = new Code(context.paged?.page ?? context.memory.codePage);
+    // a limit is for looking closely: at what lifting gives
+    if (context.isa.open && context.limit === undefined) this.templates = new Templates(context.isa, context.runtime, this.code);
     this.assumptions = new Assumptions(context.memory, context.paged ? undefined : context.isa);
   }
 
@@ -106,6 +110,14 @@ export class BlockTier {
     // what a block that compares its bytes was lifted from may be gone later
     const borrowed = options.borrowed === true && !writable;
     const precise = this.context.checked() || paged !== undefined;
+    const mode = options.mode ?? this.context.mode();
+    if (borrowed && this.templates) {
+      const block = this.templates.block(pc, mode, BLOCK_INSTRUCTIONS, BLOCK_OPS);
+      if (block) {
+        this.assumptions.passOn(block, options.assumed ?? -1);
+        return block;
+      }
+    }
     const lifted = liftBlock(isa, this.builder, this.code, pc, {
       limit: options.limit ?? limit ?? BLOCK_INSTRUCTIONS,
       end: options.end ?? NOWHERE,
@@ -113,10 +125,10 @@ export class BlockTier {
       borrowed,
       endAfterStore: writable,
       precise,
-      mode: options.mode ?? this.context.mode(),
+      mode,
       assumed: options.assumed ?? -1,
     });
-    if (options.assumed !== undefined) this.assumptions.passOn(lifted, this.builder, options.assumed);
+    if (options.assumed !== undefined) this.assumptions.passOn(lifted, isa.assumedNext?.(this.builder, options.assumed) ?? -1);
     if (borrowed) return lifted;
     const block = deadcode(lifted, { preciseMemory: precise });
     paged?.note(block);

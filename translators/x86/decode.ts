@@ -144,6 +144,7 @@ export function newInsn(none: Row): Insn {
     mode: 0,
     denormals: false,
     assumed: -1,
+    open: undefined,
   };
 }
 

@@ -6,6 +6,7 @@ import { ABI, MXCSR_RESET, resetSegments, setEflags, setMxcsr } from './abi.ts';
 import { contextOf } from './context.ts';
 import { Decoded, decode, NO_ROW, newInsn } from './decode.ts';
 import { disassemble } from './disassemble.ts';
+import { open } from './open.ts';
 import type { Meaning, Row } from './row.ts';
 import { writeHelpers } from './rows/misc.ts';
 import { sseHelpers } from './rows/sse.ts';
@@ -114,6 +115,7 @@ export const x86: Isa = {
   assumed: X86.FTOP,
   assumedNext: (b, assumed) => contextOf(b).top ?? assumed,
   lift: lift(knownMeaning),
+  open: open(knownMeaning),
   mode16: Mode.SYSTEM,
   disassemble: (code, pc, mode = 0) => disassemble(table(), code, pc, (mode & ~Mode.DENORMALS) === 0 || mode & Mode.CODE32 ? 4 : 2),
   reset(state) {
@@ -144,4 +146,5 @@ export const x86Double: Isa = {
   // status word and TOP may be in locals
   helpers: [...helpers.map((helper) => (x87Helpers.includes(helper) ? { ...helper, range: undefined } : helper)), ...doubleHelpers],
   lift: lift(doubleMeaning),
+  open: open(doubleMeaning),
 };

@@ -1,5 +1,6 @@
 import type { Value } from '../../src/ir/block.ts';
 import type { Builder } from '../../src/ir/builder.ts';
+import type { Hole } from '../../src/ir/hole.ts';
 import { op, Type } from '../../src/ir/ops.ts';
 import { contextOf } from './context.ts';
 import { Kind, type Row } from './row.ts';
@@ -47,7 +48,30 @@ export interface Insn {
   assumed: number;
   /** MXCSR.DE is exact. */
   denormals: boolean;
+  /** Where a template is lifted: what it may leave open. */
+  readonly open: OpenFields | undefined;
 }
+
+export interface OpenFields {
+  /** The displacement. */
+  readonly displacement: Hole | undefined;
+  /** The immediate, cut to the low `bits`. */
+  immediate(mask: number): Hole | undefined;
+  /** pc after the instruction, and this with the immediate added. */
+  readonly next: Hole;
+  readonly target: Hole;
+  /** `Insn.pc` and `Insn.next`, for the pcs of a terminator only. */
+  readonly here: number;
+  readonly after: number;
+}
+
+/** The instruction's pc and the next one's, where a terminator has them. */
+export const here = (i: Insn): number => i.open?.here ?? i.pc;
+export const after = (i: Insn): number => i.open?.after ?? i.next;
+const openOr = (b: Builder, hole: Hole | undefined, number: () => number): Value => (hole ? b.hole(hole) : b.i32(number()));
+export const displacement = (b: Builder, i: Insn): Value => openOr(b, i.open?.displacement, () => i.displacement);
+export const nextPc = (b: Builder, i: Insn): Value => openOr(b, i.open?.next, () => i.next);
+export const targetPc = (b: Builder, i: Insn): Value => openOr(b, i.open?.target, () => i.next + i.immediate);
 
 const LOAD8 = op('i32.load8_u');
 const LOAD8S = op('i32.load8_s');
@@ -128,8 +152,8 @@ export function effectiveAddress(b: Builder, i: Insn): Value {
     const index = b.shl(b.get(Type.I32, i.index * 4), b.i32(i.scale));
     address = address < 0 ? index : b.add(address, index);
   }
-  const displacement = b.i32(i.displacement);
-  address = address < 0 ? displacement : b.add(address, displacement);
+  const offset = displacement(b, i);
+  address = address < 0 ? offset : b.add(address, offset);
   return i.addressSize === 2 ? b.and(address, b.i32(0xffff)) : address;
 }
 
@@ -187,7 +211,8 @@ export function read(b: Builder, i: Insn, n: number): Value {
       return b.i32(1);
     case Kind.I: {
       const width = operand.signed ? i.operandSize : size;
-      return b.i32(width === 4 ? i.immediate : i.immediate & (width === 2 ? 0xffff : 0xff));
+      const mask = width === 4 ? -1 : width === 2 ? 0xffff : 0xff;
+      return openOr(b, i.open?.immediate(mask), () => i.immediate & mask);
     }
     default:
       throw new Error(`${i.row.text}: operand ${operand.text} is not read by operands.read`);

@@ -3,7 +3,7 @@ import type { Value } from '../../src/ir/block.ts';
 import type { Builder } from '../../src/ir/builder.ts';
 import { op, Type } from '../../src/ir/ops.ts';
 import type { Helper } from '../../src/isa/isa.ts';
-import { type Insn, register, setRegister } from './operands.ts';
+import { type Insn, nextPc, register, setRegister, targetPc } from './operands.ts';
 import { Segment, Vector } from './sdm.ts';
 import { X86 } from './state.ts';
 import { Mode, System } from './system/state.ts';
@@ -83,6 +83,8 @@ export const onStack = (b: Builder, i: Insn, pointer: Value, bytes: number): Val
 export function eipOf(b: Builder, i: Insn, pc: number): Value {
   return isFlat(i, Segment.CS) ? b.i32(pc) : b.sub(b.i32(pc), b.get(Type.I32, X86.ES_BASE + Segment.CS * 4));
 }
+/** The EIP of the next instruction. */
+export const nextEip = (b: Builder, i: Insn): Value => (isFlat(i, Segment.CS) ? nextPc(b, i) : eipOf(b, i, i.next));
 /** The pc of an EIP to jump to (if `taken`, 0 or 1); #GP if it lies outside the code segment. */
 export function pcOf(b: Builder, i: Insn, eip: Value, taken = b.i32(1)): Value {
   if (isFlat(i, Segment.CS)) return eip;
@@ -93,7 +95,7 @@ export function pcOf(b: Builder, i: Insn, eip: Value, taken = b.i32(1)): Value {
 /** Target of a relative jump: a constant where it does not depend on the code segment's base. A 16-bit operand size truncates EIP. */
 export function relativeTarget(b: Builder, i: Insn, taken = b.i32(1)): Value {
   if (i.operandSize === 4) {
-    if (isFlat(i, Segment.CS)) return b.i32(i.next + i.immediate);
+    if (isFlat(i, Segment.CS)) return targetPc(b, i);
     pcOf(b, i, eipOf(b, i, i.next + i.immediate), taken);
     return b.i32(i.next + i.immediate);
   }

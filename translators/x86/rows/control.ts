@@ -2,10 +2,10 @@ import { ExitKind } from '../../../assembly/shared/exit.ts';
 import type { Value } from '../../../src/ir/block.ts';
 import type { Builder } from '../../../src/ir/builder.ts';
 import { condition, overflowFlag, zeroFlag } from '../flags.ts';
-import { address, type Insn, load, read, register, setRegister, signExtend } from '../operands.ts';
+import { address, after, type Insn, load, nextPc, read, register, setRegister, signExtend } from '../operands.ts';
 import { group, type Meaning, type Row, row, sensitive } from '../row.ts';
 import { Vector } from '../sdm.ts';
-import { eipOf, moved, onStack, pcOf, relativeTarget, setStackPointer, stackPointer } from '../segmentation.ts';
+import { moved, nextEip, onStack, pcOf, relativeTarget, setStackPointer, stackPointer } from '../segmentation.ts';
 import { interruptOnOverflow, SoftwareInterrupt, softwareInterrupt } from '../system/transfer.ts';
 import { pushValue } from './stack.ts';
 
@@ -20,7 +20,7 @@ const jmp: Meaning = (b, i) => {
 function jumpIf(b: Builder, i: Insn, holds: Value): void {
   const to = relativeTarget(b, i, holds);
   const pc = b.constantOf(to);
-  if (pc === undefined) b.jump(b.select(holds, to, b.i32(i.next)));
+  if (pc === undefined) b.jump(b.select(holds, to, nextPc(b, i)));
   else b.branch(holds, pc, i.next);
 }
 const jcc: Meaning = (b, i) => jumpIf(b, i, condition(b, i.opcode & 15));
@@ -38,21 +38,21 @@ const loop =
   };
 const jecxz: Meaning = (b, i) => jumpIf(b, i, b.eqz(counter(b, i)));
 
-const pushReturn = (b: Builder, i: Insn): void => pushValue(b, i, i.operandSize, eipOf(b, i, i.next));
+const pushReturn = (b: Builder, i: Insn): void => pushValue(b, i, i.operandSize, nextEip(b, i));
 
 /** A call of the next instruction is how position-independent code finds its pc: no return follows. */
 const call: Meaning = (b, i) => {
   const to = relativeTarget(b, i);
   pushReturn(b, i);
   const pc = b.constantOf(to);
-  if (pc === undefined) b.callIndirect(to, i.next);
+  if (pc === undefined) b.callIndirect(to, after(i));
   else if (pc >>> 0 === i.next) b.goto(i.next);
   else b.call(pc, i.next);
 };
 const callIndirect: Meaning = (b, i) => {
   const to = pcOf(b, i, read(b, i, 0));
   pushReturn(b, i);
-  b.callIndirect(to, i.next);
+  b.callIndirect(to, after(i));
 };
 const jmpIndirect: Meaning = (b, i) => b.jump(pcOf(b, i, read(b, i, 0)));
 

@@ -37,7 +37,9 @@ const shifter =
     const size = sizeOf(i, 0);
     const value = signed ? readSigned(b, i, 0) : read(b, i, 0);
     const last = i.row.operands.length - 1;
-    const count = b.and(read(b, i, last), b.i32(31));
+    // much depends on a count that is known: no template leaves it open
+    const by = i.row.operands[last].kind === Kind.I ? b.i32(i.immediate) : read(b, i, last);
+    const count = b.and(by, b.i32(31));
     finish(b, i, size, count, f(b, value, count, size), value);
   };
 

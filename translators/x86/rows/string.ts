@@ -5,7 +5,7 @@ import type { Builder } from '../../../src/ir/builder.ts';
 import { Type } from '../../../src/ir/ops.ts';
 import type { Helper } from '../../../src/isa/isa.ts';
 import { sub } from '../flags.ts';
-import { type Insn, load, register, setRegister, sizeOf, store } from '../operands.ts';
+import { after, here, type Insn, load, register, setRegister, sizeOf, store } from '../operands.ts';
 import { group, type Meaning, type Row, row, sensitive } from '../row.ts';
 import { Segment } from '../sdm.ts';
 import { checkSegmentWritable, exitOnFault, isPlain, linear } from '../segmentation.ts';
@@ -63,7 +63,7 @@ function repeatable(name: string, operand: number, readsSource: boolean, once: (
     const pass = readsSource ? b.helper(`x86_rep_${name}`, form, base) : b.helper(`x86_rep_${name}`, form);
     exitOnFault(b, b.eq(pass, b.i32(RepPass.Fault)));
     b.exitIf(b.eq(pass, b.i32(RepPass.Pause)), ExitKind.Budget);
-    b.branch(pass, i.pc, i.next);
+    b.branch(pass, here(i), after(i));
   };
 }
 

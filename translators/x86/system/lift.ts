@@ -64,7 +64,8 @@ function lookAtAccess(b: Builder, mode: number, address: Value, bytes: number, i
   if (mode & Mode.STEP) b.helper('x86_watch', address, b.i32(bytes | (isStore ? STORES : 0)));
 }
 
-function build(b: Builder, i: Insn): void {
+/** Lifts a decoded instruction. */
+export function build(b: Builder, i: Insn): void {
   const { row, mode } = i;
   if (mode & (Mode.ALIGN | Mode.STEP)) b.access = (address, bytes, isStore) => lookAtAccess(b, mode, address, bytes, isStore);
   checkFetch(b, i);
@@ -79,10 +80,9 @@ function build(b: Builder, i: Insn): void {
     b.exit(ExitKind.Exception, i.pc, exception, 0);
     return;
   }
-  const next = i.next;
   countSensitive(b, row);
   if (entered) (row.system ?? row.meaning)(b, i);
-  if (mode & Mode.STEP && !b.ended) b.goto(next);
+  if (mode & Mode.STEP && !b.ended) b.goto(i.next);
 }
 
 /** Interrupts, or in a step the debug trap, come after the instruction that follows; before it, if it is a jump. */

@@ -1,0 +1,48 @@
+// Templates that the package comes with (see assembly/shared/template.ts), of instructions that are common.
+import { TemplateImage } from '../backend/interpret/template-image.ts';
+import { TEMPLATES_SECTION } from '../backend/interpret/templates.ts';
+import { TemplateMaker } from '../ir/template.ts';
+import { Code } from '../isa/code.ts';
+import type { Isa } from '../isa/isa.ts';
+import { ISAS, type IsaName } from '../isas.ts';
+
+const PC = 0x1000;
+/** In place of a byte that is open. */
+const ANY = '11';
+/** So that what is too short is found to be so. */
+const AFTER = new Uint8Array(16);
+
+/** `list`: `mode n` in hexadecimal, then the instructions of that mode, one a line, `..` for a byte that is open. */
+function imageOf(isa: Isa, list: string): TemplateImage {
+  const maker = new TemplateMaker(isa);
+  const image = new TemplateImage();
+  let mode = 0;
+  for (const line of list.split('\n')) {
+    if (line === '' || line.startsWith('#')) continue;
+    if (line.startsWith('mode ')) {
+      mode = Number.parseInt(line.split(' ')[1], 16);
+      continue;
+    }
+    const bytes = Uint8Array.from(line.replaceAll('..', ANY).match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));
+    const made = maker.make(Code.of(Uint8Array.of(...bytes, ...AFTER), PC), PC, mode);
+    if (!made || made.length !== bytes.length) throw new Error(`${line} is not an instruction`);
+    image.add(image.root(mode), made, (at) => bytes[at]);
+  }
+  return image;
+}
+
+function unsigned(n: number): number[] {
+  return n < 0x80 ? [n] : [(n & 0x7f) | 0x80, ...unsigned(n >>> 7)];
+}
+/** A WebAssembly module with one more custom section. */
+export function withTemplates(module: Uint8Array, isa: IsaName, list: string): Uint8Array<ArrayBuffer> {
+  const name = new TextEncoder().encode(TEMPLATES_SECTION + isa);
+  const content = imageOf(ISAS[isa], list).save();
+  const head = [...unsigned(name.length), ...name];
+  const start = [0, ...unsigned(head.length + content.length), ...head];
+  const out = new Uint8Array(module.length + start.length + content.length);
+  out.set(module);
+  out.set(start, module.length);
+  out.set(content, module.length + start.length);
+  return out;
+}
