@@ -138,7 +138,7 @@ export class CodeCache {
     const i = this.blockIndex(block);
     this.blockHash[i] = block.pc;
     this.blockHash[i + 1] = cached.address;
-    const region = this.regions.get(this.places.keyOf(block));
+    const region = this.regions.size > 0 ? this.regions.get(this.places.keyOf(block)) : undefined;
     if (region && !this.retracted.has(region)) this.hooks.hasRegion(cached.address, true);
   }
 

@@ -110,14 +110,6 @@ export class BlockTier {
     // what a block that compares its bytes was lifted from may be gone later
     const borrowed = options.borrowed === true && !writable;
     const precise = this.context.checked() || paged !== undefined;
-    const mode = options.mode ?? this.context.mode();
-    if (borrowed && this.templates) {
-      const block = this.templates.block(pc, mode, BLOCK_INSTRUCTIONS, BLOCK_OPS);
-      if (block) {
-        this.assumptions.passOn(block, options.assumed ?? -1);
-        return block;
-      }
-    }
     const lifted = liftBlock(isa, this.builder, this.code, pc, {
       limit: options.limit ?? limit ?? BLOCK_INSTRUCTIONS,
       end: options.end ?? NOWHERE,
@@ -125,7 +117,7 @@ export class BlockTier {
       borrowed,
       endAfterStore: writable,
       precise,
-      mode,
+      mode: options.mode ?? this.context.mode(),
       assumed: options.assumed ?? -1,
     });
     if (options.assumed !== undefined) this.assumptions.passOn(lifted, isa.assumedNext?.(this.builder, options.assumed) ?? -1);
@@ -208,10 +200,21 @@ export class BlockTier {
     this.context.stats.liftTime += performance.now() - start;
     return published !== undefined;
   }
+  /** Made of templates, where they are enough. They assume nothing. */
+  private assemble(pc: number): Block | undefined {
+    const { isa, memory, paged, mode } = this.context;
+    if (!this.templates) return undefined;
+    if (!paged && isa.coherentCode && memory.permission(pc) & PagePermission.Write) return undefined;
+    if (paged) this.code.forget();
+    return this.templates.block(pc, mode(), BLOCK_INSTRUCTIONS, BLOCK_OPS);
+  }
+  private liftBorrowed(pc: number): Block | undefined {
+    this.assumptions.begin(pc);
+    return this.lift(pc, { borrowed: true, assumed: this.assumptions.of(pc) });
+  }
   /** Most blocks run a few times: of those the cache gets only the place, and the ops are gone with the next. */
   private translate(pc: number, known: CachedBlock | undefined): CachedBlock | undefined {
-    this.assumptions.begin(pc);
-    const block = known?.block ?? this.lift(pc, { borrowed: true, assumed: this.assumptions.of(pc) });
+    const block = known?.block ?? this.assemble(pc) ?? this.liftBorrowed(pc);
     if (!block) return undefined;
     let kept = block;
     if (!known && !this.expected.has(block)) {

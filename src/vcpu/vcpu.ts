@@ -546,8 +546,10 @@ export class Vcpu {
   private translate(pc: number): Exit | undefined {
     if (this.paged && this.paged.key(pc) < 0) return this.fetchFault(pc);
     if (this.tier.republish(pc) || (!this.restoresHot && this.tier.restore(pc)) || this.blocks.restore(pc)) return undefined;
-    this.blocks.assumptions.begin(pc);
-    if (this.executor === 'translate' && this.translates(pc) && this.tier.compile(pc)) return undefined;
+    if (this.executor === 'translate' && this.translates(pc)) {
+      this.blocks.assumptions.begin(pc);
+      if (this.tier.compile(pc)) return undefined;
+    }
     return this.blocks.publish(pc) ? undefined : this.fetchFault(pc);
   }
 
