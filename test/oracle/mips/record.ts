@@ -147,6 +147,10 @@ export const FCSR = {
   FS: 0x01000000,
 } as const;
 
+/** Of either sign; `high` is all of a single-precision number. */
+export const isLeastNormal = (high: number, low: number, wide: boolean): boolean =>
+  (high & 0x7fffffff) === (wide ? 0x00100000 : 0x00800000) && low === 0;
+
 export const isNanBits = (single: number): boolean => (single & 0x7fffffff) > 0x7f800000;
 
 /** Index in Record.fpr of the word that a single-precision operand is. */

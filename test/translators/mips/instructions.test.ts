@@ -290,6 +290,11 @@ describe('FPU', () => {
   ])('%s', (_, text, high, fcsr, expected) => {
     expect(run(`ctc1 a0,c1_fcsr\n${text}${FCSR}`, { a0: fcsr, 'f2.high': high }, ['f4.high', 'v1'])).toEqual(expected);
   });
+  test('what rounding makes the least normal number is not flushed to zero', () => {
+    const state = { a0: 0x01000000, f2: 0xf0000000, 'f2.high': 0xb80fffff };
+    expect(run(`ctc1 a0,c1_fcsr\ncvt.s.d $f4,$f2${FCSR}`, state, ['f4', 'v1'])).toEqual([0x80800000, 0x01001004]);
+    expect(run(`ctc1 a0,c1_fcsr\ncvt.s.d $f4,$f2${FCSR}`, { ...state, f2: 0xe0000000 }, ['f4', 'v1'])).toEqual([0x80000000, 0x0100300c]);
+  });
   test('with NAN2008, ABS and NEG only change the sign, and leave FCSR alone', () => {
     const state = { mode: Mode.FR | Mode.NAN2008, a0: 0x1f07c, 'f2.high': 0xfff00001 };
     const results = ['f4.high', 'f6.high', 'v1'];
