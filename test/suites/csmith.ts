@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Lane } from './execute.ts';
@@ -70,7 +70,9 @@ export async function main(args: readonly string[], guestModule: string): Promis
         const start = performance.now();
         const reference =
           'file' in built ? await lane.run(arch === 'i386' ? 'processor' : 'qemu', arch, built.file, [], PATIENCE_MS) : undefined;
-        if (!('file' in built) || !reference || reference.timeout) {
+        // qemu-user does not make accesses that are not aligned good, as Linux does
+        const unaligned = arch !== 'i386' && reference?.status === 128 + constants.signals.SIGBUS;
+        if (!('file' in built) || !reference || reference.timeout || unaligned) {
           count.left++;
           continue;
         }
