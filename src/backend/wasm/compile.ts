@@ -4,7 +4,7 @@ import { Type } from '../../ir/ops.ts';
 import { isConditional } from '../../isa/isa.ts';
 import { emitRegion, functionName } from './emit.ts';
 import { binaryen, type Expression, type Module, plainConstructors, WASM_TYPES } from './expressions.ts';
-import { coldRegisters } from './loops.ts';
+import { coldRegisters, switchLoops } from './loops.ts';
 import { type Access, accessIn, type CompiledIsa, type CompileOptions } from './options.ts';
 import type { Region } from './region.ts';
 import { planSlots, Slots } from './slots.ts';
@@ -160,6 +160,7 @@ function build(groups: readonly RegionGroup[], marks?: Marks): Module {
         leavesAtEntry,
         exactState: options.exactState ?? false,
         callee: (pc: number) => options.callees?.get(pc),
+        switchLoops: switchLoops(formed),
         readByCalls: stackPointer,
       };
       let slots = allSlots;

@@ -90,7 +90,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
     const to = region.successors[i][which];
     if (to === OUTSIDE) return [...spill(plan.spillOut[i]), storeBudget(unpaid), goTo(pc, true)];
     if (!meets(i, to)) return emitTree(to, unpaid);
-    if (to <= i) return [...pay(unpaid), m.br(latches[to].outer.includes(i) ? outerLabel(to) : loopLabel(to))];
+    if (to <= i) return [...pay(unpaid), ...spill(plan.spillBack[i]), m.br(latches[to].outer.includes(i) ? outerLabel(to) : loopLabel(to))];
     if (region.isMerge[to]) return [...pay(unpaid), m.br(blockLabel(to))];
     return [...pay(unpaid), ...emitTree(to, 0)];
   }
@@ -169,7 +169,8 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
         return [m.if(differs(t.target, next), m.block(null, leaves)), ...emitEdge(i, 0, next, unpaid)];
       }
       case 'jump': {
-        if (isDispatched(region, i)) return [m.local.set(PC_PARAM, value(t.target)), ...pay(unpaid), m.br(loopLabel(0))];
+        if (isDispatched(region, i))
+          return [m.local.set(PC_PARAM, value(t.target)), ...pay(unpaid), ...spill(plan.spillBack[i]), m.br(loopLabel(0))];
         const target = dispatchesAt(i) ? PC_PARAM : temporary(Type.I32);
         const setTarget = dispatchesAt(i) ? m.nop() : m.local.set(target, value(t.target));
         const go = goToLocal(target, true);

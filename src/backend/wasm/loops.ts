@@ -53,6 +53,15 @@ export function innermostLoops(region: Flow): readonly Loop[] {
   return loops.filter(({ body }) => !loops.some((other) => body.has(other.header) && other.body.size < body.size));
 }
 
+/** Headers of the innermost loops in which an indirect jump goes on, as those of interpreters. */
+export function switchLoops(region: Flow): ReadonlySet<number> {
+  const goesOn = (i: number): boolean => region.blocks[i].terminator.kind === 'jump' && region.successors[i].some((to) => to !== OUTSIDE);
+  const loops = loopsOf(region).filter(({ body }) => [...body].some(goesOn));
+  return new Set(
+    loops.filter(({ body }) => !loops.some((other) => body.has(other.header) && other.body.size < body.size)).map(({ header }) => header),
+  );
+}
+
 /** Registers of the guest that the engine's code for a loop has room for. */
 const ROOM = 8;
 

@@ -4,7 +4,7 @@ import { separateBranch } from '../../ir/passes/branches.ts';
 import { deadcode } from '../../ir/passes/deadcode.ts';
 import { forwardLoads } from '../../ir/passes/loads.ts';
 import type { Register } from '../../isa/isa.ts';
-import { callsOut, OUTSIDE, type Region } from './region.ts';
+import { callsOut, isDispatched, OUTSIDE, type Region } from './region.ts';
 
 /** A register that regions keep in a Wasm local. */
 export interface Slot {
@@ -89,6 +89,8 @@ export interface SlotPlan {
   readonly spillIn: readonly SlotSet[];
   /** By block: slots to write back where control leaves the region after its last op. */
   readonly spillOut: readonly SlotSet[];
+  /** By block: slots to write back where it goes back to the header of a switch loop. */
+  readonly spillBack: readonly SlotSet[];
   /** By block and op (a spill point: exit.if, slow path, faulting access, helper with state): slots to write back there. */
   readonly spillAt: readonly ReadonlyMap<number, SlotSet>[];
   /** By block and op (helper with state): slots to load after it. */
@@ -105,6 +107,11 @@ export interface Purposes {
   readonly exactState: boolean;
   /** The block at a pc that is called, if it can be had. */
   readonly callee: (pc: number) => Block | undefined;
+  /**
+   * Headers of loops that are left in many places. What is not read from there on before it is written is written back where they are gone
+   * back to: else all that an exit shows would go round the loop.
+   */
+  readonly switchLoops: ReadonlySet<number>;
   /** State offset of a register that calls read, if they do. */
   readonly readByCalls: number | undefined;
 }
@@ -174,6 +181,9 @@ function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: re
   const dirtyIn = allDirty ? region.blocks.map(() => copy(slots.kept)) : make();
   const dirtyOut = make();
   const spillOut = make();
+  const spillBack = make();
+  const isBack = (i: number, to: number): boolean => to !== OUTSIDE && to <= i && purposes.switchLoops.has(to);
+  const read = purposes.switchLoops.size === 0 ? [] : readIn(region, events);
   const spillAt = region.blocks.map(() => new Map<number, SlotSet>());
 
   for (let changed = true; changed; ) {
@@ -191,7 +201,8 @@ function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: re
       for (const to of region.successors[i]) {
         if (to === OUTSIDE) continue;
         const before = copy(dirtyIn[to]);
-        addAll(dirtyIn[to], dirty);
+        if (isBack(i, to)) spillBack[i] = both(without(dirty, read[to]), slots.kept);
+        addAll(dirtyIn[to], isBack(i, to) ? both(dirty, read[to]) : dirty);
         // only a loop header that was passed already asks for another round
         if (to <= i && !same(before, dirtyIn[to])) changed = true;
       }
@@ -203,7 +214,7 @@ function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: re
   for (let changed = true; changed; ) {
     changed = false;
     for (let i = n - 1; i >= 0; i--) {
-      const live = liveOutOf(region, i, spillOut, liveIn, purposes);
+      const live = liveOutOf(region, i, spillOut, spillBack, liveIn, purposes);
       for (let k = events[i].length - 1; k >= 0; k--) {
         const { kind, op: v, slot } = events[i][k];
         if (kind === 'get') add(live, slot);
@@ -226,15 +237,44 @@ function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: re
     }
   }
   const spillIn = dirtyIn.map((dirty, i) => both(dirty, liveIn[i]));
-  return { entry: liveIn[0], spillIn, spillOut, spillAt, reloadAt, liveIn };
+  return { entry: liveIn[0], spillIn, spillOut, spillBack, spillAt, reloadAt, liveIn };
 }
 
-function liveOutOf(region: Region, i: number, spillOut: readonly SlotSet[], liveIn: readonly SlotSet[], purposes: Purposes): SlotSet {
+/** By block: slots that are read from there on before they are written, if the region is not left. */
+function readIn(region: Region, events: readonly (readonly SlotEvent[])[]): readonly SlotSet[] {
+  const readFrom = region.blocks.map(emptySet);
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (let i = readFrom.length - 1; i >= 0; i--) {
+      const read = emptySet();
+      for (const to of region.successors[i]) if (to !== OUTSIDE) addAll(read, readFrom[to]);
+      for (const { kind, slot } of events[i].toReversed()) {
+        if (kind === 'get') add(read, slot);
+        else if (kind === 'set') remove(read, slot);
+      }
+      if (same(read, readFrom[i])) continue;
+      readFrom[i] = read;
+      if (region.isLoopHeader[i]) changed = true;
+    }
+  }
+  return readFrom;
+}
+
+function liveOutOf(
+  region: Region,
+  i: number,
+  spillOut: readonly SlotSet[],
+  spillBack: readonly SlotSet[],
+  liveIn: readonly SlotSet[],
+  purposes: Purposes,
+): SlotSet {
   const { kind } = region.blocks[i].terminator;
   const staysInside = region.isInlined[i] && purposes.readByCalls === undefined;
   // a jump may also go where it was never seen to go
   const leaves = kind !== 'goto' && kind !== 'branch' && !staysInside;
-  const live = leaves ? copy(spillOut[i]) : emptySet();
+  // a jump that goes back to where jumps meet goes nowhere else
+  const live = leaves && !isDispatched(region, i) ? copy(spillOut[i]) : emptySet();
+  addAll(live, spillBack[i]);
   if (callsOut(region, i)) return live;
   for (const to of region.successors[i]) addAll(live, to === OUTSIDE ? spillOut[i] : liveIn[to]);
   return live;
@@ -245,7 +285,7 @@ export function planSlots(region: Region, slots: Slots, purposes: Purposes): { r
   const overwritten = region.blocks.map((block) => overwrittenByCallee(block, slots, purposes));
   const visible = solve(region, slots, purposes, overwritten, true);
   const blocks = region.blocks.map((block, i) => {
-    const live = liveOutOf(region, i, visible.spillOut, visible.liveIn, purposes);
+    const live = liveOutOf(region, i, visible.spillOut, visible.spillBack, visible.liveIn, purposes);
     const deadOut = new Uint8Array(STATE_GRANULES);
     for (const slot of slots.all) {
       if (has(live, slot.number)) continue;

@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { ExitKind, RegionResult } from '../../../assembly/shared/exit.ts';
 import { Layout } from '../../../assembly/shared/layout.ts';
 import { accessAtOffset, compileRegions } from '../../../src/backend/wasm/compile.ts';
+import { switchLoops } from '../../../src/backend/wasm/loops.ts';
 import type { CompileOptions } from '../../../src/backend/wasm/options.ts';
 import { formRegion, innerEntries, REGION_LIMITS } from '../../../src/backend/wasm/region.ts';
+import { planSlots, Slots } from '../../../src/backend/wasm/slots.ts';
 import type { Block } from '../../../src/ir/block.ts';
 import { Builder } from '../../../src/ir/builder.ts';
 import { OPS, op, Type } from '../../../src/ir/ops.ts';
@@ -471,6 +473,43 @@ describe('a region', () => {
       const done = 100 - m.budget();
       expect([m.kind(), m.pc(), m.get(1)]).toEqual([ExitKind.Budget, order[done - 1], hash([from, ...order.slice(0, done - 1)])]);
     }
+  });
+
+  it('writes back at the end of a switch loop what no case reads, and shows it where a target is new', () => {
+    const code: Record<number, Lift> = {
+      [at(0)]: (b) => {
+        b.insn(at(0), 4);
+        b.set(12, b.add(r(b, 3), b.i32(4)));
+        b.jump(b.load(op('i32.load'), r(b, 3)));
+      },
+      [at(1)]: (b) => {
+        b.insn(at(1), 4);
+        b.set(4, b.i32(7));
+        b.goto(at(0));
+      },
+      [at(2)]: (b) => {
+        b.insn(at(2), 4);
+        b.set(0, b.add(r(b, 0), b.i32(1)));
+        b.goto(at(0));
+      },
+    };
+    const m = machine(code, [at(0)], false, undefined, false, 0, () => [at(1), at(2)]);
+    const [region] = m.regions;
+    expect(switchLoops(region)).toEqual(new Set([0]));
+    const purposes = {
+      preciseMemory: false,
+      leavesAtEntry: () => false,
+      exactState: false,
+      callee: () => undefined,
+      readByCalls: undefined,
+    };
+    const { plan } = planSlots(region, new Slots(REGISTERS), { ...purposes, switchLoops: switchLoops(region) });
+    const position = (n: number): number => region.blocks.findIndex(({ pc }) => pc === at(n));
+    expect([plan.spillBack[position(1)].lo, plan.spillBack[position(2)].lo, plan.spillIn[0].lo]).toEqual([0b10, 0, 0b1]);
+    for (const [k, n] of [1, 2, 2, 5].entries()) m.data.setUint32(Layout.WINDOW + 0x30000 - Layout.FLOOR + 4 * k, at(n), true);
+    m.set(3, 0x30000 - 4);
+    expect(m.call(at(0))).toBe(at(5));
+    expect([m.get(0), m.get(1), m.budget()]).toEqual([2, 7, 1_000_000 - 7]);
   });
 
   it('ends a block where another begins in it, so that a loop entered beside its first block has one entry', () => {
