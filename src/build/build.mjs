@@ -187,8 +187,9 @@ await step('templates', async () => {
   const outfile = 'build/templates.mjs';
   await build({ bundle: true, format: 'esm', platform: 'node', entryPoints: ['src/build/templates.ts'], outfile, logLevel: 'warning' });
   const { withTemplates } = await import(pathToFileURL(outfile).href);
-  const list = readFileSync('translators/x86/common.txt', 'utf8');
-  for (const name of Object.keys(RUNTIMES)) writeFileSync(`dist/${name}`, withTemplates(readFileSync(`build/${name}`), 'x86', list));
+  const lists = { 'runtime.wasm': 'common.txt', 'system.wasm': 'common-system.txt' };
+  for (const [name, list] of Object.entries(lists))
+    writeFileSync(`dist/${name}`, withTemplates(readFileSync(`build/${name}`), 'x86', readFileSync(`translators/x86/${list}`, 'utf8')));
 });
 
 if (!process.argv.includes('--no-types'))

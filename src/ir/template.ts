@@ -45,7 +45,7 @@ export class TemplateMaker {
 
   /** The instruction at `pc` as it is in any block, unless it is closed. Undefined if nothing is known of its bytes. Throws FetchFault. */
   make(code: Code, pc: number, mode: number): (Opened & { readonly template?: Template }) | undefined {
-    const { builder } = this;
+    const builder = this.builder;
     // what is right there is right where accesses are not precise, too
     builder.begin(pc, true);
     const holes: Hole[] = [];
@@ -64,7 +64,7 @@ export class TemplateMaker {
   }
 
   private endOf(block: Block, holes: Hole[]): TemplateEnd | undefined {
-    const { builder } = this;
+    const builder = this.builder;
     const hole = (v: Value): number | undefined => {
       const number = builder.holeOf(v);
       return number < 0 ? undefined : number;

@@ -102,9 +102,11 @@ export interface Isa {
   lift(b: Builder, code: Code, pc: number, mode: number, assumed?: number): number;
   /**
    * Lifts the instruction at `pc` by itself, with `Builder.hole` for what its code tells that nothing is decided by, and says which
-   * fields those are. `mode` is without the bits of `lasting`. Undefined if it cannot be told from the code and the mode alone what it does, or how the block ends after it.
+   * fields those are. `mode` is what `openMode` gives. Undefined if it cannot be told from the code and the mode alone what it does, or how the block ends after it.
    */
   open?(b: Builder, code: Code, pc: number, mode: number): Opened | undefined;
+  /** A mode without what templates do not know of it. */
+  openMode?(mode: number): number;
   /** A mode of code whose operands and addresses have 16 bits (x86). */
   readonly mode16?: number;
   /** `mode` as for `lift`. */

@@ -6,7 +6,7 @@ import { ABI, MXCSR_RESET, resetSegments, setEflags, setMxcsr } from './abi.ts';
 import { contextOf } from './context.ts';
 import { Decoded, decode, NO_ROW, newInsn } from './decode.ts';
 import { disassemble } from './disassemble.ts';
-import { open } from './open.ts';
+import { open, openMode } from './open.ts';
 import type { Meaning, Row } from './row.ts';
 import { writeHelpers } from './rows/misc.ts';
 import { sseHelpers } from './rows/sse.ts';
@@ -116,6 +116,7 @@ export const x86: Isa = {
   assumedNext: (b, assumed) => contextOf(b).top ?? assumed,
   lift: lift(knownMeaning),
   open: open(knownMeaning),
+  openMode,
   mode16: Mode.SYSTEM,
   disassemble: (code, pc, mode = 0) => disassemble(table(), code, pc, (mode & ~Mode.DENORMALS) === 0 || mode & Mode.CODE32 ? 4 : 2),
   reset(state) {

@@ -70,6 +70,11 @@ function displacementField(i: Insn, end: number): Field | undefined {
   return field(end - bytes, bytes);
 }
 
+/** What decides in system mode whether instructions of these groups are there. */
+const FLOAT_BITS = Mode.TS | Mode.MP | Mode.EM | Mode.FXSR;
+const FLOAT_GROUPS = new Set(['x87', 'mmx', 'sse', 'sse2']);
+export const openMode = (mode: number): number => mode & ~(mode & Mode.SYSTEM ? FLOAT_BITS : Mode.DENORMALS);
+
 /** See Isa.open. What an instruction of the x87 does depends on those before it, and SSE arithmetic is shorter for knowing them. */
 export const open =
   (meaningOf: (row: Row) => Meaning) =>
@@ -104,7 +109,8 @@ export const open =
       return out;
     };
     read.clear();
-    if (row.group === 'x87' || row.group === 'mmx' || (system && row.sensitivity)) return { length, open: fields(), closed: true };
+    if (row.group === 'x87' || row.group === 'mmx' || (system && (row.sensitivity || FLOAT_GROUPS.has(row.group))))
+      return { length, open: fields(), closed: true };
     b.insn(pc, length);
     if (system) build(b, i);
     else {

@@ -49,7 +49,7 @@ export class Templates {
   block(pc: number, mode: number, most: number, mostOps: number): Block | undefined {
     const code = this.code.place(pc);
     if (code === undefined) return undefined;
-    const kind = mode & ~(this.isa.lasting ?? 0);
+    const kind = this.isa.openMode?.(mode) ?? mode;
     const root = this.image.root(kind);
     if (root === 0) return undefined;
     this.catchUp();

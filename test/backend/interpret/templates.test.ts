@@ -94,7 +94,13 @@ describe('templates', () => {
     const runtime = readFileSync(`${ROOT}/build/runtime.wasm`);
     const module = new WebAssembly.Module(withTemplates(runtime, 'x86', '# common\nmode 0\n8b43..\nc3\n'));
     let learnt = 0;
-    const isa: Isa = { ...x86, open: (...args) => (learnt++, x86.open?.(...args)) };
+    const isa: Isa = {
+      ...x86,
+      open(...args) {
+        learnt++;
+        return x86.open?.(...args);
+      },
+    };
     const assemble = assembler(isa, module);
     expect(print(assemble('8b 43 f0 c3'))).toContain('i32.const 0xfffffff0');
     expect(learnt).toBe(0);
