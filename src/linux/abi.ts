@@ -102,6 +102,8 @@ export interface Abi extends FileAbi {
   readonly sockets: SocketAbi;
   /** struct shmid64_ds: its bytes, and where shm_cpid is in it. */
   readonly segments: { readonly bytes: number; readonly creatorAt: number };
+  /** struct semid64_ds: its bytes, and where sem_nsems is in it. */
+  readonly semaphores: { readonly bytes: number; readonly countAt: number };
   readonly signals: Readonly<Record<SignalName, number>>;
   /** The highest signal (_NSIG): 64 or 128. */
   readonly signalCount: number;

@@ -1,6 +1,8 @@
 import type { SignalInfo } from './abi.ts';
+import type { Mailbox } from './calls/mailbox.ts';
 import type { MessageQueue } from './calls/mqueue.ts';
 import type { Segment } from './calls/segment.ts';
+import { type SemaphoreSet, undoSemaphores } from './calls/semaphore.ts';
 import { KnownFiles, leaveProgram } from './exec.ts';
 import { Terminals } from './fs/terminals.ts';
 import type { Host } from './host.ts';
@@ -30,6 +32,9 @@ export interface System {
   readonly sockets: Sockets;
   /** Shared memory (System V), by number. */
   readonly segments: Map<number, Segment>;
+  /** Semaphores and queues of messages (System V), by number. */
+  readonly semaphores: Map<number, SemaphoreSet>;
+  readonly mailboxes: Map<number, Mailbox>;
   /** POSIX message queues, by name. */
   readonly messageQueues: Map<string, MessageQueue>;
   readonly scheduler: Scheduler;
@@ -135,6 +140,8 @@ export function makeSystem(host: Host, options: SystemOptions): System {
     translations: options.translations,
     knownFiles: new KnownFiles(),
     segments: new Map(),
+    semaphores: new Map(),
+    mailboxes: new Map(),
     messageQueues: new Map(),
     sockets: new Sockets(host.random, options.network, options.warn),
     get scheduler() {
@@ -217,6 +224,7 @@ export function makeSystem(host: Host, options: SystemOptions): System {
       }
       group.children.clear();
       group.endEvents.wake();
+      undoSemaphores(system, group);
       // one that traces it and is not its parent is told first
       const tracer = group.leader.tracing?.tracer;
       if (!tracer || tracer === group.parent) system.tellOfEnd(group);

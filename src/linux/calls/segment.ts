@@ -7,15 +7,11 @@ import { mappable } from '../fs/mappable.ts';
 import { MemoryFileSystem } from '../fs/memory-fs.ts';
 import { isPageAligned, pageUp } from '../memory-map.ts';
 import type { Process } from '../process.ts';
-import { type Calls, partial } from '../syscall.ts';
+import { type Calls, partial, type SyscallResult } from '../syscall.ts';
+import { mailboxCalls } from './mailbox.ts';
+import { semaphoreCalls } from './semaphore.ts';
+import { freeId, IPC_64, IpcCommand, keyed } from './sysv.ts';
 
-const IPC_PRIVATE = 0;
-const IPC_CREAT = 0o1000;
-const IPC_EXCL = 0o2000;
-const IPC_RMID = 0;
-const IPC_STAT = 2;
-/** Of the last argument of shmctl: struct shmid64_ds, which is all there is. */
-const IPC_64 = 0x100;
 const SHM_RDONLY = 0o10000;
 const SHM_RND = 0o20000;
 const SHM_REMAP = 0o40000;
@@ -26,6 +22,14 @@ const MOST_SEGMENTS = 4096;
 const MOST_BYTES = 128 << 20;
 /** Operations of ipc(2). */
 const enum Ipc {
+  SEMOP = 1,
+  SEMGET = 2,
+  SEMCTL = 3,
+  SEMTIMEDOP = 4,
+  MSGSND = 11,
+  MSGRCV = 12,
+  MSGGET = 13,
+  MSGCTL = 14,
   SHMAT = 21,
   SHMDT = 22,
   SHMGET = 23,
@@ -48,12 +52,8 @@ function segmentOf(p: Process, id: number): Segment {
 
 function shmget(p: Process, key: number, size: number, flags: number): number {
   const { segments } = p.system;
-  const found = key === IPC_PRIVATE ? undefined : [...segments.values()].find((segment) => segment.key === key);
-  if (found) {
-    if (flags & IPC_CREAT && flags & IPC_EXCL) return -Errno.EEXIST;
-    return size > found.size ? -Errno.EINVAL : found.id;
-  }
-  if (key !== IPC_PRIVATE && !(flags & IPC_CREAT)) return -Errno.ENOENT;
+  const found = keyed(segments, key, flags);
+  if (found) return size > found.size ? -Errno.EINVAL : found.id;
   if (size === 0) return -Errno.EINVAL;
   if (segments.size >= MOST_SEGMENTS) return -Errno.ENOSPC;
   const total = [...segments.values()].reduce((sum, segment) => sum + pageUp(segment.size), 0);
@@ -67,8 +67,7 @@ function shmget(p: Process, key: number, size: number, flags: number): number {
   );
   file.resize(pageUp(size));
   description.references++;
-  let id = 0;
-  while (segments.has(id)) id++;
+  const id = freeId(segments);
   segments.set(id, { id, key, size, description, creator: p.pid });
   return id;
 }
@@ -100,12 +99,12 @@ function shmdt(p: Process, address: number): number {
 function shmctl(p: Process, id: number, command: number, address: number): number {
   const segment = segmentOf(p, id);
   switch (command & ~IPC_64) {
-    case IPC_RMID:
+    case IpcCommand.Remove:
       // it stays for those who have attached it
       p.system.segments.delete(id);
       release(segment.description);
       return 0;
-    case IPC_STAT:
+    case IpcCommand.Status:
       writeStatus(p, segment, address);
       return 0;
     default:
@@ -126,9 +125,11 @@ function writeStatus(p: Process, { key, size, description, creator }: Segment, a
   p.memory.setU32(address + creatorAt + 8, description.references - 1);
 }
 
-/** ipc(2), of which only shared memory is here. */
-function ipc(p: Process, a: readonly number[]): number {
-  const [call, first, second, third, pointer] = a;
+/** ipc(2) */
+function ipc(p: Process, a: readonly number[]): SyscallResult {
+  const [call, first, second, third, pointer, fifth] = a;
+  const { semop, semtimedop, semget, semctl } = semaphoreCalls;
+  const { msgsnd, msgrcv, msgget, msgctl } = mailboxCalls;
   switch (call & 0xffff) {
     case Ipc.SHMGET:
       return shmget(p, first, second, third);
@@ -142,8 +143,27 @@ function ipc(p: Process, a: readonly number[]): number {
       return shmdt(p, pointer);
     case Ipc.SHMCTL:
       return shmctl(p, first, second, pointer);
+    case Ipc.SEMOP:
+      return semop(p, [first, pointer, second]);
+    case Ipc.SEMTIMEDOP:
+      return semtimedop(p, [first, pointer, second, fifth]);
+    case Ipc.SEMGET:
+      return semget(p, [first, second, third]);
+    case Ipc.SEMCTL:
+      return semctl.call(p, [first, second, third, p.memory.u32(pointer)]);
+    case Ipc.MSGSND:
+      return msgsnd(p, [first, pointer, second, third]);
+    case Ipc.MSGRCV: {
+      // the old way has the type in memory
+      const isOld = call >>> 16 === 0;
+      const message = isOld ? p.memory.u32(pointer) : pointer;
+      return msgrcv(p, [first, message, second, isOld ? p.memory.u32(pointer + 4) : fifth, third]);
+    }
+    case Ipc.MSGGET:
+      return msgget(p, [first, second]);
+    case Ipc.MSGCTL:
+      return msgctl.call(p, [first, second, pointer]);
     default:
-      p.warn('ipc', 'of System V there is shared memory only: no semaphores, no message queues');
       return -Errno.ENOSYS;
   }
 }
@@ -153,5 +173,7 @@ export const segmentCalls: Calls = {
   shmat: (p, a) => shmat(p, a[0], a[1], a[2]),
   shmdt: (p, a) => shmdt(p, a[0]),
   shmctl: partial((p, a) => shmctl(p, a[0], a[1], a[2]), 'IPC_RMID, IPC_STAT without times'),
-  ipc: partial(ipc, 'shared memory only'),
+  ...semaphoreCalls,
+  ...mailboxCalls,
+  ipc: partial(ipc, 'as the calls that it makes'),
 };

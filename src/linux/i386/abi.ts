@@ -89,6 +89,7 @@ export const i386: Abi = {
   errno: (generic) => generic,
   sockets: i386Sockets,
   segments: { bytes: 84, creatorAt: 64 },
+  semaphores: { bytes: 64, countAt: 52 },
   mmap: { MAP_SHARED: 1, MAP_PRIVATE: 2, MAP_FIXED: 0x10, MAP_ANONYMOUS: 0x20, MAP_GROWSDOWN: 0x100, MAP_FIXED_NOREPLACE: 0x100000 },
   signals: SIGNALS,
   signalCount: SIGNAL_COUNT,

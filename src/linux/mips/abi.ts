@@ -121,6 +121,7 @@ function makeMips(endian: 'little' | 'big'): Abi {
     errno: mipsErrno,
     sockets: mipsSockets,
     segments: { bytes: 72, creatorAt: 52 },
+    semaphores: { bytes: 56, countAt: 44 },
     mmap: { MAP_SHARED: 1, MAP_PRIVATE: 2, MAP_FIXED: 0x10, MAP_ANONYMOUS: 0x800, MAP_GROWSDOWN: 0x1000, MAP_FIXED_NOREPLACE: 0x100000 },
     signals: SIGNALS,
     signalCount: SIGNAL_COUNT,

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ipc.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -20,6 +22,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -518,6 +521,106 @@ static void dozers(void) {
   }
 }
 
+union semun {
+  int val;
+  struct semid_ds *buf;
+  unsigned short *array;
+};
+
+static int change(int set, int n, int by, int flags) {
+  struct sembuf operation = {n, by, flags};
+  return semop(set, &operation, 1);
+}
+#define TELL(call) \
+  do { \
+    long got = (call); \
+    printf("%s: %ld %s\n", #call, got < 0 ? -1 : got, got < 0 ? strerror(errno) : ""); \
+  } while (0)
+
+// semaphores and messages of System V
+static void system_v(void) {
+  int set = semget(IPC_PRIVATE, 3, 0600), status;
+  unsigned short values[3] = {1, 2, 3};
+  union semun arg = {.array = values};
+  TELL(semctl(set, 0, SETALL, arg));
+  TELL(semctl(set, 1, GETVAL));
+  TELL(change(set, 1, -3, IPC_NOWAIT));
+  TELL(change(set, 1, -2, 0));
+  TELL(change(set, 1, 0, IPC_NOWAIT));
+  TELL(change(set, 3, 1, 0));
+  struct sembuf both[] = {{0, -1, 0}, {1, -1, IPC_NOWAIT}};
+  TELL(semop(set, both, 2));
+  TELL(semctl(set, 0, GETVAL));
+  arg.val = 40000;
+  TELL(semctl(set, 0, SETVAL, arg));
+  struct timespec moment = {0, 20000000};
+  struct sembuf take = {1, -1, 0};
+  TELL(semtimedop(set, &take, 1, &moment));
+  fflush(stdout);
+  pid_t pid = fork();
+  if (pid == 0) {
+    change(set, 2, -3, SEM_UNDO);
+    change(set, 1, 1, 0);
+    change(set, 0, -2, 0);
+    _exit(4);
+  }
+  TELL(change(set, 1, -1, 0));
+  while (semctl(set, 0, GETNCNT) == 0) usleep(1000);
+  TELL(semctl(set, 2, GETVAL));
+  TELL(change(set, 0, 1, 0));
+  waitpid(pid, &status, 0);
+  TELL(semctl(set, 2, GETVAL));
+  printf("by the child: %d\n", semctl(set, 2, GETPID) == pid);
+  struct semid_ds about;
+  arg.buf = &about;
+  TELL(semctl(set, 0, IPC_STAT, arg));
+  printf("%ld semaphores, mode %o\n", (long)about.sem_nsems, about.sem_perm.mode);
+  fflush(stdout);
+  if (fork() == 0) {
+    TELL(change(set, 0, -9, 0));
+    fflush(stdout);
+    _exit(0);
+  }
+  while (semctl(set, 0, GETNCNT) == 0) usleep(1000);
+  TELL(semctl(set, 0, IPC_RMID));
+  wait(NULL);
+  TELL(semctl(set, 0, GETVAL));
+  TELL(semget(0x7777abcd, 1, 0));
+
+  struct {
+    long type;
+    char text[16];
+  } message = {3, "third"};
+  int queue = msgget(0x7777abce, IPC_CREAT | IPC_EXCL | 0600);
+  TELL(msgget(0x7777abce, IPC_CREAT | IPC_EXCL));
+  TELL(msgsnd(queue, &message, 6, 0));
+  message.type = 1;
+  strcpy(message.text, "first");
+  TELL(msgsnd(queue, &message, 6, 0));
+  message.type = 0;
+  TELL(msgsnd(queue, &message, 6, 0));
+  TELL(msgrcv(queue, &message, 3, 0, 0));
+  TELL(msgrcv(queue, &message, sizeof message.text, -2, 0));
+  printf("%ld %s\n", message.type, message.text);
+  TELL(msgrcv(queue, &message, sizeof message.text, 1, IPC_NOWAIT));
+  TELL(msgrcv(queue, &message, 2, 1, MSG_EXCEPT | MSG_NOERROR));
+  printf("%ld %.2s\n", message.type, message.text);
+  fflush(stdout);
+  if (fork() == 0) {
+    message.type = 7;
+    usleep(10000);
+    msgsnd(queue, &message, 1, 0);
+    _exit(0);
+  }
+  TELL(msgrcv(queue, &message, sizeof message.text, 7, 0));
+  wait(NULL);
+  struct msqid_ds box;
+  TELL(msgctl(queue, IPC_STAT, &box));
+  printf("%lu messages, at most %lu bytes, from a child: %d\n", (long)box.msg_qnum, (long)box.msg_qbytes, box.msg_lspid != getpid());
+  TELL(msgctl(queue, IPC_RMID, NULL));
+  TELL(msgrcv(queue, &message, sizeof message.text, 0, 0));
+}
+
 static void asked(int signal) { handled += signal == SIGUSR1; }
 static int shares_handlers(void *unused) {
   signal(SIGUSR1, asked);
@@ -586,7 +689,7 @@ int main(int count, char **args) {
     zombies();
     return 0;
   }
-  void (*all[])(void) = {memory, waiting, orphans, groups, pipes, common, segments, sockets, locks, priorities, cores, descriptors, programs, dozers};
+  void (*all[])(void) = {memory, waiting, orphans, groups, pipes, common, segments, sockets, locks, priorities, cores, descriptors, system_v, programs, dozers};
   for (int i = 0; i < sizeof all / sizeof *all; i++) {
     all[i]();
     fflush(stdout);
