@@ -41,7 +41,7 @@ export async function run(
     if (!match) throw new CliError(`--mount ${text}: not of the form host:/guest or host:/guest:ro`, ExitCode.Usage);
     return { path: match[2], fileSystem: open(match[1], '--mount', match[3] !== undefined) };
   });
-  const { elf, guestPath } = fileInGuest(path, root, mounts, options.cwd ?? '/');
+  const { elf, guestPath, before } = fileInGuest(path, root, mounts, options.cwd ?? '/');
 
   // it finds itself as /proc/self/exe, and may run itself again
   if (!root) mounts.unshift({ path: guestPath, fileSystem: open(path, path, true) });
@@ -57,7 +57,7 @@ export async function run(
       ...(reserved.memory && { reserved: reserved.memory }),
       host: node.nodeHost,
       path: guestPath,
-      argv: [options.argv0 ?? path, ...args],
+      argv: before.length > 0 ? [...before, path, ...args] : [options.argv0 ?? path, ...args],
       env: options.env.flatMap(variable),
       ...(root && { root }),
       mounts,

@@ -26,7 +26,7 @@ export interface Executable {
 
 /** Bytes of a script's first line that are looked at (BINPRM_BUF_SIZE), and scripts that may name scripts as interpreters. */
 const FIRST_LINE = 256;
-const MOST_SCRIPTS = 5;
+export const MOST_SCRIPTS = 5;
 const NEWLINE = 10;
 
 /** A file at a path that may be executed. */
@@ -75,7 +75,7 @@ function readExecutable(p: Process, inode: Inode): KnownFile {
 }
 
 /** The interpreter that a script names, and its argument. */
-function interpreterOf(bytes: Uint8Array): readonly string[] | undefined {
+export function interpreterOf(bytes: Uint8Array): readonly string[] | undefined {
   if (bytes[0] !== 0x23 || bytes[1] !== 0x21) return undefined;
   const end = bytes.subarray(0, FIRST_LINE).indexOf(NEWLINE);
   const line = decodeName(bytes.subarray(2, end < 0 ? FIRST_LINE : end)).replace(/^[ \t]+|[ \t]+$/g, '');

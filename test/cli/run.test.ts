@@ -127,6 +127,14 @@ describe('run', () => {
         stdout: 'said\n',
         stderr: '',
       });
+      put('root/bin/script', '#! /bin/say what\n');
+      expect(await wasmvisor('run', '--root', join(folder, 'root'), '/bin/script', 'x')).toEqual({ code: 0, stdout: 'said\n', stderr: '' });
+      put('root/bin/orphan', '#!/bin/gone\n');
+      expect(await wasmvisor('run', '--root', join(folder, 'root'), '/bin/orphan')).toEqual({
+        code: 127,
+        stdout: '',
+        stderr: 'wasmvisor: /bin/gone: no such file in the guest\n',
+      });
       expect(await wasmvisor('run', '--root', join(folder, 'root'), '/bin/absent')).toEqual({
         code: 127,
         stdout: '',

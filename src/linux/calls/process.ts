@@ -5,6 +5,7 @@ import type { Limit, LimitName } from '../limits.ts';
 import type { Process, ThreadGroup } from '../process.ts';
 import { type Calls, partial, type Syscall } from '../syscall.ts';
 import { INIT } from '../system.ts';
+import { type WriteTime, writeTimespec, writeTimespec64 } from './time.ts';
 
 type CredentialName = 'uid' | 'euid' | 'suid' | 'gid' | 'egid' | 'sgid';
 
@@ -204,7 +205,7 @@ function setpgid(p: Process, pid: number, pgid: number): number {
 }
 
 /** Scheduling is asked of threads, and of processes by their first thread. */
-const isThread = (p: Process, id: number): boolean => id === 0 || p.group.threads.has(id) || p.system.processes.has(id);
+const isThread = (p: Process, id: number): boolean => id === 0 || id === INIT || p.group.threads.has(id) || p.system.processes.has(id);
 const only =
   (result: number): Syscall =>
   (p, a) =>
@@ -223,6 +224,16 @@ function setNice(p: Process, group: ThreadGroup, wanted: number): number {
   const nice = Math.max(-20, Math.min(19, wanted));
   if (nice < group.nice && p.credentials.euid !== 0) return -Errno.EACCES;
   group.nice = nice;
+  return 0;
+}
+
+/** How long a thread runs before another has its turn, whatever its policy. */
+const TURN = 10_000_000n;
+
+function roundRobin(p: Process, a: readonly number[], write: WriteTime): number {
+  if ((a[0] | 0) < 0) return -Errno.EINVAL;
+  if (!isThread(p, a[0])) return -Errno.ESRCH;
+  write(p, a[1], TURN);
   return 0;
 }
 
@@ -278,6 +289,8 @@ export const processCalls: Calls = {
   },
   sched_get_priority_max: (_p, a) => (a[0] === 1 || a[0] === 2 ? 99 : a[0] <= 6 ? 0 : -Errno.EINVAL),
   sched_get_priority_min: (_p, a) => (a[0] === 1 || a[0] === 2 ? 1 : a[0] <= 6 ? 0 : -Errno.EINVAL),
+  sched_rr_get_interval: (p, a) => roundRobin(p, a, writeTimespec),
+  sched_rr_get_interval_time64: (p, a) => roundRobin(p, a, writeTimespec64),
   sched_getattr: (p, a) => {
     if (a[2] < SCHED_ATTR || a[3] !== 0) return -Errno.EINVAL;
     if (!isThread(p, a[0])) return -Errno.ESRCH;

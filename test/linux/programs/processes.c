@@ -5,6 +5,7 @@
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
@@ -476,6 +477,8 @@ static void priorities(void) {
   }
   wait(NULL);
   printf("nobody: %d\n", getpriority(PRIO_PROCESS, 30000) == -1 && errno == ESRCH);
+  struct timespec turn;
+  printf("turns: %d, of init %d\n", sched_rr_get_interval(0, &turn) == 0, sched_getscheduler(1));
   printf("no such kind: %d\n", getpriority(9, 0) == -1 && errno == EINVAL);
 }
 
