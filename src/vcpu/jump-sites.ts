@@ -2,6 +2,7 @@ import { JumpSite, Layout } from '../../assembly/shared/layout.ts';
 import type { Block } from '../ir/block.ts';
 import { type GuestMemory, PagePermission } from './guest-memory.ts';
 
+const MOST_SITES = Math.floor((Layout.UOPS - Layout.JUMP_SITES) / JumpSite.SIZE);
 /** Targets of one jump that are remembered. */
 const MOST_TARGETS = 128;
 
@@ -17,18 +18,23 @@ export class JumpSites {
     private readonly anyTarget: boolean,
   ) {}
 
-  /** Where the jump at the end of the block notes its targets; undefined without one, or without room. */
+  /** Where the jump at the end of the block notes its targets; undefined without one. */
   of(block: Block): number | undefined {
     return block.terminator.kind === 'jump' ? this.at(block.pc) : undefined;
   }
-  /** The same for a block that ends in such a jump, by its pc. */
-  at(pc: number): number | undefined {
-    let site = this.sites.get(pc);
-    if (site === undefined) {
-      site = Layout.JUMP_SITES + JumpSite.SIZE * this.sites.size;
-      if (site >= Layout.UOPS) return undefined;
-      this.sites.set(pc, site);
-    }
+  /** The same for a block that ends in such a jump, by its pc. If all are taken it is the oldest, to which code that is still there goes on to note. */
+  at(pc: number): number {
+    const known = this.sites.get(pc);
+    if (known !== undefined) return known;
+    const site = this.sites.size < MOST_SITES ? Layout.JUMP_SITES + JumpSite.SIZE * this.sites.size : this.takeOldest();
+    this.sites.set(pc, site);
+    return site;
+  }
+  private takeOldest(): number {
+    const [[pc, site]] = this.sites;
+    this.sites.delete(pc);
+    this.targets.delete(site);
+    this.memory.bytes.fill(0, site, site + JumpSite.SIZE);
     return site;
   }
   private words(site: number): Uint32Array {
