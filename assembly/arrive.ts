@@ -34,10 +34,10 @@ function isMapped(block: u32, pc: u32): bool {
 
 /** Whether the block may run now: it was not too often arrived at, and the budget covers it (and has paid for it). */
 export function enter(block: u32, counts: bool, threshold: i32): bool {
-  if (counts && threshold !== 0) {
+  if (threshold !== 0) {
     const heat = load<i32>(block, BlockHeader.HEAT) + 1;
     store<i32>(block, heat, BlockHeader.HEAT);
-    if (heat >= threshold) return leave(ExitKind.Hot, load<u32>(block, BlockHeader.PC));
+    if (counts && heat >= threshold) return leave(ExitKind.Hot, load<u32>(block, BlockHeader.PC));
   }
   const cost = load<i32>(block, BlockHeader.INSTRUCTIONS);
   const budget = load<i32>(Layout.BUDGET);

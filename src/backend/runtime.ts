@@ -42,10 +42,12 @@ export interface Runtime {
   markStale(address: number): void;
   /** Whether arriving at the block goes through the dispatcher, because there is a region at its pc. */
   markRegion(address: number, present: boolean): void;
-  /** Arrivals at the block that count. */
+  /** Arrivals at the block, by its own count. */
   heat(address: number): number;
-  /** The block will not be hot again for so many arrivals. */
-  coolDown(address: number, arrivals: number): void;
+  /** Sets that count; far below zero the block rests. */
+  setHeat(address: number, arrivals: number): void;
+  /** Guest instructions of the block. */
+  instructions(address: number): number;
   /** Where the memory holds bytes other than zero between two addresses, in whole pages. */
   dirtyPages(from: number, to: number): Generator<readonly [start: number, end: number]>;
 }
@@ -150,9 +152,10 @@ export function createRuntime(
     markStale: (address) => flag(address, BlockFlag.STALE, true),
     markRegion: (address, present) => flag(address, BlockFlag.HAS_REGION, present),
     heat: (address) => words[(address + BlockHeader.HEAT) >>> 2],
-    coolDown: (address, arrivals) => {
-      words[(address + BlockHeader.HEAT) >>> 2] = Math.max(COLD, -arrivals);
+    setHeat: (address, arrivals) => {
+      words[(address + BlockHeader.HEAT) >>> 2] = Math.max(COLD, arrivals);
     },
+    instructions: (address) => words[(address + BlockHeader.INSTRUCTIONS) >>> 2],
     *dirtyPages(from, to) {
       const { firstDirtyPage, firstCleanPage } = runtime.exports as Record<string, (from: number, to: number) => number>;
       for (let at = from; at < to; ) {

@@ -79,7 +79,7 @@ export interface ProgramOptions {
   readonly x87?: 64 | 80;
   /** Default: direct, until the program handles SIGSEGV or SIGBUS. */
   readonly memoryModel?: MemoryModel;
-  /** Arrivals at a loop header or function after which it is translated. Default: 3000. */
+  /** Arrivals at a loop header or function after which it is translated. Without it, once interpreting it has cost as much as compiling. */
   readonly hotThreshold?: number;
   /** Bytes of the host's stack that nested guest calls may take. */
   readonly stackBytes?: number;

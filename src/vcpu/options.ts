@@ -24,7 +24,7 @@ export interface VcpuOptions {
   readonly memoryModel?: MemoryModel;
   /** Stop after exactly the budget (in every executor alike), or at the next convenient place before. */
   readonly exactBudget?: boolean;
-  /** Arrivals at a loop header or function after which it is translated (tiered). Default: 3000, in machines 8000. */
+  /** Arrivals at a loop header or function after which it is translated (tiered). Without it, once interpreting it has cost as much as compiling. */
   readonly hotThreshold?: number;
   /** Guest instructions to complete before the Wasm back end is loaded (tiered). Default: 0. */
   readonly compilerAfter?: number;

@@ -59,12 +59,25 @@ export class PartialRegions {
    */
   missedAt(pc: number): void {
     for (const partial of this.partial.values()) {
-      const { region, jumps } = partial;
-      const missed =
-        region.outside.has(pc) ||
-        jumps.some((block) => this.context.jumpSites.saw(block, pc) && !region.jumpTargets.get(block.pc)?.includes(pc));
-      if (missed) this.missed(partial);
+      if (this.misses(partial, pc)) this.missed(partial);
     }
+  }
+  /** A region that could have gone on at `pc`, and has most of the region `own` that begins there. */
+  lacking(pc: number, own: Region): number | undefined {
+    for (const partial of this.partial.values()) {
+      const { region } = partial;
+      if (!this.misses(partial, pc) || !this.context.isCurrent(region.entry)) continue;
+      const known = new Set(region.blocks.map((block) => block.pc));
+      const common = own.blocks.reduce((sum, block) => sum + (known.has(block.pc) ? block.instructions : 0), 0);
+      if (2 * common > own.instructions) return region.entry;
+    }
+    return undefined;
+  }
+  private misses({ region, jumps }: Partial, pc: number): boolean {
+    return (
+      region.outside.has(pc) ||
+      jumps.some((block) => this.context.jumpSites.saw(block, pc) && !region.jumpTargets.get(block.pc)?.includes(pc))
+    );
   }
   private missed(partial: Partial): void {
     if (++partial.misses < partial.patience) return;

@@ -17,6 +17,7 @@ import type { CodeLimit, VcpuStats } from './options.ts';
 import { PATIENCE, PartialRegions } from './partial-regions.ts';
 import { restoredRegion } from './saved-code.ts';
 import { SlowWays } from './slow-ways.ts';
+import { SOON, Worth } from './worth.ts';
 
 interface TierContext {
   readonly isa: Isa;
@@ -40,8 +41,8 @@ interface TierContext {
   readonly translatesAll: boolean;
   /** If so: whether what is first reached at `pc` is. */
   readonly translates: (pc: number) => boolean;
-  /** Whether the block at a pc has run often enough to be compiled with what calls it. */
-  readonly isWarm: (pc: number) => boolean;
+  /** What compiling a guest instruction costs, in interpreted guest instructions (tiered). */
+  readonly compilingCost: number;
   readonly slowPaths: SlowPaths | 'adapt';
   readonly limits: RegionLimits;
   readonly codeLimit: CodeLimit;
@@ -86,7 +87,8 @@ const FEW_REGISTERS = 32;
 export class RegionTier {
   compiler: Compiler | undefined;
   background: BackgroundCompiler | undefined;
-  cache!: CodeCache;
+  private codeCache!: CodeCache;
+  readonly worth: Worth;
   private environment: WebAssembly.ModuleImports;
   private readonly slots: CallSlots;
   private readonly modules = new Map<number, LoadedModule>();
@@ -97,6 +99,8 @@ export class RegionTier {
   private readonly loopHeaders = new Set<number>();
   /** By pc: the region that can be entered there, too. */
   private readonly innerEntries = new Map<number, number>();
+  /** Entries of regions that went to be compiled in another way. */
+  private readonly again = new Set<number>();
   private readonly slowWays: SlowWays;
   private readonly accessWays: AccessWays;
   private nextModule = 1;
@@ -104,7 +108,6 @@ export class RegionTier {
   private codeBytes = 0;
   private gone = 0;
   private compilesTogether = false;
-  private wanted = new Set<number>();
   /** Entries of regions that another thread compiles. */
   private readonly awaited = new Set<number>();
   private jobs = 0;
@@ -115,6 +118,7 @@ export class RegionTier {
 
   constructor(private readonly context: TierContext) {
     this.slots = new CallSlots(context.runtime);
+    this.worth = new Worth(context.runtime, context.stats, context.compilingCost);
     this.environment = this.makeEnvironment();
     this.accessWays = new AccessWays(context.stats);
     this.slowWays = new SlowWays(context.stats, context.slowPaths);
@@ -124,6 +128,13 @@ export class RegionTier {
       isCurrent: (entry) => this.cache.region(entry) !== undefined,
       compile: (entry, patience) => this.compileFrom(entry, patience),
     });
+  }
+  get cache(): CodeCache {
+    return this.codeCache;
+  }
+  set cache(cache: CodeCache) {
+    this.codeCache = cache;
+    this.worth.cache = cache;
   }
   private makeEnvironment(): WebAssembly.ModuleImports {
     const { runtime, memory } = this.context;
@@ -148,7 +159,7 @@ export class RegionTier {
     const region = this.cache.region(pc);
     if (!region) {
       if (paged) this.cache.hideRegionAt(pc, paged.mode);
-      return this.wanted.delete(pc) && this.compile(pc);
+      return false;
     }
     const module = region.module as LoadedModule;
     if (paged && !paged.areMapped(wholeOf(region).blocks)) {
@@ -163,17 +174,16 @@ export class RegionTier {
 
   /** A region left for the slow path of an instruction. */
   tookSlowPath(entry: number): void {
-    if (this.slowWays.left(entry)) this.cache.dropRegionAt(entry);
+    if (this.slowWays.left(entry)) this.dropForAgain(entry);
   }
 
   /** Memory model paged: a region left for an access that it cannot make. */
   leftForAccess(entry: number): void {
-    if (this.accessWays.left(this.cache.places.key(entry))) this.cache.dropRegionAt(entry);
+    if (this.accessWays.left(this.cache.places.key(entry))) this.dropForAgain(entry);
   }
-
-  /** A slice ended here, in the middle of a region: the next one begins with a region of its own. */
-  stoppedAt(pc: number): void {
-    if (this.canCompile && !this.cache.region(pc) && !this.cache.block(pc)?.address) this.wanted.add(pc);
+  private dropForAgain(entry: number): void {
+    this.cache.dropRegionAt(entry);
+    this.again.add(entry);
   }
 
   get canCompile(): boolean {
@@ -194,6 +204,27 @@ export class RegionTier {
     this.partial.missedAt(pc);
     if (this.cache.region(pc)) return this.republish(pc);
     return this.compileFrom(pc);
+  }
+
+  /**
+   * Tiered: the guest has come to `pc` often. Compiles what holds it if that was interpreted for as long as compiling takes. Arrivals after which
+   * to ask again, 0 if it goes on in compiled code now.
+   */
+  heated(pc: number): number {
+    if (this.cache.region(pc)) return this.republish(pc) ? 0 : SOON;
+    if (this.awaited.has(pc) || this.busy) return SOON;
+    if (this.again.delete(pc)) return this.compileFrom(pc) ? 0 : SOON;
+    const { worth, canCompile } = this;
+    const known = worth.askedBefore(pc);
+    if (known) return known;
+    const own = this.form(pc);
+    if (!own.region || own.region.instructions === 0) return Number.POSITIVE_INFINITY;
+    // what goes on in a region that could have held it is best compiled with that anew
+    const lacking = own.whole ? this.partial.lacking(pc, own.region) : undefined;
+    const { region } = lacking === undefined ? own : this.form(lacking);
+    const arrivals = worth.ask(pc, region ?? own.region);
+    if (arrivals > 0 || !canCompile) return arrivals;
+    return this.compileFrom(lacking ?? pc) && lacking === undefined ? 0 : SOON;
   }
 
   /**
@@ -219,6 +250,7 @@ export class RegionTier {
     const start = performance.now();
     const job = this.formJob(pc, patience);
     if (!job) return false;
+    this.worth.compiled(job.regions);
     const name = `g${job.number}`;
     if (this.background) {
       for (const { entry } of job.regions) this.awaited.add(entry);
@@ -245,13 +277,13 @@ export class RegionTier {
   }
 
   private formJob(pc: number, patience: number): Job | undefined {
-    const { context } = this;
     const regions: Region[] = [];
     const seen = new Set([pc]);
     let instructions = 0;
     for (const entry of seen) {
       const { region, whole } = this.form(entry);
       if (!region || (entry === pc && region.instructions === 0)) break;
+      if (entry !== pc && (this.context.translatesAll || !this.worth.isWarm(region))) continue;
       regions.push(region);
       instructions += region.instructions;
       if (whole) this.partial.note(region, entry === pc ? patience : PATIENCE);
@@ -259,7 +291,7 @@ export class RegionTier {
       if (regions.length >= MODULE_REGIONS || instructions >= MODULE_INSTRUCTIONS) break;
       for (const [i, block] of region.blocks.entries()) {
         const callee = region.isInlined[i] ? undefined : this.calleeOf(block);
-        if (callee !== undefined && !this.cache.region(callee) && !this.awaited.has(callee) && context.isWarm(callee)) seen.add(callee);
+        if (callee !== undefined && !this.cache.region(callee) && !this.awaited.has(callee)) seen.add(callee);
       }
     }
     return regions.length === 0 ? undefined : { number: this.nextModule++, regions, options: this.optionsFor(regions), instructions };
@@ -515,7 +547,8 @@ export class RegionTier {
       this.partial,
       this.slowWays,
       this.accessWays,
-      this.wanted,
+      this.worth,
+      this.again,
     ])
       known.clear();
   }

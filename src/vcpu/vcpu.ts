@@ -16,6 +16,7 @@ import { JumpSites } from './jump-sites.ts';
 import { ModuleStore } from './module-store.ts';
 import { CODE_LIMIT, type CodeLimit, type Executor, type MemoryModel, noStats, type VcpuOptions, type VcpuStats } from './options.ts';
 import { RegionTier } from './region-tier.ts';
+import { COMPILING_COST } from './worth.ts';
 
 export type { CodeLimit, Executor, MemoryModel, VcpuOptions, VcpuStats };
 
@@ -73,7 +74,7 @@ export class Vcpu {
       exact: this.exact,
       translatesAll: this.executor === 'translate',
       translates: (pc) => this.translates(pc),
-      isWarm: (pc) => this.isWarm(pc),
+      compilingCost: options.hotThreshold === undefined ? COMPILING_COST : 0,
       slowPaths: options.slowPaths ?? 'adapt',
       codeLimit: options.codeLimit ?? CODE_LIMIT,
       limits: {
@@ -156,9 +157,14 @@ export class Vcpu {
   private loadCompiler(): Promise<void> {
     this.loading ??= this.options.loadCompiler().then((compiler) => {
       this.tier.compiler = compiler;
-      if (this.executor === 'tiered') this.setHeader(Layout.HOT_THRESHOLD, this.hotThreshold);
+      if (this.executor === 'tiered') this.compilerIsThere();
     });
     return this.loading;
+  }
+
+  private compilerIsThere(): void {
+    this.setHeader(Layout.HOT_THRESHOLD, this.hotThreshold);
+    this.tier.worth.beginCompiling(this.hotThreshold);
   }
 
   /** What an earlier run did not compile can wait as long as it takes to load the compiler: most often the end comes first. */
@@ -411,7 +417,7 @@ export class Vcpu {
       this.wantsCompiler = false;
       if (this.options.startCompiler && this.executor === 'tiered') {
         this.tier.background = this.options.startCompiler();
-        this.setHeader(Layout.HOT_THRESHOLD, this.hotThreshold);
+        this.compilerIsThere();
       } else void this.loadCompiler();
     }
     for (;;) {
@@ -466,7 +472,6 @@ export class Vcpu {
         return undefined;
       case ExitKind.Budget:
         if (this.exact && this.getHeader(Layout.BUDGET) > 0) return this.spendRest();
-        this.tier.stoppedAt(pc);
         return makeExit(kind, pc, 0, 0, 0);
       default:
         return this.left(kind, pc);
@@ -562,24 +567,12 @@ export class Vcpu {
 
   private becameHot(pc: number): void {
     if (this.restoresHot && this.tier.restore(pc)) return;
-    if (!this.tier.canCompile) {
-      // nothing may wait for the compiler; heat counts again when it is there
-      this.setHeader(Layout.HOT_THRESHOLD, 0);
+    const wait = this.tier.heated(pc);
+    if (this.tier.worth.wantsCompiler && this.wantedSince === 0) {
       this.wantsCompiler = true;
       this.wantedSince = performance.now();
-      return;
     }
-    const { busy } = this.tier;
-    if (!busy && this.tier.compile(pc)) return;
-    const cached = this.cache.block(pc);
-    // a region that is there may find its pages mapped then
-    const later = busy || this.cache.region(pc) !== undefined;
-    if (cached?.address) this.runtime.coolDown(cached.address, later ? BUSY_ARRIVALS : Number.POSITIVE_INFINITY);
-  }
-
-  private isWarm(pc: number): boolean {
-    const address = this.cache.block(pc)?.address;
-    return address !== undefined && address !== 0 && this.runtime.heat(address) * WARM >= this.hotThreshold;
+    if (wait > 0) this.tier.worth.rest(pc, wait, this.getHeader(Layout.HOT_THRESHOLD));
   }
 
   /** The block at `pc`, once, in the interpreter. */
@@ -641,12 +634,6 @@ const WARM_START = 100;
 
 /** More than the instructions that stand for one hooked: a branch with its delay slot, STI with the next. */
 const MOST_PASSED = 16;
-
-/** Arrivals at a hot block after which it asks again, if the compiler was busy or a region cannot be used now. */
-const BUSY_ARRIVALS = 1000;
-
-/** A callee is compiled with its caller if it has this part of the heat already. */
-const WARM = 8;
 
 /** Arrivals after which code is translated. A kernel that boots has much code that runs some hundred times. */
 const HOT = 3000;

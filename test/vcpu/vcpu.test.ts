@@ -32,7 +32,11 @@ describe.each(ISA_NAMES)('the vCPU on %s', { timeout: 120_000 }, (isa) => {
   it('does not load the compiler for a short program', async () => {
     const guest = await corpusGuest(isa, 'crc32', ['1'], { executor: 'tiered', hotThreshold: 20, compilerAfter: 1e12 });
     await finish(guest, 100_000);
-    expect([guest.exitCode, guest.vcpu.stats.hot, guest.vcpu.stats.regions]).toEqual([0, 1, 0]);
+    const { hot, regions, blocks } = guest.vcpu.stats;
+    expect([guest.exitCode, regions]).toEqual([0, 0]);
+    // what waits for it does not ask twice
+    expect(hot).toBeGreaterThan(0);
+    expect(hot).toBeLessThanOrEqual(blocks);
   });
 
   it.each([
