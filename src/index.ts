@@ -105,7 +105,7 @@ export function listInstructions(): readonly InstructionRow[] {
 
 /**
  * Instructions that are not: those of MIPS32 release 2 and of the x86 processors up to SSE2, with the reason. What came later (AVX,
- * release 6, 64-bit forms, DSP, MSA) is neither here nor there.
+ * release 6, 64-bit forms, MSA) is neither here nor there.
  */
 export function listMissingInstructions(): readonly MissingInstruction[] {
   return missingInstructions();

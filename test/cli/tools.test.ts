@@ -110,6 +110,7 @@ describe('list', () => {
       expect(stdout).toMatch(/^mips +000000 sssss ttttt ddddd 00000 100001 +addu/m);
       expect(stdout).toMatch(/^x86 +01 \/r +ADD Ev, Gv$/m);
       expect(stdout).toMatch(/^\d{3,} in all$/m);
+      expect(stdout).toMatch(/^mips .*DSP module.* Config3\.DSPP is 0$/m);
       expect(stdout).toMatch(/^not implemented:$[\s\S]*^mips +011101 j{26} +jalx \$j +no MIPS16/m);
     },
     TIMEOUT,

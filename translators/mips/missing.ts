@@ -1,4 +1,4 @@
-/** Instructions of MIPS32 release 2 (volume II) that have no row: encoding, text, why. They are reserved, or coprocessor 2 is unusable. */
+/** Instructions of MIPS32 release 2 (volume II), and its DSP module, that have no row: encoding, text, why. They are reserved, or coprocessor 2 is unusable. */
 export const missing: readonly (readonly [encoding: string, text: string, reason: string])[] = [
   ...['bc2f 00', 'bc2fl 10', 'bc2t 01', 'bc2tl 11'].map((row) => {
     const [name, bits] = row.split(' ');
@@ -19,6 +19,7 @@ export const missing: readonly (readonly [encoding: string, text: string, reason
   )
     .split(' ')
     .map((name) => ['0100x1 … 10110 or 110', name, 'no paired single: FIR.PS is 0'] as const),
+  ['011111 … 010000, 010001, 010010, …', 'DSP module, release 1 (addu.qb, …)', 'no DSP: Config3.DSPP is 0'],
   ['011101 jjjjjjjjjjjjjjjjjjjjjjjjjj', 'jalx $j', 'no MIPS16: Config1.CA is 0'],
   ['011100 kkkkkkkkkkkkkkkkkkkk 111111', 'sdbbp $k', 'no EJTAG: Config1.EP is 0'],
 ];
