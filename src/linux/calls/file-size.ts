@@ -15,9 +15,9 @@ export function demandSize(p: Process, size: number): void {
   if (size > LARGEST || size > soft) tooLarge(p, size > soft);
 }
 
-/** How many of `length` bytes, more than none, can be written from a position on. */
+/** How many bytes can be written from a position on, of which `length` are to be. */
 export function roomAt(p: Process, position: number, length: number): number {
   const { soft } = p.limits.fsize;
   const room = Math.min(LARGEST, soft) - position;
-  return room > 0 || length === 0 ? Math.min(length, room) : tooLarge(p, position >= soft);
+  return room > 0 || length === 0 ? Math.max(0, room) : tooLarge(p, position >= soft);
 }

@@ -27,6 +27,13 @@ export function processOf(p: Process, fd: number): ThreadGroup {
   return (file && groups.get(file.read)) ?? fail('EBADF');
 }
 
+/** The same where a directory of /proc will do. */
+function signalled(p: Process, fd: number): ThreadGroup {
+  const { path, inode } = p.files.get(fd);
+  const pid = inode.fileSystem.type === 'proc' ? /^\/proc\/(\d+)$/.exec(path)?.[1] : undefined;
+  return pid === undefined ? processOf(p, fd) : (p.system.processes.get(Number(pid)) ?? fail('ESRCH'));
+}
+
 /** One that somebody may still wait for. */
 function known(p: Process, group: ThreadGroup): ThreadGroup {
   return p.system.processes.get(group.pid) === group ? group : fail('ESRCH');
@@ -40,7 +47,7 @@ function pidfdOpen(p: Process, pid: number, flags: number): number {
 
 function sendSignal(p: Process, fd: number, signal: number, info: number, flags: number): number {
   if (flags !== 0) return -Errno.EINVAL;
-  const group = known(p, processOf(p, fd));
+  const group = known(p, signalled(p, fd));
   if (signal !== 0 && !p.signals.isValid(signal)) return -Errno.EINVAL;
   if (info !== 0 && p.memory.u32(info) !== signal) return -Errno.EINVAL;
   if (!maySignal(p, group, signal)) return -Errno.EPERM;

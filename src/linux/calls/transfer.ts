@@ -180,7 +180,7 @@ function writeAll(
   const end = description.append && file.seekable ? file.inode.stat().size : undefined;
   const start = end ?? at ?? description.position;
 
-  const room = file.truncate ? roomAt(p, start, length) : length;
+  const room = file.truncate ? roomAt(p, start, length) : Number.POSITIVE_INFINITY;
   const waits = file.subscribe && !description.nonblock && !now;
   const attempt = (last: boolean): number => {
     try {

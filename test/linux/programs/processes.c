@@ -654,6 +654,11 @@ static void descriptors(void) {
   printf(", %d, %d\n", info.si_pid == pid, info.si_status);
   printf("signal: %s\n", syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0) < 0 ? strerror(errno) : "sent");
   printf("not one: %s\n", syscall(SYS_pidfd_send_signal, 0, SIGTERM, NULL, 0) < 0 ? strerror(errno) : "sent");
+  char folder[32];
+  snprintf(folder, sizeof folder, "/proc/%d", getpid());
+  copy = open(folder, O_DIRECTORY);
+  printf("by /proc: %ld\n", syscall(SYS_pidfd_send_signal, copy, 0, NULL, 0));
+  close(copy);
   printf("none: %s\n", syscall(SYS_pidfd_open, 0, 0) < 0 ? strerror(errno) : "opened");
   close(fd);
   fd = -1;
