@@ -26,7 +26,7 @@ function imageOf(isa: Isa, list: string): TemplateImage {
     const bytes = Uint8Array.from(line.replaceAll('..', ANY).match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));
     const made = maker.make(Code.of(Uint8Array.of(...bytes, ...AFTER), PC), PC, mode);
     if (!made || made.length !== bytes.length) throw new Error(`${line} is not an instruction`);
-    image.add(image.root(mode), made, (at) => bytes[at]);
+    if (!image.add(image.root(mode), made, (at) => bytes[at])) throw new Error(`${line} has no place among the templates`);
   }
   return image;
 }

@@ -132,7 +132,7 @@ export class TemplateImage {
     return node;
   }
 
-  /** Puts in what was made of an instruction, whose bytes `byteAt` gives. False without room. */
+  /** Puts in what was made of an instruction, whose bytes `byteAt` gives. False without room, or if what such instructions are hangs on other bytes. */
   add(root: number, { template, length, open }: Made, byteAt: (at: number) => number): boolean {
     const address = template ? this.append(bytesOf(template)) : 0;
     if (template && address === 0) return false;
@@ -147,7 +147,7 @@ export class TemplateImage {
         if (node === 0) return false;
         this.change(slot, node);
       }
-      if (this.get(node) !== (at | (shift << 8))) throw new Error('what an instruction is hangs on other bytes than before');
+      if (this.get(node) !== (at | (shift << 8))) return false;
       slot = node + Node.CHILDREN + 4 * ((byteAt(at) >>> shift) & 15);
     }
     this.change(slot, template ? address + Entry.TEMPLATE : Entry.CLOSED);
