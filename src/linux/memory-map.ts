@@ -2,17 +2,14 @@ import { Layout } from '../../assembly/shared/layout.ts';
 import { PAGE_SIZE } from '../isa/code.ts';
 import { GuestMemory, PagePermission } from '../vcpu/guest-memory.ts';
 import { type Area, Areas, type Backing } from './areas.ts';
+import type { ReadableFile } from './elf.ts';
 import { Errno } from './errno.ts';
 import type { Futexes } from './futexes.ts';
 import { SyscallError } from './syscall.ts';
 
 /** What a mapping needs of a file. */
-export interface MappableFile {
+export interface MappableFile extends ReadableFile {
   readonly name: string;
-  /** Bytes. */
-  size(): number;
-  /** Reads up to `into.length` bytes at `position`; short only at the end of the file. */
-  read(into: Uint8Array, position: number): number;
   /** Writes back a shared mapping. Absent: the file was not opened for writing. */
   write?(from: Uint8Array, position: number): number;
   /** Called when the last area of an address space that shows it is gone. Not called if map() fails. */

@@ -27,7 +27,7 @@ import { type Profile, Profiler } from './profile.ts';
 import { tellTracer, tracedExit } from './ptrace.ts';
 import { type FaultReport, makeReport } from './report.ts';
 import { SharedTranslations } from './shared-translations.ts';
-import { SiCode, type SignalName, Signals } from './signals.ts';
+import { Cld, SiCode, type SignalName, Signals } from './signals.ts';
 import { type Space, Spaces } from './spaces.ts';
 import { SyscallError } from './syscall.ts';
 import { FIRST_PID, INIT, makeSystem, type System } from './system.ts';
@@ -494,7 +494,7 @@ function makeProgram(p: Process, run: Run, files: Files, options: ProgramOptions
     }
     scheduler.forget((other) => other === thread);
     dropThread(thread);
-    if (thread.tracing) tellTracer(thread, 1, thread.exited!);
+    if (thread.tracing) tellTracer(thread, Cld.Exited, thread.exited!);
     await scheduler.next();
   }
 

@@ -1,7 +1,7 @@
 import type { Exit } from '../vcpu/exit.ts';
 import { Errno } from './errno.ts';
 import type { Process, ThreadGroup } from './process.ts';
-import { type Pending, SIG_IGN, SiCode } from './signals.ts';
+import { Cld, type Pending, SIG_IGN, SiCode } from './signals.ts';
 
 /** Options of ptrace(2). An event's option is 1 << its number. */
 export const enum TraceOption {
@@ -93,13 +93,10 @@ export function leaveTracees(tracer: ThreadGroup): void {
   }
 }
 
-/** CLD_TRAPPED */
-const TRAPPED = 4;
-
 /** Of a thread that has stopped, as wait(2) gives it. */
 export const stopStatus = ({ signal, event }: TraceStop): number => ((event << 16) | (signal << 8) | 0x7f) >>> 0;
 
-export function tellTracer(p: Process, code: number, value: number): void {
+export function tellTracer(p: Process, code: Cld, value: number): void {
   const { tracer } = p.tracing!;
   if (tracer.end) return;
   const { signals, abi } = tracer.leader;
@@ -114,7 +111,7 @@ function stopFor(p: Process, kind: TraceStop['kind'], signal: number, event = 0,
   const tracing = p.tracing!;
   const info = { code: signal | (event << 8), pid: p.tid, uid: p.credentials.uid };
   tracing.stop = { kind, signal, event, pending: pending ?? { signal, info }, reported: false, listening: false };
-  tellTracer(p, TRAPPED, signal);
+  tellTracer(p, Cld.Trapped, signal);
 }
 
 /** Ends a stop. `signal` is delivered, if not 0. */

@@ -33,6 +33,15 @@ export type SignalName =
   | 'SIGPWR'
   | 'SIGSYS';
 
+/** si_code of SIGCHLD. */
+export const enum Cld {
+  Exited = 1,
+  Killed = 2,
+  Trapped = 4,
+  Stopped = 5,
+  Continued = 6,
+}
+
 /** si_code (include/uapi/asm-generic/siginfo.h); the same in both ABIs but for the timer and message codes, unused here. */
 export const enum SiCode {
   User = 0,

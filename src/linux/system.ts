@@ -13,7 +13,7 @@ import type { Process, ProcessEnd, ThreadGroup } from './process.ts';
 import { continueListeners, leaveTracees, tellTracer } from './ptrace.ts';
 import { changeMemory } from './shared-memory.ts';
 import type { SharedTranslations } from './shared-translations.ts';
-import { SIG_IGN } from './signals.ts';
+import { Cld, SIG_IGN } from './signals.ts';
 import type { Spaces } from './spaces.ts';
 import { anyThread, makeScheduler, type Scheduler } from './threads.ts';
 
@@ -78,14 +78,6 @@ export interface SystemOptions {
   readonly warn: (key: string, text: string) => void;
   /** Before what a process has goes. */
   readonly onEnd: (group: ThreadGroup) => void;
-}
-
-/** si_code of SIGCHLD. */
-const enum Cld {
-  Exited = 1,
-  Killed = 2,
-  Stopped = 5,
-  Continued = 6,
 }
 
 export function childInfo(child: ThreadGroup): SignalInfo & { readonly value: number } {

@@ -283,12 +283,13 @@ export class RegionTier {
     for (const entry of seen) {
       const { region, whole } = this.form(entry);
       if (!region || (entry === pc && region.instructions === 0)) break;
-      if (entry !== pc && (this.context.translatesAll || !this.worth.isWarm(region))) continue;
+      if (entry !== pc && !this.worth.isWarm(region)) continue;
       regions.push(region);
       instructions += region.instructions;
       if (whole) this.partial.note(region, entry === pc ? patience : PATIENCE);
       this.noteBlocks(region);
-      if (regions.length >= MODULE_REGIONS || instructions >= MODULE_INSTRUCTIONS) break;
+      // if all is translated, callees are when they are called
+      if (this.context.translatesAll || regions.length >= MODULE_REGIONS || instructions >= MODULE_INSTRUCTIONS) break;
       for (const [i, block] of region.blocks.entries()) {
         const callee = region.isInlined[i] ? undefined : this.calleeOf(block);
         if (callee !== undefined && !this.cache.region(callee) && !this.awaited.has(callee)) seen.add(callee);

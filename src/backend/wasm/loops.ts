@@ -47,19 +47,17 @@ function loopsOf(region: Flow): readonly Loop[] {
   ]);
 }
 
-/** Loops without another one in them. */
-export function innermostLoops(region: Flow): readonly Loop[] {
-  const loops = loopsOf(region);
-  return loops.filter(({ body }) => !loops.some((other) => body.has(other.header) && other.body.size < body.size));
-}
+/** Of these loops, those without another one in them. */
+const innermost = (loops: readonly Loop[]): readonly Loop[] =>
+  loops.filter(({ body }) => !loops.some((other) => body.has(other.header) && other.body.size < body.size));
+
+export const innermostLoops = (region: Flow): readonly Loop[] => innermost(loopsOf(region));
 
 /** Headers of the innermost loops in which an indirect jump goes on, as those of interpreters. */
 export function switchLoops(region: Flow): ReadonlySet<number> {
   const goesOn = (i: number): boolean => region.blocks[i].terminator.kind === 'jump' && region.successors[i].some((to) => to !== OUTSIDE);
   const loops = loopsOf(region).filter(({ body }) => [...body].some(goesOn));
-  return new Set(
-    loops.filter(({ body }) => !loops.some((other) => body.has(other.header) && other.body.size < body.size)).map(({ header }) => header),
-  );
+  return new Set(innermost(loops).map(({ header }) => header));
 }
 
 /** Registers of the guest that the engine's code for a loop has room for. */

@@ -5,6 +5,7 @@ import { decodeName } from '../fs/names.ts';
 import { WOULD_BLOCK } from '../fs/vfs.ts';
 import type { Process, ProcessEnd, ThreadGroup } from '../process.ts';
 import { detach, stopStatus } from '../ptrace.ts';
+import { Cld } from '../signals.ts';
 import { type Calls, KEEP_REGISTERS, partial, type SyscallResult } from '../syscall.ts';
 import { childInfo } from '../system.ts';
 import { At, pathArgument, startAt, waitFor } from './arguments.ts';
@@ -48,7 +49,7 @@ function findTraced(p: Process, which: Which, options: number): Found | undefine
     const stop = tracing?.stop;
     if (stop && !stop.reported && !group.end) {
       if (!(options & Wait.NoWait)) stop.reported = true;
-      return { ...found, status: stopStatus(stop), info: { code: TRAPPED, pid: tid, uid: credentials.uid, value: stop.signal } };
+      return { ...found, status: stopStatus(stop), info: { code: Cld.Trapped, pid: tid, uid: credentials.uid, value: stop.signal } };
     }
     const isLeader = tid === group.pid;
     const end = group.end ?? (exited === undefined || isLeader ? undefined : { code: exited });
@@ -63,8 +64,6 @@ function findTraced(p: Process, which: Which, options: number): Found | undefine
   }
   return undefined;
 }
-/** CLD_TRAPPED */
-const TRAPPED = 4;
 
 function find(p: Process, which: Which, options: number): Found | undefined {
   const children = [...p.group.children].filter((child) => which(child.pid, child));

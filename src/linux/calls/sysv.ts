@@ -1,9 +1,9 @@
 import { fail } from '../fs/fail.ts';
 import type { Process } from '../process.ts';
 
-export const IPC_PRIVATE = 0;
-export const IPC_CREAT = 0o1000;
-export const IPC_EXCL = 0o2000;
+const IPC_PRIVATE = 0;
+const IPC_CREAT = 0o1000;
+const IPC_EXCL = 0o2000;
 export const IPC_NOWAIT = 0o4000;
 /** Of a command: structures are those ending in 64, which are all there are. */
 export const IPC_64 = 0x100;
