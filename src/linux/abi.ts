@@ -153,6 +153,8 @@ export interface Abi extends FileAbi {
   beginsSteps?(number: number): boolean;
 
   // Faults.
+  /** What the instruction tells of the page fault that an access of it met: the load's operand is written, too, or another exception comes first. */
+  pageFault?(p: Process, pc: number, address: number | undefined): 'modifies' | number | undefined;
   /** What an exception of the ISA (Exit 'exception') means to Linux. */
   exceptionSignal(p: Process, number: number, code: number): FaultSignal;
   /** The same of a breakpoint instruction. */

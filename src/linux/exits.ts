@@ -16,7 +16,13 @@ const overflowText = (p: Process, address: number): string =>
 const PAGE_FAULT = 14;
 
 function memoryFault(p: Process, exit: Extract<Exit, { kind: 'memory-fault' }>): void {
-  const { pc, address, access } = exit;
+  const { pc, address } = exit;
+  const more = exit.access === 'execute' ? undefined : p.abi.pageFault?.(p, pc, address);
+  if (typeof more === 'number') {
+    exception(p, p.abi.exceptionSignal(p, more, 0), pc, { number: more, error: 0 });
+    return;
+  }
+  const access = more === 'modifies' ? 'write' : exit.access;
   const kind = address === undefined ? 'unmapped' : p.map.faultKind(address);
   const what = access === 'execute' ? 'execution' : access;
   const where = address === undefined ? 'an address outside user space' : hex(address);
@@ -28,7 +34,9 @@ function memoryFault(p: Process, exit: Extract<Exit, { kind: 'memory-fault' }>):
   const text = isStackOverflow(p, address)
     ? overflowText(p, address!)
     : `${what} ${access === 'write' ? 'to' : access === 'read' ? 'from' : 'at'} ${where}, ${address === undefined ? 'such as a null pointer' : why[kind]}`;
-  const error = (kind === 'permission' ? 1 : 0) | (access === 'write' ? 2 : 0) | 4 | (access === 'execute' ? 16 : 0);
+  // a page that may not be accessed at all is not present
+  const isPresent = kind === 'permission' && p.map.areas.at(address!)!.permission !== 0;
+  const error = (isPresent ? 1 : 0) | (access === 'write' ? 2 : 0) | 4 | (access === 'execute' ? 16 : 0);
   const code = kind === 'beyond-file' ? SiCode.BusAddress : kind === 'permission' ? SiCode.NotPermitted : SiCode.NotMapped;
   const info = { code, address: address ?? 0, trap: { number: PAGE_FAULT, error } };
   fault(p, kind === 'beyond-file' ? 'SIGBUS' : 'SIGSEGV', info, pc, text);

@@ -1,5 +1,5 @@
 import type { GuestMemory } from '../vcpu/guest-memory.ts';
-import type { Abi } from './abi.ts';
+import type { Abi, SignalInfo } from './abi.ts';
 import type { PosixTimer } from './calls/timer.ts';
 import type { Cpu } from './cpu.ts';
 import type { FileTable } from './fs/file-table.ts';
@@ -116,6 +116,8 @@ export interface Process {
   readonly hostname: string;
   /** A call that a signal interrupted: the pc of its instruction, and one of the ERESTART numbers. */
   interrupted?: { readonly at: number; readonly errno: number } | undefined;
+  /** The last exception that raised a signal (x86), and the address of the last page fault that did: every frame shows them. */
+  lastTrap?: NonNullable<SignalInfo['trap']> & { readonly address: number };
   /** By whom it is traced, if it is. */
   tracing?: Tracing | undefined;
   /** The thread has ended, with this status. */

@@ -30,12 +30,19 @@ export function assembled(path: string, file: string): { readonly lines: Line[];
   return { lines, fixups };
 }
 
-/** Disassembler tests: `0x.. 0x.. … # CHECK: text`. */
+/** What is expected of an encoding that is none. */
+export const INVALID = 'invalid';
+
+/** Disassembler tests: `0x.. 0x.. … # CHECK: text`; or a warning that the encoding is invalid, and what comes first so that there is a valid one. */
 export function disassembled(path: string, file: string): Line[] {
   return readFileSync(path, 'utf8')
     .split('\n')
     .flatMap((line) => {
-      const found = /^((?:0x[0-9a-f]{2}\s+)+)#\s*CHECK:\s*(.*?)\s*$/.exec(line);
-      return found ? [{ file, bytes: bytesOf(found[1].trim(), /\s+/), expected: found[2] }] : [];
+      const found = /^((?:0x[0-9a-f]{2}\s*)+)(?:#.*?CHECK:\s*(.*?)\s*)?$/.exec(line);
+      if (!found) return [];
+      const [, bytes, expected = 'nop'] = found;
+      return [
+        { file, bytes: bytesOf(bytes.trim(), /\s+/), expected: expected.endsWith('invalid instruction encoding') ? INVALID : expected },
+      ];
     });
 }

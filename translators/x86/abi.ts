@@ -6,7 +6,7 @@ import { UserSegment } from './segments.ts';
 import { X86 } from './state.ts';
 import { Access, Cr0, Mode, Raised, System } from './system/state.ts';
 
-export { Eflags, Vector } from './sdm.ts';
+export { Eflags, Segment, Vector } from './sdm.ts';
 export { Access } from './system/state.ts';
 
 /** Slots of the registers that Linux's i386 ABI names, as byte offsets in the state. */

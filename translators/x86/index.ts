@@ -7,7 +7,8 @@ import { contextOf } from './context.ts';
 import { Decoded, decode, NO_ROW, newInsn } from './decode.ts';
 import { disassemble } from './disassemble.ts';
 import { open, openMode } from './open.ts';
-import type { Meaning, Row } from './row.ts';
+import { memoryBytes } from './operands.ts';
+import { Kind, type Meaning, type Row } from './row.ts';
 import { writeHelpers } from './rows/misc.ts';
 import { sseHelpers } from './rows/sse.ts';
 import { stringHelpers } from './rows/string.ts';
@@ -17,7 +18,7 @@ import { doubleHelpers, doubleMeaning, doubleRegisters } from './rows/x87-double
 import { knownHelpers, knownMeaning } from './rows/x87-known.ts';
 import { sensitiveInstructions, table } from './rows.ts';
 import { Eflags, Segment, Vector } from './sdm.ts';
-import { checkFetch, segmentationHelpers } from './segmentation.ts';
+import { checkFetch, segmentationHelpers, segmentOf } from './segmentation.ts';
 import { X86 } from './state.ts';
 import { ioHelpers } from './system/io.ts';
 import { debugHelpers, liftSystem } from './system/lift.ts';
@@ -93,11 +94,34 @@ const lift =
     return insn.next;
   };
 
-/** Whether the instruction at `pc` is one after which debug traps wait for the next (SDM volume 3, 6.8.3). */
-export function loadsStackSegment(code: Code, pc: number): boolean {
+/**
+ * Whether debug traps wait for the next instruction after the one at `pc`: a load of SS (SDM volume 3, 6.8.3), or one that Linux
+ * emulates (UMIP).
+ */
+export function holdsTraps(code: Code, pc: number): boolean {
   if (decode(table(), insn, code, pc >>> 0) !== Decoded.Ok) return false;
   const { row, reg } = insn;
-  return row.text === 'POP SS' || (row.text === 'MOV Sw, Ew' && reg === Segment.SS);
+  return row.text === 'POP SS' || (row.text === 'MOV Sw, Ew' && reg === Segment.SS) || /^(S[GIL]DT|SMSW|STR) /.test(row.text);
+}
+
+/** Of these, an operand in memory is read and written. */
+const MODIFIES = /^(ADD|ADC|SUB|SBB|AND|OR|XOR|INC|DEC|NOT|NEG|RO[LR]|RC[LR]|SA[LR]|SH[LR]D?|BT[CRS]|XADD|XCHG|CMPXCHG|CMPXCHG8B) [EM]/;
+
+const codeSize = (mode: number): 2 | 4 => ((mode & ~Mode.DENORMALS) === 0 || mode & Mode.CODE32 ? 4 : 2);
+
+interface MemoryOperand {
+  /** Read and written. */
+  readonly isModified: boolean;
+  readonly segment: number;
+  readonly bytes: number;
+}
+/** The operand in memory of the instruction at `pc`. */
+export function memoryOperand(code: Code, pc: number, mode: number): MemoryOperand | undefined {
+  if (decode(table(), insn, code, pc >>> 0, codeSize(mode)) !== Decoded.Ok) return undefined;
+  const { row, mod } = insn;
+  const isExplicit = row.modrm && mod !== 3;
+  if (!isExplicit && !row.operands.some(({ kind }) => kind === Kind.O || kind === Kind.X || kind === Kind.B)) return undefined;
+  return { isModified: isExplicit && MODIFIES.test(row.text), segment: segmentOf(insn), bytes: memoryBytes(insn) };
 }
 
 /** x86: in user mode 32-bit protected mode with flat segments, what a Linux i386 program sees; in system mode all modes of 32 bits. */
@@ -118,7 +142,7 @@ export const x86: Isa = {
   open: open(knownMeaning),
   openMode,
   mode16: Mode.SYSTEM,
-  disassemble: (code, pc, mode = 0) => disassemble(table(), code, pc, (mode & ~Mode.DENORMALS) === 0 || mode & Mode.CODE32 ? 4 : 2),
+  disassemble: (code, pc, mode = 0) => disassemble(table(), code, pc, codeSize(mode)),
   reset(state) {
     for (let offset = 0; offset < X86.SIZE; offset += 4) state.setUint32(offset, 0, true);
     setEflags(state, Eflags.IF);

@@ -163,12 +163,22 @@ export function address(b: Builder, i: Insn): Value {
   return i.ea;
 }
 
-/** Bytes of the memory operand; of one without a size the first. */
-function memoryBytes(i: Insn): number {
+/** Bytes of memory operands without a size, by operand size: FLDENV, FNSTENV; FRSTOR, FNSAVE; FXSAVE, FXRSTOR; LGDT, SGDT and the like. */
+const LONG_OPERANDS: readonly (readonly [name: RegExp, size2: number, size4: number])[] = [
+  [/^F(LD|NST)ENV /, 14, 28],
+  [/^F(RSTOR|NSAVE) /, 94, 108],
+  [/^FX(SAVE|RSTOR) /, 512, 512],
+  [/^[LS][GI]DT /, 6, 6],
+];
+
+/** Bytes of the memory operand; of one that has none, such as INVLPG's, the first. */
+export function memoryBytes(i: Insn): number {
   for (const { kind, size, text } of i.row.operands) {
     if (kind !== Kind.E && kind !== Kind.M && kind !== Kind.O && kind !== Kind.Q && kind !== Kind.W) continue;
     if (size >= 0) return size || i.operandSize;
-    return text === 'Mp' ? i.operandSize + 2 : text === 'Ma' ? 2 * i.operandSize : 1;
+    if (text !== 'M') return text === 'Mp' ? i.operandSize + 2 : text === 'Ma' ? 2 * i.operandSize : 1;
+    const [, size2, size4] = LONG_OPERANDS.find(([name]) => name.test(i.row.text)) ?? ['', 1, 1];
+    return i.operandSize === 2 ? size2 : size4;
   }
   return 1;
 }

@@ -29,7 +29,7 @@ export function segmentOf(i: Insn): number {
 export const isPlain = (i: Insn, segment: number): boolean => segment >= Segment.FS && !(i.mode & (Mode.SYSTEM | Mode.LOOSE));
 
 /** Whether offsets through the segment are linear addresses, and all of them valid. */
-function isFlat(i: Insn, segment: number): boolean {
+export function isFlat(i: Insn, segment: number): boolean {
   if (i.mode === 0) return segment < Segment.FS;
   if (segment === Segment.CS) return (i.mode & Mode.FLAT_CODE) !== 0;
   return segment < Segment.FS && (i.mode & Mode.FLAT_DATA) !== 0;
@@ -38,9 +38,15 @@ function isFlat(i: Insn, segment: number): boolean {
 /** Linear address of `offset` in a segment, of which `bytes` are read: leaves with #GP or #SS where they may not be. */
 export function linear(b: Builder, i: Insn, segment: number, offset: Value, bytes: number): Value {
   if (isFlat(i, segment)) return offset;
-  if (i.mode !== 0 && !isPlain(i, segment)) checkOffset(b, segment, offset, bytes);
+  if (i.mode !== 0 && !isPlain(i, segment)) {
+    checkOffset(b, segment, offset, Math.min(bytes, CHECKED));
+    if (bytes > CHECKED) checkOffset(b, segment, b.add(offset, b.i32(bytes - CHECKED)), CHECKED);
+  }
   return b.add(b.get(Type.I32, X86.ES_BASE + segment * 4), offset);
 }
+
+/** System.END holds for so many bytes. */
+const CHECKED = 16;
 
 function checkOffset(b: Builder, segment: number, offset: Value, bytes: number): void {
   const beyond = b.geU(offset, b.get(Type.I32, System.END + segment * 4));

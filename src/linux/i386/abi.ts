@@ -16,6 +16,7 @@ import { type Calls, makeTable, missing, SyscallError } from '../syscall.ts';
 import { i386Files } from './files.ts';
 import { looksAtMxcsr, programLooksAtMxcsr } from './mxcsr.ts';
 import { NUMBERS } from './numbers.ts';
+import { pageFault } from './page-fault.ts';
 import { getThreadArea, modifyLdt, setThreadArea } from './segments.ts';
 import {
   ACTION_FLAGS,
@@ -120,6 +121,7 @@ export const i386: Abi = {
   singleStep,
   beginsSteps,
 
+  pageFault,
   pushFrame,
   readAction,
   writeAction,

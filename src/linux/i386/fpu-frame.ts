@@ -13,6 +13,11 @@ const REGISTERS = 28;
 const FX_REGISTERS = FXSAVE + 32;
 const FX_XMM = FXSAVE + 160;
 
+/** Status word: the exceptions, and ES and B, which say that one is not masked. Beside FCS: the opcode. */
+const EXCEPTIONS = 0x3f;
+const PENDING = 0x8080;
+const OPCODE = 0x7ff0000;
+
 const word = (p: Process, offset: number): number => p.vcpu.get32(offset) >>> 0;
 const half = (p: Process, offset: number): number => word(p, offset) & 0xffff;
 
@@ -46,15 +51,9 @@ export function fpState(p: Process): Uint8Array {
   const top = word(p, X86.FTOP);
   const status = (half(p, X86.FSW) & ~0x3a00) | half(p, X86.FC1) | (top << 11);
   const tags = tagWord(p);
-  const environment = [
-    half(p, X86.FCW) | 0xffff0000,
-    status | 0xffff0000,
-    tags | 0xffff0000,
-    word(p, X86.FIP),
-    word(p, X86.FCS),
-    word(p, X86.FDP),
-  ];
-  [...environment, word(p, X86.FDS) | 0xffff0000].forEach((value, index) => {
+  // the selectors are those of now (convert_from_fxsr of a 64-bit kernel, whose FXSAVE image has none)
+  const pointers = [word(p, X86.FIP), half(p, X86.CS), word(p, X86.FDP), half(p, X86.DS) | 0xffff0000];
+  [half(p, X86.FCW) | 0xffff0000, status | 0xffff0000, tags | 0xffff0000, ...pointers].forEach((value, index) => {
     memory.setUint32(index * 4, value, true);
   });
   // FXSR magic 0: the FXSAVE image is there
@@ -66,9 +65,7 @@ export function fpState(p: Process): Uint8Array {
   memory.setUint8(FXSAVE + 4, valid);
   memory.setUint16(FXSAVE + 6, (word(p, X86.FCS) >>> 16) & 0x7ff, true);
   memory.setUint32(FXSAVE + 8, word(p, X86.FIP), true);
-  memory.setUint16(FXSAVE + 12, half(p, X86.FCS), true);
   memory.setUint32(FXSAVE + 16, word(p, X86.FDP), true);
-  memory.setUint16(FXSAVE + 20, half(p, X86.FDS), true);
   memory.setUint32(FXSAVE + 24, word(p, X86.MXCSR), true);
   memory.setUint32(FXSAVE + 28, 0xffff, true);
   for (let index = 0; index < 8; index++) {
@@ -88,16 +85,17 @@ export function setFpState(p: Process, bytes: Uint8Array, extended: boolean): vo
   const u32 = (at: number): number => memory.getUint32(at, true);
   const from = (at: number, length: number): Uint8Array => bytes.subarray(at, at + length);
   // the kernel takes the environment from the FSAVE part
-  const status = u16(4);
-  vcpu.set32(X86.FCW, u16(0));
-  vcpu.set32(X86.FSW, status & ~0x3a00);
+  const [control, status] = [u16(0), u16(4)];
+  const unmasked = status & ~control & EXCEPTIONS;
+  vcpu.set32(X86.FCW, control);
+  vcpu.set32(X86.FSW, (status & ~(0x3a00 | PENDING)) | (unmasked ? PENDING : 0));
   vcpu.set32(X86.FC1, status & 0x200);
   vcpu.set32(X86.FTOP, (status >>> 11) & 7);
   vcpu.set32(X86.FTW, u16(8));
   vcpu.set32(X86.FIP, u32(12));
-  vcpu.set32(X86.FCS, u32(16));
+  vcpu.set32(X86.FCS, u32(16) & OPCODE);
   vcpu.set32(X86.FDP, u32(20));
-  vcpu.set32(X86.FDS, u16(24));
+  vcpu.set32(X86.FDS, 0);
   for (let index = 0; index < 8; index++)
     stateBytes(p, st(p, index), 10).set(from(extended ? FX_REGISTERS + index * 16 : REGISTERS + index * 10, 10));
   if (p.abi.isa === p.abi.double) vcpu.callHelper('x87_narrow');
@@ -113,12 +111,14 @@ export function readFpState(p: Process, at: number): void {
   setFpState(p, memory.view(at, extended ? FPSTATE_SIZE : FXSAVE, 'read').slice(), extended);
 }
 
-/** No FPU state in the frame: as after FNINIT. */
+/** What a handler starts with, and what sigreturn makes of a frame without FPU state: that of a new program. */
 export function resetFpState(p: Process): void {
+  stateBytes(p, X86.FIP, X86.MXCSR - X86.FIP).fill(0);
   p.vcpu.set32(X86.FCW, 0x37f);
   p.vcpu.set32(X86.FSW, 0);
   p.vcpu.set32(X86.FC1, 0);
   p.vcpu.set32(X86.FTOP, 0);
   p.vcpu.set32(X86.FTW, 0xffff);
+  if (p.abi.isa === p.abi.double) p.vcpu.callHelper('x87_narrow');
   setMxcsr(p.vcpu.state, MXCSR_RESET);
 }

@@ -83,6 +83,7 @@ const enum Sc {
   ESP = 28,
   EAX = 44,
   TRAPNO = 48,
+  ERROR = 52,
   EIP = 56,
   CS = 60,
   EFLAGS = 64,
@@ -90,6 +91,7 @@ const enum Sc {
   SS = 72,
   FPSTATE = 76,
   OLD_MASK = 80,
+  CR2 = 84,
   SIZE = 88,
 }
 /** struct sigframe_ia32 and rt_sigframe_ia32 (arch/x86/include/asm/sigframe.h). */
@@ -178,6 +180,7 @@ export function pushFrame(p: Process, { signal, info, action, mask }: Delivery):
   checkAltStackFrame(p, action, get(p, X86.ESP), frame);
   memory.view(frame, size, 'write').fill(0);
   writeFpState(p, fpState);
+  resetFpState(p);
   const hasRestorer = (action.flags & ACTION_FLAGS.SA_RESTORER) !== 0;
   memory.setU32(frame + Frame.RETURN, hasRestorer ? action.restorer : p.trampolines + (realtime ? 16 : 0));
   memory.setU32(frame + Frame.SIGNAL, signal);
@@ -198,10 +201,14 @@ export function pushFrame(p: Process, { signal, info, action, mask }: Delivery):
   memory.write(frame + (realtime ? Frame.RT_CODE : Frame.CODE), TRAMPOLINES.subarray(realtime ? 16 : 0, realtime ? 24 : 8));
   writeContext(p, context, fpState, mask);
   if (info.trap) {
-    memory.setU32(context + Sc.TRAPNO, info.trap.number);
-    memory.setU32(context + Sc.TRAPNO + 4, info.trap.error);
-    memory.setU32(context + Sc.SIZE - 4, info.address ?? 0);
+    const pageFault = info.trap.number === Vector.PF ? info.address : undefined;
+    p.lastTrap = { ...info.trap, address: pageFault ?? p.lastTrap?.address ?? 0 };
     if (!TRAPS.includes(info.trap.number)) memory.setU32(context + Sc.EFLAGS, memory.u32(context + Sc.EFLAGS) | Eflags.RF);
+  }
+  if (p.lastTrap) {
+    memory.setU32(context + Sc.TRAPNO, p.lastTrap.number);
+    memory.setU32(context + Sc.ERROR, p.lastTrap.error);
+    memory.setU32(context + Sc.CR2, p.lastTrap.address);
   }
 
   p.vcpu.set32(X86.EAX, signal);

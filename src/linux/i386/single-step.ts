@@ -1,5 +1,5 @@
 import { Eflags, Vector } from '../../../translators/x86/abi.ts';
-import { loadsStackSegment } from '../../../translators/x86/index.ts';
+import { holdsTraps } from '../../../translators/x86/index.ts';
 import { X86 } from '../../../translators/x86/state.ts';
 import { Code, FetchFault } from '../../isa/code.ts';
 import type { Exit } from '../../vcpu/exit.ts';
@@ -9,9 +9,9 @@ import { SiCode } from '../signals.ts';
 
 const isTraced = (p: Process): boolean => p.tracing?.run === 'step' || (p.vcpu.get32(X86.OTHER_FLAGS) & Eflags.TF) !== 0;
 
-function holdsTraps({ memory, vcpu }: Process): boolean {
+function isHeld({ memory, vcpu }: Process): boolean {
   try {
-    return loadsStackSegment(new Code(memory.codePage), vcpu.pc);
+    return holdsTraps(new Code(memory.codePage), vcpu.pc);
   } catch (error) {
     if (error instanceof FetchFault) return false;
     throw error;
@@ -24,7 +24,7 @@ function holdsTraps({ memory, vcpu }: Process): boolean {
  */
 export function singleStep(p: Process): Exit | undefined {
   if (!isTraced(p)) return undefined;
-  const held = holdsTraps(p);
+  const held = isHeld(p);
   const exit = p.vcpu.step();
   if (exit.kind !== 'budget' || held) return exit;
   const { pc } = p.vcpu;

@@ -53,7 +53,7 @@ const popa: Meaning = (b, i) => {
   const pointer = stackPointer(b, i);
   const size = i.operandSize;
   const values: Value[] = [];
-  for (let n = 0; n < 8; n++) values.push(n === ESP ? -1 : load(b, onStack(b, i, moved(b, i, pointer, (7 - n) * size), size), size));
+  for (let n = 7; n >= 0; n--) if (n !== ESP) values[n] = load(b, onStack(b, i, moved(b, i, pointer, (7 - n) * size), size), size);
   for (let n = 0; n < 8; n++) if (n !== ESP) setRegister(b, n, size, values[n], true);
   setStackPointer(b, i, moved(b, i, pointer, 8 * size));
 };

@@ -4,7 +4,7 @@ import { op, Type } from '../../../src/ir/ops.ts';
 import type { Helper, Register } from '../../../src/isa/isa.ts';
 import { contextOf } from '../context.ts';
 import { condition, forgetFlags } from '../flags.ts';
-import { address, type Insn, load, store } from '../operands.ts';
+import { address, checkWritable, type Insn, load, store } from '../operands.ts';
 import type { Meaning, Row } from '../row.ts';
 import { X86 } from '../state.ts';
 
@@ -91,6 +91,7 @@ const storeInteger =
     const x = st(b, 0);
     const { integer, loaded } = contextOf(b);
     const value = bits === 64 && x === loaded ? integer : integerOf(b, round(b, x), bits);
+    checkWritable(b, i);
     if (bits === 64) b.store(op('i64.store'), address(b, i), value);
     else store(b, address(b, i), bits / 8, value);
     pop(b, pops);
@@ -98,12 +99,14 @@ const storeInteger =
 const storeDouble =
   (pops: number): Meaning =>
   (b, i) => {
+    checkWritable(b, i);
     b.store(op('f64.store'), address(b, i), st(b, 0));
     pop(b, pops);
   };
 const storeSingle =
   (pops: number): Meaning =>
   (b, i) => {
+    checkWritable(b, i);
     b.store(op('f32.store'), address(b, i), b.emit(op('f32.demote_f64'), st(b, 0)));
     pop(b, pops);
   };

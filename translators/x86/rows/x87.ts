@@ -8,7 +8,7 @@ import { condition, forgetFlags } from '../flags.ts';
 import { address, checkWritable, type Insn, load, setRegister, store } from '../operands.ts';
 import { group, type Meaning, type Row, row } from '../row.ts';
 import { Vector } from '../sdm.ts';
-import { eipOf, exitOnFault } from '../segmentation.ts';
+import { eipOf, exitOnFault, isFlat, segmentOf } from '../segmentation.ts';
 import { X86 } from '../state.ts';
 
 const I = Type.I32;
@@ -105,12 +105,25 @@ const callSt =
     wait(b, b.helper(`x87_${name}`, b.i32(i.rm), ...args.map((n) => b.i32(n))));
     notePointers(b, i);
   };
-/** A helper that accesses its memory operand itself. */
+/** Where to store: its segment may not be written (#GP). */
+function target(b: Builder, i: Insn): Value {
+  checkWritable(b, i);
+  return address(b, i);
+}
+/** A helper that accesses its memory operand itself. #MF comes before #GP, too. */
 const callMemory =
-  (name: string): Meaning =>
+  (name: string, place: (b: Builder, i: Insn) => Value): Meaning =>
   (b, i) => {
-    waitOrFault(b, b.helper(`x87_${name}`, address(b, i)));
+    if (!isFlat(i, segmentOf(i))) waitFirst(b);
+    waitOrFault(b, b.helper(`x87_${name}`, place(b, i)));
     notePointers(b, i);
+  };
+/** The same for what is as long as the operand size says, and notes no pointers. */
+const callEnvironment =
+  (name: string, place: (b: Builder, i: Insn) => Value): Meaning =>
+  (b, i) => {
+    if (place === address && !isFlat(i, segmentOf(i))) waitFirst(b);
+    waitOrFault(b, b.helper(`x87_${name}`, place(b, i), b.i32(i.operandSize)));
   };
 
 type Load = (b: Builder, i: Insn) => Value;
@@ -245,17 +258,17 @@ const control = (): readonly Row[] => [
     waitFirst(b);
     b.helper('x87_load_control', load(b, address(b, i), 2));
   }),
-  row('D9 /7 m', 'FNSTCW Mw', (b, i) => store(b, address(b, i), 2, b.get(I, X86.FCW))),
-  row('DD /7 m', 'FNSTSW Mw', (b, i) => store(b, address(b, i), 2, statusWord(b))),
+  row('D9 /7 m', 'FNSTCW Mw', (b, i) => store(b, target(b, i), 2, b.get(I, X86.FCW))),
+  row('DD /7 m', 'FNSTSW Mw', (b, i) => store(b, target(b, i), 2, statusWord(b))),
   row('DF E0', 'FNSTSW AX', (b) => setRegister(b, 0, 2, statusWord(b), true)),
   row('DB E2', 'FNCLEX', (b) => b.set(X86.FSW, b.and(b.get(I, X86.FSW), b.i32(0x7f00)))),
   row('DB E3', 'FNINIT', (b) => {
     b.helper('x87_initialize');
   }),
-  row('D9 /4 m', 'FLDENV M', (b, i) => waitOrFault(b, b.helper('x87_load_environment', address(b, i), b.i32(i.operandSize)))),
-  row('D9 /6 m', 'FNSTENV M', (b, i) => waitOrFault(b, b.helper('x87_store_environment', address(b, i), b.i32(i.operandSize)))),
-  row('DD /4 m', 'FRSTOR M', (b, i) => waitOrFault(b, b.helper('x87_restore', address(b, i), b.i32(i.operandSize)))),
-  row('DD /6 m', 'FNSAVE M', (b, i) => waitOrFault(b, b.helper('x87_save', address(b, i), b.i32(i.operandSize)))),
+  row('D9 /4 m', 'FLDENV M', callEnvironment('load_environment', address)),
+  row('D9 /6 m', 'FNSTENV M', callEnvironment('store_environment', target)),
+  row('DD /4 m', 'FRSTOR M', callEnvironment('restore', address)),
+  row('DD /6 m', 'FNSAVE M', callEnvironment('save', target)),
   // of the 8087 and 80287; the 387 and later processors ignore them
   row('DB E0', 'FNENI', nothing),
   row('DB E1', 'FNDISI', nothing),
@@ -276,13 +289,13 @@ export const x87 = (): readonly Row[] =>
     row('DF /0 m', 'FILD Mw', withMemory('push_i32', i16)),
     row('DB /0 m', 'FILD Md', withMemory('push_i32', f32)),
     row('DF /5 m', 'FILD Mq', withMemory('push_i64', f64)),
-    row('DF /4 m', 'FBLD Mt', callMemory('load_bcd')),
+    row('DF /4 m', 'FBLD Mt', callMemory('load_bcd', address)),
 
     row('D9 /2 m', 'FST Md', storeF32(0)),
     row('D9 /3 m', 'FSTP Md', storeF32(1)),
     row('DD /2 m', 'FST Mq', storeF64(0)),
     row('DD /3 m', 'FSTP Mq', storeF64(1)),
-    row('DB /7 m', 'FSTP Mt', callMemory('store_f80')),
+    row('DB /7 m', 'FSTP Mt', callMemory('store_f80', target)),
     row(`DD ${st(0xd0)}`, 'FST STi', callSt('copy', 0)),
     row(`DD ${st(0xd8)}`, 'FSTP STi', callSt('copy', 1)),
     row('DF /2 m', 'FIST Mw', storeI16(0)),
@@ -293,7 +306,7 @@ export const x87 = (): readonly Row[] =>
     row('DF /1 m', 'FISTTP Mw', storeTruncated(2)),
     row('DB /1 m', 'FISTTP Md', storeTruncated(4)),
     row('DD /1 m', 'FISTTP Mq', storeTruncated(8)),
-    row('DF /6 m', 'FBSTP Mt', callMemory('store_bcd')),
+    row('DF /6 m', 'FBSTP Mt', callMemory('store_bcd', target)),
 
     row(`D9 ${st(0xc8)}`, 'FXCH STi', callSt('exchange')),
     ...['B', 'E', 'BE', 'U'].flatMap((name, n) => {
