@@ -17,14 +17,13 @@ interface Result {
 const bars = ({ node, processor, programs }: Result): Bars => ({
   title: `Speed in steady state, qemu-user = 1, with the range of the rounds (Node ${node}, ${processor})`,
   axis: 'times as fast as qemu-user',
-  bars: programs.flatMap(({ file, steady, samples, shortSamples }) => {
+  bars: programs.flatMap(({ file, steady, steadySamples }) => {
     const [group, name] = file.split('/');
     return SERIES.flatMap(([runner, series]) => {
       const [time, qemu] = [steady[runner], steady.qemu];
       if (time === undefined || qemu === undefined) return [];
-      // a round that the machine was busy in may have the long run no longer than the short one
-      const rounds = samples[runner]!.map((ms, i) => ms - shortSamples[runner]![i]).filter((ms) => ms > time / 4);
-      return [{ group, name, series, value: qemu / time, low: qemu / Math.max(time, ...rounds), high: qemu / Math.min(time, ...rounds) }];
+      const rounds = steadySamples[runner]!;
+      return [{ group, name, series, value: qemu / time, low: qemu / Math.max(...rounds), high: qemu / Math.min(...rounds) }];
     });
   }),
 });

@@ -11,8 +11,16 @@ export interface CorpusProgram {
   readonly file: string;
   /** Computes in double precision. */
   readonly double: boolean;
-  /** A short run, then the default one, with what each prints on real hardware or under qemu. */
-  readonly runs: readonly { readonly args: readonly string[]; readonly stdout: string }[];
+  /** A short run, then the default one. */
+  readonly runs: readonly CorpusRun[];
+  /** A longer one, for measuring. */
+  readonly bench: CorpusRun;
+}
+
+/** What a program is called with, and what it then prints on real hardware or under qemu. */
+export interface CorpusRun {
+  readonly args: readonly string[];
+  readonly stdout: string;
 }
 
 /** corpus/programs lies beside dist/ in the package, and two levels above this file in the source tree. */

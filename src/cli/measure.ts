@@ -4,7 +4,7 @@ import { arch, cpus } from 'node:os';
 import Table from 'cli-table3';
 import { Bench } from 'tinybench';
 import type { Executor } from '../vcpu/vcpu.ts';
-import { type CorpusProgram, corpusPath, corpusPrograms } from './corpus.ts';
+import { type CorpusProgram, type CorpusRun, corpusPath } from './corpus.ts';
 import { CliError } from './errors.ts';
 import { runQuietly } from './quiet.ts';
 import { compileSource } from './source-to-wasm.ts';
@@ -26,14 +26,13 @@ export interface Measured {
   /** Milliseconds of each round, from the program in memory (ours) or the start of the process (qemu, processor) to the end. */
   readonly samples: ByRunner<readonly number[]>;
   readonly median: ByRunner<number>;
-  /** The same of the program's short run, without --short. */
-  readonly shortSamples: ByRunner<readonly number[]>;
   /**
-   * Milliseconds that the long run takes more than the short one (medians): what is left when start, compilation and most of the
-   * engine's own warming up are taken away.
+   * Of each round, without --short: milliseconds that a runner takes longer for the program's longer run than for the shorter one (see
+   * bench/README.md), as if it had been as much longer as the translator's. Start, compilation and the engine's own warming up are not in it.
    */
+  readonly steadySamples: ByRunner<readonly number[]>;
   readonly steady: ByRunner<number>;
-  /** Guest instructions of one run, and how many it has more than the short run. */
+  /** Guest instructions of one run, and by how many the translator's longer run has more than its shorter one. */
   readonly instructions: number;
   readonly steadyInstructions: number;
   /** Why there is nothing of a runner. */
@@ -44,6 +43,7 @@ export interface Measured {
 export const available = (command: string, args: readonly string[] = []): boolean =>
   spawnSync(command, args, { stdio: 'ignore' }).error === undefined;
 
+const X87 = 'WebAssembly has no 80-bit floating point';
 const QEMU = { mips: 'qemu-mips', mipsel: 'qemu-mipsel', x86: 'qemu-i386' } as const;
 
 export function median(values: readonly number[]): number {
@@ -52,25 +52,22 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** What the same run prints where doubles are IEEE 754's throughout, as in WebAssembly. */
-function asWasm({ name, file, runs }: CorpusProgram, run: CorpusProgram['runs'][number]): string {
-  const same = corpusPrograms().find((p) => p.name === name && (p.isa === 'mips' || p.file === file));
-  return same?.runs[runs.indexOf(run)].stdout ?? run.stdout;
-}
-
 /** Runs a program in every way there is, round by round, and checks what it prints each time. */
 export async function measure(program: CorpusProgram, options: MeasureOptions): Promise<Measured> {
-  const [short, long] = program.runs;
-  const runs = options.short ? [short] : [short, long];
-  const run = runs[runs.length - 1];
+  const [short, middle] = program.runs;
+  const run = options.short ? short : middle;
+  // what is slow by comparison, and needs little or no warming up, is measured over a shorter way
+  const slow = (runner: Runner): boolean => runner === 'interpret' || (runner === 'qemu' && program.double);
+  const runsOf = (runner: Runner): readonly CorpusRun[] =>
+    options.short ? [short] : slow(runner) ? [short, middle] : [middle, program.bench];
   const path = corpusPath(program);
   const elf = new Uint8Array(readFileSync(path));
-  const instructions = new Map<typeof run, number>();
+  const instructions = new Map<CorpusRun, number>();
   const check = (runner: string, stdout: string, expected: string): void => {
     if (stdout !== expected)
       throw new CliError(`${program.file} (${runner}) printed ${JSON.stringify(stdout)}, not ${JSON.stringify(expected)}`);
   };
-  type Work = (one: typeof run) => void | Promise<void>;
+  type Work = (one: CorpusRun) => void | Promise<void>;
   const ours =
     (executor: Executor): Work =>
     async (one) => {
@@ -93,20 +90,21 @@ export async function measure(program: CorpusProgram, options: MeasureOptions): 
   if (program.isa === 'x86' && /^(x64|ia32)$/.test(arch()) && available(path, ['1']))
     runners.push(['processor', host('processor', path, [])]);
   else if (program.isa === 'x86') missing.processor = 'this host does not run i386 programs';
-  const source = compileSource(program.name);
+  const source = program.double && program.file.startsWith('x86/') ? { missing: X87 } : compileSource(program.name);
   if (typeof source === 'function') {
-    runners.push(['source', (one) => check('source', source(one.args), asWasm(program, one))]);
+    runners.push(['source', (one) => check('source', source(one.args), one.stdout)]);
   } else missing.source = source.missing;
 
-  const samples = new Map<typeof run, Partial<Record<Runner, number[]>>>(runs.map((one) => [one, {}]));
+  const samples = new Map<CorpusRun, Partial<Record<Runner, number[]>>>();
   // untimed: loads the Wasm back end
   await ours('translate')(short);
   for (let round = 0; round < options.rounds; round++) {
     // one iteration of each, so that a slow moment of the machine hits all alike
-    for (const one of runs) {
+    for (const one of [short, middle, program.bench]) {
       const bench = new Bench({ iterations: 1, time: 0, warmup: false, throws: true });
       // an async function: of others, the library first tries by a call what they give
-      for (const [name, work] of runners) bench.add(name, async () => work(one));
+      for (const [name, work] of runners) if (runsOf(name).includes(one)) bench.add(name, async () => work(one));
+      if (!samples.has(one)) samples.set(one, {});
       for (const task of await bench.run()) {
         const { result } = task;
         if (result.state !== 'completed') throw new CliError(`${program.file} (${task.name}) ${result.state}`);
@@ -115,18 +113,27 @@ export async function measure(program: CorpusProgram, options: MeasureOptions): 
       }
     }
   }
-  const medians = (one: typeof run): ByRunner<number> =>
-    Object.fromEntries(Object.entries(samples.get(one)!).map(([name, list]) => [name, median(list)]));
-  const [first, last] = [medians(short), medians(run)];
+  const way = ([from, to]: readonly CorpusRun[]): number => instructions.get(to)! - instructions.get(from)!;
+  const steadyInstructions = options.short ? 0 : way(runsOf('translate'));
+  const steadyOf = (runner: Runner): readonly number[] => {
+    const [from, to] = runsOf(runner);
+    const scale = steadyInstructions / way([from, to]);
+    return samples.get(to)![runner]!.map((ms, round) => Math.max(ms - samples.get(from)![runner]![round], 0.1) * scale);
+  };
+  const steadySamples: ByRunner<readonly number[]> = options.short
+    ? {}
+    : Object.fromEntries(runners.map(([runner]) => [runner, steadyOf(runner)]));
+  const medians = (lists: ByRunner<readonly number[]>): ByRunner<number> =>
+    Object.fromEntries(Object.entries(lists).map(([runner, list]) => [runner, median(list)]));
   return {
     file: program.file,
     args: run.args,
     samples: samples.get(run)!,
-    median: last,
-    shortSamples: options.short ? {} : samples.get(short)!,
-    steady: options.short ? {} : Object.fromEntries(runners.map(([name]) => [name, Math.max(last[name]! - first[name]!, 0.1)])),
+    median: medians(samples.get(run)!),
+    steadySamples,
+    steady: medians(steadySamples),
     instructions: instructions.get(run)!,
-    steadyInstructions: instructions.get(run)! - (options.short ? 0 : instructions.get(short)!),
+    steadyInstructions,
     missing,
   };
 }

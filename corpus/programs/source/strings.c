@@ -30,9 +30,12 @@ static void merge_sort(const char **from, const char **to, u32 count) {
 }
 
 u32 run(u32 size) {
-  if (size > MOST) size = MOST;
-  u32 checksum = 0;
-  for (u32 round = 0; round < 4; round++) {
+  u32 checksum = 0, rounds = 4;
+  if (size > MOST) {
+    rounds = size / (MOST / 4);
+    size = MOST;
+  }
+  for (u32 round = 0; round < rounds; round++) {
     u32 state = round + 1;
     char *at = text;
     for (u32 i = 0; i < size; i++) {
