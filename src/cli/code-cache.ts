@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import v8 from 'node:v8';
 import vm from 'node:vm';
+import { makeFolder } from '../host/make-folder.ts';
 
 /** Files kept: one for each Node, its flags, and build of the command. */
 const KEPT = 8;
@@ -78,7 +79,7 @@ function save(file: string, script: vm.Script, parts: readonly string[]): void {
   // V8 takes code only under the flags that it was made with
   v8.setFlagsFromString('--opt');
   const folder = path.dirname(file);
-  fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder);
   if (!isOurs(folder)) return;
   const temporary = `${file}.${process.pid}`;
   const code = script.createCachedData();

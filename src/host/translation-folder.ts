@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { TranslationStore } from '../cache/persistence.ts';
+import { makeFolder } from './make-folder.ts';
 
 const PREFIX = 'translations-';
 /** Bytes before the data, which tell how long it is. */
@@ -40,7 +41,7 @@ export function nodeTranslationStore(folder: string, { limit = 128 << 20 }: Tran
       return data;
     },
     async save(key, data) {
-      fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+      makeFolder(folder);
       if (!isOurs() || LENGTH + 2 * data.length > limit) return;
       const temporary = `${place(key)}.${process.pid}`;
       const fd = fs.openSync(temporary, 'w', 0o600);

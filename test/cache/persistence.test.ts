@@ -149,6 +149,8 @@ describe('a folder of translations', () => {
 
   it('is not used if others can write to it', async () => {
     const place = join(folder, 'b');
+    // where no folders are made; Node's own mkdir with `recursive` does not come back from there
+    await expect(nodeTranslationStore('/proc/wasmvisor').save('k', new Uint8Array(4))).rejects.toThrow();
     const store = nodeTranslationStore(place);
     await store.save('x', data(1));
     chmodSync(place, 0o777);
