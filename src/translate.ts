@@ -27,7 +27,7 @@ export interface Translation {
   /** The same as data. */
   readonly blocks: readonly Block[];
   /** WebAssembly module; it imports env.memory, env.table and helpers, and exports one function, r<pc>. */
-  readonly wasm: Uint8Array;
+  readonly wasm: Uint8Array<ArrayBuffer>;
   readonly wat: string;
 }
 

@@ -65,7 +65,7 @@ function network(...rules: string[]) {
     random: (count) => new Uint8Array(count),
   };
   const nat = makeNat(
-    rules.map((rule) => parseNatRule(rule)!),
+    rules.map((rule) => parseNatRule(rule)),
     host,
   );
   const frames: Uint8Array[] = [];
@@ -118,14 +118,14 @@ function guestTcp(net: Network, to: number, toPort: number, fromPort = 40000) {
 }
 
 describe('rules', () => {
-  test.each<[string, NatRule | undefined]>([
+  test.each<[string, NatRule]>([
     ['tcp:127.0.0.1:8080', { protocol: 'tcp', host: '127.0.0.1', port: 8080 }],
     ['UDP:Example.org:53', { protocol: 'udp', host: 'example.org', port: 53 }],
-    ['tcp:host', undefined],
-    ['icmp:host:1', undefined],
-    ['tcp:host:0', undefined],
-    ['tcp:host:65536', undefined],
   ])('%s', (rule, expected) => expect(parseNatRule(rule)).toEqual(expected));
+
+  test.each(['tcp:host', 'icmp:host:1', 'tcp:host:0', 'tcp:host:65536'])('%s is none', (rule) => {
+    expect(() => parseNatRule(rule)).toThrow(RangeError);
+  });
 });
 
 describe('what a guest finds', () => {

@@ -26,14 +26,14 @@ export interface Published {
   readonly guestPort: number;
 }
 
-/** As `[address:]hostPort:guestPort`, an IPv6 address in brackets; without an address, 127.0.0.1. Undefined if it is none. */
-export function parsePublished(text: string): Published | undefined {
+/** As `[address:]hostPort:guestPort`, an IPv6 address in brackets; without an address, 127.0.0.1. Throws RangeError if it is none. */
+export function parsePublished(text: string): Published {
   const found = /^(?:(\d+\.\d+\.\d+\.\d+|\[[0-9a-f:.]+\]):)?(\d{1,5}):(\d{1,5})$/i.exec(text);
-  if (!found) return undefined;
-  const [, address = '127.0.0.1', hostPort, guestPort] = found;
+  const [, address = '127.0.0.1', hostPort, guestPort] = found ?? [];
   const [from, to] = [Number(hostPort), Number(guestPort)];
-  if (from > 0xffff || to < 1 || to > 0xffff) return undefined;
-  if (!address.startsWith('[') && parseAddress(address) === undefined) return undefined;
+  const isPort = from <= 0xffff && to >= 1 && to <= 0xffff;
+  if (!isPort || (!address.startsWith('[') && parseAddress(address) === undefined))
+    throw new RangeError(`${text}: not [hostAddress:]hostPort:guestPort`);
   return { address: address.replace(/[[\]]/g, ''), hostPort: from, guestPort: to };
 }
 

@@ -10,12 +10,11 @@ export interface NatRule {
   readonly port: number;
 }
 
-/** A rule as `tcp:host:port`. Undefined if it is none. */
-export function parseNatRule(text: string): NatRule | undefined {
+/** A rule as `tcp:host:port` or `udp:host:port`. Throws RangeError if it is none. */
+export function parseNatRule(text: string): NatRule {
   const found = /^(tcp|udp):([a-z0-9.-]+):(\d{1,5})$/i.exec(text);
-  if (!found) return undefined;
-  const port = Number(found[3]);
-  if (port < 1 || port > 0xffff) return undefined;
+  const port = Number(found?.[3]);
+  if (!found || port < 1 || port > 0xffff) throw new RangeError(`${text}: not tcp:host:port or udp:host:port`);
   return { protocol: found[1].toLowerCase() as NatRule['protocol'], host: found[2].toLowerCase(), port };
 }
 
