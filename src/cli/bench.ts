@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { CliError, ExitCode } from './errors.ts';
+import { writableFile } from './options.ts';
 
 interface BenchOptions {
   readonly isa?: string;
@@ -17,7 +18,7 @@ export function benchCommand(): Command {
     .argument('[programs...]', 'names, as in corpus/programs/source; all without')
     .option('--isa <list>', 'of these ISAs only: mips, mipsel, x86 (comma-separated)')
     .option('--rounds <n>', 'times that each is run, interleaved; the median counts', '3')
-    .option('--json <file>', 'write all samples and medians there')
+    .option('--json <file>', 'write all samples and medians there', writableFile)
     .option('--short', 'short runs, to see that it works')
     .option('--tiered', 'time the default mode, too: interpreter first, then translation')
     .action(bench);

@@ -7,7 +7,7 @@ import type { Machine } from '../vmm/machine.ts';
 import type { MachineName } from '../vmm/machines/index.ts';
 import type { DriveOptions, NetworkOptions, ShareOptions } from '../vmm/options.ts';
 import { CliError, ExitCode } from './errors.ts';
-import { allowed, bytes, collect, opened, seconds } from './options.ts';
+import { allowed, bytes, collect, opened, seconds, writableFile } from './options.ts';
 import { stackBytes } from './stack.ts';
 
 interface BootOptions {
@@ -52,7 +52,7 @@ export function bootCommand(): Command {
       [],
     )
     .option('--memory <bytes>', 'RAM, e.g. 256M (default: 128M, or what was saved)', (text) => bytes(text))
-    .option('--save <file>', 'where Ctrl-A s, or SIGUSR2, writes the machine’s state; it then ends')
+    .option('--save <file>', 'where Ctrl-A s, or SIGUSR2, writes the machine’s state; it then ends', writableFile)
     .option('--restore <file>', 'go on from such a file')
     .option('--interpret', 'never translate')
     .option('--translate', 'always translate')

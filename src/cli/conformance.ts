@@ -9,6 +9,7 @@ import type { Shard, VectorExecutor } from '../conformance/run.ts';
 import type { Suite } from '../conformance/vectors.ts';
 import type { FormCounts, Task } from './conformance-pool.ts';
 import { CliError, ExitCode } from './errors.ts';
+import { writableFile } from './options.ts';
 
 interface ConformanceOptions {
   readonly isa?: string;
@@ -44,11 +45,11 @@ export function conformanceCommand(): Command {
     .option('--count <n>', 'with --seed: vectors of each form', '40')
     .option('--shard <i/n>', 'the i-th of n parts of each form’s vectors, from 1 on', '1/1')
     .option('--jobs <n>', 'threads (default: as many as there are processors)')
-    .option('--resume <file>', 'note there what is done; if the file is there already, go on after it')
+    .option('--resume <file>', 'note there what is done; if the file is there already, go on after it', writableFile)
     .option('--suites <paths...>', 'results of public suites to show as well: JSON files, or folders of them')
-    .option('--json <file>', 'write all counts there')
-    .option('--junit <file>', 'write JUnit XML there')
-    .option('--html <file>', 'write a page to read there')
+    .option('--json <file>', 'write all counts there', writableFile)
+    .option('--junit <file>', 'write JUnit XML there', writableFile)
+    .option('--html <file>', 'write a page to read there', writableFile)
     .action(conformance);
 }
 
@@ -112,7 +113,11 @@ async function conformance(options: ConformanceOptions): Promise<void> {
       if (forms.length === 0) return [];
       return executors.map((executor) => ({ suite, name, file, executor, forms, counts: forms.map(() => undefined) }));
     });
-  if (parts.length === 0) throw new CliError('no vectors are chosen', ExitCode.Usage);
+  if (parts.length === 0)
+    throw new CliError(
+      filter === undefined ? 'no vectors are chosen' : `--filter ${options.filter}: no form contains this`,
+      ExitCode.Usage,
+    );
 
   await runParts(parts, shard, jobs, options);
 

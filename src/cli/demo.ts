@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { CliError, ExitCode } from './errors.ts';
 
 export function demoCommand(): Command {
   return new Command('demo')
@@ -15,6 +16,8 @@ async function demo(names: readonly string[]): Promise<void> {
     import('./corpus.ts'),
     import('./quiet.ts'),
   ]);
+  const unknown = names.find((name) => !corpusPrograms().some((p) => p.name === name));
+  if (unknown !== undefined) throw new CliError(`no corpus program ${unknown}`, ExitCode.Usage);
   const table = new Table({
     head: ['guest', 'M insns', 'blocks', 'regions', 'Wasm KB', 'interpreter', 'translator', 'speed-up'],
     colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right', 'right'],

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import type { CheckedProgram } from '../lockstep/index.ts';
 import { guestOptions, type RunOptions } from './guest-options.ts';
+import { writableFile } from './options.ts';
 import { runChecked } from './run-checked.ts';
 
 interface LockstepOptions extends RunOptions {
@@ -20,7 +21,7 @@ export function lockstepCommand(): Command {
     .description('run a program translated and, beside it, interpreted; stop at the first difference and tell where it comes from')
     .option('--slice <n>', 'compare after so many instructions at most, and at each system call (default: 100000)', instructions)
     .option('--tiered', 'start in the interpreter and translate what is hot, as `run` does')
-    .option('--report <file>', 'write the report of a difference there, too')
+    .option('--report <file>', 'write the report of a difference there, too', writableFile)
     .action((path: string, args: readonly string[], options: LockstepOptions) => {
       // what an earlier run translated would hide where a difference comes from
       const own = { ...options, cache: false, translate: !options.tiered };

@@ -35,6 +35,11 @@ function explain(error: unknown): number {
   }
   // nobody reads standard output, or standard error, any more
   if ((error as NodeJS.ErrnoException | undefined)?.code === 'EPIPE') return ExitCode.Signal + SIGPIPE;
+  // a host file or stream that cannot be read or written
+  if (error instanceof Error && 'syscall' in error) {
+    process.stderr.write(`wasmvisor: ${error.message}\n`);
+    return ExitCode.Own;
+  }
   const debug = process.env.WASMVISOR_DEBUG !== undefined && error instanceof Error && error.stack;
   process.stderr.write(`wasmvisor: internal error: ${debug || String(error).replaceAll('\n', ' ')}\n`);
   return ExitCode.Own;
@@ -48,7 +53,7 @@ export { parts };
 export async function main(argv: readonly string[], memory?: WebAssembly.Memory): Promise<void> {
   reserved.memory = memory;
   const program = new Command('wasmvisor')
-    .description('Runs MIPS and x86 Linux programs by translating them into WebAssembly.')
+    .description('Runs MIPS and x86 Linux programs, and whole machines, by translating them into WebAssembly.')
     .helpOption('-h, --help', 'show help')
     .option('-V, --version', 'show the version', () => {
       process.stdout.write(`${version()}\n`);

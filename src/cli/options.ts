@@ -1,3 +1,5 @@
+import fs from 'node:fs';
+import { dirname } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 import { type NatRule, parseNatRule } from '../devices/net/rules.ts';
 import { CliError, ExitCode } from './errors.ts';
@@ -19,6 +21,18 @@ export function seconds(text: string): number {
   return value;
 }
 
+/** A file to be written at the end: that it cannot be is told at the start. */
+export function writableFile(file: string): string {
+  const place = fs.existsSync(file) ? file : dirname(file);
+  try {
+    fs.accessSync(place, fs.constants.W_OK);
+    if (place === file && fs.statSync(file).isDirectory()) throw new Error('it is a folder');
+  } catch (error) {
+    throw new InvalidArgumentError(`It cannot be written: ${(error as Error).message}.`);
+  }
+  return file;
+}
+
 export type X87Choice = '64' | '80';
 export const x87Option = (): Option =>
   new Option('--x87 <bits>', '64: x87 in double precision, fast but inexact').choices(['64', '80']).default('80');
@@ -34,10 +48,15 @@ export function opened<T>(flag: string, text: string, open: () => T): T {
   }
 }
 
+/** What a parser makes of an option's value, which it refuses with RangeError. */
+export function parsed<T>(flag: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof RangeError) throw new CliError(`${flag} ${error.message}`, ExitCode.Usage);
+    throw error;
+  }
+}
+
 /** What --allow says. */
-export const allowed = (texts: readonly string[]): NatRule[] =>
-  texts.map((text) => {
-    const rule = parseNatRule(text);
-    if (!rule) throw new CliError(`--allow ${text}: not tcp:host:port or udp:host:port`, ExitCode.Usage);
-    return rule;
-  });
+export const allowed = (texts: readonly string[]): NatRule[] => texts.map((text) => parsed('--allow', () => parseNatRule(text)));

@@ -4,6 +4,7 @@ import type { Profile } from '../linux/profile.ts';
 import type { Program } from '../linux/program.ts';
 import { CliError, ExitCode } from './errors.ts';
 import { guestOptions, type RunOptions } from './guest-options.ts';
+import { writableFile } from './options.ts';
 import { run } from './run-program.ts';
 
 interface ProfileOptions extends RunOptions {
@@ -17,7 +18,11 @@ export function profileCommand(): Command {
     .description('run a program as run does, then tell on stderr in which functions its instructions were executed')
     .option('--every <n>', 'guest instructions between two looks, about', '50000')
     .option('--top <n>', 'functions to show, the first three with their instructions', '20')
-    .option('--output <file>', 'write the stacks there: .json for speedscope, anything else in collapsed form for flame graph tools')
+    .option(
+      '--output <file>',
+      'write the stacks there: .json for speedscope, anything else in collapsed form for flame graph tools',
+      writableFile,
+    )
     .action(profile);
 }
 
