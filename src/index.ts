@@ -43,6 +43,7 @@ export { MemoryFileSystem } from './linux/fs/memory-fs.ts';
 export type { Output, Stdin, TerminalHost } from './linux/fs/stdio.ts';
 export type { MountPoint } from './linux/fs/tree.ts';
 export type { FileSystem } from './linux/fs/vfs.ts';
+export type { CodeHook, CodeHookResult, HookedCode, HookedSyscall, HookedThread, ProgramMemory, SyscallHook } from './linux/hooks.ts';
 export type { Host } from './linux/host.ts';
 export {
   type ExitStatus,

@@ -13,6 +13,8 @@ export const BLOCK_OPS = 3000;
 export interface LiftOptions {
   /** End before the instruction at this pc, if one begins there. */
   readonly end?: number;
+  /** End before an instruction at one of these places; a block that begins there leaves with ExitKind.Hooked. */
+  readonly hooked?: ReadonlySet<number> | undefined;
   /** Guest instructions at most. */
   readonly limit?: number;
   /** End after an instruction that stores, so that code it changes is looked at anew. */
@@ -42,11 +44,12 @@ export function liftBlock(isa: Isa, builder: Builder, code: Code, pc: number, op
   const assumed = options.assumed ?? -1;
   builder.begin(pc, options.precise);
   let at = pc >>> 0;
+  if (options.hooked?.has(at)) builder.exit(ExitKind.Hooked, at);
   try {
     while (!builder.ended && builder.instructionCount < limit && builder.length < BLOCK_OPS) {
       const before = builder.length;
       at = isa.lift(builder, code, at, mode, assumed) >>> 0;
-      if (at === options.end) break;
+      if (at === options.end || options.hooked?.has(at)) break;
       if (options.endAfterStore && builder.hasOpSince(before, IS_STORE)) break;
     }
   } catch (error) {

@@ -60,6 +60,13 @@ export interface Disassembly {
   readonly length: number;
 }
 
+/** Offset of a 32-bit register of this name. Throws RangeError if there is none. */
+export function registerOffset({ name: isa, registers }: Pick<Isa, 'name' | 'registers'>, name: string): number {
+  const register = registers.find((candidate) => candidate.name === name && candidate.type === Type.I32);
+  if (!register) throw new RangeError(`${isa} has no 32-bit register ${name}`);
+  return register.offset;
+}
+
 /** What the engine knows of a guest instruction set. */
 export interface Isa {
   /** Name on the command line: mips, mipsel, x86. */

@@ -122,6 +122,9 @@ export interface Abi extends FileAbi {
   readonly reservation?: number;
   stackPointer(p: Process): number;
   setStackPointer(p: Process, address: number): void;
+  /** At a function's first instruction: the n-th word of its arguments, and its return with one word as result. Throw GuestMemoryFault. */
+  functionArgument(p: Process, n: number): number;
+  returnFrom(p: Process, result: number): void;
   /** Where execution starts again after a fault at `pc` (a branch, if that is its delay slot). */
   faultPc(p: Process, pc: number): number;
   /** Sets the registers a new program finds; the rest is zero. Throws ElfError if no mode of the processor runs it. */

@@ -17,9 +17,11 @@ export type Trace = (line: string) => void;
 export interface Dispatcher {
   /**
    * Makes the call that the thread asked for. The promise, if any, settles when it is done; what it gives is to be called once the
-   * processor has that thread's registers.
+   * processor has that thread's registers. `answer`: its result, and it is not made.
    */
-  dispatch(p: Process, exit: Extract<Exit, { kind: 'syscall' }>): undefined | Promise<() => void>;
+  dispatch(p: Process, exit: Extract<Exit, { kind: 'syscall' }>, answer?: number): undefined | Promise<() => void>;
+  /** Which call that is. */
+  asked(p: Process): { readonly number: number; readonly name: string; readonly args: readonly number[] };
 }
 
 /** As whose number a tracer has none made. */
@@ -55,24 +57,30 @@ export function makeDispatcher(abi: Abi, onSyscall?: OnSyscall, trace?: Trace): 
     if (p.interrupted || p.signals.mustDeliver) deliverSignals(p);
   }
 
+  function asked(p: Process): ReturnType<Dispatcher['asked']> {
+    let number = abi.syscallNumber(p);
+    let args = abi.syscallArguments(p);
+    if (number === abi.indirect) {
+      [number, ...args] = args;
+      args.push(0);
+    }
+    return { number, name: names.get(number) ?? `${number}`, args };
+  }
+
   return {
-    dispatch(p, exit) {
+    asked,
+    dispatch(p, exit, answer) {
       if (p.tracing && stopsAtCall(p, exit)) return undefined;
-      let number = abi.syscallNumber(p);
-      let args = abi.syscallArguments(p);
-      if (number === abi.indirect) {
-        [number, ...args] = args;
-        args.push(0);
-      }
+      const { number, name, args } = asked(p);
       const row = rows.get(number);
-      const name = row?.name ?? names.get(number) ?? `${number}`;
       const text = trace && describeCall(p, name, args);
       const note = (given: number): void => {
         onSyscall?.(name, args, given);
         trace?.(`${p.tid} ${text} = ${describeResult(p, name, given)}`);
       };
       let result: number | Promise<number>;
-      if (p.tracing && number === NO_CALL) result = skippedResult(p);
+      if (answer !== undefined) result = answer;
+      else if (p.tracing && number === NO_CALL) result = skippedResult(p);
       else if (!row || row.missing) result = notImplemented(p, number, row);
       else {
         try {

@@ -173,6 +173,7 @@ function become(p: Process, launched: ReturnType<typeof launch>, credentials: Cr
   const old = p.space;
   system.scheduler.move(p, launched.space);
   Object.assign(p, launched, { clearTid: 0, robustList: 0 });
+  system.hooks.began(p);
   Object.assign(p.credentials, credentials);
   leaveProgram(group);
   group.program = program;

@@ -18,6 +18,7 @@ import { singleFile } from './fs/synthetic.ts';
 import { type Files, type MountPoint, makeFiles } from './fs/tree.ts';
 import type { FileSystem, Inode } from './fs/vfs.ts';
 import { Futexes } from './futexes.ts';
+import type { CodeHook, SyscallHook } from './hooks.ts';
 import { defaultHost, type Host, LONGEST_TIMER, seededRandom } from './host.ts';
 import { launch, stackBytes } from './launch.ts';
 import { defaultLimits, STACK_LIMIT } from './limits.ts';
@@ -151,6 +152,15 @@ export interface Program {
   readonly abi: AbiName;
   /** Runs it to its end. Resolves once all output has reached the embedder. Called once. */
   run(): Promise<ExitStatus>;
+  /**
+   * Has `handler` called before an instruction is executed, in any process: at an address, or at a function's first instruction:
+   * `function` in whatever file defines it, `file:function` or `file:0x1234` (an address as in the file) in that one alone, by its name or
+   * its path as /proc/self/maps has it. Code that is not hooked runs as fast as before. What this gives removes it. Not called: for the instruction in a branch's
+   * delay slot (MIPS), and for implementations that the C library chooses among (IFUNC: strlen on i386). Throws RangeError on what is no place.
+   */
+  hook(where: number | string, handler: CodeHook): () => void;
+  /** Has `handler` called before a system call of this name is made, in any process. What this gives removes it. Throws RangeError if there is no such call. */
+  hookSyscall(name: string, handler: SyscallHook): () => void;
   /** Sends it a signal, as kill(1) does. */
   stop(signal?: SignalName): void;
   readonly stats: ProgramStats;
@@ -212,6 +222,7 @@ export async function loadProgram(elfBytes: Uint8Array, options: ProgramOptions)
     options.onWarning?.(text);
   };
   const system = makeSystem(host, {
+    abi,
     spaces,
     translations,
     mostProcesses: options.processLimit ?? PROCESSES,
@@ -357,7 +368,7 @@ interface Run {
 
 function makeProgram(p: Process, run: Run, files: Files, options: ProgramOptions, profiler: Profiler | undefined): Program {
   const { host, system, group: first } = p;
-  const { scheduler, spaces, translations } = system;
+  const { scheduler, spaces, translations, hooks } = system;
   const calls: Record<string, number> = {};
   let forced: 'timeout' | 'instructions' | undefined;
   let ended: bigint | undefined;
@@ -469,7 +480,11 @@ function makeProgram(p: Process, run: Run, files: Files, options: ProgramOptions
       // not always as many, so that loops do not hide between
       const entered = tracedExit(current);
       const stepped = entered ? undefined : current.abi.singleStep?.(current);
-      const exit = entered ?? stepped ?? current.vcpu.run(isProfiled ? Math.min(left, nextSample()) : left);
+      let exit = entered ?? stepped ?? current.vcpu.run(isProfiled ? Math.min(left, nextSample()) : left);
+      if (exit.kind === 'hooked') {
+        const met = hooks.meet(current);
+        exit = (met instanceof Promise ? await Promise.race([met, killed]) : met) ?? exit;
+      }
       if ((exit.kind === 'syscall' || exit.kind === 'budget') && checkStack(current)) continue;
       if (exit.kind === 'budget') {
         if (isProfiled) profiler.sample();
@@ -478,7 +493,14 @@ function makeProgram(p: Process, run: Run, files: Files, options: ProgramOptions
         await takeTurn();
         continue;
       }
-      const waiting = exit.kind === 'syscall' ? dispatcher.dispatch(current, exit) : handleOther(current, exit);
+      let answer: number | undefined;
+      if (exit.kind === 'syscall' && hooks.hasSyscalls) {
+        const { name, args } = dispatcher.asked(current);
+        const given = hooks.answer(current, name, args);
+        answer = (given instanceof Promise ? await Promise.race([given, killed]) : given) ?? undefined;
+        if (run.over) return;
+      }
+      const waiting = exit.kind === 'syscall' ? dispatcher.dispatch(current, exit, answer) : handleOther(current, exit);
       if (waiting) await scheduler.wait(waiting);
       else if (--exitsUntilLook > 0) continue;
       exitsUntilLook = EXITS_PER_LOOK;
@@ -541,6 +563,7 @@ function makeProgram(p: Process, run: Run, files: Files, options: ProgramOptions
         options.network?.close();
         ended = host.monotonic();
       }
+      for (const where of hooks.unmet) options.onWarning?.(`hook ${where}: no file of the program's has that function`);
       const result = status();
       await translations.save();
       // who stops a program does not wait for one that reads its output slowly, or never
@@ -549,6 +572,8 @@ function makeProgram(p: Process, run: Run, files: Files, options: ProgramOptions
       options.onExit?.(result);
       return result;
     },
+    hook: (where, handler) => hooks.addCode(where, handler),
+    hookSyscall: (name, handler) => hooks.addSyscall(name, handler),
     stop,
     profile: () => profiler?.result(),
     get stats() {

@@ -28,7 +28,7 @@ export interface FaultReport {
 export const hex = (address: number): string => `0x${(address >>> 0).toString(16).padStart(8, '0')}`;
 
 const tables = new WeakMap<ElfFile, readonly ElfSymbol[]>();
-function symbolsOf(elf: ElfFile): readonly ElfSymbol[] {
+export function symbolsOf(elf: ElfFile): readonly ElfSymbol[] {
   let table = tables.get(elf);
   if (!table) {
     table = elfSymbols(elf);
@@ -37,8 +37,10 @@ function symbolsOf(elf: ElfFile): readonly ElfSymbol[] {
   return table;
 }
 
+export type MappedElf = Pick<Image, 'elf' | 'bias' | 'path'>;
+
 /** The ELF file behind a mapping, and what to subtract from its addresses. */
-function mappedElf(p: Process, address: number): { readonly elf: ElfFile; readonly bias: number; readonly path: string } | undefined {
+export function mappedElf(p: Process, address: number): MappedElf | undefined {
   const area = p.map.areas.at(address);
   if (!area?.backing || !area.name.startsWith('/')) return undefined;
   try {

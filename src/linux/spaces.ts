@@ -100,6 +100,7 @@ export class Spaces {
     const { vcpu } = space;
     vcpu.setMemoryModel(from.vcpu.memoryModel);
     vcpu.writeTable(0, from.vcpu.table);
+    if (from.vcpu.hookedPlaces) vcpu.hookPlaces(from.vcpu.hookedPlaces);
     vcpu.persist(this.options.translations.known(from.key), true);
     await vcpu.prepare();
     return space;

@@ -1,10 +1,11 @@
-import type { SignalInfo } from './abi.ts';
+import type { Abi, SignalInfo } from './abi.ts';
 import type { Mailbox } from './calls/mailbox.ts';
 import type { MessageQueue } from './calls/mqueue.ts';
 import type { Segment } from './calls/segment.ts';
 import { type SemaphoreSet, undoSemaphores } from './calls/semaphore.ts';
 import { KnownFiles, leaveProgram } from './exec.ts';
 import { Terminals } from './fs/terminals.ts';
+import { type Hooks, makeHooks } from './hooks.ts';
 import type { Host } from './host.ts';
 import { signalGroup } from './job-control.ts';
 import { Sockets } from './net/connection.ts';
@@ -30,6 +31,7 @@ export interface System {
   readonly translations: SharedTranslations;
   readonly knownFiles: KnownFiles;
   readonly sockets: Sockets;
+  readonly hooks: Hooks;
   /** Shared memory (System V), by number. */
   readonly segments: Map<number, Segment>;
   /** Semaphores and queues of messages (System V), by number. */
@@ -67,6 +69,7 @@ export interface System {
 }
 
 export interface SystemOptions {
+  readonly abi: Abi;
   readonly spaces: Spaces;
   readonly translations: SharedTranslations;
   readonly mostProcesses: number;
@@ -136,6 +139,7 @@ export function makeSystem(host: Host, options: SystemOptions): System {
     mailboxes: new Map(),
     messageQueues: new Map(),
     sockets: new Sockets(host.random, options.network, options.warn),
+    hooks: makeHooks(options.abi, () => [...processes.values()].filter((group) => !group.end).map(anyThread)),
     get scheduler() {
       return scheduler!;
     },

@@ -78,6 +78,10 @@ export class CheckedVcpu extends Vcpu {
     super.writeTable(offset, bytes);
     this.reference.writeTable(offset, bytes);
   }
+  override hookPlaces(places: ReadonlySet<number>): void {
+    super.hookPlaces(places);
+    this.reference.hookPlaces(places);
+  }
   override setMemoryModel(model: MemoryModel): void {
     super.setMemoryModel(model);
     this.model = model;

@@ -34,6 +34,11 @@ interface TierContext {
   readonly clear: () => void;
 }
 
+interface TierLiftOptions extends LiftOptions {
+  /** What is hooked is executed. */
+  readonly passes?: boolean;
+}
+
 /** A call that was lifted: a pc in the calling function, and the function called if it is known. */
 export interface NotedCall {
   readonly pc: number;
@@ -45,6 +50,8 @@ export class BlockTier {
   cache!: CodeCache;
   /** Blocks of an earlier run, if translations are kept. */
   store: BlockStore | undefined;
+  /** Places that are left before the instruction there is executed. */
+  hooked: ReadonlySet<number> | undefined;
   readonly builder: Builder;
   readonly assumptions: Assumptions;
   readonly code: Code;
@@ -90,7 +97,7 @@ export class BlockTier {
   }
 
   /** A block of its own, which the cache does not get. */
-  lift(pc: number, options: LiftOptions): Block | undefined {
+  lift(pc: number, options: TierLiftOptions): Block | undefined {
     const { paged } = this.context;
     if (!paged) return this.liftFetched(pc, options);
     this.code.forget();
@@ -102,7 +109,7 @@ export class BlockTier {
       throw error;
     }
   }
-  private liftFetched(pc: number, options: LiftOptions): Block {
+  private liftFetched(pc: number, options: TierLiftOptions): Block {
     const { isa, memory, paged, limit } = this.context;
     // the block may reach into the next page
     const permissions = memory.permission(pc) | memory.permission((pc + PAGE_SIZE) >>> 0);
@@ -113,6 +120,7 @@ export class BlockTier {
     const lifted = liftBlock(isa, this.builder, this.code, pc, {
       limit: options.limit ?? limit ?? BLOCK_INSTRUCTIONS,
       end: options.end ?? NOWHERE,
+      hooked: options.passes ? undefined : this.hooked,
       throwFault: options.throwFault ?? false,
       borrowed,
       endAfterStore: writable,
@@ -203,7 +211,7 @@ export class BlockTier {
   /** Made of templates, where they are enough. They assume nothing. */
   private assemble(pc: number): Block | undefined {
     const { isa, memory, paged, mode } = this.context;
-    if (!this.templates) return undefined;
+    if (!this.templates || this.hooked) return undefined;
     if (!paged && isa.coherentCode && memory.permission(pc) & PagePermission.Write) return undefined;
     if (paged) this.code.forget();
     return this.templates.block(pc, mode(), BLOCK_INSTRUCTIONS, BLOCK_OPS);

@@ -237,7 +237,7 @@ export class Vcpu {
       executor === 'translate',
       paged ? 0 : memory.memory.buffer.byteLength / 65536,
       // those leave before some instructions
-      this.blocks.builder.hooked !== undefined,
+      this.blocks.builder.hooked !== undefined || this.blocks.hooked !== undefined,
     ].join(' ');
   }
   /** What to begin another run with, or another process; undefined if there is nothing new. */
@@ -247,8 +247,8 @@ export class Vcpu {
   }
   newTranslations(): Translations | undefined {
     const { tier } = this;
-    const { store, builder } = this.blocks;
-    if (!tier.store || builder.hooked || !(tier.worthSaving || store?.worthSaving)) return undefined;
+    const { store, builder, hooked } = this.blocks;
+    if (!tier.store || builder.hooked || hooked || !(tier.worthSaving || store?.worthSaving)) return undefined;
     return { modules: tier.save(tier.store), blocks: store?.save() };
   }
 
@@ -387,6 +387,22 @@ export class Vcpu {
       this.countInstructions();
     }
   }
+  /** User mode: guest addresses that leave with exit `hooked` before what begins there is executed, but not in a branch's delay slot. */
+  hookPlaces(places: ReadonlySet<number>): void {
+    this.blocks.hooked = places.size === 0 ? undefined : places;
+    this.clear();
+  }
+  get hookedPlaces(): ReadonlySet<number> | undefined {
+    return this.blocks.hooked;
+  }
+  /** The instruction at pc is executed though it is hooked. An Exit if it leaves. */
+  passPlace(): Exit | undefined {
+    this.followMode();
+    this.grant(1);
+    const exit = this.interpretOne(this.pc, undefined, true);
+    this.countInstructions();
+    return exit;
+  }
   /** So many guest instructions may be completed from now on; `countInstructions` tells how many were. */
   private grant(budget: number): void {
     this.setHeader(Layout.BUDGET, budget);
@@ -512,12 +528,12 @@ export class Vcpu {
     return this.goesOn() ? undefined : this.exitOf(ExitKind.MemoryFault, pc);
   }
   /** The instruction that an exit is about, alone. It may have been left in the midst of its block. */
-  private interpretOne(pc: number, mode?: number): Exit | undefined {
+  private interpretOne(pc: number, mode?: number, passes = false): Exit | undefined {
     const at = this.isa.system?.restart?.(pc) ?? pc;
     // the branch before a delay slot is executed once more
     if (at !== pc) this.setHeader(Layout.BUDGET, this.getHeader(Layout.BUDGET) + 1);
     this.pc = at;
-    const block = this.blocks.lift(at, { limit: 1, ...(mode !== undefined && { mode }) });
+    const block = this.blocks.lift(at, { limit: 1, passes, ...(mode !== undefined && { mode }) });
     if (!block) return this.fetchFault(at);
     const left = this.getHeader(Layout.BUDGET);
     if (left < block.instructions) this.setHeader(Layout.BUDGET, block.instructions);

@@ -1,7 +1,6 @@
 import { CodeMode } from '../../assembly/shared/layout.ts';
 import type { Memory } from '../devices/device.ts';
-import { Type } from '../ir/ops.ts';
-import type { Isa } from '../isa/isa.ts';
+import { type Isa, registerOffset } from '../isa/isa.ts';
 import type { Exit } from '../vcpu/exit.ts';
 import type { Vcpu } from '../vcpu/vcpu.ts';
 import type { HookedExit } from './loop.ts';
@@ -36,11 +35,7 @@ export interface Hooks {
 export function makeHooks(vcpu: Vcpu, isa: Isa, memory: Memory): Hooks {
   const handlers = new Map<number, Set<HookHandler>>();
   const list = isa.system?.sensitive ?? [];
-  const offsetOf = (name: string): number => {
-    const register = isa.registers.find((candidate) => candidate.name === name && candidate.type === Type.I32);
-    if (!register) throw new RangeError(`${isa.name} has no 32-bit register ${name}`);
-    return register.offset;
-  };
+  const offsetOf = (name: string): number => registerOffset(isa, name);
   /** `POPFW/POPF` has two mnemonics. */
   const mnemonics = (text: string): readonly string[] => text.split(' ')[0].split('/');
   const isSame = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();

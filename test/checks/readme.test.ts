@@ -11,6 +11,7 @@ const examples = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map((m) => m[1]);
 const PRINTS = [
   /^sha256 2: d5da5817\w+ d5da5817\nended with 0\ntrue\n$/,
   /^\[ 'lea eax,\[edi\+esi\*1\]', 'ret' \]\nblock 0x8048000 \(2 instructions, 4 bytes\)\n[\s\S]*\ntrue true\n$/,
+  /^fib 12: 00000030\nexit 0 after 5 calls\n$/,
   /^the host says hello\n$/,
   /^the guest says !\n\{ reason: 'power-off', code: 1 \}\nthe guest says !\ntrue\nout dx,al would send 33\n2\n$/,
   /^hello from the guest\n\d\d hypercalls\n$/,

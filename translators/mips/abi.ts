@@ -42,6 +42,9 @@ export const ABI = {
   /** The first four; the fifth and on lie at 16($sp), 20($sp), … */
   syscallArguments: [Mips.GPR + 4 * Register.A0, Mips.GPR + 4 * Register.A1, Mips.GPR + 4 * Register.A2, Mips.GPR + 4 * Register.A3],
   syscallStackArguments: 16,
+  /** Of a function, as words; the fifth and on lie at 16($sp), 20($sp), … */
+  arguments: [Mips.GPR + 4 * Register.A0, Mips.GPR + 4 * Register.A1, Mips.GPR + 4 * Register.A2, Mips.GPR + 4 * Register.A3],
+  result: Mips.GPR + 4 * Register.V0,
   stackPointer: Mips.GPR + 4 * Register.SP,
   framePointer: Mips.GPR + 4 * Register.FP,
   globalPointer: Mips.GPR + 4 * Register.GP,

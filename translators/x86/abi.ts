@@ -14,6 +14,8 @@ export const ABI = {
   /** Number of the system call; its result. */
   syscallNumber: X86.EAX,
   syscallResult: X86.EAX,
+  /** Of a function. */
+  result: X86.EAX,
   syscallArguments: [X86.EBX, X86.ECX, X86.EDX, X86.ESI, X86.EDI, X86.EBP],
   stackPointer: X86.ESP,
   framePointer: X86.EBP,

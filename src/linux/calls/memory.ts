@@ -46,6 +46,7 @@ function mmap(p: Process, address: number, length: number, prot: number, flags: 
   else if (backing && prot & PagePermission.Execute) {
     const code = GuestMemory.index(result);
     p.abi.mapsCode?.(p, p.memory.bytes.subarray(code, code + pageUp(length)), backing.file);
+    p.system.hooks.mapped(p, result);
   }
   return result;
 }

@@ -109,6 +109,14 @@ export const i386: Abi = {
   },
   stackPointer: (p) => get(p, ABI.stackPointer),
   setStackPointer: (p, address) => p.vcpu.set32(ABI.stackPointer, address),
+  // the return address, then the arguments
+  functionArgument: (p, n) => p.memory.u32(get(p, ABI.stackPointer) + 4 * (n + 1)),
+  returnFrom(p, result) {
+    const stack = get(p, ABI.stackPointer);
+    p.vcpu.pc = p.memory.u32(stack);
+    p.vcpu.set32(ABI.stackPointer, stack + 4);
+    p.vcpu.set32(ABI.result, result);
+  },
   startRegisters(p, pc, stackPointer, elf, interpreter) {
     if (programLooksAtMxcsr(elf) || (interpreter && programLooksAtMxcsr(interpreter))) p.vcpu.mode |= ABI.denormals;
     p.vcpu.set32(ABI.stackPointer, stackPointer);

@@ -153,6 +153,11 @@ function makeMips(endian: 'little' | 'big'): Abi {
     reservation: Mips.LLBIT,
     stackPointer: (p) => get(p, ABI.stackPointer),
     setStackPointer: (p, address) => p.vcpu.set32(ABI.stackPointer, address),
+    functionArgument: (p, n) => (n < ABI.arguments.length ? get(p, ABI.arguments[n]) : p.memory.u32(get(p, ABI.stackPointer) + 4 * n)),
+    returnFrom(p, result) {
+      p.vcpu.set32(ABI.result, result);
+      p.vcpu.pc = get(p, ABI.returnAddress);
+    },
     startRegisters(p, pc, stackPointer, elf, interpreter) {
       p.vcpu.mode = startMode(elf, interpreter);
       p.vcpu.set32(ABI.stackPointer, stackPointer);
