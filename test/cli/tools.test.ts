@@ -179,6 +179,20 @@ test(
     expect(stdout).toContain('x86/crc32: crc32 1000: 8d5c7c2c');
     expect(stdout).toMatch(/speed-up/);
     expect(stdout).not.toMatch(/interpreted, it printed/);
+    expect(await wasmvisor('demo', 'frob')).toMatchObject({ code: 2, stderr: 'wasmvisor: no corpus program frob\n' });
+  },
+  TIMEOUT,
+);
+
+test(
+  'files that cannot be written are told before the run',
+  async () => {
+    for (const args of [
+      ['conformance', '--json', '/nowhere/x'],
+      ['profile', '--output', '/', 'nothing'],
+      ['boot', '--save', '/nowhere/x'],
+    ])
+      expect(await wasmvisor(...args)).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('cannot be written') });
   },
   TIMEOUT,
 );
