@@ -40,6 +40,7 @@ export interface OpenFlags {
   readonly O_LARGEFILE: number;
   readonly O_DIRECTORY: number;
   readonly O_NOFOLLOW: number;
+  readonly O_ASYNC: number;
   readonly O_NOATIME: number;
   readonly O_CLOEXEC: number;
   readonly O_PATH: number;
@@ -65,6 +66,8 @@ export interface SignalInfo {
   readonly uid?: number;
   /** What the processor said of a fault, where the frame shows it (x86's vector and error code). */
   readonly trap?: { readonly number: number; readonly error: number };
+  /** si_band and si_fd of what F_SETSIG asks for. */
+  readonly file?: { readonly band: number; readonly fd: number };
   /** si_value of sigqueue and timers. */
   readonly value?: number;
 }

@@ -18,8 +18,19 @@ export interface MappableFile extends ReadableFile {
   retain?(): void;
   /** Present if shared mappings of it are the same memory to all processes: whether there are, or were, others. */
   isCommon?(): boolean;
+  /** The same for all ways to the file, and for no two files. */
+  identity?(): string;
   /** Who waits at its words, by position. */
   readonly futexes?: Futexes;
+}
+
+/** A part of a file, and where a mapping shows it. */
+interface Shown {
+  readonly area: Area;
+  readonly file: MappableFile;
+  readonly address: number;
+  readonly position: number;
+  readonly length: number;
 }
 
 export interface MemoryMapOptions {
@@ -330,6 +341,46 @@ export class MemoryMap {
     if (!isPageAligned(start)) return -Errno.EINVAL;
     for (const area of this.areas.within(start, end)) this.writeBack(area);
     return this.areas.covers(start, end) ? 0 : -Errno.ENOMEM;
+  }
+
+  /** What shared mappings show of a file between two positions. */
+  private *showing(identity: () => string, from: number, to: number): Generator<Shown> {
+    let wanted: string | undefined;
+    for (const area of this.areas) {
+      const { shared, backing } = area;
+      if (!shared || !backing?.file.identity) continue;
+      const first = Math.max(from, backing.offset);
+      const last = Math.min(to, backing.offset + area.end - area.start);
+      if (first >= last) continue;
+      wanted ??= identity();
+      if (backing.file.identity() !== wanted) continue;
+      yield { area, file: backing.file, address: area.start + first - backing.offset, position: first, length: last - first };
+    }
+  }
+  /** Before a part of a file is read: what this process has stored through mappings is in it. */
+  beforeRead(identity: () => string, from: number, to: number): void {
+    for (const { area, file, address, position, length } of this.showing(identity, from, to)) {
+      if (!file.write || !(area.permission & PagePermission.Write)) continue;
+      const stored = this.raw(address, Math.min(length, file.size() - position));
+      const known = new Uint8Array(stored.length);
+      file.read(known, position);
+      if (stored.some((byte, index) => byte !== known[index])) file.write(stored, position);
+    }
+  }
+  /** After a part of a file was written: mappings show it. */
+  afterWrite(identity: () => string, from: number, to: number): void {
+    const shown = [...this.showing(identity, from, to)];
+    for (const { area, file, address, position, length } of shown) {
+      if (area.fileEnd !== undefined && address + length > area.fileEnd) this.openTo(area, Math.min(area.end, pageUp(address + length)));
+      file.read(this.raw(address, length), position);
+      if (area.permission & PagePermission.Execute) this.options.invalidate(address, length);
+    }
+  }
+  /** The file has grown, and more of its mapping can be used. */
+  private openTo(area: Area, fileEnd: number): void {
+    const from = Math.max(area.start, area.fileEnd!);
+    this.memory.protect(from, fileEnd - from, area.permission);
+    this.areas.replace(area.start, area.end, [{ ...area, fileEnd: fileEnd < area.end ? fileEnd : undefined }]);
   }
 
   private common(): readonly Area[] {

@@ -170,6 +170,8 @@ export interface Program {
   readonly process: Process;
 }
 
+/** Of one program, so that a guest cannot flood the embedder with them. */
+const MOST_WARNINGS = 100;
 const GIB = 1 << 30;
 const PROCESSES = 64;
 const LINGER_MS = 1000;
@@ -217,7 +219,7 @@ export async function loadProgram(elfBytes: Uint8Array, options: ProgramOptions)
   const run: Run = { over: false };
   const warned = new Set<string>();
   const warn = (key: string, text: string): void => {
-    if (warned.has(key)) return;
+    if (warned.has(key) || warned.size >= MOST_WARNINGS) return;
     warned.add(key);
     options.onWarning?.(text);
   };

@@ -293,10 +293,15 @@ export class Signals {
     const kept = Array.from(threads).some((thread) => thread.traced || bit & (thread.blocked | thread.awaited));
     if (this.isIgnored(signal) && !kept) return true;
     if (signal < FIRST_REALTIME && queue.some((entry) => entry.signal === signal)) return true;
-    if (queue.length >= MAX_QUEUED && signal !== this.numbers.SIGKILL) return false;
+    if (signal >= FIRST_REALTIME && this.queuedInAll() >= MAX_QUEUED) return false;
     queue.push({ signal, info });
     this.shared.queued.wake();
     return true;
+  }
+  private queuedInAll(): number {
+    let sum = this.shared.queue.length;
+    for (const { own } of this.shared.threads) sum += own.length;
+    return sum;
   }
   /** Is told of each signal that is raised, whether or not it is blocked. */
   onRaise(listener: (signal: number) => void): void {

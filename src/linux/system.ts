@@ -4,6 +4,7 @@ import type { MessageQueue } from './calls/mqueue.ts';
 import type { Segment } from './calls/segment.ts';
 import { type SemaphoreSet, undoSemaphores } from './calls/semaphore.ts';
 import { KnownFiles, leaveProgram } from './exec.ts';
+import { MemoryFileSystem } from './fs/memory-fs.ts';
 import { Terminals } from './fs/terminals.ts';
 import { type Hooks, makeHooks } from './hooks.ts';
 import type { Host } from './host.ts';
@@ -32,6 +33,8 @@ export interface System {
   readonly knownFiles: KnownFiles;
   readonly sockets: Sockets;
   readonly hooks: Hooks;
+  /** Of files in memory that no directory names. */
+  readonly anonymous: MemoryFileSystem;
   /** Shared memory (System V), by number. */
   readonly segments: Map<number, Segment>;
   /** Semaphores and queues of messages (System V), by number. */
@@ -134,6 +137,7 @@ export function makeSystem(host: Host, options: SystemOptions): System {
     spaces: options.spaces,
     translations: options.translations,
     knownFiles: new KnownFiles(),
+    anonymous: new MemoryFileSystem(),
     segments: new Map(),
     semaphores: new Map(),
     mailboxes: new Map(),

@@ -1,8 +1,17 @@
 import { fail } from '../fs/fail.ts';
 import { describe } from '../fs/file-table.ts';
+import type { MemoryFile } from '../fs/memory-fs.ts';
 import { SpecialInode } from '../fs/synthetic.ts';
 import type { OpenFile } from '../fs/vfs.ts';
 import type { Process } from '../process.ts';
+
+/** Makes a file in memory that no directory names; all of them together hold what one file system may. */
+export function anonymousFile({ system, credentials: { euid, egid } }: Process, mode: number): MemoryFile {
+  const file = system.anonymous.anonymous(mode);
+  file.uid = euid;
+  file.gid = egid;
+  return file;
+}
 
 /** Installs a file without a name; `flags` may have O_NONBLOCK and O_CLOEXEC. */
 export function installAnonymous(p: Process, kind: string, file: Omit<OpenFile, 'inode' | 'seekable'>, flags: number): number {

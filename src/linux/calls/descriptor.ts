@@ -5,12 +5,15 @@ import { isDirectory, Mode, type OpenFile } from '../fs/vfs.ts';
 import type { Process } from '../process.ts';
 import { type Syscall, wide } from '../syscall.ts';
 import { statSource } from './arguments.ts';
+import { setAsynchronous, tellCommand } from './asynchronous.ts';
 import { demandSize } from './file-size.ts';
 import { ioctl } from './ioctl.ts';
-import { flock, getLock, setLock } from './lock.ts';
+import { flock, getLock, ownLock, setLock } from './lock.ts';
+import { addSeals, sealable } from './seal.ts';
 
 const FD_CLOEXEC = 1;
-const PIPE_SIZE = 65536;
+/** /proc/sys/fs/pipe-max-size */
+const PIPE_MAX_SIZE = 1 << 20;
 const F_UNLCK = 2;
 
 /** EINVAL for descriptors beyond what a process may have, as dup2 and F_DUPFD report. */
@@ -20,9 +23,15 @@ function checkMinimum(p: Process, minimum: number, error: 'EINVAL' | 'EBADF'): v
 
 /** O_RDONLY, O_WRONLY or O_RDWR with what F_GETFL shows besides. */
 function statusFlags(p: Process, fd: number): number {
-  const { access, append, nonblock, flags } = p.files.get(fd);
+  const { access, append, nonblock, flags, untell, inode } = p.files.get(fd);
   const mode = access.write ? (access.read ? 2 : 1) : 0;
-  return mode | flags | (append ? p.abi.open.O_APPEND : 0) | (nonblock ? p.abi.open.O_NONBLOCK : 0);
+  return (
+    mode |
+    flags |
+    (append ? p.abi.open.O_APPEND : 0) |
+    (nonblock ? p.abi.open.O_NONBLOCK : 0) |
+    (untell && !isDirectory(inode) ? p.abi.open.O_ASYNC : 0)
+  );
 }
 
 const fcntl: Syscall = (p, a) => {
@@ -45,6 +54,7 @@ const fcntl: Syscall = (p, a) => {
     case 'F_SETFL':
       description.append = (argument & p.abi.open.O_APPEND) !== 0;
       description.nonblock = (argument & p.abi.open.O_NONBLOCK) !== 0;
+      setAsynchronous(p, fd, (argument & p.abi.open.O_ASYNC) !== 0);
       return 0;
     case 'F_GETLK':
     case 'F_GETLK64':
@@ -55,23 +65,27 @@ const fcntl: Syscall = (p, a) => {
     case 'F_SETLK64':
     case 'F_SETLKW64':
       return setLock(p, description, argument, true, command === 'F_SETLKW64');
-    case 'F_GETOWN':
-    case 'F_GETSIG':
-      return 0;
-    case 'F_SETOWN':
-    case 'F_SETSIG':
-      return 0;
+    case 'F_OFD_GETLK':
+    case 'F_OFD_SETLK':
+    case 'F_OFD_SETLKW':
+      return ownLock(p, description, argument, command);
     case 'F_GETLEASE':
       return F_UNLCK;
     case 'F_GETPIPE_SZ':
-      return description.inode.format === Mode.Fifo ? PIPE_SIZE : -Errno.EBADF;
+      return description.file?.capacity?.() ?? -Errno.EBADF;
     case 'F_SETPIPE_SZ':
-      if (description.inode.format !== Mode.Fifo) return -Errno.EBADF;
-      return argument <= PIPE_SIZE ? PIPE_SIZE : -Errno.EPERM;
+      if (argument > PIPE_MAX_SIZE && p.credentials.euid !== 0) return -Errno.EPERM;
+      return description.file?.setCapacity?.(argument) ?? -Errno.EBADF;
+    case 'F_GET_SEALS':
+      return sealable(description).seals ?? 0;
+    case 'F_ADD_SEALS':
+      return addSeals(p, description, argument);
     case 'F_SETLEASE':
       return -Errno.EINVAL;
     case undefined:
       return -Errno.EINVAL;
+    default:
+      return tellCommand(p, fd, command, argument);
   }
 };
 

@@ -34,13 +34,56 @@ function watchEdges(interest: Interest): void {
   interest.unsubscribe = isEdge ? interest.description.file?.subscribe?.(() => (interest.reported = 0)) : undefined;
 }
 
-function remove(map: Map<number, Interest>, target: number): void {
-  map.get(target)?.unsubscribe?.();
-  map.delete(target);
-}
-
 /** Interests by descriptor number, of each epoll instance. */
 const instances = new WeakMap<OpenFile, Map<number, Interest>>();
+
+/** The instances that have been told to watch this one. */
+const watchedBy = new WeakMap<Map<number, Interest>, Set<Map<number, Interest>>>();
+
+/** Instances above each other at most (EP_MAX_NESTS and the lowest), and ways from one down to those that it watches. */
+const MOST_LEVELS = 5;
+const MOST_WAYS = 1000;
+
+/** How many instances lie in a chain from this one down, and how many ways there are; ELOOP if `forbidden` is among them. */
+function below(map: Map<number, Interest>, forbidden?: Map<number, Interest>): { levels: number; ways: number } {
+  if (map === forbidden) fail('ELOOP');
+  let levels = 1;
+  let ways = 1;
+  for (const { description } of map.values()) {
+    const nested = description.references > 0 && description.file && instances.get(description.file);
+    if (!nested) continue;
+    const found = below(nested, forbidden);
+    levels = Math.max(levels, found.levels + 1);
+    ways += found.ways;
+  }
+  return { levels, ways };
+}
+
+/** The instances that watch this one, however far above, itself included. */
+function above(map: Map<number, Interest>, watchers = new Set([map])): Set<Map<number, Interest>> {
+  for (const watcher of watchedBy.get(map) ?? []) if (!watchers.has(watcher)) above(watcher, watchers.add(watcher));
+  return watchers;
+}
+function remove(map: Map<number, Interest>, target: number): void {
+  const { unsubscribe, description } = map.get(target)!;
+  unsubscribe?.();
+  map.delete(target);
+  const nested = description.file && instances.get(description.file);
+  if (nested && ![...map.values()].some(({ description: { file } }) => file === description.file)) watchedBy.get(nested)?.delete(map);
+}
+
+/** ELOOP for what would watch itself or lies too deep, EINVAL for too many ways (epoll_ctl(2)). */
+function nest(map: Map<number, Interest>, nested: Map<number, Interest>, add: () => void, takeBack: () => void): void {
+  below(nested, map);
+  add();
+  watchedBy.set(nested, (watchedBy.get(nested) ?? new Set()).add(map));
+  for (const watcher of above(map)) {
+    const { levels, ways } = below(watcher);
+    if (levels <= MOST_LEVELS && ways <= MOST_WAYS) continue;
+    takeBack();
+    fail(levels > MOST_LEVELS ? 'ELOOP' : 'EINVAL');
+  }
+}
 
 function interests(p: Process, fd: number): Map<number, Interest> {
   const { file } = p.files.get(fd);
@@ -61,6 +104,9 @@ function create(p: Process, closeOnExec: boolean): number {
       return () => {
         for (const end of ends) end();
       };
+    },
+    close() {
+      for (const target of [...map.keys()]) remove(map, target);
     },
   };
   instances.set(file, map);
@@ -85,8 +131,12 @@ function control(p: Process, fd: number, operation: number, target: number, addr
   const data = p.memory.u64(address + p.abi.epollData);
   if (operation === Control.Add) {
     if (current) return -Errno.EEXIST;
+    if (known) remove(map, target);
     const interest: Interest = { description, events, data, reported: 0 };
-    map.set(target, interest);
+    const add = (): void => void map.set(target, interest);
+    const nested = instances.get(description.file);
+    if (nested) nest(map, nested, add, () => remove(map, target));
+    else add();
     watchEdges(interest);
     return 0;
   }

@@ -1,6 +1,7 @@
 import type { GuestMemory } from '../../vcpu/guest-memory.ts';
 import type { FileStatus, OpenFlags } from '../abi.ts';
 import type { FileSystemStatistics } from '../fs/vfs.ts';
+import type { AsynchronousCommand } from './asynchronous.ts';
 
 export type IoctlName =
   | 'TCGETS'
@@ -44,10 +45,6 @@ export type FcntlName =
   | 'F_GETLK'
   | 'F_SETLK'
   | 'F_SETLKW'
-  | 'F_SETOWN'
-  | 'F_GETOWN'
-  | 'F_SETSIG'
-  | 'F_GETSIG'
   | 'F_GETLK64'
   | 'F_SETLK64'
   | 'F_SETLKW64'
@@ -55,7 +52,13 @@ export type FcntlName =
   | 'F_GETLEASE'
   | 'F_DUPFD_CLOEXEC'
   | 'F_SETPIPE_SZ'
-  | 'F_GETPIPE_SZ';
+  | 'F_GETPIPE_SZ'
+  | 'F_ADD_SEALS'
+  | 'F_GET_SEALS'
+  | 'F_OFD_GETLK'
+  | 'F_OFD_SETLK'
+  | 'F_OFD_SETLKW'
+  | AsynchronousCommand;
 
 /** struct termios as the kernel has it. */
 export interface TermiosLayout {

@@ -23,19 +23,19 @@ export const fileCalls = {
 
 /** What is missing or different from Linux in some of them; published with the list of calls. */
 export const fileNotes: Partial<Record<keyof typeof fileCalls, string>> = {
-  open: 'no O_TMPFILE, O_ASYNC, no effect of O_DIRECT, O_SYNC, O_NOATIME',
+  open: 'no O_TMPFILE, no effect of O_DIRECT, O_SYNC, O_NOATIME',
   openat: 'as open',
   openat2: 'as open; ENOSYS with RESOLVE_ flags',
-  fcntl: 'locks hold among the guest’s processes only and deadlocks are not found, no leases, no signals (F_SETOWN, F_SETSIG)',
+  fcntl: 'locks hold among the guest’s processes only and deadlocks are not found, no leases',
   fcntl64: 'as fcntl',
   flock: 'among the guest’s processes only',
   ioctl:
-    'terminals, FIONREAD, FIONBIO, FIOCLEX, FIOASYNC (without SIGIO), SIOCGIF…; of termios, no flow control and no VTIME; the host is told only raw or not, and no size',
+    'terminals, FIONREAD, FIONBIO, FIOCLEX, FIOASYNC, SIOCGIF…; of termios, no flow control and no VTIME; the host is told only raw or not, and no size',
   mknod: 'regular files and FIFOs, which the host does not see',
   mknodat: 'as mknod',
   renameat2: 'RENAME_NOREPLACE only',
   fallocate: 'no FALLOC_FL_COLLAPSE_RANGE and FALLOC_FL_INSERT_RANGE; what is punched out is zeros and takes room',
-  memfd_create: 'no seals',
+  memfd_create: 'no huge pages; a sealed file that is mapped for reading can be made writable by mprotect',
   pipe2: 'no O_DIRECT',
   preadv2: 'no flags',
   pwritev2: 'no flags',

@@ -24,9 +24,11 @@ const FLAGS = Flag.OnlyDirectory | Flag.DontFollow | Flag.ExclUnlink | Flag.Mask
 
 /** Bytes of struct inotify_event without its name, which is padded to a multiple of as many. */
 const HEADER = 16;
-/** /proc/sys/fs/inotify/max_queued_events and max_user_watches */
+/** /proc/sys/fs/inotify/max_queued_events, and max_user_watches, which all instances have together. */
 const MOST_EVENTS = 16384;
 const MOST_WATCHES = 65536;
+/** max_user_instances */
+const MOST_INSTANCES = 128;
 
 interface Happened {
   readonly wd: number;
@@ -55,6 +57,7 @@ function create(p: Process, flags: number): number {
   if (flags & ~(O_CLOEXEC | O_NONBLOCK)) return -Errno.EINVAL;
   const { watches } = p.files.namespace;
   const little = p.abi.isa.endian === 'little';
+  if (watches.instances >= MOST_INSTANCES) return -Errno.EMFILE;
   const queue = new WaitQueue();
   const byFile = new Map<string, Registered>();
   let events: Happened[] = [];
@@ -118,7 +121,7 @@ function create(p: Process, flags: number): number {
     add(inode, flagged) {
       const mask = flagged & (EVENTS | Flag.OneShot);
       const known = byFile.get(identity(inode));
-      if (!known) return byFile.size < MOST_WATCHES ? register(inode, mask).wd : -Errno.ENOSPC;
+      if (!known) return watches.count < MOST_WATCHES ? register(inode, mask).wd : -Errno.ENOSPC;
       if (flagged & Flag.MaskCreate) return -Errno.EEXIST;
       known.mask = flagged & Flag.MaskAdd ? known.mask | mask : mask;
       return known.wd;
@@ -136,9 +139,11 @@ function create(p: Process, flags: number): number {
     subscribe: queue.subscribe,
     available: () => events.reduce((sum, event) => sum + sizeOf(event), 0),
     close() {
+      watches.instances--;
       for (const watch of [...byFile.values()]) watch.remove();
     },
   };
+  watches.instances++;
   return installAnonymous(p, 'inotify', file, flags);
 }
 

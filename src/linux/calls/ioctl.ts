@@ -5,6 +5,7 @@ import { backgroundUse, leaveTerminal, setForeground, takeTerminal } from '../jo
 import { isSocket } from '../net/socket.ts';
 import type { Process } from '../process.ts';
 import type { Syscall } from '../syscall.ts';
+import { setAsynchronous } from './asynchronous.ts';
 import type { IoctlName } from './file-abi.ts';
 import { interfaceRequest } from './interface.ts';
 
@@ -130,8 +131,7 @@ export const ioctl: Syscall = (p, a) => {
       return 0;
     }
     case 'FIOASYNC':
-      // servers ask for it (nginx) and do without the signal
-      return p.memory.u32(argument) === 0 || file?.subscribe ? 0 : -Errno.ENOTTY;
+      return setAsynchronous(p, fd, p.memory.u32(argument) !== 0) ? 0 : -Errno.ENOTTY;
     case 'TIOCOUTQ':
       if (!isSocket(file)) break;
       // what has been sent has arrived

@@ -22,7 +22,13 @@ const enum Flock {
 /** What tells which file it is, whatever has become of its name. */
 const lockable = ({ file, inode }: Description): Inode => file?.inode ?? inode;
 
-function readLock(p: Process, description: Description, address: number, layout: LockLayout): Lock & { readonly type: number } {
+function readLock(
+  p: Process,
+  description: Description,
+  address: number,
+  layout: LockLayout,
+  owner: { readonly owner: object; readonly pid: number } = { owner: p.group, pid: p.pid },
+): Lock & { readonly type: number } {
   const number = (at: number): number => (layout.isWide ? Number(BigInt.asIntN(64, p.memory.u64(at))) : p.memory.i32(at));
   const type = p.memory.u16(address);
   const whence = p.memory.u16(address + 2);
@@ -33,7 +39,7 @@ function readLock(p: Process, description: Description, address: number, layout:
   const start = Math.min(first, first + length);
   if (start < 0) fail('EINVAL');
   const end = length === 0 ? WHOLE.end : Math.max(first, first + length);
-  return { owner: p.group, pid: p.pid, isWrite: type === F_WRLCK, start, end, type };
+  return { ...owner, isWrite: type === F_WRLCK, start, end, type };
 }
 
 function take(p: Process, kind: 'fcntl' | 'flock', description: Description, lock: Lock, waits: boolean): SyscallResult {
@@ -50,7 +56,25 @@ function take(p: Process, kind: 'fcntl' | 'flock', description: Description, loc
 
 /** F_SETLK and F_SETLKW, and their wide forms. */
 export function setLock(p: Process, description: Description, address: number, wide: boolean, waits: boolean): SyscallResult {
-  const { type, ...lock } = readLock(p, description, address, p.abi.locks[wide ? 'wide' : 'narrow']);
+  return place(p, description, readLock(p, description, address, p.abi.locks[wide ? 'wide' : 'narrow']), waits);
+}
+
+/** F_OFD_GETLK, F_OFD_SETLK and F_OFD_SETLKW: the open file has the lock, not the process. */
+export function ownLock(
+  p: Process,
+  description: Description,
+  address: number,
+  command: 'F_OFD_GETLK' | 'F_OFD_SETLK' | 'F_OFD_SETLKW',
+): SyscallResult {
+  const layout = p.abi.locks.wide;
+  if (p.memory.u32(address + layout.pid) !== 0) return -Errno.EINVAL;
+  const lock = readLock(p, description, address, layout, { owner: description, pid: -1 });
+  if (command === 'F_OFD_GETLK') return tellLock(p, description, address, true, lock);
+  description.unlock = () => unlockAll(p, description);
+  return place(p, description, lock, command === 'F_OFD_SETLKW');
+}
+
+function place(p: Process, description: Description, { type, ...lock }: Lock & { readonly type: number }, waits: boolean): SyscallResult {
   if (type === F_UNLCK) {
     p.files.namespace.locks.clear('fcntl', lockable(description), lock);
     return 0;
@@ -61,8 +85,17 @@ export function setLock(p: Process, description: Description, address: number, w
 
 /** F_GETLK: what would be in the way. */
 export function getLock(p: Process, description: Description, address: number, wide: boolean): number {
+  return tellLock(p, description, address, wide, readLock(p, description, address, p.abi.locks[wide ? 'wide' : 'narrow']));
+}
+
+function tellLock(
+  p: Process,
+  description: Description,
+  address: number,
+  wide: boolean,
+  { type, ...lock }: Lock & { readonly type: number },
+): number {
   const layout = p.abi.locks[wide ? 'wide' : 'narrow'];
-  const { type, ...lock } = readLock(p, description, address, layout);
   if (type === F_UNLCK) return -Errno.EINVAL;
   const held = p.files.namespace.locks.conflict('fcntl', lockable(description), lock);
   p.memory.setU16(address, held ? (held.isWrite ? F_WRLCK : F_RDLCK) : F_UNLCK);
@@ -75,18 +108,25 @@ export function getLock(p: Process, description: Description, address: number, w
   return 0;
 }
 
+const clearAll = (p: Process, kind: 'fcntl' | 'flock', description: Description): void =>
+  p.files.namespace.locks.clear(kind, lockable(description), { owner: description, ...WHOLE });
+
+/** What the end of an open file does. */
+function unlockAll(p: Process, description: Description): void {
+  clearAll(p, 'flock', description);
+  clearAll(p, 'fcntl', description);
+}
+
 export function flock(p: Process, fd: number, operation: number): SyscallResult {
   const description = p.files.get(fd);
   const wanted = operation & ~Flock.NoBlock;
   if (description.pathOnly) return -Errno.EBADF;
-  const { locks } = p.files.namespace;
-  const unlock = (): void => locks.clear('flock', lockable(description), { owner: description, ...WHOLE });
   if (wanted === Flock.Unlock) {
-    unlock();
+    clearAll(p, 'flock', description);
     return 0;
   }
   if (wanted !== Flock.Shared && wanted !== Flock.Exclusive) return -Errno.EINVAL;
-  description.unlock = unlock;
+  description.unlock = () => unlockAll(p, description);
   const lock = { owner: description, pid: p.pid, isWrite: wanted === Flock.Exclusive, ...WHOLE };
   return take(p, 'flock', description, lock, !(operation & Flock.NoBlock));
 }

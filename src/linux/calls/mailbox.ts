@@ -14,6 +14,9 @@ const MSG_COPY = 0o40000;
 const LONGEST = 8192;
 const MOST_BYTES = 16384;
 const MOST_QUEUES = 32000;
+/** What a message takes besides its text, and what all of them may take. */
+const OVERHEAD = 128;
+const MOST_TOGETHER = 64 << 20;
 /** struct msqid64_ds, the same in all ABIs. */
 const enum Status {
   BYTES = 60,
@@ -35,6 +38,13 @@ export interface Mailbox extends Owned {
 
 const boxOf = (p: Process, id: number): Mailbox => p.system.mailboxes.get(id) ?? fail('EINVAL');
 const filled = ({ messages }: Mailbox): number => messages.reduce((sum, { text }) => sum + text.length, 0);
+
+/** What all queues take of the host's memory. */
+function held(mailboxes: ReadonlyMap<number, Mailbox>): number {
+  let sum = 0;
+  for (const box of mailboxes.values()) sum += filled(box) + box.messages.length * OVERHEAD;
+  return sum;
+}
 
 function msgget(p: Process, key: number, flags: number): number {
   const { mailboxes } = p.system;
@@ -68,6 +78,7 @@ function msgsnd(p: Process, id: number, at: number, size: number, flags: number)
   const box = boxOf(p, id);
   return waitForBox(p, box, flags, -Errno.EAGAIN, () => {
     if (filled(box) + size > box.limit || box.messages.length >= box.limit) return WOULD_BLOCK;
+    if (held(p.system.mailboxes) + size + OVERHEAD > MOST_TOGETHER) return -Errno.ENOMEM;
     box.messages.push({ type, text });
     box.sender = p.pid;
     box.changed.wake();

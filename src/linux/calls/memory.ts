@@ -7,6 +7,7 @@ import { isPageAligned, type MappableFile, pageUp } from '../memory-map.ts';
 import type { Process } from '../process.ts';
 import { sharedMemory } from '../shared-memory.ts';
 import { type Calls, partial } from '../syscall.ts';
+import { isSealed } from './seal.ts';
 
 const PROT_MASK = PagePermission.Read | PagePermission.Write | PagePermission.Execute;
 /** Hints that are accepted and mean nothing here: PROT_SEM, PROT_GROWSDOWN, PROT_GROWSUP. */
@@ -32,6 +33,7 @@ function mmap(p: Process, address: number, length: number, prot: number, flags: 
   if (!(flags & MAP_ANONYMOUS)) {
     const description = p.files.get(fd);
     if (shared && prot & PagePermission.Write && !description.access.write) return -Errno.EACCES;
+    if (shared && prot & PagePermission.Write && isSealed(description.inode)) return -Errno.EPERM;
     backing = { file: mappable(description), offset: position };
   } else if (shared) backing = { file: sharedMemory(pageUp(length)), offset: 0 };
   const result = p.map.map({
@@ -69,7 +71,7 @@ export const memoryCalls: Calls = {
   brk: (p, a) => p.map.setBreak(a[0]),
   mmap2: partial(
     (p, a) => mmap(p, a[0], a[1], a[2], a[3], a[4], a[5] * 4096),
-    'a shared mapping of a host file shows it as it was when mapped, and is written back on msync, munmap and exit',
+    'a shared mapping of a host file shows what the guest has written to it, not what the host does, and is written back on msync, munmap and exit, and before the process reads it',
   ),
   mmap: partial((p, a) => mmap(p, a[0], a[1], a[2], a[3], a[4], a[5]), 'as mmap2'),
   /** i386: one argument, a pointer to six. */

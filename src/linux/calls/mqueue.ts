@@ -1,13 +1,13 @@
 import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import { describe } from '../fs/file-table.ts';
-import { MemoryFileSystem } from '../fs/memory-fs.ts';
 import { decodeName } from '../fs/names.ts';
 import { demand, Want } from '../fs/namespace.ts';
 import { type Inode, NAME_MAX, type OpenFile, Poll, WOULD_BLOCK } from '../fs/vfs.ts';
 import { WaitQueue } from '../fs/wait.ts';
 import type { Process, ThreadGroup } from '../process.ts';
 import { type Calls, partial, type SyscallResult } from '../syscall.ts';
+import { anonymousFile } from './anonymous.ts';
 import { buffer, effective, waitFor } from './arguments.ts';
 import { readTimespec, readTimespec64 } from './time.ts';
 import type { ReadTime } from './timer.ts';
@@ -74,8 +74,7 @@ function make(p: Process, name: string, mode: number, attributes: number): Messa
   let total = 0;
   for (const queue of [...all.values(), { most, largest }]) total += queue.most * (queue.largest + OVERHEAD);
   if (total > p.limits.msgqueue.soft) fail('EMFILE');
-  const { euid: uid, egid: gid } = p.credentials;
-  const inode = new MemoryFileSystem({ uid, gid }).anonymous(mode & ~p.files.umask & 0o777);
+  const inode = anonymousFile(p, mode & ~p.files.umask & 0o777);
   const queue: MessageQueue = {
     inode,
     most,

@@ -2,7 +2,7 @@ import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import { Fifo } from '../fs/fifo.ts';
 import { type Description, describe } from '../fs/file-table.ts';
-import { MemoryFileSystem } from '../fs/memory-fs.ts';
+import { Seal } from '../fs/memory-fs.ts';
 import { decodeName } from '../fs/names.ts';
 import { demand, type Place, Want } from '../fs/namespace.ts';
 import { makePipe } from '../fs/pipe.ts';
@@ -11,6 +11,7 @@ import { FileEvent } from '../fs/watches.ts';
 import { takeTerminal } from '../job-control.ts';
 import type { Process } from '../process.ts';
 import type { Syscall, SyscallResult } from '../syscall.ts';
+import { anonymousFile } from './anonymous.ts';
 import { At, effective, pathArgument, startAt, waitFor } from './arguments.ts';
 
 /** O_RDONLY, O_WRONLY, O_RDWR; 3 gives neither, as Linux has it for ioctl only. */
@@ -154,6 +155,14 @@ const enum OpenHow {
   Size = 24,
 }
 
+/** memfd_create(2) */
+const enum MemoryFd {
+  CloseOnExec = 1,
+  AllowSealing = 2,
+  NotExecutable = 8,
+  Executable = 0x10,
+}
+
 /** Calls that make descriptors. */
 export const openCalls = {
   open: (p, a) => open(p, At.FDCWD, a[0], a[1], a[2]),
@@ -171,11 +180,13 @@ export const openCalls = {
   pipe2: (p, a) => pipe(p, a[0], a[1], false),
   memfd_create: (p, a) => {
     const name = decodeName(p.memory.cString(a[0], 250));
-    // MFD_CLOEXEC, MFD_ALLOW_SEALING
-    if (a[1] & ~3) fail('EINVAL');
-    const file = new MemoryFileSystem({ uid: p.credentials.euid, gid: p.credentials.egid }).anonymous(0o777);
+    if (a[1] & ~(MemoryFd.CloseOnExec | MemoryFd.AllowSealing | MemoryFd.NotExecutable | MemoryFd.Executable)) fail('EINVAL');
+    const notExecutable = (a[1] & MemoryFd.NotExecutable) !== 0;
+    if (notExecutable && a[1] & MemoryFd.Executable) fail('EINVAL');
+    const file = anonymousFile(p, notExecutable ? 0o666 : 0o777);
+    file.seals = a[1] & MemoryFd.AllowSealing || notExecutable ? 0 : Seal.Seal;
     const access = { read: true, write: true };
     const description = describe(file, file.open(access), access, `/memfd:${name} (deleted)`, { flags: p.abi.open.O_LARGEFILE });
-    return p.files.install(description, p.limits.nofile.soft, (a[1] & 1) !== 0);
+    return p.files.install(description, p.limits.nofile.soft, (a[1] & MemoryFd.CloseOnExec) !== 0);
   },
 } satisfies Record<string, Syscall>;

@@ -4,10 +4,10 @@ import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import { type Description, describe, release } from '../fs/file-table.ts';
 import { mappable } from '../fs/mappable.ts';
-import { MemoryFileSystem } from '../fs/memory-fs.ts';
 import { isPageAligned, pageUp } from '../memory-map.ts';
 import type { Process } from '../process.ts';
 import { type Calls, partial, type SyscallResult } from '../syscall.ts';
+import { anonymousFile } from './anonymous.ts';
 import { mailboxCalls } from './mailbox.ts';
 import { semaphoreCalls } from './semaphore.ts';
 import { freeId, IPC_64, IpcCommand, keyed } from './sysv.ts';
@@ -58,14 +58,18 @@ function shmget(p: Process, key: number, size: number, flags: number): number {
   if (segments.size >= MOST_SEGMENTS) return -Errno.ENOSPC;
   const total = [...segments.values()].reduce((sum, segment) => sum + pageUp(segment.size), 0);
   if (total + pageUp(size) > MOST_BYTES) return -Errno.ENOMEM;
-  const file = new MemoryFileSystem({ uid: p.credentials.euid, gid: p.credentials.egid }).anonymous(flags & 0o777);
+  const file = anonymousFile(p, flags & 0o777);
   const description = describe(
     file,
     file.open({ read: true, write: true }),
     { read: true, write: true },
     `/SYSV${key.toString(16).padStart(8, '0')} (deleted)`,
   );
-  file.resize(pageUp(size));
+  try {
+    file.resize(pageUp(size));
+  } catch {
+    return -Errno.ENOMEM;
+  }
   description.references++;
   const id = freeId(segments);
   segments.set(id, { id, key, size, description, creator: p.pid });

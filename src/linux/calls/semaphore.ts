@@ -26,6 +26,8 @@ const HIGHEST = 32767;
 const MOST_SEMAPHORES = 32000;
 const MOST_OPERATIONS = 500;
 const MOST_SETS = 32000;
+/** SEMMNS: of all sets. */
+const MOST_TOGETHER = 1_024_000;
 
 /** A set of semaphores (System V). */
 export interface SemaphoreSet extends Owned {
@@ -52,7 +54,8 @@ function semget(p: Process, key: number, count: number, flags: number): number {
   const found = keyed(semaphores, key, flags);
   if (found) return count > found.values.length ? -Errno.EINVAL : found.id;
   if (count === 0 || count > MOST_SEMAPHORES) return -Errno.EINVAL;
-  if (semaphores.size >= MOST_SETS) return -Errno.ENOSPC;
+  const total = [...semaphores.values()].reduce((sum, { values }) => sum + values.length, count);
+  if (semaphores.size >= MOST_SETS || total > MOST_TOGETHER) return -Errno.ENOSPC;
   const id = freeId(semaphores);
   semaphores.set(id, {
     ...owner(p, id, key, flags),

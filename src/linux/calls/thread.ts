@@ -38,7 +38,7 @@ const enum Clone {
   Signal = 0xff,
 }
 
-/** Threads of a process at most. */
+/** Threads of all processes at most. */
 const MAX_THREADS = 4096;
 
 function clone(p: Process, flags: number, stack: number, parentTid: number, tls: number, childTid: number): SyscallResult {
@@ -70,7 +70,9 @@ function clone(p: Process, flags: number, stack: number, parentTid: number, tls:
     });
   }
   if (rest !== Clone.Shared) return -Errno.EINVAL;
-  if (p.group.threads.size >= MAX_THREADS) return -Errno.EAGAIN;
+  let threads = 0;
+  for (const group of p.system.processes.values()) threads += group.threads.size;
+  if (threads >= MAX_THREADS) return -Errno.EAGAIN;
   const signals = p.signals.forThread();
   const thread = copyThread(p, {
     tid: p.system.freeNumber(),

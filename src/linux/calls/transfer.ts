@@ -1,7 +1,7 @@
 import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import type { Description } from '../fs/file-table.ts';
-import { isDirectory, Mode, type OpenFile, Poll, WOULD_BLOCK } from '../fs/vfs.ts';
+import { identity, isDirectory, Mode, type OpenFile, Poll, WOULD_BLOCK } from '../fs/vfs.ts';
 import { FileEvent } from '../fs/watches.ts';
 import { backgroundUse } from '../job-control.ts';
 import type { Process } from '../process.ts';
@@ -43,6 +43,7 @@ function readMessage(p: Process, file: OpenFile, segments: readonly Segment[]): 
   return count;
 }
 
+const lengthOf = (segments: readonly Segment[]): number => segments.reduce((sum, { length }) => sum + length, 0);
 const total = (parts: readonly Uint8Array[]): number => parts.reduce((sum, part) => sum + part.length, 0);
 
 function readSegments(p: Process, file: OpenFile, segments: readonly Segment[], position: number): number {
@@ -117,7 +118,9 @@ export function read(p: Process, fd: number, segments: readonly Segment[], at?: 
   const once = (): number => {
     const refused = file.terminal ? backgroundUse(p, file.terminal, 'SIGTTIN') : 0;
     if (refused) return refused;
-    const count = readSegments(p, file, done === 0 ? segments : after(segments, done), at ?? description.position);
+    const position = at ?? description.position;
+    if (file.seekable) p.map.beforeRead(() => identity(file.inode), position, position + lengthOf(segments));
+    const count = readSegments(p, file, done === 0 ? segments : after(segments, done), position);
     if (count > 0) noteUse(p, FileEvent.Access, description);
     if (count > 0 && at === undefined && file.seekable) description.position += count;
     return count;
@@ -159,6 +162,11 @@ function join(parts: Uint8Array[], length: number): Uint8Array {
     at += part.length;
   }
   return whole;
+}
+
+/** Shared mappings show what was written. */
+function showWritten({ system }: Process, file: OpenFile, from: number, to: number): void {
+  for (const { end, leader } of system.processes.values()) if (!end) leader.map.afterWrite(() => identity(file.inode), from, to);
 }
 
 /** Writes all of `parts`; a blocking file is waited for, a signal or error leaves what was written so far. */
@@ -203,6 +211,7 @@ function writeAll(
       throw error;
     } finally {
       if (done > 0) noteUse(p, FileEvent.Modify, description);
+      if (done > 0 && file.seekable) showWritten(p, file, start, start + done);
       if (file.seekable && at === undefined) description.position = start + done;
     }
   };

@@ -23,12 +23,30 @@ export interface Description {
   unlock?: () => void;
   /** How it was found, if it has a name. */
   readonly spot?: Spot;
+  /** Ends that signals tell of it (O_ASYNC, F_NOTIFY). */
+  untell?: (() => void) | undefined;
   /** The last descriptor is gone. */
   closed?: () => void;
   /** What getdents goes through, taken when it starts. */
   listing?: DirectoryEntry[];
   /** Descriptors (and mappings, which the memory map counts) that refer to it. */
   references: number;
+  /** Where it counts, while it is open. */
+  counted?: OpenFiles | undefined;
+}
+
+/** Open file descriptions of all processes. */
+export interface OpenFiles {
+  count: number;
+}
+/** /proc/sys/fs/file-max */
+const MOST_OPEN = 65536;
+
+/** si_code of a signal that tells of a file (fcntl(2)): POLL_IN, POLL_OUT, POLL_MSG. */
+export const enum PollCode {
+  In = 1,
+  Out = 2,
+  Message = 3,
 }
 
 export interface Descriptor {
@@ -62,7 +80,10 @@ export function describe(
 /** Counts one reference less and closes with the last. */
 export function release(description: Description): void {
   if (--description.references > 0) return;
+  if (description.counted) description.counted.count--;
+  description.counted = undefined;
   description.unlock?.();
+  description.untell?.();
   description.closed?.();
   description.file?.close?.();
 }
@@ -83,6 +104,7 @@ export class FileTable {
     options: { readonly cwd?: string | Directory; readonly umask?: number } = {},
     /** Where pipes and the like have their inodes. */
     readonly pipes = pipeFileSystem(),
+    private readonly opened: OpenFiles = { count: 0 },
   ) {
     const { cwd = '/' } = options;
     this.cwd = typeof cwd === 'string' ? namespace.directory(namespace.resolve(namespace.root, cwd, 'follow')) : cwd;
@@ -91,8 +113,8 @@ export class FileTable {
 
   /** That of a new process: the same descriptors, which share their positions with these. */
   copy(): FileTable {
-    const { namespace, cwd, umask, pipes } = this;
-    const copy = new FileTable(namespace, { cwd, umask }, pipes);
+    const { namespace, cwd, umask, pipes, opened } = this;
+    const copy = new FileTable(namespace, { cwd, umask }, pipes, opened);
     this.slots.forEach((slot, fd) => {
       if (slot) copy.replace(fd, slot.description, slot.closeOnExec);
     });
@@ -134,9 +156,14 @@ export class FileTable {
   install(description: Description, limit: number, closeOnExec = false, minimum = 0): number {
     let fd = minimum;
     while (this.slots[fd]) fd++;
-    if (fd >= Math.min(limit, MAX_DESCRIPTORS)) {
+    const isFull = !description.counted && this.opened.count >= MOST_OPEN;
+    if (isFull || fd >= Math.min(limit, MAX_DESCRIPTORS)) {
       if (description.references++ === 0) release(description);
-      fail('EMFILE');
+      fail(isFull ? 'ENFILE' : 'EMFILE');
+    }
+    if (!description.counted) {
+      description.counted = this.opened;
+      this.opened.count++;
     }
     this.slots[fd] = { description, closeOnExec };
     description.references++;

@@ -1,5 +1,9 @@
+import { fail } from './fail.ts';
 import { type Inode, identity } from './vfs.ts';
 import { WaitQueue } from './wait.ts';
+
+/** Of all files. */
+const MOST_LOCKS = 16384;
 
 /** A lock of a part of a file; `end` is exclusive. */
 export interface Lock {
@@ -29,6 +33,7 @@ export class Locks {
 
   /** Takes the place of what the owner had of that part. */
   set(kind: 'fcntl' | 'flock', inode: Inode, lock: Lock): void {
+    if ([...this.files[kind].values()].reduce((sum, held) => sum + held.length, 0) >= MOST_LOCKS) fail('ENOLCK');
     this.clear(kind, inode, lock);
     const key = identity(inode);
     this.files[kind].set(key, [...(this.files[kind].get(key) ?? []), lock]);

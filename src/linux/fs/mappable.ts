@@ -2,7 +2,7 @@ import type { MappableFile } from '../memory-map.ts';
 import { fail } from './fail.ts';
 import { type Description, release } from './file-table.ts';
 import { MemoryFile } from './memory-fs.ts';
-import { WOULD_BLOCK } from './vfs.ts';
+import { identity, WOULD_BLOCK } from './vfs.ts';
 
 /** A description as the memory map sees it, which keeps it open until it is released. ENODEV if it cannot be mapped. */
 export function mappable(description: Description): MappableFile {
@@ -10,16 +10,24 @@ export function mappable(description: Description): MappableFile {
   if (!file?.seekable) fail('ENODEV');
   if (!access.read) fail('EACCES');
   description.references++;
+  const { inode } = file;
+  // what was mapped before F_SEAL_FUTURE_WRITE may be written still
+  const write = inode instanceof MemoryFile ? (from: Uint8Array, position: number) => inode.writeAt(from, position) : file.write;
+  let known: string | undefined;
   return {
     name: path,
+    identity() {
+      known ??= identity(inode);
+      return known;
+    },
     size: () => file.inode.stat().size,
     read: (into, position) => {
       const count = file.read(into, position);
       return count === WOULD_BLOCK ? 0 : count;
     },
-    ...(access.write && { write: (from: Uint8Array, position: number) => Math.max(0, file.write(from, position)) }),
+    ...(access.write && { write: (from: Uint8Array, position: number) => Math.max(0, write(from, position)) }),
     release: () => release(description),
     retain: () => void description.references++,
-    ...(file.inode instanceof MemoryFile && { isCommon: () => true, futexes: file.inode.futexes }),
+    ...(inode instanceof MemoryFile && { isCommon: () => true, futexes: inode.futexes }),
   };
 }

@@ -84,7 +84,9 @@ export class MemoryFileSystem implements FileSystem {
 
   /** Makes a file that no directory names (memfd_create, O_TMPFILE). */
   anonymous(mode: number): MemoryFile {
-    return new MemoryFile(this, mode);
+    const file = new MemoryFile(this, mode);
+    file.links = 0;
+    return file;
   }
 }
 
@@ -175,8 +177,20 @@ export abstract class MemoryInode implements Inode {
   }
 }
 
+/** F_SEAL_… (fcntl(2)) */
+export const enum Seal {
+  Seal = 1,
+  Shrink = 2,
+  Grow = 4,
+  Write = 8,
+  FutureWrite = 0x10,
+  All = 0x1f,
+}
+
 export class MemoryFile extends MemoryInode {
   readonly format = Mode.Regular;
+  /** What may not be done any more; undefined if it cannot be sealed. */
+  seals: number | undefined;
   /** Of its shared mappings. */
   readonly futexes = new Futexes();
   private content = new Uint8Array(0);
@@ -230,6 +244,10 @@ export class MemoryFile extends MemoryInode {
     return count;
   }
 
+  private checkSeals(seals: number): void {
+    if ((this.seals ?? 0) & seals) fail('EPERM');
+  }
+
   open(access: Access): OpenFile {
     if (access.write && this.fileSystem.readOnly) fail('EROFS');
     this.opened++;
@@ -244,8 +262,13 @@ export class MemoryFile extends MemoryInode {
         this.atime = this.fileSystem.now();
         return count;
       },
-      write: (from, position) => this.writeAt(from, position),
+      write: (from, position) => {
+        this.checkSeals(Seal.Write | Seal.FutureWrite);
+        if (position + from.length > this.size) this.checkSeals(Seal.Grow);
+        return this.writeAt(from, position);
+      },
       truncate: (size) => {
+        if (size !== this.size) this.checkSeals(size < this.size ? Seal.Shrink : Seal.Grow);
         this.resize(size);
         this.touch();
       },

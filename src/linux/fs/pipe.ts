@@ -1,11 +1,15 @@
 import { fail } from './fail.ts';
 import { SpecialInode, SyntheticFileSystem } from './synthetic.ts';
-import { type Access, type Inode, Mode, type OpenFile, Poll, WOULD_BLOCK } from './vfs.ts';
+import { type Access, type FileSystem, type Inode, Mode, type OpenFile, Poll, WOULD_BLOCK } from './vfs.ts';
 import { WaitQueue } from './wait.ts';
 
 /** Writes up to this size are not split (pipe(7)). */
 const PIPE_BUF = 4096;
+const PAGE = 4096;
 const CAPACITY = 65536;
+/** Of a new pipe once the others hold as much together as they may (/proc/sys/fs/pipe-user-pages-soft). */
+const LEAST_CAPACITY = 2 * PAGE;
+const MOST_TOGETHER = 64 << 20;
 const PIPEFS_MAGIC = 0x50495045;
 const PIPEFS_DEVICE = 0xe;
 
@@ -22,9 +26,17 @@ export function makePipe(fileSystem: SyntheticFileSystem): { readonly read: Open
   return { read: inode.open({ read: true, write: false }), write: inode.open({ read: false, write: true }) };
 }
 
+/** What the open pipes of a file system may hold, together. */
+const capacities = new WeakMap<FileSystem, number>();
+function account(fileSystem: FileSystem, more: number): void {
+  capacities.set(fileSystem, (capacities.get(fileSystem) ?? 0) + more);
+}
+const hasRoom = (fileSystem: FileSystem, more: number): boolean => (capacities.get(fileSystem) ?? 0) + more <= MOST_TOGETHER;
+
 /** What opens ends of a pipe. */
 export function makeChannel(): (inode: Inode, access: Access) => OpenFile {
-  const buffer = new Uint8Array(CAPACITY);
+  let buffer = new Uint8Array(0);
+  let capacity = 0;
   const queue = new WaitQueue();
   let start = 0;
   let length = 0;
@@ -35,13 +47,37 @@ export function makeChannel(): (inode: Inode, access: Access) => OpenFile {
   let writings = 0;
   const peek = (into: Uint8Array): number => {
     const count = Math.min(into.length, length);
-    const first = Math.min(count, CAPACITY - start);
+    const first = Math.min(count, buffer.length - start);
     into.set(buffer.subarray(start, start + first));
     into.set(buffer.subarray(0, count - first), first);
     return count;
   };
 
+  /** Makes the buffer one of `size` bytes. */
+  function resize(size: number): void {
+    const next = new Uint8Array(size);
+    peek(next);
+    buffer = next;
+    start = 0;
+  }
+  function setCapacity(fileSystem: FileSystem, wanted: number): number {
+    if (wanted > 1 << 30) fail('EINVAL');
+    const size = 2 ** Math.ceil(Math.log2(Math.max(PAGE, wanted)));
+    if (length > size) fail('EBUSY');
+    if (size > capacity && !hasRoom(fileSystem, size - capacity)) fail('EPERM');
+    account(fileSystem, size - capacity);
+    capacity = size;
+    if (buffer.length > size) resize(size);
+    queue.wake();
+    return size;
+  }
+
   return (inode, access) => {
+    const { fileSystem } = inode;
+    if (readers + writers === 0) {
+      capacity = hasRoom(fileSystem, CAPACITY) ? CAPACITY : LEAST_CAPACITY;
+      account(fileSystem, capacity);
+    }
     if (access.read) readers++;
     if (access.write) writers++;
     if (access.read) readings++;
@@ -60,7 +96,7 @@ export function makeChannel(): (inode: Inode, access: Access) => OpenFile {
         if (into.length === 0) return 0;
         if (length === 0) return writers === 0 ? 0 : WOULD_BLOCK;
         const count = peek(into);
-        start = (start + count) % CAPACITY;
+        start = (start + count) % buffer.length;
         length -= count;
         queue.wake();
         return count;
@@ -69,11 +105,12 @@ export function makeChannel(): (inode: Inode, access: Access) => OpenFile {
         if (!access.write) fail('EBADF');
         if (readers === 0) fail('EPIPE');
         if (from.length === 0) return 0;
-        const room = CAPACITY - length;
+        const room = capacity - length;
         if (room === 0 || (from.length <= PIPE_BUF && room < from.length)) return WOULD_BLOCK;
         const count = Math.min(from.length, room);
-        const end = (start + length) % CAPACITY;
-        const first = Math.min(count, CAPACITY - end);
+        if (length + count > buffer.length) resize(Math.min(capacity, 2 ** Math.ceil(Math.log2(Math.max(PAGE, length + count)))));
+        const end = (start + length) % buffer.length;
+        const first = Math.min(count, buffer.length - end);
         buffer.set(from.subarray(0, first), end);
         buffer.set(from.subarray(first, count), 0);
         length += count;
@@ -88,18 +125,26 @@ export function makeChannel(): (inode: Inode, access: Access) => OpenFile {
           if (writers === 0 && writings !== before.writings) events |= Poll.HangUp;
         }
         if (access.write) {
-          if (CAPACITY - length >= PIPE_BUF) events |= Poll.Out;
+          if (capacity - length >= PIPE_BUF) events |= Poll.Out;
           if (readers === 0) events |= Poll.Error;
         }
         return events;
       },
       subscribe: queue.subscribe,
       available: () => length,
+      capacity: () => capacity,
+      setCapacity: (size) => setCapacity(fileSystem, size),
       close() {
         if (!open) return;
         open = false;
         if (access.read) readers--;
         if (access.write) writers--;
+        if (readers + writers === 0) {
+          account(fileSystem, -capacity);
+          buffer = new Uint8Array(0);
+          start = 0;
+          length = 0;
+        }
         queue.wake();
       },
     };

@@ -150,6 +150,9 @@ export interface OpenFile {
   hasPartner?(): boolean;
   /** Of a pipe: reads what stays there. */
   peek?(into: Uint8Array): number;
+  /** Of a pipe: bytes that it holds at most; sets that, rounded up. */
+  capacity?(): number;
+  setCapacity?(size: number): number;
   /** Bytes that can be read without waiting (FIONREAD). */
   available?(): number;
   readonly terminal?: Terminal;

@@ -42,13 +42,17 @@ export interface Watch {
 export class Watches {
   private readonly watches = new Map<string, Set<Watch>>();
   private cookies = 0;
+  count = 0;
+  /** Of inotify that are open. */
+  instances = 0;
 
   add(inode: Inode, watch: Watch): () => void {
     const key = identity(inode);
     const all = this.watches.get(key) ?? new Set();
     this.watches.set(key, all.add(watch));
+    this.count++;
     return () => {
-      all.delete(watch);
+      if (all.delete(watch)) this.count--;
       if (all.size === 0) this.watches.delete(key);
     };
   }

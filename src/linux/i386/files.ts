@@ -53,11 +53,19 @@ const FCNTL: Record<FcntlName, number> = {
   F_GETLK64: 12,
   F_SETLK64: 13,
   F_SETLKW64: 14,
+  F_SETOWN_EX: 15,
+  F_GETOWN_EX: 16,
+  F_OFD_GETLK: 36,
+  F_OFD_SETLK: 37,
+  F_OFD_SETLKW: 38,
   F_SETLEASE: 1024,
   F_GETLEASE: 1025,
+  F_NOTIFY: 1026,
   F_DUPFD_CLOEXEC: 1030,
   F_SETPIPE_SZ: 1031,
   F_GETPIPE_SZ: 1032,
+  F_ADD_SEALS: 1033,
+  F_GET_SEALS: 1034,
 };
 
 /** Files in the i386 ABI. */
@@ -75,6 +83,7 @@ export const i386Files: FileAbi = {
     O_LARGEFILE: 0x8000,
     O_DIRECTORY: 0x10000,
     O_NOFOLLOW: 0x20000,
+    O_ASYNC: 0x2000,
     O_NOATIME: 0x40000,
     O_CLOEXEC: 0x80000,
     O_PATH: 0x200000,

@@ -163,8 +163,8 @@ export function writeSignalInfo(p: Process, address: number, signal: number, inf
   p.memory.setU32(address + 8, info.code >>> 0);
   if (info.address !== undefined) p.memory.setU32(address + 12, info.address);
   else {
-    p.memory.setU32(address + 12, info.pid ?? 0);
-    p.memory.setU32(address + 16, info.uid ?? 0);
+    p.memory.setU32(address + 12, info.file?.band ?? info.pid ?? 0);
+    p.memory.setU32(address + 16, info.file?.fd ?? info.uid ?? 0);
     p.memory.setU32(address + 20, (info.value ?? 0) >>> 0);
   }
 }

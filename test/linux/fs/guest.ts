@@ -1,6 +1,7 @@
 import type { Abi } from '../../../src/linux/abi.ts';
 import { fileCalls } from '../../../src/linux/calls/files.ts';
 import { Errno, type ErrnoName } from '../../../src/linux/errno.ts';
+import { MemoryFileSystem } from '../../../src/linux/fs/memory-fs.ts';
 import { makePipe } from '../../../src/linux/fs/pipe.ts';
 import type { ProcessView, SystemView } from '../../../src/linux/fs/proc-fs.ts';
 import { Terminals } from '../../../src/linux/fs/terminals.ts';
@@ -71,8 +72,9 @@ export function makeGuest(abi: 'i386' | 'mips' | 'mipsel' = 'i386', options: Par
     p.pipeResult = [read, write];
     return true;
   };
-  const map = {};
-  const group = { pid: 7, pgid: 7, sid: 7 };
+  // nothing is mapped
+  const map = { areas: [], beforeRead() {}, afterWrite() {} };
+  const group = { pid: 7, pgid: 7, sid: 7, leader: { map } };
   const p = {
     abi: {
       name: abi,
@@ -90,7 +92,7 @@ export function makeGuest(abi: 'i386' | 'mips' | 'mipsel' = 'i386', options: Par
     pid: 7,
     group,
     map,
-    system: { scheduler: { current: { map } }, terminals, processes: new Map([[7, group]]) },
+    system: { scheduler: { current: { map } }, anonymous: new MemoryFileSystem(), terminals, processes: new Map([[7, group]]) },
     signals: {
       raiseHere: (name: string) => raised.push(name),
       suspendMask() {},

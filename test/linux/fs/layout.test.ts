@@ -36,6 +36,8 @@ const SOURCE = `
 #include <linux/fcntl.h>
 #include <linux/eventpoll.h>
 #include <linux/stat.h>
+/* its name in the C library */
+#define O_ASYNC FASYNC
 int main(void) {
 ${Object.entries(STRUCTS)
   .flatMap(([name, fields]) => [
