@@ -6,8 +6,12 @@ import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
 
 const LOAD =
-  "await(globalThis.process?.versions?.node?import('node:fs').then((fs)=>fs.readFileSync(new URL('./binaryen.wasm',import.meta.url)))" +
+  "await(globalThis.process?.versions?.node?process.getBuiltinModule('node:fs').readFileSync(new URL('./binaryen.wasm',import.meta.url))" +
   ":fetch(new URL('./binaryen.wasm',import.meta.url)).then(async(r)=>new Uint8Array(await r.arrayBuffer())))";
+
+/** What it asks Node for; bundlers for browsers would look for it. */
+const ASKS = 'await import("node:module")';
+const ASKS_WHERE_THERE = 'process.getBuiltinModule("node:module")';
 
 /** Throws if the package is not built as it is expected to be. */
 export function splitBinaryen(folder) {
@@ -26,5 +30,7 @@ export function splitBinaryen(folder) {
   });
   if (!WebAssembly.validate(wasm)) throw new Error('what binaryen embeds is not WebAssembly as it is decoded here');
   writeFileSync(join(folder, 'binaryen.wasm'), wasm);
-  writeFileSync(join(folder, 'binaryen.js'), source.slice(0, call.index) + LOAD + source.slice(end + 2));
+  if (!source.includes(ASKS)) throw new Error('binaryen no longer asks Node for createRequire as is expected');
+  const code = source.slice(0, call.index) + LOAD + source.slice(end + 2);
+  writeFileSync(join(folder, 'binaryen.js'), code.replaceAll(ASKS, ASKS_WHERE_THERE));
 }

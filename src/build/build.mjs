@@ -78,11 +78,22 @@ const fromLibrary = {
   },
 };
 
-/** Where these packages are imported from: binaryen from its parts in dist/. */
-const PLACES = { binaryen: './binaryen.js', wabt: 'wabt' };
+/** Where these packages are imported from: their parts in dist/. */
+const PLACES = { binaryen: './binaryen.js', wabt: './wabt.js' };
 const place = {
   name: 'place',
   setup: (build) => build.onResolve({ filter: /^(binaryen|wabt)$/ }, ({ path }) => ({ path: PLACES[path], external: true })),
+};
+
+/** wabt is CommonJS and asks for files where there is a Node; browsers and bundlers find none of Node's modules to load. */
+const askedWhereThere = {
+  name: 'asked-where-there',
+  setup(build) {
+    build.onResolve({ filter: /^(fs|path|crypto)$/ }, ({ path }) => ({ path, namespace: 'builtin' }));
+    build.onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
+      contents: `module.exports = globalThis.process?.getBuiltinModule?.('node:${path}');`,
+    }));
+  },
 };
 
 /** Where a package asks Node for what every host has. */
@@ -140,6 +151,19 @@ await step('dist', async () => {
     plugins: [place, webStreams],
     chunkNames: 'lib-[hash]',
   });
+  const wabt = await build({
+    ...common,
+    splitting: false,
+    stdin: { contents: "export { default } from 'wabt';", resolveDir: root },
+    outdir: undefined,
+    outfile: 'dist/wabt.js',
+    platform: 'neutral',
+    mainFields: ['main'],
+    target: 'es2022',
+    charset: 'utf8',
+    define: { __dirname: '"."', __filename: '"./wabt.js"' },
+    plugins: [askedWhereThere],
+  });
   const node = { ...common, splitting: false, minify: true, platform: 'node', target: 'node20.19' };
   // one file, whose compiled code src/cli/code-cache.ts keeps from start to start
   const main = await build({
@@ -172,6 +196,7 @@ await step('dist', async () => {
   // what an earlier build left goes last, so that dist/ works all the time
   const made = new Set([
     'binaryen.js',
+    'wabt.js',
     mainFile,
     ...[library, start].flatMap((result) => Object.keys(result.metafile.outputs).map((file) => basename(file))),
   ]);
@@ -179,7 +204,7 @@ await step('dist', async () => {
   chmodSync('dist/cli.cjs', 0o755);
   writeFileSync(
     'dist/THIRD-PARTY-LICENSES.txt',
-    licences(['node_modules/binaryen/', ...[library, main, start].flatMap((result) => Object.keys(result.metafile.inputs))]),
+    licences(['node_modules/binaryen/', ...[library, wabt, main, start].flatMap((result) => Object.keys(result.metafile.inputs))]),
   );
 });
 

@@ -1,8 +1,8 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { extname, join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -27,6 +27,8 @@ interface Entry {
 }
 const manifest = JSON.parse(readFileSync(join(ROOT, 'corpus/programs/manifest.json'), 'utf8')) as { programs: Entry[] };
 
+const [, example] = /```html\n([\s\S]*?)```/.exec(readFileSync(join(ROOT, 'README.md'), 'utf8'))!;
+
 const missing = !existsSync(BROWSER);
 if (missing) console.warn(`the browser is not tested: there is no ${BROWSER} (set CHROMIUM)`);
 
@@ -46,19 +48,32 @@ describe.skipIf(missing)('in headless Chromium', () => {
       format: 'esm',
       platform: 'browser',
       target: 'es2022',
-      // binaryen and wabt ask for these only where there is a Node
-      external: ['node:module', 'fs', 'path', 'crypto'],
+      // as a user bundles the package
+      plugins: [
+        {
+          name: 'package',
+          setup: ({ onResolve }) => onResolve({ filter: /\/src\/index\.ts$/ }, () => ({ path: join(ROOT, 'dist/index.js') })),
+        },
+      ],
       write: false,
       logLevel: 'error',
     });
     const files = new Map<string, { readonly type: string; readonly body: Uint8Array | string }>([
       ['/', { type: 'text/html', body: '<!doctype html><script type="module" src="/page.js"></script>' }],
-      ['/runtime.wasm', { type: 'application/wasm', body: readFileSync(join(ROOT, 'build/runtime.wasm')) }],
+      ['/runtime.wasm', { type: 'application/wasm', body: readFileSync(join(ROOT, 'dist/runtime.wasm')) }],
+      ['/binaryen.wasm', { type: 'application/wasm', body: readFileSync(join(ROOT, 'dist/binaryen.wasm')) }],
+      ['/readme', { type: 'text/html', body: example }],
     ]);
+    const types = { '.js': 'text/javascript', '.wasm': 'application/wasm' };
+    for (const name of readdirSync(join(ROOT, 'dist'))) {
+      const type = types[extname(name) as keyof typeof types];
+      if (type) files.set(`/node_modules/wasmvisor/dist/${name}`, { type, body: readFileSync(join(ROOT, 'dist', name)) });
+    }
     for (const { path, contents } of bundle.outputFiles)
       files.set(path.slice(join(folder, 'bundle').length), { type: 'text/javascript', body: contents });
     for (const { file } of manifest.programs)
-      files.set(`/guests/${file}`, { type: 'application/octet-stream', body: readFileSync(join(ROOT, 'corpus/programs', file)) });
+      for (const place of ['/guests', '/node_modules/wasmvisor/corpus/programs'])
+        files.set(`${place}/${file}`, { type: 'application/octet-stream', body: readFileSync(join(ROOT, 'corpus/programs', file)) });
     server = createServer((request, response) => {
       const file = files.get(request.url ?? '');
       if (file) response.setHeader('Content-Type', file.type);
@@ -94,4 +109,20 @@ describe.skipIf(missing)('in headless Chromium', () => {
     }
     expect(errors).toEqual([]);
   }, 120_000);
+
+  test('translates a function, through wabt', async () => {
+    const wat = await page.evaluate(() => (globalThis as unknown as { watOf: (code: number[]) => Promise<string> }).watOf([0xc3]));
+    expect(wat).toMatch(/^\(module/);
+  });
+
+  test('the page of the README runs without a bundler', async () => {
+    const own = await browser!.newPage();
+    own.on('pageerror', (error) => errors.push(String(error)));
+    await own.goto(new URL('/readme', page.url()).href);
+    await own.getByText('exit code 0').waitFor({ timeout: 60_000 });
+    const run = await own.locator('pre').innerText();
+    expect(run).toMatch(/^sha256 20: [0-9a-f]{64} [0-9a-f]{8}\nexit code 0$/);
+    expect(errors).toEqual([]);
+    await own.close();
+  }, 90_000);
 });

@@ -1,5 +1,5 @@
-/** Runs in the browser: `runGuest` for one of our guests in one executor. The test calls it and compares. */
-import { exitCode, loadProgram } from '../../src/index.ts';
+/** Runs in the browser: `runGuest` for one of our guests in one executor, `watOf` for some code. The test calls them and compares. */
+import { exitCode, loadProgram, translate } from '../../src/index.ts';
 import type { Executor } from '../../src/vcpu/vcpu.ts';
 
 export interface GuestResult {
@@ -32,4 +32,7 @@ export async function runGuest(file: string, args: readonly string[], executor: 
   return { stdout, code: exitCode(status), instructions: program.stats.instructions, regions: program.stats.regions };
 }
 
-Object.assign(globalThis, { runGuest });
+export const watOf = async (code: readonly number[]): Promise<string> =>
+  (await translate(Uint8Array.from(code), { isa: 'x86', pc: 0x8048000 })).wat;
+
+Object.assign(globalThis, { runGuest, watOf });
