@@ -16,7 +16,7 @@ import { JumpSites } from './jump-sites.ts';
 import { ModuleStore } from './module-store.ts';
 import { CODE_LIMIT, type CodeLimit, type Executor, type MemoryModel, noStats, type VcpuOptions, type VcpuStats } from './options.ts';
 import { RegionTier } from './region-tier.ts';
-import { COMPILING_COST } from './worth.ts';
+import { COMPILING_COST, COMPILING_COST_IN_MACHINE } from './worth.ts';
 
 export type { CodeLimit, Executor, MemoryModel, VcpuOptions, VcpuStats };
 
@@ -74,7 +74,7 @@ export class Vcpu {
       exact: this.exact,
       translatesAll: this.executor === 'translate',
       translates: (pc) => this.translates(pc),
-      compilingCost: options.hotThreshold === undefined ? COMPILING_COST : 0,
+      compilingCost: options.hotThreshold !== undefined ? 0 : this.paged ? COMPILING_COST_IN_MACHINE : COMPILING_COST,
       slowPaths: options.slowPaths ?? 'adapt',
       codeLimit: options.codeLimit ?? CODE_LIMIT,
       limits: {

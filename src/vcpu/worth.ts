@@ -5,6 +5,8 @@ import type { VcpuStats } from './options.ts';
 
 /** What compiling a guest instruction costs, in guest instructions that the interpreter completes in that time; see ARCHITECTURE.md. */
 export const COMPILING_COST = 3000;
+/** Of a machine's guest: a kernel that boots has much code that is over soon. */
+export const COMPILING_COST_IN_MACHINE = 10_000;
 
 /** What a module costs more than its instructions, in such. */
 const MODULE_COST = 10;
