@@ -159,12 +159,17 @@ export interface Abi extends FileAbi {
   beginsSteps?(number: number): boolean;
 
   // Faults.
-  /** What the instruction tells of the page fault that an access of it met: the load's operand is written, too, or another exception comes first. */
-  pageFault?(p: Process, pc: number, address: number | undefined): 'modifies' | number | undefined;
+  /**
+   * What the instruction tells of an access that cannot be done: that the operand of a load is written, too, or that Linux says something
+   * else than it does of a page fault.
+   */
+  pageFault?(p: Process, exit: MemoryFault): 'modifies' | { readonly number: number; readonly signal: FaultSignal } | undefined;
   /** What an exception of the ISA (Exit 'exception') means to Linux. */
   exceptionSignal(p: Process, number: number, code: number): FaultSignal;
   /** The same of a breakpoint instruction. */
   breakpointSignal(p: Process, code: number): FaultSignal;
+  /** Whether Linux goes on after this instruction, which does not exist, as if it had done nothing. */
+  ignores?(p: Process, pc: number): boolean;
   /** What SIGILL tells of an instruction that does not exist. */
   readonly illegal: Pick<SignalInfo, 'code' | 'trap'>;
   /** What a privileged instruction raises. */
@@ -173,6 +178,8 @@ export interface Abi extends FileAbi {
   printRegisters(p: Process): string;
 }
 
+export type MemoryFault = Extract<Exit, { kind: 'memory-fault' }>;
+
 export interface FaultSignal {
   readonly signal: SignalName;
   /** si_code */
@@ -180,6 +187,8 @@ export interface FaultSignal {
   readonly text: string;
   /** The signal frame shows the pc after the instruction. */
   readonly trap?: boolean;
+  /** There is no si_addr. */
+  readonly withoutAddress?: boolean;
 }
 
 /** A signal on its way to a handler. */

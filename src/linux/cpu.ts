@@ -24,6 +24,7 @@ export interface Cpu {
   writeTable(offset: number, bytes: Uint8Array): void;
   /** Code in this range of guest addresses changed. */
   invalidate(start: number, length: number): void;
+  readonly memoryModel: 'direct' | 'checked';
   setMemoryModel(model: 'direct' | 'checked'): void;
   /** Guest instructions completed. */
   readonly retired: number;

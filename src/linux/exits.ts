@@ -1,6 +1,6 @@
 import { Code } from '../isa/code.ts';
 import type { Exit } from '../vcpu/exit.ts';
-import type { FaultSignal, SignalInfo } from './abi.ts';
+import type { FaultSignal, MemoryFault, SignalInfo } from './abi.ts';
 import { fault } from './deliver.ts';
 import type { Process } from './process.ts';
 import { SiCode } from './signals.ts';
@@ -15,11 +15,11 @@ const overflowText = (p: Process, address: number): string =>
 /** x86's page-fault error code, which signal frames show: present, write, user, instruction fetch. */
 const PAGE_FAULT = 14;
 
-function memoryFault(p: Process, exit: Extract<Exit, { kind: 'memory-fault' }>): void {
+function memoryFault(p: Process, exit: MemoryFault): void {
   const { pc, address } = exit;
-  const more = exit.access === 'execute' ? undefined : p.abi.pageFault?.(p, pc, address);
-  if (typeof more === 'number') {
-    exception(p, p.abi.exceptionSignal(p, more, 0), pc, { number: more, error: 0 });
+  const more = p.abi.pageFault?.(p, exit);
+  if (typeof more === 'object') {
+    exception(p, more.signal, pc, { number: more.number, error: 0 });
     return;
   }
   const access = more === 'modifies' ? 'write' : exit.access;
@@ -45,9 +45,10 @@ function memoryFault(p: Process, exit: Extract<Exit, { kind: 'memory-fault' }>):
 /** si_addr: a signal that the kernel sends as such (SI_KERNEL) has none. */
 const addressOf = (code: number, address: number): number => (code === SiCode.Kernel ? 0 : address);
 
-function exception(p: Process, { signal, code, text, trap }: FaultSignal, pc: number, of: NonNullable<SignalInfo['trap']>): void {
-  const at = trap ? pc + p.abi.isa.disassemble(new Code(p.memory.codePage), pc).length : pc;
-  fault(p, signal, { code, address: addressOf(code, at), trap: of }, pc, text, at);
+function exception(p: Process, of: FaultSignal, pc: number, trap: NonNullable<SignalInfo['trap']>): void {
+  const { signal, code, text, withoutAddress } = of;
+  const at = of.trap ? pc + p.abi.isa.disassemble(new Code(p.memory.codePage), pc).length : p.abi.faultPc(p, pc);
+  fault(p, signal, { code, address: withoutAddress ? 0 : addressOf(code, at), trap }, pc, text, at);
 }
 
 /** What Linux does about each way that guest code stops, budget and system calls aside. */
@@ -61,6 +62,10 @@ export function handleFault(p: Process, exit: Exclude<Exit, { kind: 'budget' | '
       p.vcpu.invalidate(exit.address, exit.bytes);
       return;
     case 'illegal':
+      if (p.abi.ignores?.(p, pc)) {
+        p.vcpu.pc = pc + 4;
+        return;
+      }
       fault(p, 'SIGILL', { ...p.abi.illegal, address: pc }, pc, 'illegal or not implemented instruction');
       return;
     case 'exception':

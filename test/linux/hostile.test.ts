@@ -5,18 +5,23 @@ const EXECUTORS = ['interpret', 'translate', 'tiered'] as const;
 
 /**
  * Where qemu-user 7.2 is not what Linux on a MIPS32 processor is (arch/mips/kernel/traps.c, do_trap_or_bp; unaligned.c, do_ade): it
- * ignores the codes of traps, and jumps to odd addresses as to MIPS16 code.
+ * ignores the codes of traps, jumps to odd addresses as to MIPS16 code, and takes the kernel's addresses for unmapped ones.
  */
 const MIPS_BY_THE_BOOK: Readonly<Record<string, Ended>> = {
   divide: { stdout: '', code: 136 },
   break6: { stdout: '', code: 136 },
   break7: { stdout: '', code: 136 },
   trap7: { stdout: '', code: 136 },
+  top_read: { stdout: '', code: 138 },
+  top_write: { stdout: '', code: 138 },
+  kernel_read: { stdout: '', code: 138 },
+  top_jump: { stdout: '', code: 138 },
   odd_jump: { stdout: '', code: 138 },
   even_jump: { stdout: '', code: 138 },
   odd_wild_jump: { stdout: '', code: 138 },
   frame_ones: { stdout: '', code: 138 },
   frame_rt_ones: { stdout: '', code: 138 },
+  frame_rt_kernel: { stdout: '', code: 138 },
 };
 
 /** Where the guest jumped, if that is where it ends. */
@@ -24,8 +29,8 @@ const JUMPS: Readonly<Record<string, number>> = { null_call: 0, wild_jump: 0x300
 /** Where its own code is overwritten, since only checked memory protects that. */
 const OVERWRITES = new Set(['rep_down']);
 const withoutSize = (mnemonic: string): string => mnemonic.replace(/^([ls][ig]dt)d$/, '$1');
-/** What only checked memory finds: pages are there, or would be. */
-const CHECKED = new Set(['write_constant', 'write_code', 'read_wild']);
+/** What only checked memory finds: pages are there, or would be; whether an address is the kernel's. */
+const CHECKED = new Set(['write_constant', 'write_code', 'read_wild', 'top_read', 'top_write', 'kernel_read']);
 
 describe.each(TARGETS)('a program that goes wrong on $name', (target) => {
   const missing = lacks(target);

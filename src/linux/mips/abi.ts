@@ -18,6 +18,7 @@ import { NUMBERS } from './numbers.ts';
 import {
   ACTION_FLAGS,
   exceptionSignal,
+  pageFault,
   popFrame,
   pushFrame,
   readAction,
@@ -180,8 +181,16 @@ function makeMips(endian: 'little' | 'big'): Abi {
     exceptionSignal: (p, number, code) =>
       number === ExcCode.Tr ? trapSignal(trapCode(wordAt(p, (p.vcpu.pc & ~3) >>> 0)), 'trap') : exceptionSignal(p, number, code),
     // coprocessor 0 unusable
-    illegal: { code: SiCode.IllegalOpcode },
-    privilegedSignal: { signal: 'SIGILL', code: SiCode.IllegalOpcode },
+    illegal: { code: SiCode.Kernel },
+    privilegedSignal: { signal: 'SIGILL', code: SiCode.Kernel },
+    // simulate_rdhwr_normal, simulate_sync: of registers that do not exist, and with bits that must be zero; here not in delay slots
+    ignores: (p, pc) => {
+      const word = wordAt(p, pc);
+      const [opcode, funct, register] = [word >>> 26, word & 0x3f, (word >>> 11) & 31];
+      const isIgnored = (opcode === 0x1f && funct === 0x3b && !(register < 4 || register === 29)) || (opcode === 0 && funct === 0xf);
+      return isIgnored && !hasDelaySlot(wordAt(p, pc - 4));
+    },
+    pageFault,
     breakpointSignal: (_p, code) => trapSignal(breakCode(code), 'break'),
     printRegisters: (p) =>
       printWords(

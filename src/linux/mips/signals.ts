@@ -1,5 +1,5 @@
 import { Mips, Mode } from '../../../translators/mips/state.ts';
-import type { Delivery, SignalInfo } from '../abi.ts';
+import type { Delivery, FaultSignal, MemoryFault, SignalInfo } from '../abi.ts';
 import { frameAddress } from '../frame.ts';
 import type { Process } from '../process.ts';
 import { type Action, type ActionFlags, SiCode, type SignalName } from '../signals.ts';
@@ -236,15 +236,15 @@ export function writeAction(p: Process, address: number, action: Action): void {
 }
 
 /** Exceptions by ExcCode (MIPS32 volume III, table 9.x) as arch/mips/kernel/traps.c turns them into signals. */
-export function exceptionSignal(p: Process, number: number, code: number): { signal: SignalName; code: number; text: string } {
+export function exceptionSignal(p: Process, number: number, code: number): FaultSignal {
   switch (number) {
     case 4:
     case 5:
       return { signal: 'SIGBUS', code: SiCode.Kernel, text: 'unaligned access' };
     case 10:
-      return { signal: 'SIGILL', code: SiCode.IllegalOpcode, text: 'reserved instruction' };
+      return { signal: 'SIGILL', code: SiCode.Kernel, text: 'reserved instruction' };
     case 11:
-      return { signal: 'SIGILL', code: SiCode.IllegalOpcode, text: 'coprocessor unusable' };
+      return { signal: 'SIGILL', code: SiCode.Kernel, text: 'coprocessor unusable' };
     case 12:
       return { signal: 'SIGFPE', code: SiCode.IntegerOverflow, text: 'integer overflow' };
     case 13:
@@ -255,17 +255,35 @@ export function exceptionSignal(p: Process, number: number, code: number): { sig
       return { signal: 'SIGFPE', code: floatCode(fcsr), text: 'floating-point exception' };
     }
     default:
-      return { signal: 'SIGILL', code: SiCode.IllegalOpcode, text: `exception ${number}` };
+      return { signal: 'SIGILL', code: SiCode.Kernel, text: `exception ${number}` };
   }
 }
 
 /** BRK_OVERFLOW and BRK_DIVZERO (arch/mips/include/uapi/asm/break.h). */
-export function trapSignal(code: number, what: string): { signal: SignalName; code: number; text: string } {
-  // some assemblers put the code into the upper half of the field
-  const number = code >= 1 << 10 ? code >>> 10 : code;
-  if (number === 6) return { signal: 'SIGFPE', code: SiCode.IntegerOverflow, text: 'integer overflow' };
-  if (number === 7) return { signal: 'SIGFPE', code: SiCode.IntegerDivide, text: 'integer division by zero' };
-  return { signal: 'SIGTRAP', code: SiCode.Breakpoint, text: `${what} ${code}` };
+export function trapSignal(code: number, what: 'break' | 'trap'): FaultSignal {
+  if (code === 6) return { signal: 'SIGFPE', code: SiCode.IntegerOverflow, text: 'integer overflow' };
+  if (code === 7) return { signal: 'SIGFPE', code: SiCode.IntegerDivide, text: 'integer division by zero' };
+  return { signal: 'SIGTRAP', code: what === 'break' ? SiCode.Breakpoint : SiCode.Kernel, text: `${what} ${code}`, withoutAddress: true };
+}
+
+const KERNEL = 0x80000000;
+/** Bytes that loads and stores of opcodes that Linux makes good for want aligned: LH, LW, LHU, SH, SW. */
+const ALIGNED: Readonly<Record<number, number>> = { 33: 2, 35: 4, 37: 2, 41: 2, 43: 4 };
+
+/** The kernel's addresses are address errors; an access that is not aligned faults in the kernel (arch/mips/kernel/unaligned.c). */
+export function pageFault(
+  { memory, vcpu }: Process,
+  { pc, address, access }: MemoryFault,
+): { number: number; signal: FaultSignal } | undefined {
+  // without checks, translated code does not tell the address
+  if (address === undefined || (access !== 'execute' && vcpu.memoryModel === 'direct')) return undefined;
+  const code = SiCode.Kernel;
+  if (address >= KERNEL)
+    return { number: 0, signal: { signal: 'SIGBUS', code, text: `address error: 0x${address.toString(16)} is the kernel's` } };
+  if (access === 'execute') return undefined;
+  const aligned = ALIGNED[memory.u32(pc) >>> 26] ?? 1;
+  if (address % aligned === 0) return undefined;
+  return { number: 0, signal: { signal: 'SIGSEGV', code, text: `unaligned access to 0x${address.toString(16)}, which is not permitted` } };
 }
 
 /** From FCSR's cause bits. */
