@@ -2,7 +2,7 @@ export { run, runBlock, runBlocks } from './dispatch';
 export { exitOnStackFault, exitRegion } from './leave';
 export { lowerBlock } from './lower/lower';
 export { setConstants } from './lower/slots';
-export { assembleBlock } from './lower/templates';
+export { assembleBlock, assembleSlot } from './lower/templates';
 export { checkAccess, firstCleanPage, firstDirtyPage } from './memory';
 export { mips_cfc1, mips_ctc1 } from './mips/fcsr';
 export { mips_float } from './mips/float';

@@ -1,17 +1,20 @@
 // Puts a block together of templates (assembly/shared/template.ts): what lifting would give, without JavaScript.
 import { BlockInput, Ir, TerminatorKind } from '../shared/lowering';
-import { Assembled, Entry, Hole, Node, Open, Template, TemplateOp } from '../shared/template';
+import { Assembled, Entry, Hole, HoleFlag, Node, NodeFlag, Open, RegisterField, Slot, Template, TemplateOp } from '../shared/template';
 
-/** Bytes of an instruction at most. */
-const LONGEST: u32 = 15;
 const PAGE: u32 = 4096;
+/** Bytes of a branch and its delay slot. */
+const PAIR: u32 = 8;
 
 /** Ops and shuffles of the block so far. */
 let ops: u32 = 0;
 let shuffles: u32 = 0;
 
-/** The block at `pc`, whose code is at `code` in this memory; `most` instructions, and about `mostOps` ops. It lies on one page. */
-export function assembleBlock(pc: u32, code: u32, root: u32, most: u32, mostOps: u32): u32 {
+/**
+ * The block at `pc`, whose code is at `code` in this memory; `most` instructions, of at most `longest` bytes each, and about `mostOps` ops. It
+ * lies on one page.
+ */
+export function assembleBlock(pc: u32, code: u32, root: u32, most: u32, mostOps: u32, longest: u32): u32 {
   const room = PAGE - (pc & (PAGE - 1));
   ops = 0;
   shuffles = 0;
@@ -19,38 +22,99 @@ export function assembleBlock(pc: u32, code: u32, root: u32, most: u32, mostOps:
   let instructions: u32 = 0;
   let ended = false;
   while (!ended && instructions < most) {
-    if (at + LONGEST > room || ops >= mostOps) return Assembled.Closed;
-    const entry = find(root, code + at);
-    if (entry === 0) {
-      store<u32>(Ir.INPUT + BlockInput.FIRST, pc + at);
-      return Assembled.Unknown;
+    if (at + longest > room || ops >= mostOps) return Assembled.Closed;
+    const template = templateAt(root, pc + at, code + at);
+    if (template === 0) return missing;
+    const slot: u32 = load<u8>(template, Template.SLOT);
+    let delayed: u32 = 0;
+    if (slot & Slot.WITHIN) {
+      delayed = slotAt(root, pc + at, code + at);
+      if (delayed === 0) return missing;
     }
-    if (entry === Entry.CLOSED) return Assembled.Closed;
-    const template = entry - Entry.TEMPLATE;
     fillHoles(template, pc + at, code + at);
     ended = putTerminator(template);
-    putOps(template, pc + at);
+    putOps(template, code + at, pc + at, pc + at);
+    if (delayed !== 0) {
+      putSlot(delayed, slot, pc + at, code + at, pc + at);
+      instructions++;
+    }
     at += load<u8>(template, Template.LENGTH);
     instructions++;
   }
-  if (!ended) {
-    store<u32>(Ir.INPUT + BlockInput.TERMINATOR, TerminatorKind.Goto);
-    store<u32>(Ir.INPUT + BlockInput.FIRST, pc + at);
-  }
+  if (!ended) putGoto(pc + at);
+  putBlock(pc, at, instructions);
+  return Assembled.Block;
+}
+
+/** The block at `branch | 1`: the delay slot of the branch at `branch`, then its target. */
+export function assembleSlot(branch: u32, code: u32, root: u32): u32 {
+  if (PAGE - (branch & (PAGE - 1)) < PAIR) return Assembled.Closed;
+  ops = 0;
+  shuffles = 0;
+  const template = templateAt(root, branch, code);
+  if (template === 0) return missing;
+  const slot: u32 = load<u8>(template, Template.SLOT);
+  if (!(slot & Slot.APART)) return Assembled.Closed;
+  const delayed = slotAt(root, branch, code);
+  if (delayed === 0) return missing;
+  fillHoles(template, branch, code);
+  putGoto(filled(load<u8>(template, Template.TARGET)));
+  putSlot(delayed, slot, branch, code, branch | 1);
+  putBlock(branch | 1, PAIR - 1, 1);
+  return Assembled.Block;
+}
+
+function putGoto(pc: u32): void {
+  store<u32>(Ir.INPUT + BlockInput.TERMINATOR, TerminatorKind.Goto);
+  store<u32>(Ir.INPUT + BlockInput.FIRST, pc);
+}
+function putBlock(pc: u32, bytes: u32, instructions: u32): void {
   store<u32>(Ir.INPUT + BlockInput.PC, pc);
   store<u32>(Ir.INPUT + BlockInput.LENGTH, ops);
   store<u32>(Ir.INPUT + BlockInput.INSTRUCTIONS, instructions);
-  store<u32>(Ir.INPUT + BlockInput.BYTES, at);
-  return Assembled.Block;
+  store<u32>(Ir.INPUT + BlockInput.BYTES, bytes);
+}
+
+/** Where there was no template, why; for Assembled.Unknown, Ir.INPUT's FIRST says of what. */
+let missing: u32 = 0;
+/** 0 without one. */
+function templateAt(root: u32, pc: u32, code: u32): u32 {
+  const entry = find(root, code);
+  if (entry & Entry.TEMPLATE) return entry - Entry.TEMPLATE;
+  missing = entry === Entry.CLOSED ? Assembled.Closed : Assembled.Unknown;
+  store<u32>(Ir.INPUT + BlockInput.FIRST, pc);
+  return 0;
+}
+/** That of the delay slot, of which there is none if it ends the block. */
+function slotAt(root: u32, branch: u32, code: u32): u32 {
+  const template = templateAt(root, branch + 4, code + 4);
+  if (template === 0 || load<u8>(template, Template.TERMINATOR) === Template.NO_END) return template;
+  missing = Assembled.Closed;
+  return 0;
+}
+function putSlot(template: u32, slot: u32, branch: u32, code: u32, restart: u32): void {
+  fillHoles(template, branch + 4, code + 4);
+  putOps(template, code + 4, slot & Slot.MARKED ? (branch + 4) | 2 : branch + 4, restart);
 }
 
 function find(root: u32, code: u32): u32 {
   let entry = root;
   do {
-    const half = (load<u8>(code + load<u8>(entry, Node.BYTE)) >>> load<u8>(entry, Node.SHIFT)) & 15;
-    entry = load<u32>(entry + (half << 2), Node.CHILDREN);
+    const flags: u32 = load<u8>(entry, Node.FLAGS);
+    const at = code + <u32>load<u8>(entry, Node.OFFSET);
+    let digit: u32;
+    if (flags & NodeFlag.WORD) digit = wordAt(at, flags & NodeFlag.BIG_ENDIAN);
+    else digit = load<u8>(at);
+    digit = (digit >>> load<u8>(entry, Node.SHIFT)) & load<u8>(entry, Node.MASK);
+    if (flags & NodeFlag.ZERO) digit = u32(digit !== 0);
+    entry = load<u32>(entry + (digit << 2), Node.CHILDREN);
   } while (entry !== 0 && (entry & Entry.LEAF) === 0);
   return entry;
+}
+
+function wordAt(at: u32, bigEndian: u32): u32 {
+  const word = load<u32>(at);
+  return bigEndian ? bswap<u32>(word) : word;
 }
 
 function fillHoles(template: u32, pc: u32, code: u32): void {
@@ -59,6 +123,12 @@ function fillHoles(template: u32, pc: u32, code: u32): void {
     const at = code + <u32>load<u8>(hole, Hole.OFFSET);
     let field = 0;
     switch (<u32>load<u8>(hole, Hole.BYTES)) {
+      case Hole.BIG_ENDIAN + 2:
+        field = bswap<i16>(load<i16>(at));
+        break;
+      case Hole.BIG_ENDIAN + 4:
+        field = bswap<i32>(load<i32>(at));
+        break;
       case 1:
         field = load<i8>(at);
         break;
@@ -69,9 +139,13 @@ function fillHoles(template: u32, pc: u32, code: u32): void {
         field = load<i32>(at);
         break;
     }
-    if (load<u8>(hole, Hole.NEGATED) !== 0) field = -field;
-    const base: u32 = load<u8>(hole, Hole.RELATIVE) !== 0 ? pc : 0;
-    store<u32>(Ir.FILLED + (i << 2), (<u32>field + base + load<u32>(hole, Hole.CONSTANT)) & load<u32>(hole, Hole.MASK));
+    const flags: u32 = load<u8>(hole, Hole.FLAGS);
+    field <<= load<u8>(hole, Hole.SHIFT);
+    if (flags & HoleFlag.NEGATED) field = -field;
+    const base: u32 = flags & HoleFlag.RELATIVE ? pc : 0;
+    const mask = load<u32>(hole, Hole.MASK);
+    const around: u32 = flags & HoleFlag.REGION ? (pc + 4) & ~mask : 0;
+    store<u32>(Ir.FILLED + (i << 2), ((<u32>field + base + load<u32>(hole, Hole.CONSTANT)) & mask) | around);
   }
 }
 function filled(hole: u32): u32 {
@@ -99,6 +173,10 @@ function putTerminator(template: u32): bool {
       first += ops;
       second = filled(load<u8>(template, Template.SECOND));
       third = filled(load<u8>(template, Template.THIRD));
+      if (second === third) {
+        kind = TerminatorKind.Goto;
+        first = second;
+      }
       break;
     case TerminatorKind.CallIndirect:
       first += ops;
@@ -128,7 +206,8 @@ function operand(i: u32, values: u32, wide: u32, base: u32): u32 {
   return values & (1 << i) ? word + base : word;
 }
 
-function putOps(template: u32, pc: u32): void {
+/** `restart`: where the instruction begins anew. */
+function putOps(template: u32, code: u32, pc: u32, restart: u32): void {
   const base = ops;
   const count: u32 = load<u16>(template, Template.OPS);
   operandAt = template + Template.SIZE + <u32>load<u8>(template, Template.HOLES) * Hole.SIZE;
@@ -152,10 +231,13 @@ function putOps(template: u32, pc: u32): void {
         break;
       case Open.Pc:
         a = pc;
-        c = pc;
+        c = restart;
         break;
       case Open.Shuffle:
         c += shuffles;
+        break;
+      case Open.Register:
+        a = ((wordAt(code, a & RegisterField.BIG_ENDIAN) >>> (a & RegisterField.SHIFT)) & 31) << 2;
         break;
     }
     store<u16>(Ir.OPCODES + (v << 1), load<u16>(from, TemplateOp.OPCODE));

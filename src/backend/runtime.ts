@@ -31,7 +31,9 @@ export interface Runtime {
   /** Lowers the block in `ir`; see assembly/lower. */
   readonly lower: (address: number, add: number, store: number, eq: number, ne: number) => number;
   /** Puts a block together in `ir`, from templates, and gives an `Assembled`; see assembly/lower/templates.ts. */
-  readonly assemble: (pc: number, code: number, root: number, most: number, mostOps: number) => number;
+  readonly assemble: (pc: number, code: number, root: number, most: number, mostOps: number, longest: number) => number;
+  /** The same for a delay slot that is a block of its own, `branch | 1`. */
+  readonly assembleSlot: (branch: number, code: number, root: number) => number;
   /** A custom section of the runtime's module. */
   section(name: string): ArrayBuffer | undefined;
   /** 32-bit constants that µops have in their pool. */
@@ -88,7 +90,7 @@ export function createRuntime(
     .filter(({ kind }) => kind === 'function')
     .map(({ name }) => name);
   const indexes = new Map(names.map((name, i) => [name, 1 + i]));
-  const instantiate = (): Pick<Runtime, 'run' | 'runBlock' | 'runBlocks' | 'lower' | 'assemble' | 'table' | 'exports'> => {
+  const instantiate = (): Pick<Runtime, 'run' | 'runBlock' | 'runBlocks' | 'lower' | 'assemble' | 'assembleSlot' | 'table' | 'exports'> => {
     const table = new WebAssembly.Table({ element: 'anyfunc', initial: 1 + names.length });
     const env = {
       memory: memory.memory,
@@ -106,6 +108,7 @@ export function createRuntime(
       runBlocks: exports.runBlocks as () => void,
       lower: exports.lowerBlock as Runtime['lower'],
       assemble: exports.assembleBlock as Runtime['assemble'],
+      assembleSlot: exports.assembleSlot as Runtime['assembleSlot'],
       table,
       exports,
     };

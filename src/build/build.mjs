@@ -213,8 +213,16 @@ await step('templates', async () => {
   await build({ bundle: true, format: 'esm', platform: 'node', entryPoints: ['src/build/templates.ts'], outfile, logLevel: 'warning' });
   const { withTemplates } = await import(pathToFileURL(outfile).href);
   const lists = { 'runtime.wasm': 'common.txt', 'system.wasm': 'common-system.txt' };
-  for (const [name, list] of Object.entries(lists))
-    writeFileSync(`dist/${name}`, withTemplates(readFileSync(`build/${name}`), 'x86', readFileSync(`translators/x86/${list}`, 'utf8')));
+  for (const [name, list] of Object.entries(lists)) {
+    let module = readFileSync(`build/${name}`);
+    for (const [isa, translator] of [
+      ['x86', 'x86'],
+      ['mips', 'mips'],
+      ['mipsel', 'mips'],
+    ])
+      module = withTemplates(module, isa, readFileSync(`translators/${translator}/${list}`, 'utf8'));
+    writeFileSync(`dist/${name}`, module);
+  }
 });
 
 if (!process.argv.includes('--no-types'))

@@ -1,4 +1,4 @@
-// Which instructions programs have in common, for translators/x86/common.txt and common-system.txt:
+// Which instructions programs have in common, for common.txt and common-system.txt of a translator:
 //   node src/build/common.mjs record <file> run --interpret --no-cache …   what any of wasmvisor's commands executes, into a file
 //   node src/build/common.mjs merge <file>… > list                         what is in two of them at least, or in the only one
 import { readFileSync } from 'node:fs';
@@ -11,10 +11,22 @@ const RECORDER = `
 import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { TemplateImage } from '../backend/interpret/template-image.ts';
+import { digitOf } from '../ir/template.ts';
 globalThis.require = createRequire(import.meta.url);
 export { main } from '../cli/main.ts';
 
 const found = new Map();
+/** The instruction's bytes with nothing in them but what decides; -1 where nothing does. */
+function decisive({ key, length }, byteAt) {
+  const out = Array(length).fill(-1);
+  for (const digit of key)
+    for (let i = 0; i < digit.bytes; i++) {
+      const at = digit.offset + i;
+      const bits = ((digitOf(digit, byteAt) << digit.shift) >>> (8 * (digit.bigEndian ? digit.bytes - 1 - i : i))) & 255;
+      out[at] = Math.max(0, out[at]) | bits;
+    }
+  return out;
+}
 const { root, add } = TemplateImage.prototype;
 TemplateImage.prototype.root = function (mode) {
   const at = root.call(this, mode);
@@ -22,9 +34,7 @@ TemplateImage.prototype.root = function (mode) {
   return at;
 };
 TemplateImage.prototype.add = function (at, made, byteAt) {
-  const isOpen = (i) => made.open.some(({ offset, bytes }) => i >= offset && i < offset + bytes);
-  const byte = (i) => (isOpen(i) ? '..' : byteAt(i).toString(16).padStart(2, '0'));
-  found.get(at).lines.add(Array.from({ length: made.length }, (_, i) => byte(i)).join(''));
+  found.get(at).lines.add(Array.from(decisive(made, byteAt), (byte) => (byte < 0 ? '..' : byte.toString(16).padStart(2, '0'))).join(''));
   return add.call(this, at, made, byteAt);
 };
 export function save(file) {

@@ -12,10 +12,14 @@ const ANY = '11';
 /** So that what is too short is found to be so. */
 const AFTER = new Uint8Array(16);
 
+/** A list's instruction in the ISA's byte order: lists are of little-endian code, and of words where there is another order. */
+const inOrder = ({ endian }: Isa, bytes: readonly string[]): string[] =>
+  endian === 'little' ? [...bytes] : bytes.map((_, i) => bytes[(i & ~3) + 3 - (i & 3)]);
+
 /** `list`: `mode n` in hexadecimal, then the instructions of that mode, one a line, `..` for a byte that is open. */
 function imageOf(isa: Isa, list: string): TemplateImage {
   const maker = new TemplateMaker(isa);
-  const image = new TemplateImage();
+  const image = new TemplateImage(isa.templates!.first);
   let mode = 0;
   for (const line of list.split('\n')) {
     if (line === '' || line.startsWith('#')) continue;
@@ -23,7 +27,8 @@ function imageOf(isa: Isa, list: string): TemplateImage {
       mode = Number.parseInt(line.split(' ')[1], 16);
       continue;
     }
-    const bytes = Uint8Array.from(line.replaceAll('..', ANY).match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));
+    const digits = inOrder(isa, line.replaceAll('..', ANY).match(/../g) ?? []);
+    const bytes = Uint8Array.from(digits, (byte) => Number.parseInt(byte, 16));
     const made = maker.make(Code.of(Uint8Array.of(...bytes, ...AFTER), PC), PC, mode);
     if (!made || made.length !== bytes.length) throw new Error(`${line} is not an instruction`);
     if (!image.add(image.root(mode), made, (at) => bytes[at])) throw new Error(`${line} has no place among the templates`);

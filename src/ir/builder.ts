@@ -49,6 +49,11 @@ const EQZ = op('i32.eqz');
 const CAPACITY = 4096;
 /** Gets from here on stand for holes: beyond all state. */
 const HOLES = 4 * STATE_GRANULES;
+/**
+ * Words of state from here on are not known where a template is lifted: behind it is a `RegisterField` (assembly/shared/template.ts), times four. The
+ * builder knows nothing of what they hold.
+ */
+export const OPEN_STATE = 0x10000;
 
 /** Where ops go: CAPACITY of each. */
 export interface Words {
@@ -293,7 +298,13 @@ export class Builder {
   }
   /** The number of the hole that the value is, else −1. */
   holeOf(v: Value): number {
-    return this.opcodes[v] === GET[Type.I32] && this.a[v] >= HOLES ? this.a[v] - HOLES : -1;
+    return this.opcodes[v] === GET[Type.I32] && this.a[v] >= HOLES && this.a[v] < OPEN_STATE ? this.a[v] - HOLES : -1;
+  }
+  /** The RegisterField of a get or set of a word that is not known, else −1. */
+  openState(v: Value): number {
+    const opcode = this.opcodes[v];
+    const isState = opcode === GET[Type.I32] || opcode === SET[Type.I32];
+    return isState && this.a[v] >= OPEN_STATE ? (this.a[v] - OPEN_STATE) >>> 2 : -1;
   }
   /** The signed value of an i32 constant, else undefined. */
   constantOf(v: Value): number | undefined {

@@ -2,14 +2,41 @@ import type { Code } from '../isa/code.ts';
 import type { Isa } from '../isa/isa.ts';
 import type { Block, Terminator, Value } from './block.ts';
 import { Builder } from './builder.ts';
-import type { Field, Hole } from './hole.ts';
+import type { Hole } from './hole.ts';
 import { op } from './ops.ts';
+
+/** Some bits of an instruction: (bytes >>> shift) & mask. */
+export interface Digit {
+  readonly offset: number;
+  readonly bytes: 1 | 4;
+  readonly bigEndian?: boolean;
+  readonly shift: number;
+  /** 15 at most, unless `zero`. */
+  readonly mask: number;
+  /** Only whether they are all zero decides. */
+  readonly zero?: boolean;
+}
+export function digitOf({ offset, bytes, bigEndian, shift, mask, zero }: Digit, byteAt: (at: number) => number): number {
+  let word = 0;
+  for (let i = 0; i < bytes; i++) word |= byteAt(offset + i) << (8 * (bigEndian ? bytes - 1 - i : i));
+  const bits = (word >>> shift) & mask;
+  return zero ? Number(bits !== 0) : bits;
+}
+
+/** The instruction at pc + 4 is executed before the block ends, as part of this one. */
+export interface DelaySlot {
+  /** It has a block of its own at pc | 1, which goes to where that hole says. */
+  readonly target?: number;
+  /** The slot's pc has bit 1 set. */
+  readonly marked: boolean;
+}
 
 /** What of an instruction's bytes its template was lifted for. */
 export interface Opened {
   readonly length: number;
-  /** Bytes of the fields that are open. */
-  readonly open: readonly Field[];
+  /** What decides what it is, in the order in which it does. */
+  readonly key: readonly Digit[];
+  readonly slot?: DelaySlot | undefined;
   /** Lifting it by itself is not enough. */
   readonly closed?: boolean;
 }
@@ -25,8 +52,12 @@ export type TemplateEnd =
 /** One instruction as it was lifted, by itself. */
 export interface Template {
   readonly block: Block;
+  /** Ops of the block up to those that nothing but `end` needs. */
+  readonly length: number;
   /** By op: the number of the hole that it stands for, or −1. */
   readonly holeOf: readonly number[];
+  /** By op: what tells the register that it gets or sets, or −1; see OPEN_STATE. */
+  readonly registerOf: readonly number[];
   readonly holes: readonly Hole[];
   readonly end: TemplateEnd | undefined;
 }
@@ -50,7 +81,7 @@ export class TemplateMaker {
     builder.begin(pc, true);
     const holes: Hole[] = [];
     builder.holes = holes;
-    const opened = this.isa.open?.(builder, code, pc, mode);
+    const opened = this.isa.templates?.open(builder, code, pc, mode);
     if (!opened || opened.closed) return opened;
     const next = (pc + opened.length) >>> 0;
     const ends = builder.ended;
@@ -60,7 +91,15 @@ export class TemplateMaker {
     const end = ends ? this.endOf(block, holes) : undefined;
     if (ends && !end) return { ...opened, closed: true };
     if (block.length > MOST_OPS) return { ...opened, closed: true };
-    return { ...opened, template: { block, holeOf: Array.from(block.op, (_, v) => builder.holeOf(v)), holes, end } };
+    const holeOf = Array.from(block.op, (_, v) => builder.holeOf(v));
+    const registerOf = Array.from(block.op, (_, v) => builder.openState(v));
+    let { length } = block;
+    if (end) {
+      const { terminator: t } = block;
+      if (end.kind === 'branch' && t.kind === 'jump' && t.target === length - 1) length--;
+      while (length > 0 && holeOf[length - 1] >= 0) length--;
+    }
+    return { ...opened, template: { block, length, holeOf, registerOf, holes, end } };
   }
 
   private endOf(block: Block, holes: Hole[]): TemplateEnd | undefined {

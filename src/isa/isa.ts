@@ -1,6 +1,6 @@
 import type { Builder } from '../ir/builder.ts';
 import { Type } from '../ir/ops.ts';
-import type { Opened } from '../ir/template.ts';
+import type { Digit, Opened } from '../ir/template.ts';
 import type { Code } from './code.ts';
 import type { IsaSystem } from './system.ts';
 
@@ -107,13 +107,7 @@ export interface Isa {
    * `mode` is the value of the word at Isa.mode, or 0; `assumed` that of the word at Isa.assumed where the block begins, or −1.
    */
   lift(b: Builder, code: Code, pc: number, mode: number, assumed?: number): number;
-  /**
-   * Lifts the instruction at `pc` by itself, with `Builder.hole` for what its code tells that nothing is decided by, and says which
-   * fields those are. `mode` is what `openMode` gives. Undefined if it cannot be told from the code and the mode alone what it does, or how the block ends after it.
-   */
-  open?(b: Builder, code: Code, pc: number, mode: number): Opened | undefined;
-  /** A mode without what templates do not know of it. */
-  openMode?(mode: number): number;
+  readonly templates?: IsaTemplates;
   /** A mode of code whose operands and addresses have 16 bits (x86). */
   readonly mode16?: number;
   /** `mode` as for `lift`. */
@@ -122,4 +116,21 @@ export interface Isa {
   reset(state: DataView): void;
   /** What whole machines need; absent where only user mode is there. */
   readonly system?: IsaSystem;
+}
+
+/** How blocks are put together of instructions that were lifted once (src/ir/template.ts). */
+export interface IsaTemplates {
+  /**
+   * Lifts the instruction at `pc` by itself, with `Builder.hole` for what its code tells that nothing is decided by, and says which
+   * bits decide. `mode` is what `modeOf` gives. Undefined if it cannot be told from the code and the mode alone what it does, or how the block ends after it.
+   */
+  open(b: Builder, code: Code, pc: number, mode: number): Opened | undefined;
+  /** A mode without what templates do not know of it. */
+  modeOf(mode: number): number;
+  /** What decides first. */
+  readonly first: Digit;
+  /** Bytes of an instruction at most. */
+  readonly longest: number;
+  /** Some have a delay slot, and instructions are aligned to words. */
+  readonly delaySlots: boolean;
 }

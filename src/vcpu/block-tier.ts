@@ -65,7 +65,7 @@ export class BlockTier {
     this.builder = new Builder(context.isa.helpers, context.runtime.ir);
     this.code = new Code(context.paged?.page ?? context.memory.codePage);
     // a limit is for looking closely: at what lifting gives
-    if (context.isa.open && context.limit === undefined) this.templates = new Templates(context.isa, context.runtime, this.code);
+    if (context.isa.templates && context.limit === undefined) this.templates = new Templates(context.isa, context.runtime, this.code);
     this.assumptions = new Assumptions(context.memory, context.paged ? undefined : context.isa);
   }
 

@@ -56,6 +56,12 @@ export interface Job {
   readonly instructions: number;
 }
 
+/** A region, and whether it is more than a piece of another. */
+interface Formed {
+  readonly region: Region | undefined;
+  readonly whole: boolean;
+}
+
 interface LoadedModule extends CompiledModule {
   readonly job: Job;
   /** Bytes of its binary form; and itself, unless it is compiled together with others. */
@@ -221,10 +227,10 @@ export class RegionTier {
     if (!own.region || own.region.instructions === 0) return Number.POSITIVE_INFINITY;
     // what goes on in a region that could have held it is best compiled with that anew
     const lacking = own.whole ? this.partial.lacking(pc, own.region) : undefined;
-    const { region } = lacking === undefined ? own : this.form(lacking);
-    const arrivals = worth.ask(pc, region ?? own.region);
+    const formed = lacking === undefined ? own : this.form(lacking);
+    const arrivals = worth.ask(pc, formed.region ?? own.region);
     if (arrivals > 0 || !canCompile) return arrivals;
-    return this.compileFrom(lacking ?? pc) && lacking === undefined ? 0 : SOON;
+    return this.compileFrom(lacking ?? pc, PATIENCE, formed) && lacking === undefined ? 0 : SOON;
   }
 
   /**
@@ -232,7 +238,7 @@ export class RegionTier {
    * next loop or region: whole functions once more for each place where one is entered after a system call would be most of
    * what is compiled.
    */
-  private form(entry: number): { region: Region | undefined; whole: boolean } {
+  private form(entry: number): Formed {
     const { lift, jumpSites, translatesAll, limits } = this.context;
     const seenTargets = (block: Block): readonly number[] => jumpSites.seen(block);
     const known = (pc: number, end?: number): Block | undefined =>
@@ -246,9 +252,10 @@ export class RegionTier {
     return { whole, region };
   }
 
-  private compileFrom(pc: number, patience = PATIENCE): boolean {
+  /** `formed`: what `form` gives for `pc`. */
+  private compileFrom(pc: number, patience = PATIENCE, formed?: Formed): boolean {
     const start = performance.now();
-    const job = this.formJob(pc, patience);
+    const job = this.formJob(pc, patience, formed);
     if (!job) return false;
     this.worth.compiled(job.regions);
     const name = `g${job.number}`;
@@ -276,12 +283,12 @@ export class RegionTier {
     this.slots.release(indexesIn(job));
   }
 
-  private formJob(pc: number, patience: number): Job | undefined {
+  private formJob(pc: number, patience: number, formed = this.form(pc)): Job | undefined {
     const regions: Region[] = [];
     const seen = new Set([pc]);
     let instructions = 0;
     for (const entry of seen) {
-      const { region, whole } = this.form(entry);
+      const { region, whole } = entry === pc ? formed : this.form(entry);
       if (!region || (entry === pc && region.instructions === 0)) break;
       if (entry !== pc && !this.worth.isWarm(region)) continue;
       regions.push(region);

@@ -10,8 +10,8 @@ export const COMPILING_COST_IN_MACHINE = 10_000;
 
 /** What a module costs more than its instructions, in such. */
 const MODULE_COST = 10;
-/** What the first one costs more, for which the compiler has to be loaded. */
-const LOADING_COST = 300;
+/** What the first one costs more, for which the compiler has to be loaded: in guest instructions that the interpreter completes. */
+const LOADING_COST = 9_000_000;
 
 /**
  * Where more was compiled than one guest instruction for so many that the guest has completed, compiling counts as dearer in that proportion, up to so
@@ -76,7 +76,8 @@ export class Worth {
   }
   private cost({ instructions }: Region): number {
     const dear = (this.instructions * SHARE) / Math.max(1, this.stats.instructions);
-    return (instructions + (this.hasCompiler ? MODULE_COST : LOADING_COST)) * this.price * Math.min(Math.max(1, dear), MOST);
+    const loading = this.hasCompiler || this.price === 0 ? 0 : LOADING_COST;
+    return (instructions + MODULE_COST) * this.price * Math.min(Math.max(1, dear), MOST) + loading;
   }
 
   /** Arrivals at `pc` after which the region may be worth compiling; 0 if it is. */

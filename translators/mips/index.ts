@@ -4,6 +4,7 @@ import type { Helper, Isa, Register } from '../../src/isa/isa.ts';
 import { ABI } from './abi.ts';
 import { floatHelpers } from './float.ts';
 import { makeDisassemble, makeLift } from './lift.ts';
+import { makeTemplates } from './open.ts';
 import { GPR_NAMES } from './row.ts';
 import { ROWS } from './rows.ts';
 import { Mips } from './state.ts';
@@ -52,6 +53,7 @@ const makeIsa = (name: string, endian: 'big' | 'little'): Isa => ({
   alignedAccess: true,
   mode: Mips.MODE,
   lift: makeLift(endian === 'big'),
+  templates: makeTemplates(endian === 'big'),
   disassemble: makeDisassemble(endian === 'big'),
   reset(state) {
     for (let offset = 0; offset < Mips.SIZE; offset += 4) state.setInt32(offset, 0, true);

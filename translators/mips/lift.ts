@@ -14,7 +14,7 @@ import { Mode } from './state.ts';
 import { unusableFloat } from './system/usable.ts';
 
 /** A row with what lifting asks of it. */
-interface Instruction extends MipsRow {
+export interface Instruction extends MipsRow {
   readonly extract: Extract;
   readonly delaySlot: boolean;
   readonly continued: boolean;
@@ -43,6 +43,8 @@ export function decode(word: number): Instruction | undefined {
   return decoder(word);
 }
 
+export const branchTarget = (pc: number, word: number): number => (pc + 4 + ((word << 16) >> 14)) >>> 0;
+
 /**
  * Lifts instructions of one byte order. Bit 0 of a pc is not the guest's: at `pc | 1` stands the delay slot of the branch
  * at pc, then the branch's target. Taken branches whose slot cannot be part of their block go there.
@@ -55,6 +57,8 @@ class Lifter implements Site {
   aligned = false;
   system = false;
   mode = 0;
+  /** The instruction's own. */
+  private word = 0;
   /** The delay slot of the branch at pc, decoded before the branch. */
   private slotWord = 0;
   private slot: Instruction | undefined;
@@ -102,9 +106,8 @@ class Lifter implements Site {
       throw error;
     }
     const branch = decode(word);
-    const offset = branch?.delaySlot ? branch.extract(word).o : undefined;
-    if (offset === undefined) return this.misaligned(b, pc + 1);
-    const target = (pc + 4 + 4 * offset) >>> 0;
+    if (!branch?.delaySlot || branch.extract(word).o === undefined) return this.misaligned(b, pc + 1);
+    const target = branchTarget(pc, word);
     this.slotWord = this.fetch(code, pc + 4);
     this.slot = decode(this.slotWord);
     this.pc = pc;
@@ -115,6 +118,7 @@ class Lifter implements Site {
 
   private execute(b: Builder, instruction: Instruction | undefined, word: number, restart = this.pc): void {
     b.insn(this.pc, 4, restart);
+    this.word = word;
     if (this.system && instruction?.float && !(this.mode & Mode.CU1)) unusableFloat(b, this, restart);
     else if (instruction) instruction.meaning(instruction.extract(word), b, this);
     else b.exit(ExitKind.Illegal, this.pc);
@@ -128,17 +132,38 @@ class Lifter implements Site {
     this.execute(b, this.slot?.delaySlot ? undefined : this.slot, this.slotWord, restart);
   }
 
-  branch(b: Builder, condition: Value, offset: number): void {
-    const { pc } = this;
-    const target = (pc + 4 + 4 * offset) >>> 0;
-    const next = (pc + 8) >>> 0;
+  immediate(b: Builder): Value {
+    return b.i32((this.word << 16) >> 16);
+  }
+  unsigned(b: Builder): Value {
+    return b.i32(this.word & 0xffff);
+  }
+  upper(b: Builder): Value {
+    return b.i32(this.word << 16);
+  }
+  place(b: Builder, offset: number): Value {
+    return b.i32(this.pc + offset);
+  }
+  branchTarget(b: Builder): Value {
+    return b.i32(branchTarget(this.pc, this.word));
+  }
+  jumpTarget(b: Builder): Value {
+    return b.i32(((this.pc + 4) & 0xf0000000) | ((this.word << 2) & 0x0fffffff));
+  }
+  get afterPair(): number {
+    return (this.pc + 8) >>> 0;
+  }
+
+  branch(b: Builder, condition: Value): void {
+    const { pc, afterPair: next } = this;
+    const target = branchTarget(pc, this.word);
     if (b.constantOf(condition) === 0) this.afterSlot(b, () => b.goto(next), next);
     else if (b.constantOf(condition) !== undefined || target === next) this.afterSlot(b, () => b.goto(target), target);
     else if (this.slot?.continued) b.branch(condition, pc | 1, pc + 4);
     else this.afterSlot(b, () => b.branch(condition, target, next));
   }
 
-  branchLikely(b: Builder, condition: Value, _offset: number): void {
+  branchLikely(b: Builder, condition: Value): void {
     b.branch(condition, this.pc | 1, this.pc + 8);
   }
 

@@ -27,10 +27,25 @@ export interface Site {
    * system mode if it is known only at run time: then it is at Layout.NEXT_PC.
    */
   readonly next: number;
-  /** Goes to `offset` words after the delay slot if the condition holds, after the slot in any case. */
-  branch(b: Builder, condition: Value, offset: number): void;
+  // What templates leave open (src/ir/template.ts); a field that a meaning takes itself decides which template it is.
+  /** The instruction's low 16 bits, sign-extended. */
+  immediate(b: Builder): Value;
+  /** The same, zero-extended. */
+  unsigned(b: Builder): Value;
+  /** The same as the upper half of a word. */
+  upper(b: Builder): Value;
+  /** pc + offset */
+  place(b: Builder, offset: number): Value;
+  /** Where a branch goes to, and a jump. */
+  branchTarget(b: Builder): Value;
+  jumpTarget(b: Builder): Value;
+
+  /** pc after a branch and its delay slot. */
+  readonly afterPair: number;
+  /** Goes to the branch's target if the condition holds, after the slot in any case. */
+  branch(b: Builder, condition: Value): void;
   /** The same, but the delay slot is executed only if the condition holds. */
-  branchLikely(b: Builder, condition: Value, offset: number): void;
+  branchLikely(b: Builder, condition: Value): void;
   /** Lifts the delay slot, then ends the block so, unless the slot has ended it. `target`: where `end` goes, if that is known, else `dynamic`. */
   afterSlot(b: Builder, end: () => void, target?: number, dynamic?: Value): void;
 }

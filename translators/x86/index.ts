@@ -6,7 +6,7 @@ import { ABI, MXCSR_RESET, resetSegments, setEflags, setMxcsr } from './abi.ts';
 import { contextOf } from './context.ts';
 import { Decoded, decode, NO_ROW, newInsn } from './decode.ts';
 import { disassemble } from './disassemble.ts';
-import { open, openMode } from './open.ts';
+import { templates } from './open.ts';
 import { memoryBytes } from './operands.ts';
 import { Kind, type Meaning, type Row } from './row.ts';
 import { writeHelpers } from './rows/misc.ts';
@@ -139,8 +139,7 @@ export const x86: Isa = {
   assumed: X86.FTOP,
   assumedNext: (b, assumed) => contextOf(b).top ?? assumed,
   lift: lift(knownMeaning),
-  open: open(knownMeaning),
-  openMode,
+  templates: templates(knownMeaning),
   mode16: Mode.SYSTEM,
   disassemble: (code, pc, mode = 0) => disassemble(table(), code, pc, codeSize(mode)),
   reset(state) {
@@ -171,5 +170,5 @@ export const x86Double: Isa = {
   // status word and TOP may be in locals
   helpers: [...helpers.map((helper) => (x87Helpers.includes(helper) ? { ...helper, range: undefined } : helper)), ...doubleHelpers],
   lift: lift(doubleMeaning),
-  open: open(doubleMeaning),
+  templates: templates(doubleMeaning),
 };

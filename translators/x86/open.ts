@@ -1,7 +1,8 @@
 import type { Builder } from '../../src/ir/builder.ts';
 import type { Field } from '../../src/ir/hole.ts';
-import type { Opened } from '../../src/ir/template.ts';
+import type { Digit, Opened } from '../../src/ir/template.ts';
 import type { Code } from '../../src/isa/code.ts';
+import type { IsaTemplates } from '../../src/isa/isa.ts';
 import { contextOf } from './context.ts';
 import { Decoded, decode, NO_ROW, newInsn } from './decode.ts';
 import type { Insn, OpenFields } from './operands.ts';
@@ -73,10 +74,12 @@ function displacementField(i: Insn, end: number): Field | undefined {
 /** What decides in system mode whether instructions of these groups are there. */
 const FLOAT_BITS = Mode.TS | Mode.MP | Mode.EM | Mode.FXSR;
 const FLOAT_GROUPS = new Set(['x87', 'mmx', 'sse', 'sse2']);
-export const openMode = (mode: number): number => mode & ~(mode & Mode.SYSTEM ? FLOAT_BITS : Mode.DENORMALS);
+const openMode = (mode: number): number => mode & ~(mode & Mode.SYSTEM ? FLOAT_BITS : Mode.DENORMALS);
 
-/** See Isa.open. What an instruction of the x87 does depends on those before it, and SSE arithmetic is shorter for knowing them. */
-export const open =
+const halves = (offset: number): Digit[] => [4, 0].map((shift) => ({ offset, bytes: 1, shift, mask: 15 }));
+
+/** See IsaTemplates.open. What an instruction of the x87 does depends on those before it, and SSE arithmetic is shorter for knowing them. */
+const open =
   (meaningOf: (row: Row) => Meaning) =>
   (b: Builder, code: Code, pc: number, mode: number): Opened | undefined => {
     const system = (mode & Mode.SYSTEM) !== 0;
@@ -102,15 +105,18 @@ export const open =
       here: pc,
       after: (pc + length) >>> 0,
     };
-    const fields = (): Field[] => {
-      const out: Field[] = [];
-      if (displacement && !read.has('displacement')) out.push(displacement);
-      if (immediate && !read.has('immediate')) out.push(immediate);
-      return out;
+    const key = (): Digit[] => {
+      const open: Field[] = [];
+      if (displacement && !read.has('displacement')) open.push(displacement);
+      if (immediate && !read.has('immediate')) open.push(immediate);
+      const isOpen = (at: number): boolean => open.some(({ offset, bytes }) => at >= offset && at < offset + bytes);
+      return Array.from({ length }, (_, at) => at)
+        .filter((at) => !isOpen(at))
+        .flatMap(halves);
     };
     read.clear();
     if (row.group === 'x87' || row.group === 'mmx' || (system && (row.sensitivity || FLOAT_GROUPS.has(row.group))))
-      return { length, open: fields(), closed: true };
+      return { length, key: key(), closed: true };
     b.insn(pc, length);
     if (system) build(b, i);
     else {
@@ -121,5 +127,13 @@ export const open =
     i.mode = 0;
     const { top, floats } = contextOf(b);
     const closed = read.has('pc') || read.has('next') || read.has('denormals') || top !== undefined || floats !== undefined;
-    return { length, open: fields(), closed };
+    return { length, key: key(), closed };
   };
+
+export const templates = (meaningOf: (row: Row) => Meaning): IsaTemplates => ({
+  open: open(meaningOf),
+  modeOf: openMode,
+  first: halves(0)[0],
+  longest: 15,
+  delaySlots: false,
+});

@@ -1,12 +1,27 @@
 import { Layout } from '../../../assembly/shared/layout.ts';
 import { TerminatorKind } from '../../../assembly/shared/lowering.ts';
-import { Entry, Node, Open, TemplateOp, Template as TemplateWord } from '../../../assembly/shared/template.ts';
+import {
+  Entry,
+  HoleFlag,
+  Hole as HoleWord,
+  Node,
+  NodeFlag,
+  Open,
+  Slot,
+  TemplateOp,
+  Template as TemplateWord,
+} from '../../../assembly/shared/template.ts';
 import { op } from '../../ir/ops.ts';
-import type { Template, TemplateEnd, TemplateMaker } from '../../ir/template.ts';
+import { type DelaySlot, type Digit, digitOf, type Template, type TemplateEnd, type TemplateMaker } from '../../ir/template.ts';
 
 const I32_CONST = op('i32.const');
 const INSN = op('insn');
 const SHUFFLE = op('i8x16.shuffle');
+
+const OPENS = new Map([
+  [INSN, Open.Pc],
+  [SHUFFLE, Open.Shuffle],
+]);
 
 const KINDS: Readonly<Record<TemplateEnd['kind'], TerminatorKind>> = {
   goto: TerminatorKind.Goto,
@@ -30,7 +45,9 @@ function endWords(end: TemplateEnd): readonly [number, number, number] {
   }
 }
 
-function bytesOf({ block, holeOf, holes, end }: Template): readonly number[] {
+const slotBits = ({ target, marked }: DelaySlot): number => (target === undefined ? Slot.WITHIN : Slot.APART) | (marked ? Slot.MARKED : 0);
+
+function bytesOf({ block, length, holeOf, registerOf, holes, end }: Template, slot: DelaySlot | undefined): readonly number[] {
   const { shuffles } = block;
   const bytes: number[] = [];
   const u16 = (n: number): void => void bytes.push(n & 0xff, (n >>> 8) & 0xff);
@@ -40,20 +57,26 @@ function bytesOf({ block, holeOf, holes, end }: Template): readonly number[] {
   };
   const [first, second, third] = end ? endWords(end) : [0, 0, 0];
   bytes.push(block.size, holes.length, shuffles.length, end ? KINDS[end.kind] : TemplateWord.NO_END);
-  u16(block.length);
+  u16(length);
   u16(first);
-  bytes.push(second, third);
-  for (const { field, negated, relative, constant, mask } of holes) {
-    bytes.push(field?.offset ?? 0, field?.bytes ?? 0, Number(negated ?? false), Number(relative ?? false));
+  bytes.push(second, third, slot ? slotBits(slot) : 0, slot?.target ?? 0);
+  for (const { field, shift, negated, relative, constant, mask, region } of holes) {
+    const flags = (negated ? HoleFlag.NEGATED : 0) | (relative ? HoleFlag.RELATIVE : 0) | (region ? HoleFlag.REGION : 0);
+    bytes.push(field?.offset ?? 0, (field?.bytes ?? 0) | (field?.bigEndian ? HoleWord.BIG_ENDIAN : 0), flags, shift ?? 0);
     u32(constant ?? 0);
     u32(mask ?? -1);
   }
-  for (let v = 0; v < block.length; v++) {
+  for (let v = 0; v < length; v++) {
     const number = block.op[v];
-    const open = holeOf[v] >= 0 ? Open.Hole : number === INSN ? Open.Pc : number === SHUFFLE ? Open.Shuffle : Open.Nothing;
+    const register = registerOf[v];
+    const open = holeOf[v] >= 0 ? Open.Hole : register >= 0 ? Open.Register : (OPENS.get(number) ?? Open.Nothing);
     const hole = open === Open.Hole;
     const count = block.operandCount(v);
-    const words = Array.from({ length: count }, (_, i) => (hole ? holeOf[v] : open === Open.Pc && i !== 1 ? 0 : block.operand(v, i)));
+    const words = Array.from({ length: count }, (_, i) => {
+      if (hole) return holeOf[v];
+      if (open === Open.Register && i === 0) return register;
+      return open === Open.Pc && i !== 1 ? 0 : block.operand(v, i);
+    });
     const wide = words.reduce((mask, word, i) => (word >>> 16 ? mask | (1 << i) : mask), 0);
     u16(hole ? I32_CONST : number);
     bytes.push((hole ? 0 : block.valueMask(v)) | (count << TemplateOp.COUNT_SHIFT), wide | (open << TemplateOp.OPEN_SHIFT));
@@ -64,6 +87,12 @@ function bytesOf({ block, holeOf, holes, end }: Template): readonly number[] {
   }
   for (const lanes of shuffles) bytes.push(...lanes);
   return bytes;
+}
+
+/** The first word of a node that looks at it. */
+function headerOf({ offset, bytes, bigEndian, shift, mask, zero }: Digit): number {
+  const flags = (bytes === 4 ? NodeFlag.WORD : 0) | (bigEndian ? NodeFlag.BIG_ENDIAN : 0) | (zero ? NodeFlag.ZERO : 0);
+  return offset | (shift << 8) | (mask << 16) | (flags << 24);
 }
 
 type Made = NonNullable<ReturnType<TemplateMaker['make']>>;
@@ -77,6 +106,9 @@ export class TemplateImage {
   private readonly roots = new Map<number, number>();
   /** Words that were changed after they were written, one after the other. */
   readonly changed: number[] = [];
+
+  /** See IsaTemplates. */
+  constructor(private readonly first: Digit) {}
 
   get used(): number {
     return this.end;
@@ -120,37 +152,35 @@ export class TemplateImage {
   root(mode: number): number {
     let root = this.roots.get(mode);
     if (root === undefined) {
-      root = this.node(0, 4);
+      root = this.node(headerOf(this.first));
       this.roots.set(mode, root);
     }
     return root;
   }
   /** A new node; 0 without room. */
-  private node(byte: number, shift: number): number {
+  private node(header: number): number {
     const node = this.allocate(Node.SIZE);
-    if (node !== 0) this.put(node, byte | (shift << 8));
+    if (node !== 0) this.put(node, header);
     return node;
   }
 
   /** Puts in what was made of an instruction, whose bytes `byteAt` gives. False without room, or if what such instructions are hangs on other bytes. */
-  add(root: number, { template, length, open }: Made, byteAt: (at: number) => number): boolean {
-    const address = template ? this.append(bytesOf(template)) : 0;
+  add(root: number, { template, key, slot }: Made, byteAt: (at: number) => number): boolean {
+    const address = template ? this.append(bytesOf(template, slot)) : 0;
     if (template && address === 0) return false;
-    let slot = 0;
-    for (let half = 0; half < 2 * length; half++) {
-      const at = half >>> 1;
-      if (open.some(({ offset, bytes }) => at >= offset && at < offset + bytes)) continue;
-      const shift = half & 1 ? 0 : 4;
-      let node = slot === 0 ? root : this.get(slot);
+    let child = 0;
+    for (const digit of key) {
+      const header = headerOf(digit);
+      let node = child === 0 ? root : this.get(child);
       if (node === 0) {
-        node = this.node(at, shift);
+        node = this.node(header);
         if (node === 0) return false;
-        this.change(slot, node);
+        this.change(child, node);
       }
-      if (this.get(node) !== (at | (shift << 8))) return false;
-      slot = node + Node.CHILDREN + 4 * ((byteAt(at) >>> shift) & 15);
+      if (this.get(node) !== header) return false;
+      child = node + Node.CHILDREN + 4 * digitOf(digit, byteAt);
     }
-    this.change(slot, template ? address + Entry.TEMPLATE : Entry.CLOSED);
+    this.change(child, template ? address + Entry.TEMPLATE : Entry.CLOSED);
     return true;
   }
 
@@ -162,8 +192,8 @@ export class TemplateImage {
     out.set(this.from(0), head.byteLength);
     return out;
   }
-  static restore(saved: ArrayBuffer): TemplateImage {
-    const image = new TemplateImage();
+  static restore(saved: ArrayBuffer, first: Digit): TemplateImage {
+    const image = new TemplateImage(first);
     const [count] = new Uint32Array(saved, 0, 1);
     const roots = new Uint32Array(saved, 4, 2 * count);
     for (let i = 0; i < roots.length; i += 2) image.roots.set(roots[i], roots[i + 1]);

@@ -4,7 +4,7 @@ import { Assembled } from '../../../assembly/shared/template.ts';
 import { Block, type Terminator } from '../../ir/block.ts';
 import { TemplateMaker } from '../../ir/template.ts';
 import { type Code, FetchFault } from '../../isa/code.ts';
-import type { Isa } from '../../isa/isa.ts';
+import type { Isa, IsaTemplates } from '../../isa/isa.ts';
 import type { Runtime } from '../runtime.ts';
 import { TemplateImage } from './template-image.ts';
 
@@ -16,6 +16,7 @@ const NO_SHUFFLES: readonly (readonly number[])[] = [];
 
 /** Blocks for the interpreter, put together of templates. */
 export class Templates {
+  private readonly isaTemplates: IsaTemplates;
   private readonly maker: TemplateMaker;
   private readonly image: TemplateImage;
   private readonly memory: Uint8Array;
@@ -29,11 +30,14 @@ export class Templates {
     private readonly runtime: Runtime,
     private readonly code: Code,
   ) {
+    if (!isa.templates) throw new Error(`${isa.name} has no templates`);
+    this.isaTemplates = isa.templates;
     this.maker = new TemplateMaker(isa);
     let image = images.get(isa);
     if (!image) {
       const saved = isa.variant === undefined ? runtime.section(TEMPLATES_SECTION + isa.name) : undefined;
-      image = saved ? TemplateImage.restore(saved) : new TemplateImage();
+      const { first } = this.isaTemplates;
+      image = saved ? TemplateImage.restore(saved, first) : new TemplateImage(first);
       images.set(isa, image);
     }
     this.image = image;
@@ -49,12 +53,16 @@ export class Templates {
   block(pc: number, mode: number, most: number, mostOps: number): Block | undefined {
     const code = this.code.place(pc);
     if (code === undefined) return undefined;
-    const kind = this.isa.openMode?.(mode) ?? mode;
+    const { modeOf, longest, delaySlots } = this.isaTemplates;
+    const odd = delaySlots ? pc & 3 : 0;
+    if (odd > 1) return undefined;
+    const kind = modeOf(mode);
     const root = this.image.root(kind);
     if (root === 0) return undefined;
     this.catchUp();
     for (;;) {
-      const what = this.runtime.assemble(pc, code, root, most, mostOps);
+      const what =
+        odd === 1 ? this.runtime.assembleSlot(pc - 1, code - 1, root) : this.runtime.assemble(pc, code, root, most, mostOps, longest);
       if (what === Assembled.Block) return this.assembled(pc);
       if (what === Assembled.Closed) return undefined;
       if (!this.learn(this.input(BlockInput.FIRST) >>> 0, root, kind)) return undefined;

@@ -43,12 +43,12 @@ export const arithmetic = group('arithmetic', (row) => [
     setGpr(b, d, difference);
   }),
   row('000000 sssss ttttt ddddd 00000 100011', 'subu $d,$s,$t', ({ s, t, d }, b) => setGpr(b, d, b.sub(gpr(b, s), gpr(b, t)))),
-  row('001000 sssss ttttt iiiiiiiiiiiiiiii', 'addi $t,$s,$i', ({ s, t, i }, b) => add(b, t, gpr(b, s), b.i32(i))),
-  row('001001 sssss ttttt iiiiiiiiiiiiiiii', 'addiu $t,$s,$i', ({ s, t, i }, b) => setGpr(b, t, b.add(gpr(b, s), b.i32(i)))),
+  row('001000 sssss ttttt iiiiiiiiiiiiiiii', 'addi $t,$s,$i', ({ s, t }, b, site) => add(b, t, gpr(b, s), site.immediate(b))),
+  row('001001 sssss ttttt iiiiiiiiiiiiiiii', 'addiu $t,$s,$i', ({ s, t }, b, site) => setGpr(b, t, b.add(gpr(b, s), site.immediate(b)))),
   row('000000 sssss ttttt ddddd 00000 101010', 'slt $d,$s,$t', ({ s, t, d }, b) => setGpr(b, d, b.ltS(gpr(b, s), gpr(b, t)))),
   row('000000 sssss ttttt ddddd 00000 101011', 'sltu $d,$s,$t', ({ s, t, d }, b) => setGpr(b, d, b.ltU(gpr(b, s), gpr(b, t)))),
-  row('001010 sssss ttttt iiiiiiiiiiiiiiii', 'slti $t,$s,$i', ({ s, t, i }, b) => setGpr(b, t, b.ltS(gpr(b, s), b.i32(i)))),
-  row('001011 sssss ttttt iiiiiiiiiiiiiiii', 'sltiu $t,$s,$i', ({ s, t, i }, b) => setGpr(b, t, b.ltU(gpr(b, s), b.i32(i)))),
+  row('001010 sssss ttttt iiiiiiiiiiiiiiii', 'slti $t,$s,$i', ({ s, t }, b, site) => setGpr(b, t, b.ltS(gpr(b, s), site.immediate(b)))),
+  row('001011 sssss ttttt iiiiiiiiiiiiiiii', 'sltiu $t,$s,$i', ({ s, t }, b, site) => setGpr(b, t, b.ltU(gpr(b, s), site.immediate(b)))),
   // the manual wants rd in both register fields; compiled code has it so
   row('011100 sssss ttttt ddddd 00000 100000', 'clz $d,$s', ({ s, d }, b) => setGpr(b, d, b.emit(CLZ, gpr(b, s)))),
   row('011100 sssss ttttt ddddd 00000 100001', 'clo $d,$s', ({ s, d }, b) => setGpr(b, d, b.emit(CLZ, b.not(gpr(b, s))))),

@@ -15,17 +15,19 @@ const gtz = (b: Builder, s: number): Value => b.gtS(gpr(b, s), b.i32(0));
 const equal = (b: Builder, s: number, t: number): Value => (s === t ? b.i32(1) : b.eq(gpr(b, s), gpr(b, t)));
 const unequal = (b: Builder, s: number, t: number): Value => (s === t ? b.i32(0) : b.ne(gpr(b, s), gpr(b, t)));
 
-const jumpTarget = (pc: number, index: number): number => (((pc + 4) & 0xf0000000) | (index << 2)) >>> 0;
-const link = (b: Builder, site: Site, register: number): void => setGpr(b, register, b.i32(site.pc + 8));
+const link = (b: Builder, site: Site, register: number): void => setGpr(b, register, site.place(b, 8));
 
 /** The link register is written whether or not the branch is taken, before the delay slot. */
-function branchAndLink(b: Builder, site: Site, condition: Value, offset: number): void {
+function branchAndLink(b: Builder, site: Site, condition: Value): void {
   link(b, site, Register.RA);
-  const target = (site.pc + 4 + 4 * offset) >>> 0;
-  const next = (site.pc + 8) >>> 0;
+  if (b.constantOf(condition) !== 1) {
+    site.branch(b, condition);
+    return;
+  }
+  const target = site.branchTarget(b);
+  const next = site.afterPair;
   // BAL to the next instruction only reads the pc
-  if (b.constantOf(condition) === 1 && target !== next) site.afterSlot(b, () => b.call(target, next), target);
-  else site.branch(b, condition, offset);
+  site.afterSlot(b, () => (b.constantOf(target) === (next | 0) ? b.goto(next) : b.callIndirect(target, next)), b.constantOf(target));
 }
 
 function jump(b: Builder, site: Site, s: number): void {
@@ -40,51 +42,51 @@ function jumpAndLink(b: Builder, site: Site, s: number, d: number): void {
   }
   const target = gpr(b, s);
   link(b, site, d);
-  site.afterSlot(b, () => (d === Register.RA ? b.callIndirect(target, site.pc + 8) : b.jump(target)), undefined, target);
+  site.afterSlot(b, () => (d === Register.RA ? b.callIndirect(target, site.afterPair) : b.jump(target)), undefined, target);
 }
 
 export const branches = group(BRANCH, (row) => [
-  row('000010 jjjjjjjjjjjjjjjjjjjjjjjjjj', 'j $j', ({ j }, b, site) => {
-    const target = jumpTarget(site.pc, j);
-    site.afterSlot(b, () => b.goto(target), target);
+  row('000010 jjjjjjjjjjjjjjjjjjjjjjjjjj', 'j $j', (_, b, site) => {
+    const target = site.jumpTarget(b);
+    site.afterSlot(b, () => b.jump(target), b.constantOf(target));
   }),
-  row('000011 jjjjjjjjjjjjjjjjjjjjjjjjjj', 'jal $j', ({ j }, b, site) => {
-    const target = jumpTarget(site.pc, j);
+  row('000011 jjjjjjjjjjjjjjjjjjjjjjjjjj', 'jal $j', (_, b, site) => {
+    const target = site.jumpTarget(b);
     link(b, site, Register.RA);
-    site.afterSlot(b, () => b.call(target, site.pc + 8), target);
+    site.afterSlot(b, () => b.callIndirect(target, site.afterPair), b.constantOf(target));
   }),
   row('000000 sssss 00000 00000 00000 001000', 'jr $s', ({ s }, b, site) => jump(b, site, s)),
   row('000000 sssss 00000 00000 10000 001000', 'jr.hb $s', ({ s }, b, site) => jump(b, site, s)),
   row('000000 sssss 00000 lllll 00000 001001', 'jalr $l$s', ({ s, l }, b, site) => jumpAndLink(b, site, s, l)),
   row('000000 sssss 00000 lllll 10000 001001', 'jalr.hb $l$s', ({ s, l }, b, site) => jumpAndLink(b, site, s, l)),
 
-  row('000100 sssss ttttt oooooooooooooooo', 'beq $s,$t,$o', ({ s, t, o }, b, site) => site.branch(b, equal(b, s, t), o)),
-  row('000101 sssss ttttt oooooooooooooooo', 'bne $s,$t,$o', ({ s, t, o }, b, site) => site.branch(b, unequal(b, s, t), o)),
-  row('000110 sssss 00000 oooooooooooooooo', 'blez $s,$o', ({ s, o }, b, site) => site.branch(b, lez(b, s), o)),
-  row('000111 sssss 00000 oooooooooooooooo', 'bgtz $s,$o', ({ s, o }, b, site) => site.branch(b, gtz(b, s), o)),
-  row('000001 sssss 00000 oooooooooooooooo', 'bltz $s,$o', ({ s, o }, b, site) => site.branch(b, ltz(b, s), o)),
-  row('000001 sssss 00001 oooooooooooooooo', 'bgez $s,$o', ({ s, o }, b, site) => site.branch(b, gez(b, s), o)),
-  row('000001 sssss 10000 oooooooooooooooo', 'bltzal $s,$o', ({ s, o }, b, site) => branchAndLink(b, site, ltz(b, s), o)),
-  row('000001 sssss 10001 oooooooooooooooo', 'bgezal $s,$o', ({ s, o }, b, site) => branchAndLink(b, site, gez(b, s), o)),
-  row('010001 01000 nnn 00 oooooooooooooooo', 'bc1f $n$o', ({ n, o }, b, site) => site.branch(b, b.eqz(condition(b, n)), o)),
-  row('010001 01000 nnn 01 oooooooooooooooo', 'bc1t $n$o', ({ n, o }, b, site) => site.branch(b, condition(b, n), o)),
+  row('000100 sssss ttttt oooooooooooooooo', 'beq $s,$t,$o', ({ s, t }, b, site) => site.branch(b, equal(b, s, t))),
+  row('000101 sssss ttttt oooooooooooooooo', 'bne $s,$t,$o', ({ s, t }, b, site) => site.branch(b, unequal(b, s, t))),
+  row('000110 sssss 00000 oooooooooooooooo', 'blez $s,$o', ({ s }, b, site) => site.branch(b, lez(b, s))),
+  row('000111 sssss 00000 oooooooooooooooo', 'bgtz $s,$o', ({ s }, b, site) => site.branch(b, gtz(b, s))),
+  row('000001 sssss 00000 oooooooooooooooo', 'bltz $s,$o', ({ s }, b, site) => site.branch(b, ltz(b, s))),
+  row('000001 sssss 00001 oooooooooooooooo', 'bgez $s,$o', ({ s }, b, site) => site.branch(b, gez(b, s))),
+  row('000001 sssss 10000 oooooooooooooooo', 'bltzal $s,$o', ({ s }, b, site) => branchAndLink(b, site, ltz(b, s))),
+  row('000001 sssss 10001 oooooooooooooooo', 'bgezal $s,$o', ({ s }, b, site) => branchAndLink(b, site, gez(b, s))),
+  row('010001 01000 nnn 00 oooooooooooooooo', 'bc1f $n$o', ({ n }, b, site) => site.branch(b, b.eqz(condition(b, n)))),
+  row('010001 01000 nnn 01 oooooooooooooooo', 'bc1t $n$o', ({ n }, b, site) => site.branch(b, condition(b, n))),
 
-  row('010100 sssss ttttt oooooooooooooooo', 'beql $s,$t,$o', ({ s, t, o }, b, site) => site.branchLikely(b, equal(b, s, t), o)),
-  row('010101 sssss ttttt oooooooooooooooo', 'bnel $s,$t,$o', ({ s, t, o }, b, site) => site.branchLikely(b, unequal(b, s, t), o)),
-  row('010110 sssss 00000 oooooooooooooooo', 'blezl $s,$o', ({ s, o }, b, site) => site.branchLikely(b, lez(b, s), o)),
-  row('010111 sssss 00000 oooooooooooooooo', 'bgtzl $s,$o', ({ s, o }, b, site) => site.branchLikely(b, gtz(b, s), o)),
-  row('000001 sssss 00010 oooooooooooooooo', 'bltzl $s,$o', ({ s, o }, b, site) => site.branchLikely(b, ltz(b, s), o)),
-  row('000001 sssss 00011 oooooooooooooooo', 'bgezl $s,$o', ({ s, o }, b, site) => site.branchLikely(b, gez(b, s), o)),
-  row('000001 sssss 10010 oooooooooooooooo', 'bltzall $s,$o', ({ s, o }, b, site) => {
+  row('010100 sssss ttttt oooooooooooooooo', 'beql $s,$t,$o', ({ s, t }, b, site) => site.branchLikely(b, equal(b, s, t))),
+  row('010101 sssss ttttt oooooooooooooooo', 'bnel $s,$t,$o', ({ s, t }, b, site) => site.branchLikely(b, unequal(b, s, t))),
+  row('010110 sssss 00000 oooooooooooooooo', 'blezl $s,$o', ({ s }, b, site) => site.branchLikely(b, lez(b, s))),
+  row('010111 sssss 00000 oooooooooooooooo', 'bgtzl $s,$o', ({ s }, b, site) => site.branchLikely(b, gtz(b, s))),
+  row('000001 sssss 00010 oooooooooooooooo', 'bltzl $s,$o', ({ s }, b, site) => site.branchLikely(b, ltz(b, s))),
+  row('000001 sssss 00011 oooooooooooooooo', 'bgezl $s,$o', ({ s }, b, site) => site.branchLikely(b, gez(b, s))),
+  row('000001 sssss 10010 oooooooooooooooo', 'bltzall $s,$o', ({ s }, b, site) => {
     const taken = ltz(b, s);
     link(b, site, Register.RA);
-    site.branchLikely(b, taken, o);
+    site.branchLikely(b, taken);
   }),
-  row('000001 sssss 10011 oooooooooooooooo', 'bgezall $s,$o', ({ s, o }, b, site) => {
+  row('000001 sssss 10011 oooooooooooooooo', 'bgezall $s,$o', ({ s }, b, site) => {
     const taken = gez(b, s);
     link(b, site, Register.RA);
-    site.branchLikely(b, taken, o);
+    site.branchLikely(b, taken);
   }),
-  row('010001 01000 nnn 10 oooooooooooooooo', 'bc1fl $n$o', ({ n, o }, b, site) => site.branchLikely(b, b.eqz(condition(b, n)), o)),
-  row('010001 01000 nnn 11 oooooooooooooooo', 'bc1tl $n$o', ({ n, o }, b, site) => site.branchLikely(b, condition(b, n), o)),
+  row('010001 01000 nnn 10 oooooooooooooooo', 'bc1fl $n$o', ({ n }, b, site) => site.branchLikely(b, b.eqz(condition(b, n)))),
+  row('010001 01000 nnn 11 oooooooooooooooo', 'bc1tl $n$o', ({ n }, b, site) => site.branchLikely(b, condition(b, n))),
 ]);

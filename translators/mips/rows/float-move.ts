@@ -51,17 +51,17 @@ export const floatMove = group('floating-point load, store and move', (row) => {
       b.exitIf(b.helper('mips_ctc1', b.i32(f), gpr(b, t)), ExitKind.Exception, ExcCode.FPE);
     }),
 
-    row('110001 sssss TTTTT iiiiiiiiiiiiiiii', 'lwc1 $T,$i($s)', ({ s, T, i }, b, site) => load32(b, site, T, address(b, s, i))),
-    row('111001 sssss TTTTT iiiiiiiiiiiiiiii', 'swc1 $T,$i($s)', ({ s, T, i }, b, site) => store32(b, site, T, address(b, s, i))),
+    row('110001 sssss TTTTT iiiiiiiiiiiiiiii', 'lwc1 $T,$i($s)', ({ s, T }, b, site) => load32(b, site, T, address(b, site, s))),
+    row('111001 sssss TTTTT iiiiiiiiiiiiiiii', 'swc1 $T,$i($s)', ({ s, T }, b, site) => store32(b, site, T, address(b, site, s))),
     row(
       '110101 sssss TTTTT iiiiiiiiiiiiiiii',
       'ldc1 $T,$i($s)',
-      pairs('T', ({ s, T, i }, b, site) => load64(b, site, T, address(b, s, i))),
+      pairs('T', ({ s, T }, b, site) => load64(b, site, T, address(b, site, s))),
     ),
     row(
       '111101 sssss TTTTT iiiiiiiiiiiiiiii',
       'sdc1 $T,$i($s)',
-      pairs('T', ({ s, T, i }, b, site) => store64(b, site, T, address(b, s, i))),
+      pairs('T', ({ s, T }, b, site) => store64(b, site, T, address(b, site, s))),
     ),
     row('010011 sssss ttttt 00000 DDDDD 000000', 'lwxc1 $D,$t($s)', ({ s, t, D }, b, site) => load32(b, site, D, indexed(b, s, t))),
     row(

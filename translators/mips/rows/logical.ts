@@ -8,10 +8,10 @@ export const logical = group('logical', (row) => [
   row('000000 sssss ttttt ddddd 00000 100101', 'or $d,$s,$t', ({ s, t, d }, b) => setGpr(b, d, b.or(gpr(b, s), gpr(b, t)))),
   row('000000 sssss ttttt ddddd 00000 100110', 'xor $d,$s,$t', ({ s, t, d }, b) => setGpr(b, d, b.xor(gpr(b, s), gpr(b, t)))),
   row('000000 sssss ttttt ddddd 00000 100111', 'nor $d,$s,$t', ({ s, t, d }, b) => setGpr(b, d, b.not(b.or(gpr(b, s), gpr(b, t))))),
-  row('001100 sssss ttttt uuuuuuuuuuuuuuuu', 'andi $t,$s,$u', ({ s, t, u }, b) => setGpr(b, t, b.and(gpr(b, s), b.i32(u)))),
-  row('001101 sssss ttttt uuuuuuuuuuuuuuuu', 'ori $t,$s,$u', ({ s, t, u }, b) => setGpr(b, t, b.or(gpr(b, s), b.i32(u)))),
-  row('001110 sssss ttttt uuuuuuuuuuuuuuuu', 'xori $t,$s,$u', ({ s, t, u }, b) => setGpr(b, t, b.xor(gpr(b, s), b.i32(u)))),
-  row('001111 00000 ttttt uuuuuuuuuuuuuuuu', 'lui $t,$u', ({ t, u }, b) => setGpr(b, t, b.i32(u << 16))),
+  row('001100 sssss ttttt uuuuuuuuuuuuuuuu', 'andi $t,$s,$u', ({ s, t }, b, site) => setGpr(b, t, b.and(gpr(b, s), site.unsigned(b)))),
+  row('001101 sssss ttttt uuuuuuuuuuuuuuuu', 'ori $t,$s,$u', ({ s, t }, b, site) => setGpr(b, t, b.or(gpr(b, s), site.unsigned(b)))),
+  row('001110 sssss ttttt uuuuuuuuuuuuuuuu', 'xori $t,$s,$u', ({ s, t }, b, site) => setGpr(b, t, b.xor(gpr(b, s), site.unsigned(b)))),
+  row('001111 00000 ttttt uuuuuuuuuuuuuuuu', 'lui $t,$u', ({ t }, b, site) => setGpr(b, t, site.upper(b))),
 ]);
 
 export const shift = group('shift', (row) => [

@@ -9,7 +9,7 @@ const LOAD = op('i32.load');
 const BYTE = op('i32.load8_u');
 const STORE = op('i32.store');
 
-export const address = (b: Builder, base: number, offset: number): Value => b.add(gpr(b, base), b.i32(offset));
+export const address = (b: Builder, site: Site, base: number): Value => b.add(gpr(b, base), site.immediate(b));
 
 /** The aligned word that an unaligned access touches, and by how many bits its bytes are displaced in a register. */
 interface Part {
@@ -19,8 +19,8 @@ interface Part {
   readonly bits: Value;
 }
 
-function part(b: Builder, site: Site, base: number, offset: number, left: boolean): Part {
-  const unaligned = address(b, base, offset);
+function part(b: Builder, site: Site, base: number, left: boolean): Part {
+  const unaligned = address(b, site, base);
   // a fault is on that byte (MIPS32 volume II, LWL: LoadMemory of a BYTE)
   if (b.preciseMemory) b.load(BYTE, unaligned, site.bigEndian);
   const at = b.and(unaligned, b.i32(-4));
@@ -50,16 +50,16 @@ export const memory = group('load, store and memory control', (row) => {
   const plain: MipsRow[] = [
     ...loads.map(([opcode, name, load]) => {
       const number = op(load);
-      return row(`${opcode} sssss ttttt iiiiiiiiiiiiiiii`, `${name} $t,$i($s)`, ({ s, t, i }, b, site) => {
-        const at = address(b, s, i);
+      return row(`${opcode} sssss ttttt iiiiiiiiiiiiiiii`, `${name} $t,$i($s)`, ({ s, t }, b, site) => {
+        const at = address(b, site, s);
         checkAligned(b, site, at, OPS[number].bytes, false);
         setGpr(b, t, b.load(number, at, site.bigEndian));
       });
     }),
     ...stores.map(([opcode, name, store]) => {
       const number = op(store);
-      return row(`${opcode} sssss ttttt iiiiiiiiiiiiiiii`, `${name} $t,$i($s)`, ({ s, t, i }, b, site) => {
-        const at = address(b, s, i);
+      return row(`${opcode} sssss ttttt iiiiiiiiiiiiiiii`, `${name} $t,$i($s)`, ({ s, t }, b, site) => {
+        const at = address(b, site, s);
         checkAligned(b, site, at, OPS[number].bytes, true);
         b.store(number, at, gpr(b, t), site.bigEndian);
       });
@@ -67,30 +67,30 @@ export const memory = group('load, store and memory control', (row) => {
   ];
   return [
     ...plain,
-    row('100010 sssss ttttt iiiiiiiiiiiiiiii', 'lwl $t,$i($s)', ({ s, t, i }, b, site) => {
-      const { word, bits } = part(b, site, s, i, true);
+    row('100010 sssss ttttt iiiiiiiiiiiiiiii', 'lwl $t,$i($s)', ({ s, t }, b, site) => {
+      const { word, bits } = part(b, site, s, true);
       const keep = b.not(b.shl(b.i32(-1), bits));
       setGpr(b, t, b.or(b.shl(word, bits), b.and(gpr(b, t), keep)));
     }),
-    row('100110 sssss ttttt iiiiiiiiiiiiiiii', 'lwr $t,$i($s)', ({ s, t, i }, b, site) => {
-      const { word, bits } = part(b, site, s, i, false);
+    row('100110 sssss ttttt iiiiiiiiiiiiiiii', 'lwr $t,$i($s)', ({ s, t }, b, site) => {
+      const { word, bits } = part(b, site, s, false);
       const keep = b.not(b.shrU(b.i32(-1), bits));
       setGpr(b, t, b.or(b.shrU(word, bits), b.and(gpr(b, t), keep)));
     }),
-    row('101010 sssss ttttt iiiiiiiiiiiiiiii', 'swl $t,$i($s)', ({ s, t, i }, b, site) => {
-      checkStore(b, site, address(b, s, i), 1);
-      const { at, word, bits } = part(b, site, s, i, true);
+    row('101010 sssss ttttt iiiiiiiiiiiiiiii', 'swl $t,$i($s)', ({ s, t }, b, site) => {
+      checkStore(b, site, address(b, site, s), 1);
+      const { at, word, bits } = part(b, site, s, true);
       const keep = b.not(b.shrU(b.i32(-1), bits));
       b.store(STORE, at, b.or(b.and(word, keep), b.shrU(gpr(b, t), bits)), site.bigEndian);
     }),
-    row('101110 sssss ttttt iiiiiiiiiiiiiiii', 'swr $t,$i($s)', ({ s, t, i }, b, site) => {
-      checkStore(b, site, address(b, s, i), 1);
-      const { at, word, bits } = part(b, site, s, i, false);
+    row('101110 sssss ttttt iiiiiiiiiiiiiiii', 'swr $t,$i($s)', ({ s, t }, b, site) => {
+      checkStore(b, site, address(b, site, s), 1);
+      const { at, word, bits } = part(b, site, s, false);
       const keep = b.not(b.shl(b.i32(-1), bits));
       b.store(STORE, at, b.or(b.and(word, keep), b.shl(gpr(b, t), bits)), site.bigEndian);
     }),
-    row('110000 sssss ttttt iiiiiiiiiiiiiiii', 'll $t,$i($s)', ({ s, t, i }, b, site) => {
-      const at = address(b, s, i);
+    row('110000 sssss ttttt iiiiiiiiiiiiiiii', 'll $t,$i($s)', ({ s, t }, b, site) => {
+      const at = address(b, site, s);
       // no operating system makes this good
       checkAligned(b, { aligned: !site.system }, at, 4, false);
       const word = b.load(LOAD, at, site.bigEndian);
@@ -98,8 +98,8 @@ export const memory = group('load, store and memory control', (row) => {
       b.set(Mips.LLBIT, b.i32(1));
       setGpr(b, t, word);
     }),
-    row('111000 sssss ttttt iiiiiiiiiiiiiiii', 'sc $t,$i($s)', ({ s, t, i }, b, site) => {
-      const at = address(b, s, i);
+    row('111000 sssss ttttt iiiiiiiiiiiiiiii', 'sc $t,$i($s)', ({ s, t }, b, site) => {
+      const at = address(b, site, s);
       checkAligned(b, { aligned: !site.system }, at, 4, true);
       checkStore(b, site, at, 4);
       const holds = b.and(b.get(Type.I32, Mips.LLBIT), b.eq(b.get(Type.I32, Mips.LLADDR), at));

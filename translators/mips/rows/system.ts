@@ -23,12 +23,12 @@ export const traps = group('trap', (row) => [
   row('000000 sssss ttttt wwwwwwwwww 110011', 'tltu $s,$t$w', ({ s, t }, b) => trapIf(b, b.ltU(gpr(b, s), gpr(b, t)))),
   row('000000 sssss ttttt wwwwwwwwww 110100', 'teq $s,$t$w', ({ s, t }, b) => trapIf(b, b.eq(gpr(b, s), gpr(b, t)))),
   row('000000 sssss ttttt wwwwwwwwww 110110', 'tne $s,$t$w', ({ s, t }, b) => trapIf(b, b.ne(gpr(b, s), gpr(b, t)))),
-  row('000001 sssss 01000 iiiiiiiiiiiiiiii', 'tgei $s,$i', ({ s, i }, b) => trapIf(b, b.geS(gpr(b, s), b.i32(i)))),
-  row('000001 sssss 01001 iiiiiiiiiiiiiiii', 'tgeiu $s,$i', ({ s, i }, b) => trapIf(b, b.geU(gpr(b, s), b.i32(i)))),
-  row('000001 sssss 01010 iiiiiiiiiiiiiiii', 'tlti $s,$i', ({ s, i }, b) => trapIf(b, b.ltS(gpr(b, s), b.i32(i)))),
-  row('000001 sssss 01011 iiiiiiiiiiiiiiii', 'tltiu $s,$i', ({ s, i }, b) => trapIf(b, b.ltU(gpr(b, s), b.i32(i)))),
-  row('000001 sssss 01100 iiiiiiiiiiiiiiii', 'teqi $s,$i', ({ s, i }, b) => trapIf(b, b.eq(gpr(b, s), b.i32(i)))),
-  row('000001 sssss 01110 iiiiiiiiiiiiiiii', 'tnei $s,$i', ({ s, i }, b) => trapIf(b, b.ne(gpr(b, s), b.i32(i)))),
+  row('000001 sssss 01000 iiiiiiiiiiiiiiii', 'tgei $s,$i', ({ s }, b, site) => trapIf(b, b.geS(gpr(b, s), site.immediate(b)))),
+  row('000001 sssss 01001 iiiiiiiiiiiiiiii', 'tgeiu $s,$i', ({ s }, b, site) => trapIf(b, b.geU(gpr(b, s), site.immediate(b)))),
+  row('000001 sssss 01010 iiiiiiiiiiiiiiii', 'tlti $s,$i', ({ s }, b, site) => trapIf(b, b.ltS(gpr(b, s), site.immediate(b)))),
+  row('000001 sssss 01011 iiiiiiiiiiiiiiii', 'tltiu $s,$i', ({ s }, b, site) => trapIf(b, b.ltU(gpr(b, s), site.immediate(b)))),
+  row('000001 sssss 01100 iiiiiiiiiiiiiiii', 'teqi $s,$i', ({ s }, b, site) => trapIf(b, b.eq(gpr(b, s), site.immediate(b)))),
+  row('000001 sssss 01110 iiiiiiiiiiiiiiii', 'tnei $s,$i', ({ s }, b, site) => trapIf(b, b.ne(gpr(b, s), site.immediate(b)))),
 ]);
 
 /** The group whose rows end their block and are gone on after (Site.next). */
@@ -36,11 +36,11 @@ export const CONTINUED = 'system call and coherence';
 
 export const continued = group(CONTINUED, (row) => [
   row('000000 kkkkkkkkkkkkkkkkkkkk 001100', 'syscall $k', (_, b, site) => b.exit(ExitKind.Syscall, site.next, site.pc)),
-  row('000001 sssss 11111 iiiiiiiiiiiiiiii', 'synci $i($s)', ({ s, i }, b, site) => {
+  row('000001 sssss 11111 iiiiiiiiiiiiiiii', 'synci $i($s)', ({ s }, b, site) => {
     // a store to code is noticed
     if (site.system) return;
     // it records the exit's arguments, which the exit then leaves alone
-    b.helper('mips_synci', b.and(address(b, s, i), b.i32(-SYNCI_STEP)), b.i32(SYNCI_STEP));
+    b.helper('mips_synci', b.and(address(b, site, s), b.i32(-SYNCI_STEP)), b.i32(SYNCI_STEP));
     b.exit(ExitKind.CodeWritten, site.next);
   }),
   // it ends its block, so that what is left of the budget tells the instructions that were completed
@@ -58,7 +58,8 @@ export const continued = group(CONTINUED, (row) => [
   ),
 ]);
 
-export const system = group('system', (row) => [
+export const SYSTEM = 'system';
+export const system = group(SYSTEM, (row) => [
   row('000000 cccccccccc qqqqqqqqqq 001101', 'break $c$q', ({ c, q }, b, site) => b.exit(ExitKind.Breakpoint, site.pc, (c << 10) | q)),
   row('011111 00000 ttttt rrrrr 00000 111011', 'rdhwr $t,$r', ({ t, r }, b, site) => {
     if (site.system && !hardwareEnabled(b, site, r)) return;
