@@ -20,7 +20,10 @@ export function disasmCommand(): Command {
 }
 
 async function disasm(path: string, options: DisasmOptions): Promise<void> {
-  const { openExecutable, parseAddress, rangeOf } = await import('./elf-code.ts');
+  const [{ openExecutable, parseAddress, rangeOf }, { codeSections }] = await Promise.all([
+    import('./elf-code.ts'),
+    import('../linux/elf.ts'),
+  ]);
   const executable = openExecutable(path);
   const { elf, isa, code, symbols } = executable;
   const address = (name: '--start' | '--stop', text: string | undefined): number | undefined => {
@@ -31,9 +34,11 @@ async function disasm(path: string, options: DisasmOptions): Promise<void> {
   const start = address('--start', options.start);
   const stop = address('--stop', options.stop);
   const EXECUTE = 4;
-  const ranges = options.symbol
-    ? [rangeOf(executable, options.symbol)]
-    : elf.segments.filter((s) => s.permission & EXECUTE).map((s) => ({ start: s.address, end: s.address + s.fileSize }));
+  const segments = elf.segments.filter((s) => s.permission & EXECUTE).map((s) => ({ start: s.address, end: s.address + s.fileSize }));
+  // a segment begins with the file's headers; who gives an address wants to see what is there
+  const inSegments = codeSections(elf).filter((section) => segments.some(({ start, end }) => section.start >= start && section.end <= end));
+  const whole = inSegments.length > 0 && start === undefined && stop === undefined ? inSegments : segments;
+  const ranges = options.symbol ? [rangeOf(executable, options.symbol)] : whole;
 
   const names = new Map<number, string>();
   for (const s of symbols) if (!names.has(s.address)) names.set(s.address, s.name);

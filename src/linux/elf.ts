@@ -275,6 +275,31 @@ export interface ElfSymbol {
   readonly size: number;
 }
 
+interface Section {
+  readonly type: number;
+  readonly flags: number;
+  readonly address: number;
+  readonly offset: number;
+  readonly size: number;
+  readonly link: number;
+}
+
+const [SHT_PROGBITS, SHT_SYMTAB, SHT_DYNSYM] = [1, 2, 11];
+const SHF_EXECINSTR = 4;
+
+/** None if the table is missing or damaged. */
+function sectionsOf({ bytes, abi }: ElfFile): readonly Section[] {
+  const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const little = abi !== 'mips';
+  const first = data.getUint32(32, little);
+  const count = data.getUint16(48, little);
+  if (data.getUint16(46, little) !== SHDR_SIZE || first + count * SHDR_SIZE > bytes.length) return [];
+  return Array.from({ length: count }, (_, index) => {
+    const word = (at: number): number => data.getUint32(first + index * SHDR_SIZE + at, little);
+    return { type: word(4), flags: word(8), address: word(12), offset: word(16), size: word(20), link: word(24) };
+  });
+}
+
 /** Function symbols in the order of their addresses; from .symtab, else .dynsym; none if the tables are damaged. */
 export function elfSymbols(elf: ElfFile): readonly ElfSymbol[] {
   const { bytes } = elf;
@@ -282,36 +307,36 @@ export function elfSymbols(elf: ElfFile): readonly ElfSymbol[] {
   const little = elf.abi !== 'mips';
   const u16 = (at: number): number => data.getUint16(at, little);
   const u32 = (at: number): number => data.getUint32(at, little);
-  const sections = u32(32);
-  const count = u16(48);
-  if (u16(46) !== SHDR_SIZE || sections + count * SHDR_SIZE > bytes.length) return [];
+  const sections = sectionsOf(elf);
 
-  const table = (type: number): readonly ElfSymbol[] => {
-    for (let index = 0; index < count; index++) {
-      const at = sections + index * SHDR_SIZE;
-      if (u32(at + 4) !== type) continue;
-      const [offset, size, link] = [u32(at + 16), u32(at + 20), u32(at + 24)];
-      if (offset + size > bytes.length || link >= count) continue;
-      const strings = sections + link * SHDR_SIZE;
-      const [stringOffset, stringSize] = [u32(strings + 16), u32(strings + 20)];
-      if (stringOffset + stringSize > bytes.length) continue;
+  const table = (wanted: number): readonly ElfSymbol[] => {
+    for (const { type, offset, size, link } of sections) {
+      if (type !== wanted || offset + size > bytes.length || link >= sections.length) continue;
+      const strings = sections[link];
+      if (strings.offset + strings.size > bytes.length) continue;
       const found: ElfSymbol[] = [];
       for (let symbol = offset; symbol + SYM_SIZE <= offset + size; symbol += SYM_SIZE) {
         const name = u32(symbol);
         const kind = bytes[symbol + 12] & 15;
         const [NOTYPE, FUNC, IFUNC] = [0, 2, 10];
-        if ((kind !== FUNC && kind !== NOTYPE && kind !== IFUNC) || u16(symbol + 14) === 0 || name === 0 || name >= stringSize) continue;
+        if ((kind !== FUNC && kind !== NOTYPE && kind !== IFUNC) || u16(symbol + 14) === 0 || name === 0 || name >= strings.size) continue;
         const address = u32(symbol + 4);
-        if (address !== 0) found.push({ name: cString(bytes, stringOffset + name), address, size: u32(symbol + 8) });
+        if (address !== 0) found.push({ name: cString(bytes, strings.offset + name), address, size: u32(symbol + 8) });
       }
       if (found.length > 0) return found.sort((a, b) => a.address - b.address || b.size - a.size);
     }
     return [];
   };
-  const [SYMTAB, DYNSYM] = [2, 11];
-  const symbols = table(SYMTAB);
-  return symbols.length > 0 ? symbols : table(DYNSYM);
+  const symbols = table(SHT_SYMTAB);
+  return symbols.length > 0 ? symbols : table(SHT_DYNSYM);
 }
+
+/** Where sections with code lie. */
+export const codeSections = (elf: ElfFile): readonly { readonly start: number; readonly end: number }[] =>
+  sectionsOf(elf)
+    .filter(({ type, flags }) => type === SHT_PROGBITS && flags & SHF_EXECINSTR)
+    .map(({ address, size }) => ({ start: address, end: address + size }))
+    .sort((one, other) => one.start - other.start);
 
 export interface ReadableFile {
   /** Bytes. */
@@ -319,8 +344,6 @@ export interface ReadableFile {
   /** Reads up to `into.length` bytes at `position`; short only at the end of the file. */
   read(into: Uint8Array, position: number): number;
 }
-
-const SHT_DYNSYM = 11;
 
 /** Which of these names an ELF file's dynamic symbol table has, and whether the file defines them. */
 export function dynamicSymbols(file: ReadableFile, names: readonly string[]): ReadonlyMap<string, 'defined' | 'undefined'> {

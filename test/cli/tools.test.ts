@@ -25,6 +25,9 @@ describe('disasm', () => {
   test(
     'shows a range',
     async () => {
+      const whole = await wasmvisor('disasm', join(CORPUS, 'mips/fib'));
+      expect(whole.stdout).toMatch(/^\w+ <\w+>:\n/);
+      expect(whole.stdout).not.toContain('.word');
       const { stdout } = await wasmvisor('disasm', '--start', '0x8049000', '--stop', '0x8049004', join(CORPUS, 'x86/fib'));
       expect(stdout).toBe(
         '08049000 <_start>:\n08049000  31 ed                    xor ebp,ebp\n08049002  89 e0                    mov eax,esp\n',
