@@ -17,3 +17,30 @@ describe.each(TARGETS)('files on $name', (target) => {
     expect(code).toBe(expected.code);
   });
 });
+
+describe('a program that asks for ever more', () => {
+  it.skipIf(lacks(processor) !== '')(`is refused as Linux would${lacks(processor)}`, { timeout: 120_000 }, async () => {
+    const warnings: string[] = [];
+    const { stdout, code } = await runHere(compile(processor, 'exhaust', true, FILES), {
+      onWarning: (text) => warnings.push(text),
+      timeout: 110_000,
+    });
+    expect(stdout.trim().split('\n')).toEqual([
+      'more files: 0',
+      'eventfd: 32765, Too many open files in system',
+      'the last of 1100 pipes: 8192',
+      'the next one: 65536',
+      'memory files of 1 MiB: 256, No space left on device',
+      'memory files again: 10, no end',
+      'inotify: 128, Too many open files',
+      'messages: 16, Cannot allocate memory',
+      'semaphores: 32, No space left on device',
+      'shared memory: 16, Cannot allocate memory',
+      'message queues: 9, Too many open files',
+      'locks: 8192, No locks available',
+      'timers: 1024, Resource temporarily unavailable',
+    ]);
+    expect(code).toBe(0);
+    expect(warnings.length).toBe(100);
+  });
+});

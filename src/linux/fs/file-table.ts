@@ -40,7 +40,7 @@ export interface OpenFiles {
   count: number;
 }
 /** /proc/sys/fs/file-max */
-const MOST_OPEN = 65536;
+const MOST_OPEN = 32768;
 
 /** si_code of a signal that tells of a file (fcntl(2)): POLL_IN, POLL_OUT, POLL_MSG. */
 export const enum PollCode {
@@ -94,6 +94,8 @@ const MAX_DESCRIPTORS = 1 << 20;
 /** A process's view of files: its descriptors, its directory tree, working directory and umask. */
 export class FileTable {
   private readonly slots: (Descriptor | undefined)[] = [];
+  /** All numbers below it are taken. */
+  private taken = 0;
   cwd: Directory;
   umask: number;
   /** Processes that use it. */
@@ -154,8 +156,9 @@ export class FileTable {
 
   /** Puts a description at the lowest free number from `minimum` on; EMFILE if that is `limit` or more. */
   install(description: Description, limit: number, closeOnExec = false, minimum = 0): number {
-    let fd = minimum;
+    let fd = Math.max(minimum, this.taken);
     while (this.slots[fd]) fd++;
+    if (minimum <= this.taken) this.taken = fd;
     const isFull = !description.counted && this.opened.count >= MOST_OPEN;
     if (isFull || fd >= Math.min(limit, MAX_DESCRIPTORS)) {
       if (description.references++ === 0) release(description);
@@ -181,6 +184,7 @@ export class FileTable {
   close(fd: number): void {
     const { description } = this.descriptor(fd);
     this.slots[fd >>> 0] = undefined;
+    this.taken = Math.min(this.taken, fd >>> 0);
     release(description);
   }
 

@@ -3,7 +3,7 @@ import { type Inode, identity } from './vfs.ts';
 import { WaitQueue } from './wait.ts';
 
 /** Of all files. */
-const MOST_LOCKS = 16384;
+const MOST_LOCKS = 8192;
 
 /** A lock of a part of a file; `end` is exclusive. */
 export interface Lock {
@@ -19,6 +19,8 @@ export interface Lock {
 export class Locks {
   private readonly files = { fcntl: new Map<string, Lock[]>(), flock: new Map<string, Lock[]>() };
   private readonly queue = new WaitQueue();
+  /** Of both kinds and all files. */
+  private count = 0;
   /** Called back when some lock has gone. */
   readonly subscribe = this.queue.subscribe;
 
@@ -33,10 +35,13 @@ export class Locks {
 
   /** Takes the place of what the owner had of that part. */
   set(kind: 'fcntl' | 'flock', inode: Inode, lock: Lock): void {
-    if ([...this.files[kind].values()].reduce((sum, held) => sum + held.length, 0) >= MOST_LOCKS) fail('ENOLCK');
+    if (this.count >= MOST_LOCKS) fail('ENOLCK');
     this.clear(kind, inode, lock);
     const key = identity(inode);
-    this.files[kind].set(key, [...(this.files[kind].get(key) ?? []), lock]);
+    const held = this.files[kind].get(key);
+    if (held) held.push(lock);
+    else this.files[kind].set(key, [lock]);
+    this.count++;
   }
 
   /** The owner has no lock of that part any more. */
@@ -44,24 +49,31 @@ export class Locks {
     const files = this.files[kind];
     if (files.size === 0) return;
     const key = identity(inode);
-    const rest = (files.get(key) ?? []).flatMap((held): Lock[] => {
-      if (held.owner !== owner || held.end <= start || held.start >= end) return [held];
+    const before = files.get(key);
+    const concerns = (held: Lock): boolean => held.owner === owner && held.end > start && held.start < end;
+    if (!before?.some(concerns)) return;
+    const rest = before.flatMap((held): Lock[] => {
+      if (!concerns(held)) return [held];
       return [
         { ...held, end: Math.min(held.end, start) },
         { ...held, start: Math.max(held.start, end) },
       ].filter((part) => part.start < part.end);
     });
+    this.replace(files, key, rest);
+    this.queue.wake();
+  }
+
+  private replace(files: Map<string, Lock[]>, key: string, rest: Lock[]): void {
+    this.count += rest.length - files.get(key)!.length;
     if (rest.length > 0) files.set(key, rest);
     else files.delete(key);
-    this.queue.wake();
   }
 
   /** A process has ended. */
   forget(owner: object): void {
     for (const [key, held] of this.files.fcntl) {
       const rest = held.filter((lock) => lock.owner !== owner);
-      if (rest.length > 0) this.files.fcntl.set(key, rest);
-      else this.files.fcntl.delete(key);
+      this.replace(this.files.fcntl, key, rest);
     }
     this.queue.wake();
   }
