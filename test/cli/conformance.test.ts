@@ -54,7 +54,7 @@ describe('conformance', () => {
     ['--executor', 'guess', 'wasmvisor: --executor guess: choose from interpret, translate, retranslate\n'],
     ['--shard', '3/2', 'wasmvisor: --shard 3/2: not of the form i/n with 1 ≤ i ≤ n\n'],
     ['--seed', 'x', 'wasmvisor: --seed x: not a number\n'],
-    ['--filter', 'no such form', 'wasmvisor: no vectors are chosen\n'],
+    ['--filter', 'no such form', 'wasmvisor: --filter no such form: no form contains this\n'],
   ])(
     'refuses %s %s',
     async (flag, value, message) => {
