@@ -6,5 +6,10 @@ export function makeFolder(folder: string): void {
   if (fs.existsSync(folder)) return;
   const above = path.dirname(folder);
   if (above !== folder) makeFolder(above);
-  fs.mkdirSync(folder, { mode: 0o700 });
+  try {
+    fs.mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    // another process may have been first
+    if (!fs.existsSync(folder)) throw error;
+  }
 }

@@ -31,6 +31,8 @@ export function part(area: Area, start: number, end: number): Area {
 /** Areas in the order of their addresses, without overlaps. */
 export class Areas {
   private readonly list: Area[] = [];
+  /** Whether any has shown a file to others as well: most processes have none. */
+  haveShownShared = false;
 
   [Symbol.iterator](): IterableIterator<Area> {
     return this.list[Symbol.iterator]();
@@ -92,6 +94,7 @@ export class Areas {
     const head = this.list[first];
     if (last > first && head.start < start) pieces.push(part(head, head.start, start));
     pieces.push(...replacement);
+    this.haveShownShared ||= replacement.some(({ shared, backing }) => shared && backing);
     const tail = this.list[last - 1];
     if (last > first && tail.end > end) pieces.push(part(tail, end, tail.end));
     this.list.splice(first, last - first, ...pieces);

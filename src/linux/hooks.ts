@@ -83,6 +83,24 @@ interface Entry {
   isPlaced: boolean;
 }
 
+/** What the first handler gives that decides; those after it are not asked. */
+function firstDecision<A, R>(
+  handlers: Iterable<(about: A) => R | Promise<R>>,
+  about: A,
+  isDecision: (result: R) => boolean,
+): R | undefined | Promise<R | undefined> {
+  const waiting = [...handlers];
+  const next = (): R | undefined | Promise<R | undefined> => {
+    for (let handler = waiting.shift(); handler; handler = waiting.shift()) {
+      const result = handler(about);
+      if (result instanceof Promise) return result.then((settled) => (isDecision(settled) ? settled : next()));
+      if (isDecision(result)) return result;
+    }
+    return undefined;
+  };
+  return next();
+}
+
 /** `processes` gives one thread of each process that runs. */
 export function makeHooks(abi: Abi, processes: () => Iterable<Process>): Hooks {
   const entries = new Set<Entry>();
@@ -154,7 +172,6 @@ export function makeHooks(abi: Abi, processes: () => Iterable<Process>): Hooks {
     else abi.returnFrom(p, result.returns);
     return undefined;
   }
-  const isDecided = (result: CodeHookResult): boolean => result !== undefined && result !== 'execute';
 
   return {
     addCode(where, handler) {
@@ -201,29 +218,15 @@ export function makeHooks(abi: Abi, processes: () => Iterable<Process>): Hooks {
         argument: (n) => abi.functionArgument(p, n),
       };
       const handlers = [...((spaces.get(p.space) ?? look(p)).get(pc) ?? [])].map(({ handler }) => handler);
-      const next = (): Exit | undefined | Promise<Exit | undefined> => {
-        for (let handler = handlers.shift(); handler; handler = handlers.shift()) {
-          const result = handler(code);
-          if (result instanceof Promise) return result.then((settled) => (isDecided(settled) ? carryOut(p, settled) : next()));
-          if (isDecided(result)) return carryOut(p, result);
-        }
-        return carryOut(p, 'execute');
-      };
-      return next();
+      const decision = firstDecision(handlers, code, (result) => result !== undefined && result !== 'execute');
+      return decision instanceof Promise ? decision.then((result) => carryOut(p, result)) : carryOut(p, decision);
     },
     answer(p, name, args) {
-      const handlers = [...(calls.get(name) ?? [])];
-      if (handlers.length === 0) return undefined;
+      const handlers = calls.get(name);
+      if (!handlers?.size) return undefined;
       const call: HookedSyscall = { ...threadOf(p), name, args };
-      const next = (): number | undefined | Promise<number | undefined> => {
-        for (let handler = handlers.shift(); handler; handler = handlers.shift()) {
-          const result = handler(call);
-          if (result instanceof Promise) return result.then((settled) => (typeof settled === 'number' ? settled : next()));
-          if (typeof result === 'number') return result;
-        }
-        return undefined;
-      };
-      return next();
+      const decision = firstDecision(handlers, call, (result) => typeof result === 'number');
+      return decision as number | undefined | Promise<number | undefined>;
     },
     get hasSyscalls() {
       return calls.size > 0;

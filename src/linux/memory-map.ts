@@ -345,6 +345,7 @@ export class MemoryMap {
 
   /** What shared mappings show of a file between two positions. */
   private *showing(identity: () => string, from: number, to: number): Generator<Shown> {
+    if (!this.areas.haveShownShared) return;
     let wanted: string | undefined;
     for (const area of this.areas) {
       const { shared, backing } = area;
