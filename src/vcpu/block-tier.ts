@@ -22,6 +22,7 @@ interface TierContext {
   readonly memory: GuestMemory;
   readonly runtime: Runtime;
   readonly stats: VcpuStats;
+  readonly cache: CodeCache;
   readonly jumpSites: JumpSites;
   /** Memory model paged. */
   readonly paged: PhysicalPlaces | undefined;
@@ -47,7 +48,7 @@ export interface NotedCall {
 
 /** Lifts guest code into blocks, and has them run in the interpreter. Where nothing can be fetched, it gives undefined and the fault is recorded. */
 export class BlockTier {
-  cache!: CodeCache;
+  private readonly cache: CodeCache;
   /** Blocks of an earlier run, if translations are kept. */
   store: BlockStore | undefined;
   /** Places that are left before the instruction there is executed. */
@@ -62,6 +63,7 @@ export class BlockTier {
   private calls: Map<number, NotedCall> | undefined;
 
   constructor(private readonly context: TierContext) {
+    this.cache = context.cache;
     this.builder = new Builder(context.isa.helpers, context.runtime.ir);
     this.code = new Code(context.paged?.page ?? context.memory.codePage);
     // a limit is for looking closely: at what lifting gives

@@ -1,8 +1,8 @@
 import { lastCallee } from '../backend/interpret/relocate.ts';
 import type { Runtime } from '../backend/runtime.ts';
 import { type Access, accessIn, type CompileOptions, type SlowPaths } from '../backend/wasm/options.ts';
-import { formFragment, formRegion, innerEntries, type Region, type RegionLimits } from '../backend/wasm/region.ts';
-import type { CachedRegion, CodeCache, CompiledModule } from '../cache/code-cache.ts';
+import { formFragment, formRegion, type Region, type RegionLimits } from '../backend/wasm/region.ts';
+import type { CodeCache, CompiledModule } from '../cache/code-cache.ts';
 import type { SavedModule } from '../cache/saved-modules.ts';
 import type { Block } from '../ir/block.ts';
 import { type Isa, isLasting } from '../isa/isa.ts';
@@ -12,6 +12,7 @@ import type { PhysicalPlaces } from './code-places.ts';
 import { type BackgroundCompiler, type Compiled, type Compiler, namedModule } from './compiler.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import type { JumpSites } from './jump-sites.ts';
+import { indexesIn, type Job, LoadedModules } from './loaded-modules.ts';
 import type { KeepableModule, ModuleStore } from './module-store.ts';
 import type { CodeLimit, VcpuStats } from './options.ts';
 import { PATIENCE, PartialRegions } from './partial-regions.ts';
@@ -24,6 +25,7 @@ interface TierContext {
   readonly memory: GuestMemory;
   readonly runtime: Runtime;
   readonly stats: VcpuStats;
+  readonly cache: CodeCache;
   /** Undefined where nothing can be fetched. */
   readonly lift: (pc: number, end?: number) => Block | undefined;
   /** Whether its code is still what it was lifted from. */
@@ -48,32 +50,10 @@ interface TierContext {
   readonly codeLimit: CodeLimit;
 }
 
-/** What becomes one module, or is compiled together with others. */
-export interface Job {
-  readonly number: number;
-  readonly regions: readonly Region[];
-  readonly options: CompileOptions;
-  readonly instructions: number;
-}
-
 /** A region, and whether it is more than a piece of another. */
 interface Formed {
   readonly region: Region | undefined;
   readonly whole: boolean;
-}
-
-interface LoadedModule extends CompiledModule {
-  readonly job: Job;
-  /** Bytes of its binary form; and itself, unless it is compiled together with others. */
-  readonly size: number;
-  readonly compiled?: WebAssembly.Module;
-  /** Its regions' functions, by entry. */
-  functions: ReadonlyMap<number, CallableFunction>;
-  /** Whether the guest came to one of its regions since that was last asked. */
-  used: boolean;
-  /** What it can be saved from: its binary form, or what it was restored from. */
-  readonly binary?: Uint8Array<ArrayBuffer>;
-  readonly saved?: SavedModule;
 }
 
 /** Regions and guest instructions in one module at most. */
@@ -89,31 +69,23 @@ const JOBS = 4;
 /** Local registers up to which loop headers write all of them back: what that saves otherwise is machine registers. */
 const FEW_REGISTERS = 32;
 
-/** Compiles hot code into regions, links them, and finds the guest instruction behind a Wasm trap. */
+/** Chooses what becomes a region and has it compiled, and finds the guest instruction behind a Wasm trap. */
 export class RegionTier {
   compiler: Compiler | undefined;
   background: BackgroundCompiler | undefined;
-  private codeCache!: CodeCache;
   readonly worth: Worth;
-  private environment: WebAssembly.ModuleImports;
+  private readonly cache: CodeCache;
   private readonly slots: CallSlots;
-  private readonly modules = new Map<number, LoadedModule>();
-  private readonly droppedModules: LoadedModule[] = [];
+  private readonly modules: LoadedModules;
   private readonly partial: PartialRegions;
   /** pcs in the midst of some region, and where its loops begin; those of regions since dropped stay, since they only advise. */
   private readonly inRegions = new Set<number>();
   private readonly loopHeaders = new Set<number>();
-  /** By pc: the region that can be entered there, too. */
-  private readonly innerEntries = new Map<number, number>();
   /** Entries of regions that went to be compiled in another way. */
   private readonly again = new Set<number>();
   private readonly slowWays: SlowWays;
   private readonly accessWays: AccessWays;
   private nextModule = 1;
-  /** Bytes of all modules, and how many went since the function table was new. */
-  private codeBytes = 0;
-  private gone = 0;
-  private compilesTogether = false;
   /** Entries of regions that another thread compiles. */
   private readonly awaited = new Set<number>();
   private jobs = 0;
@@ -123,9 +95,18 @@ export class RegionTier {
   private readonly restoredBlocks = new Set<number>();
 
   constructor(private readonly context: TierContext) {
+    this.cache = context.cache;
     this.slots = new CallSlots(context.runtime);
-    this.worth = new Worth(context.runtime, context.stats, context.compilingCost);
-    this.environment = this.makeEnvironment();
+    this.modules = new LoadedModules({
+      ...context,
+      slots: this.slots,
+      compileMissing: (pc, depth) => this.compileMissing(pc >>> 0, depth),
+      forgotten: (entry) => {
+        this.partial.forget(entry);
+        this.slowWays.forget(entry);
+      },
+    });
+    this.worth = new Worth(context.runtime, context.stats, context.cache, context.compilingCost);
     this.accessWays = new AccessWays(context.stats);
     this.slowWays = new SlowWays(context.stats, context.slowPaths);
     this.partial = new PartialRegions({
@@ -134,18 +115,6 @@ export class RegionTier {
       isCurrent: (entry) => this.cache.region(entry) !== undefined,
       compile: (entry, patience) => this.compileFrom(entry, patience),
     });
-  }
-  get cache(): CodeCache {
-    return this.codeCache;
-  }
-  set cache(cache: CodeCache) {
-    this.codeCache = cache;
-    this.worth.cache = cache;
-  }
-  private makeEnvironment(): WebAssembly.ModuleImports {
-    const { runtime, memory } = this.context;
-    const compileMissing = (pc: number, depth: number): number => this.compileMissing(pc >>> 0, depth);
-    return { ...runtime.exports, memory: memory.memory, table: runtime.table, compileMissing };
   }
 
   /** Called by a region whose callee has no code yet. Gives what the callee gives. */
@@ -158,24 +127,13 @@ export class RegionTier {
   unlink(key: number): void {
     this.slots.empty(key);
   }
-
-  /** Another pc took the look-up entry of this region, or it waited to be used: takes it back. False if there is no region. */
+  /** A module has no regions left. */
+  dropped(module: CompiledModule): void {
+    this.modules.dropped(module);
+  }
+  /** See LoadedModules. */
   republish(pc: number): boolean {
-    const { paged } = this.context;
-    const region = this.cache.region(pc);
-    if (!region) {
-      if (paged) this.cache.hideRegionAt(pc, paged.mode);
-      return false;
-    }
-    const module = region.module as LoadedModule;
-    if (paged && !paged.areMapped(wholeOf(region).blocks)) {
-      // one of its pages is not there now; the interpreter waits for it to be used
-      this.cache.retractRegion(region);
-      return false;
-    }
-    module.used = true;
-    this.cache.publishRegion(region, this.slots.fill(this.cache.places.key(pc), functionOf(module, region)));
-    return true;
+    return this.modules.republish(pc);
   }
 
   /** A region left for the slow path of an instruction. */
@@ -246,7 +204,7 @@ export class RegionTier {
     const whole = !this.inRegions.has(entry) || this.loopHeaders.has(entry);
     const ends = (pc: number): boolean => this.loopHeaders.has(pc) || this.cache.region(pc) !== undefined;
     // what an interpreter goes through is in one region
-    const endsWhole = (pc: number): boolean => this.cache.region(pc)?.within !== undefined && this.innerEntries.get(pc) !== entry;
+    const endsWhole = (pc: number): boolean => (this.cache.region(pc)?.within ?? entry) !== entry;
     const region = whole ? formRegion(entry, known, seenTargets, limits, endsWhole) : formFragment(entry, known, seenTargets, ends);
     if (region?.dispatches) this.context.paged?.note(region.blocks[0]);
     return { whole, region };
@@ -267,7 +225,7 @@ export class RegionTier {
       return false;
     }
     const binary = this.compiler!.compileRegions(job.regions, job.options);
-    this.load(job, new WebAssembly.Module(namedModule(binary, name)), binary.length, this.store ? { binary } : {});
+    this.modules.load(job, new WebAssembly.Module(namedModule(binary, name)), binary.length, this.store ? { binary } : {});
     this.context.stats.compileTime += performance.now() - start;
     return true;
   }
@@ -279,7 +237,7 @@ export class RegionTier {
     this.context.stats.compileTime += compiled?.time ?? 0;
     // the guest may have changed its code meanwhile
     const fresh = job.regions.every(({ blocks }) => blocks.every((block) => block.size === 0 || this.context.isFresh(block)));
-    if (compiled && fresh && job.options.checked === this.context.checked()) this.load(job, compiled.module, compiled.size);
+    if (compiled && fresh && job.options.checked === this.context.checked()) this.modules.load(job, compiled.module, compiled.size);
     this.slots.release(indexesIn(job));
   }
 
@@ -394,58 +352,10 @@ export class RegionTier {
    * gives put each in place, when its code is in memory again. Only for the memory model `checked`: no trap is found in it.
    */
   compileTogether(jobs: readonly Job[]): (() => void)[] {
-    this.compilesTogether = true;
     const start = performance.now();
-    const { stats } = this.context;
-    const bytes = this.compiler!.compileGroups(jobs);
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: this.environment });
-    stats.modules++;
-    stats.wasmBytes += bytes.length;
-    stats.compileTime += performance.now() - start;
-    return jobs.map((job, n) => () => this.link(job, functionsOf(job, exports, n === 0 ? '' : `_${n}`), { size: 0 }));
-  }
-
-  private load(job: Job, compiled: WebAssembly.Module, size: number, origin: Pick<LoadedModule, 'binary' | 'saved'> = {}): void {
-    const { stats } = this.context;
-    this.link(job, this.instantiate(job, compiled), { size, compiled, ...origin });
-    stats.modules++;
-    stats.wasmBytes += size;
-  }
-  private instantiate(job: Job, compiled: WebAssembly.Module): ReadonlyMap<number, CallableFunction> {
-    return functionsOf(job, new WebAssembly.Instance(compiled, { env: this.importsOf(job.options) }).exports);
-  }
-
-  private importsOf({ relocatable, callSlots, jumpSites }: CompileOptions): WebAssembly.ModuleImports {
-    if (!relocatable) return this.environment;
-    const env = Object.create(this.environment) as WebAssembly.ModuleImports;
-    for (const [pc, index] of callSlots ?? []) env[`s${pc.toString(16)}`] = index;
-    for (const [pc, site] of jumpSites ?? []) env[`j${pc.toString(16)}`] = site;
-    return env;
-  }
-
-  private link(job: Job, functions: LoadedModule['functions'], origin: Pick<LoadedModule, 'size' | 'compiled' | 'binary' | 'saved'>): void {
-    const { stats } = this.context;
-    const module: LoadedModule = { regions: [], job, functions, used: true, ...origin };
-    this.modules.set(job.number, module);
-    this.codeBytes += module.size;
-    this.slots.hold(indexesIn(job));
-    for (const [i, { entry, blocks }] of job.regions.entries()) {
-      if (origin.saved?.regions[i].live === false) continue;
-      const cached: CachedRegion = { entry, blocks, module, replaces: this.cache.regionOf(blocks[0]) };
-      this.put(cached, module);
-      for (const pc of innerEntries(job.regions[i])) {
-        const block = blocks.find((b) => b.pc === pc)!;
-        this.put({ entry: pc, blocks: [block], within: entry, module, replaces: this.cache.regionOf(block) }, module);
-        this.innerEntries.set(pc, entry);
-      }
-    }
-    stats.regions += job.regions.length;
-    stats.regionInstructions += job.instructions;
-  }
-
-  private put(region: CachedRegion, module: LoadedModule): void {
-    module.regions.push(region);
-    this.cache.addRegion(region, this.slots.fill(this.cache.places.keyOf(region.blocks[0]), functionOf(module, region)));
+    const loaders = this.modules.linkTogether(jobs, this.compiler!.compileGroups(jobs));
+    this.context.stats.compileTime += performance.now() - start;
+    return loaders;
   }
 
   /** Puts a module of an earlier run in place that has the region at `pc`, if the guest's code is the same. */
@@ -475,7 +385,7 @@ export class RegionTier {
     const number = this.nextModule++;
     const job: Job = { number, regions, options, instructions: saved.regions.reduce((sum, r) => sum + r.instructions, 0) };
     try {
-      this.load(job, new WebAssembly.Module(namedModule(saved.wasm, `g${number}`)), saved.wasm.length, { saved });
+      this.modules.load(job, new WebAssembly.Module(namedModule(saved.wasm, `g${number}`)), saved.wasm.length, { saved });
     } catch (error) {
       if (error instanceof WebAssembly.CompileError || error instanceof WebAssembly.LinkError || error instanceof TypeError) return false;
       throw error;
@@ -497,20 +407,6 @@ export class RegionTier {
     return true;
   }
 
-  /** Modules with a current region, the newest first. */
-  private keepable(): KeepableModule[] {
-    const isLive = (region: CachedRegion): boolean => this.cache.regionOf(region.blocks[0]) === region;
-    return [...this.modules.values()]
-      .reverse()
-      .map(({ regions, job, binary, saved }) => ({
-        live: new Set(regions.filter((region) => region.within === undefined && isLive(region)).map(({ entry }) => entry)),
-        saved,
-        regions: job.regions,
-        options: job.options,
-        binary,
-      }))
-      .filter(({ live }) => live.size > 0);
-  }
   /** Without regions that others have taken the place of: in the module, they would still be called, and the engine had both to optimise. */
   private withoutOld(module: KeepableModule): KeepableModule {
     const { live, binary } = module;
@@ -521,28 +417,21 @@ export class RegionTier {
   }
   /** Whether there are modules that no earlier run gave. */
   get worthSaving(): boolean {
-    return this.keepable().some(({ binary }) => binary !== undefined);
+    return this.modules.keepable().some(({ binary }) => binary !== undefined);
   }
   /** Modules for the next run. */
   save(store: ModuleStore): SavedModule[] {
     return store.save(
-      this.keepable().map((module) => this.withoutOld(module)),
+      this.modules.keepable().map((module) => this.withoutOld(module)),
       (entry) => this.partial.patience(entry),
       (regions, options) => this.compiler?.accessMap(regions, options) ?? [],
     );
   }
 
-  /** A module lost its regions. Frames of it may still be active, so its trap places are kept until `forgetDropped`. */
-  dropped(module: CompiledModule): void {
-    this.droppedModules.push(module as LoadedModule);
-  }
   /** No compiled code is active: what was dropped goes, and what is more than there may be. */
   tidy(): void {
     if (this.canCompile) this.partial.look();
-    if (this.droppedModules.length > 0) this.forgetDropped();
-    const { bytes, modules, dropped } = this.context.codeLimit;
-    if (this.codeBytes > bytes || this.modules.size > modules) this.evict(bytes / 2, modules / 2);
-    if (this.gone > dropped) this.renew();
+    this.modules.tidy();
   }
 
   /** All code was dropped: so is what is known of it. */
@@ -550,7 +439,6 @@ export class RegionTier {
     for (const known of [
       this.inRegions,
       this.loopHeaders,
-      this.innerEntries,
       this.restoredBlocks,
       this.partial,
       this.slowWays,
@@ -559,64 +447,6 @@ export class RegionTier {
       this.again,
     ])
       known.clear();
-  }
-
-  private forgetDropped(): void {
-    const { places } = this.cache;
-    for (const { job, regions, size } of this.droppedModules) {
-      // those of which a region had taken another's place are named more than once
-      if (!this.modules.delete(job.number)) continue;
-      this.gone++;
-      this.codeBytes -= size;
-      this.slots.release(indexesIn(job));
-      for (const { blocks } of regions) this.slots.forget(places.keyOf(blocks[0]));
-      for (const { entry } of regions) {
-        if (this.cache.region(entry)) continue;
-        this.partial.forget(entry);
-        this.slowWays.forget(entry);
-      }
-    }
-    this.droppedModules.length = 0;
-  }
-
-  /**
-   * Drops modules until there are no more than so many: first those that the guest has not come to since the last time, then the oldest. Of the
-   * rest it is noted from now on whether it does: a region is out of the look-up tables until it is missed, and put back then.
-   */
-  private evict(bytes: number, modules: number): void {
-    const isLive = (region: CachedRegion): boolean => this.cache.regionOf(region.blocks[0]) === region;
-    const all = [...this.modules.values()];
-    for (const module of [...all.filter(({ used }) => !used), ...all.filter(({ used }) => used)]) {
-      if (this.codeBytes <= bytes && this.modules.size <= modules) break;
-      for (const region of module.regions) if (isLive(region)) this.cache.dropRegion(region);
-      this.forgetDropped();
-    }
-    for (const module of this.modules.values()) {
-      module.used = false;
-      for (const region of module.regions.filter(isLive)) {
-        this.cache.hideRegion(region);
-        this.slots.empty(this.cache.places.keyOf(region.blocks[0]));
-      }
-    }
-    this.context.stats.evictions++;
-  }
-
-  /** Takes what there is to a new function table. */
-  private renew(): void {
-    const modules = [...this.modules.values()];
-    this.gone = 0;
-    // whoever compiles modules together does without, since some may wait for their code; a machine's devices hold on to the runtime
-    if (this.context.paged || this.compilesTogether) return;
-    this.context.runtime.renew();
-    this.environment = this.makeEnvironment();
-    this.slots.renew();
-    for (const module of modules) {
-      module.functions = this.instantiate(module.job, module.compiled!);
-      for (const region of module.regions) {
-        const key = this.cache.places.keyOf(region.blocks[0]);
-        if (this.cache.regionOf(region.blocks[0]) === region && this.slots.isFilled(key)) this.slots.fill(key, functionOf(module, region));
-      }
-    }
   }
 
   /** The guest access behind a trap of compiled code, or undefined if the error is something else. */
@@ -630,12 +460,3 @@ export class RegionTier {
     return (this.background ?? this.compiler)?.accessAtOffset(module.job.regions, module.job.options, Number.parseInt(place[2], 16));
   }
 }
-
-/** The region whose code a region is. */
-const wholeOf = (region: CachedRegion): CachedRegion =>
-  region.within === undefined ? region : region.module.regions.find(({ entry }) => entry === region.within)!;
-const functionOf = ({ functions }: LoadedModule, { entry, within }: CachedRegion): CallableFunction => functions.get(within ?? entry)!;
-/** Of the function table, in its code. */
-const indexesIn = ({ options }: Job): Iterable<number> => options.callSlots?.values() ?? [];
-const functionsOf = ({ regions }: Job, exports: WebAssembly.Exports, suffix = ''): ReadonlyMap<number, CallableFunction> =>
-  new Map(regions.map(({ entry }) => [entry, exports[`r${entry.toString(16).padStart(8, '0')}${suffix}`] as CallableFunction]));

@@ -1,27 +1,24 @@
-import { ExitKind, Fault } from '../../assembly/shared/exit.ts';
 import { Layout } from '../../assembly/shared/layout.ts';
 import type { Runtime } from '../backend/runtime.ts';
 import { INLINED_INSTRUCTIONS, REGION_LIMITS, UNROLLED_INSTRUCTIONS } from '../backend/wasm/region.ts';
 import { CodeCache } from '../cache/code-cache.ts';
 import { decodeTranslations, encodeTranslations, TRANSLATOR, type Translations } from '../cache/persistence.ts';
-import type { Block } from '../ir/block.ts';
 import { PAGE_SIZE } from '../isa/code.ts';
 import type { Isa } from '../isa/isa.ts';
 import { BlockStore } from './block-store.ts';
 import { BlockTier, type NotedCall } from './block-tier.ts';
 import { PhysicalPlaces, virtualPlaces } from './code-places.ts';
-import { type Exit, makeExit } from './exit.ts';
+import type { Exit } from './exit.ts';
 import type { GuestMemory } from './guest-memory.ts';
+import { Header } from './header.ts';
 import { JumpSites } from './jump-sites.ts';
 import { ModuleStore } from './module-store.ts';
 import { CODE_LIMIT, type CodeLimit, type Executor, type MemoryModel, noStats, type VcpuOptions, type VcpuStats } from './options.ts';
 import { RegionTier } from './region-tier.ts';
+import { Stays } from './stays.ts';
 import { COMPILING_COST, COMPILING_COST_IN_MACHINE } from './worth.ts';
 
 export type { CodeLimit, Executor, MemoryModel, VcpuOptions, VcpuStats };
-
-/** Milliseconds of compilation after which a stay in guest code ends. */
-const COMPILE_MS = 50;
 
 /** A virtual processor: guest state, guest memory and what has been translated of it. */
 export class Vcpu {
@@ -33,10 +30,11 @@ export class Vcpu {
   private readonly cache: CodeCache;
   private readonly blocks: BlockTier;
   private readonly tier: RegionTier;
+  private readonly stays: Stays;
   private readonly exact: boolean;
   /** What the code in the cache was lifted for; in the memory model paged each has its own. */
   private liftedMode = 0;
-  private readonly header: Int32Array;
+  private readonly header: Header;
   private readonly jumpSites: JumpSites;
   private checked: boolean;
   /** Memory model paged. */
@@ -51,15 +49,22 @@ export class Vcpu {
     this.executor = options.executor;
     this.exact = options.exactBudget ?? false;
     this.paged = options.memoryModel === 'paged' ? new PhysicalPlaces(this.memory, this.runtime) : undefined;
-    this.header = new Int32Array(this.memory.memory.buffer, 0, Layout.RUNTIME_DATA / 4);
+    this.header = new Header(this.memory.memory);
     this.checked = options.memoryModel === 'checked';
     this.translating = this.executor === 'translate' && options.translateFrom === undefined;
     this.jumpSites = new JumpSites(this.memory, this.paged !== undefined);
+    this.cache = new CodeCache(this.memory, this.paged ?? virtualPlaces(this.memory), {
+      staleBlock: (address) => this.runtime.markStale(address),
+      hasRegion: (address, present) => this.runtime.markRegion(address, present),
+      unlink: (key) => this.tier.unlink(key),
+      dropped: (module) => this.tier.dropped(module),
+    });
     const shared = {
       isa: this.isa,
       memory: this.memory,
       runtime: this.runtime,
       stats: this.stats,
+      cache: this.cache,
       jumpSites: this.jumpSites,
       paged: this.paged,
       checked: () => this.checked,
@@ -86,23 +91,26 @@ export class Vcpu {
         ...(options.limits?.blocks !== undefined && { blocks: options.limits.blocks }),
       },
     });
-    this.cache = new CodeCache(this.memory, this.paged ?? virtualPlaces(this.memory), {
-      staleBlock: (address) => this.runtime.markStale(address),
-      hasRegion: (address, present) => this.runtime.markRegion(address, present),
-      unlink: (key) => this.tier.unlink(key),
-      dropped: (module) => this.tier.dropped(module),
+    this.stays = new Stays({
+      ...shared,
+      header: this.header,
+      blocks: this.blocks,
+      tier: this.tier,
+      exact: this.exact,
+      followMode: () => this.followMode(),
+      provide: (pc) => this.provide(pc),
+      becameHot: (pc) => this.becameHot(pc),
+      invalidatePhysical: (start, length) => this.invalidatePhysical(start, length),
     });
-    this.blocks.cache = this.cache;
-    this.tier.cache = this.cache;
-    this.setHeader(Layout.CHECKED, Number(this.checked));
-    this.setHeader(Layout.EXACT, Number(this.exact));
-    this.setHeader(Layout.DEPTH, options.stackBytes ?? 500_000);
-    this.setHeader(Layout.HOT_THRESHOLD, this.executor === 'tiered' ? this.hotThreshold : 0);
+    this.header.set(Layout.CHECKED, Number(this.checked));
+    this.header.set(Layout.EXACT, Number(this.exact));
+    this.header.set(Layout.DEPTH, options.stackBytes ?? 500_000);
+    this.header.set(Layout.HOT_THRESHOLD, this.executor === 'tiered' ? this.hotThreshold : 0);
     this.isa.reset(new DataView(this.memory.memory.buffer, Layout.STATE, Layout.STATE_SIZE));
     if (this.paged) {
       if (!this.isa.system) throw new Error(`${this.isa.name} has no system mode`);
-      this.setHeader(Layout.MMU, this.isa.system.mmu);
-      this.setHeader(Layout.ALIGNED, this.isa.alignedAccess ? -1 : 0);
+      this.header.set(Layout.MMU, this.isa.system.mmu);
+      this.header.set(Layout.ALIGNED, this.isa.alignedAccess ? -1 : 0);
       this.isa.system.reset(this);
     }
   }
@@ -110,18 +118,12 @@ export class Vcpu {
   private get hotThreshold(): number {
     return this.options.hotThreshold ?? (this.paged ? HOT_IN_MACHINE : HOT);
   }
-  private setHeader(address: number, value: number): void {
-    this.header[address >>> 2] = value;
-  }
-  private getHeader(address: number): number {
-    return this.header[address >>> 2];
-  }
 
   get pc(): number {
-    return this.getHeader(Layout.PC) >>> 0;
+    return this.header.pc;
   }
   set pc(value: number) {
-    this.setHeader(Layout.PC, value);
+    this.header.pc = value;
   }
   /** A 32-bit word of guest state, signed; `offset` in bytes as in the ISA's state file. */
   get32(offset: number): number {
@@ -163,7 +165,7 @@ export class Vcpu {
   }
 
   private compilerIsThere(): void {
-    this.setHeader(Layout.HOT_THRESHOLD, this.hotThreshold);
+    this.header.set(Layout.HOT_THRESHOLD, this.hotThreshold);
     this.tier.worth.beginCompiling(this.hotThreshold);
   }
 
@@ -205,7 +207,7 @@ export class Vcpu {
     const store = new ModuleStore({ memory, coherentCode, options, paged: this.paged }, modules);
     this.tier.store = store;
     if (this.executor === 'tiered' && !short && modules.length > 0 && !this.tier.canCompile && this.options.compilerAfter !== undefined)
-      this.setHeader(Layout.HOT_THRESHOLD, this.hotThreshold * WARM_START);
+      this.header.set(Layout.HOT_THRESHOLD, this.hotThreshold * WARM_START);
     // who translates all does without blocks, and calls are noted where they are lifted
     if (this.executor !== 'tiered' || this.blocks.notesCalls) return;
     this.blocks.store = new BlockStore(
@@ -321,18 +323,18 @@ export class Vcpu {
     const checked = model === 'checked';
     if (checked === this.checked) return;
     this.checked = checked;
-    this.setHeader(Layout.CHECKED, Number(checked));
+    this.header.set(Layout.CHECKED, Number(checked));
     this.clear();
   }
 
   /** The word at Isa.mode, 0 without one. If it changes, all code is lifted anew. */
   get mode(): number {
-    if (this.paged) return this.getHeader(Layout.MODE);
+    if (this.paged) return this.header.get(Layout.MODE);
     return this.isa.mode === undefined ? 0 : this.get32(this.isa.mode);
   }
   set mode(value: number) {
     if (this.paged) {
-      this.setHeader(Layout.MODE, value);
+      this.header.set(Layout.MODE, value);
       return;
     }
     if (this.isa.mode === undefined) throw new Error(`${this.isa.name} has no mode`);
@@ -369,23 +371,7 @@ export class Vcpu {
   }
   /** The hooked instruction that an exit was about is executed, or passed over. An Exit if it leaves. */
   passHooked(pc: number, skip: boolean): Exit | undefined {
-    const { builder } = this.blocks;
-    // it was counted when it left
-    this.stats.instructions--;
-    this.grant(MOST_PASSED);
-    const passing = { pc, skip, met: false };
-    const at = this.isa.system?.restart?.(pc) ?? pc;
-    builder.passing = passing;
-    try {
-      const exit = this.interpretOne(pc);
-      if (exit || passing.met || at === pc) return exit;
-      // a branch came first, and its delay slot is a block of its own
-      builder.passing = { skip, met: false };
-      return this.interpretOne(this.pc);
-    } finally {
-      builder.passing = undefined;
-      this.countInstructions();
-    }
+    return this.stays.passHooked(pc, skip);
   }
   /** User mode: guest addresses that leave with exit `hooked` before what begins there is executed, but not in a branch's delay slot. */
   hookPlaces(places: ReadonlySet<number>): void {
@@ -398,19 +384,7 @@ export class Vcpu {
   /** The instruction at pc is executed though it is hooked. An Exit if it leaves. */
   passPlace(): Exit | undefined {
     this.followMode();
-    this.grant(1);
-    const exit = this.interpretOne(this.pc, undefined, true);
-    this.countInstructions();
-    return exit;
-  }
-  /** So many guest instructions may be completed from now on; `countInstructions` tells how many were. */
-  private grant(budget: number): void {
-    this.setHeader(Layout.BUDGET, budget);
-    this.setHeader(Layout.REP_WORK, 0);
-    this.memory.data.setBigInt64(Layout.RETIRED, BigInt(this.stats.instructions + budget), true);
-  }
-  private countInstructions(): void {
-    this.stats.instructions = Number(this.memory.data.getBigInt64(Layout.RETIRED, true)) - this.getHeader(Layout.BUDGET);
+    return this.stays.passPlace();
   }
   /** The instruction at the guest's pc, or at another. */
   disassemble(pc = this.pc): string {
@@ -427,8 +401,6 @@ export class Vcpu {
   run(budget: number): Exit {
     this.tier.tidy();
     this.followMode();
-    const compiledBefore = this.stats.compileTime;
-    this.grant(Math.max(1, Math.min(budget, 0x7fffffff)));
     if (this.wantsCompiler && this.mayLoadCompiler()) {
       this.wantsCompiler = false;
       if (this.options.startCompiler && this.executor === 'tiered') {
@@ -436,142 +408,23 @@ export class Vcpu {
         this.compilerIsThere();
       } else void this.loadCompiler();
     }
-    for (;;) {
-      const exit = this.stay() ?? this.pause(compiledBefore);
-      this.countInstructions();
-      if (!exit) continue;
-      this.stats.exits[exit.kind] = (this.stats.exits[exit.kind] ?? 0) + 1;
-      return exit;
-    }
+    return this.stays.run(budget);
   }
 
   /** The instruction at pc alone, in user mode as a single step: exit `budget` if nothing else happened. */
   step(): Exit {
-    this.grant(1);
-    const mode = this.paged ? undefined : this.mode | (this.isa.step ?? 0);
-    const exit = this.interpretOne(this.pc, mode) ?? makeExit(ExitKind.Budget, this.pc, 0, 0, 0);
-    this.countInstructions();
-    return exit;
+    return this.stays.step();
   }
 
-  /** Few instructions may ask for much to be compiled: the caller has its turn as if the budget were spent. */
-  private pause(compiledBefore: number): Exit | undefined {
-    if (this.exact || this.stats.compileTime - compiledBefore < COMPILE_MS) return undefined;
-    return makeExit(ExitKind.Budget, this.pc, 0, 0, 0);
-  }
-
-  /** One stay in guest code, and what the engine itself has to do after it; an Exit if it is somebody else's turn. */
-  private stay(): Exit | undefined {
-    const fault = this.enter(() => this.runtime.run());
-    if (fault) return fault;
-    const kind = this.getHeader(Layout.EXIT_KIND) as ExitKind;
-    const pc = this.pc;
-    switch (kind) {
-      case ExitKind.Miss:
-        this.stats.misses++;
-        return this.translate(pc);
-      case ExitKind.Hot:
-        this.stats.hot++;
-        this.becameHot(pc);
-        return undefined;
-      case ExitKind.Stale:
-        this.stats.stale++;
-        this.cache.invalidate(pc, 1);
-        return undefined;
-      case ExitKind.Slow:
-        this.stats.slow++;
-        this.tier.tookSlowPath(this.getHeader(Layout.EXIT_ARG0) >>> 0);
-        return this.interpretBlock(pc);
-      case ExitKind.Unmapped:
-        this.stats.slow++;
-        this.tier.leftForAccess(this.getHeader(Layout.EXIT_ARG0) >>> 0);
-        return undefined;
-      case ExitKind.Budget:
-        if (this.exact && this.getHeader(Layout.BUDGET) > 0) return this.spendRest();
-        return makeExit(kind, pc, 0, 0, 0);
-      default:
-        return this.left(kind, pc);
-    }
-  }
-
-  /** Memory model paged: guest code was left, and the runtime has tried to let the guest handle it. */
-  private left(kind: ExitKind, pc: number): Exit | undefined {
-    if (kind === ExitKind.Unexpected) {
-      const block = this.getHeader(Layout.EXIT_ARG0) >>> 0;
-      if (this.blocks.assumptions.refute(block)) this.cache.invalidate(block, 1);
-      return this.interpretOne(pc);
-    }
-    if (!this.paged) {
-      if (kind < ExitKind.Continue) return this.exitOf(kind, pc);
-      if (kind !== ExitKind.Continue) this.pc = this.getHeader(kind === ExitKind.Resume ? Layout.NEXT_PC : Layout.EXIT_ARG0);
-      this.followMode();
-      return undefined;
-    }
-    if (kind === ExitKind.MemoryFault && this.getHeader(Layout.EXIT_ARG1) & Fault.WRITES_CODE) {
-      const address = this.getHeader(Layout.EXIT_ARG2) >>> 0;
-      this.blocks.store?.leave(address >>> 12);
-      this.invalidatePhysical(address, 1);
-      return this.interpretOne(pc);
-    }
-    if (kind !== ExitKind.Hypercall) return this.exitOf(kind, pc);
-    this.pc = this.getHeader(Layout.NEXT_PC);
-    return this.exitOf(kind, this.pc);
-  }
-  /** What the interpreter left with, which the guest itself may have to handle. */
-  private goesOn(): boolean {
-    return this.paged !== undefined && (this.runtime.exports.goesOn as () => number)() !== 0;
-  }
-  /** Nothing can be fetched at `pc`, and the fault is recorded. */
-  private fetchFault(pc: number): Exit | undefined {
-    this.setHeader(Layout.EXIT_KIND, ExitKind.MemoryFault);
-    this.pc = pc;
-    return this.goesOn() ? undefined : this.exitOf(ExitKind.MemoryFault, pc);
-  }
-  /** The instruction that an exit is about, alone. It may have been left in the midst of its block. */
-  private interpretOne(pc: number, mode?: number, passes = false): Exit | undefined {
-    const at = this.isa.system?.restart?.(pc) ?? pc;
-    // the branch before a delay slot is executed once more
-    if (at !== pc) this.setHeader(Layout.BUDGET, this.getHeader(Layout.BUDGET) + 1);
-    this.pc = at;
-    const block = this.blocks.lift(at, { limit: 1, passes, ...(mode !== undefined && { mode }) });
-    if (!block) return this.fetchFault(at);
-    const left = this.getHeader(Layout.BUDGET);
-    if (left < block.instructions) this.setHeader(Layout.BUDGET, block.instructions);
-    return this.runOnce(block);
-  }
-
-  private exitOf(kind: ExitKind, pc: number): Exit {
-    return makeExit(
-      kind,
-      pc,
-      this.getHeader(Layout.EXIT_ARG0) >>> 0,
-      this.getHeader(Layout.EXIT_ARG1) >>> 0,
-      this.getHeader(Layout.EXIT_ARG2) >>> 0,
-    );
-  }
-
-  private enter(run: () => void): Exit | undefined {
-    this.setHeader(Layout.EXIT_KIND, ExitKind.None);
-    try {
-      run();
-      return undefined;
-    } catch (error) {
-      const access = this.tier.accessOfTrap(error);
-      if (!access) throw error;
-      this.pc = access.pc;
-      return { kind: 'memory-fault', pc: access.pc, address: undefined, access: access.write ? 'write' : 'read' };
-    }
-  }
-
-  /** Something must be there for the dispatcher to run at `pc`. */
-  private translate(pc: number): Exit | undefined {
-    if (this.paged && this.paged.key(pc) < 0) return this.fetchFault(pc);
-    if (this.tier.republish(pc) || (!this.restoresHot && this.tier.restore(pc)) || this.blocks.restore(pc)) return undefined;
+  /** Something must be there for the dispatcher to run at `pc`; false if nothing can be fetched there. */
+  private provide(pc: number): boolean {
+    if (this.paged && this.paged.key(pc) < 0) return false;
+    if (this.tier.republish(pc) || (!this.restoresHot && this.tier.restore(pc)) || this.blocks.restore(pc)) return true;
     if (this.executor === 'translate' && this.translates(pc)) {
       this.blocks.assumptions.begin(pc);
-      if (this.tier.compile(pc)) return undefined;
+      if (this.tier.compile(pc)) return true;
     }
-    return this.blocks.publish(pc) ? undefined : this.fetchFault(pc);
+    return this.blocks.publish(pc);
   }
 
   /** With `translate`: whether what begins at `pc` is to be. */
@@ -588,52 +441,7 @@ export class Vcpu {
       this.wantsCompiler = true;
       this.wantedSince = performance.now();
     }
-    if (wait > 0) this.tier.worth.rest(pc, wait, this.getHeader(Layout.HOT_THRESHOLD));
-  }
-
-  /** The block at `pc`, once, in the interpreter. */
-  private interpretBlock(pc: number): Exit | undefined {
-    const block = this.blocks.at(pc);
-    return block ? this.runOnce(block) : this.fetchFault(pc);
-  }
-  private runOnce(block: Block, isPart = false): Exit | undefined {
-    const address = this.blocks.lowerOnce(block);
-    const fault = this.enter(() => this.runtime.runBlock(address));
-    if (fault) return fault;
-    const kind = this.getHeader(Layout.EXIT_KIND) as ExitKind;
-    if (kind === ExitKind.None || this.goesOn()) return undefined;
-    if (kind === ExitKind.Budget) return this.exact && !isPart ? this.spendRest() : makeExit(kind, this.pc, 0, 0, 0);
-    if (kind === ExitKind.Stale) this.cache.invalidate(block.pc, 1);
-    return kind >= ExitKind.Miss && kind < ExitKind.Continue ? undefined : this.left(kind, this.pc);
-  }
-
-  /** Less than the next region needs is left: blocks, the last one cut to size, up to the exact end. */
-  private spendRest(): Exit {
-    for (;;) {
-      const fault = this.enter(() => this.runtime.runBlocks());
-      if (fault) return fault;
-      const kind = this.getHeader(Layout.EXIT_KIND) as ExitKind;
-      const { pc } = this;
-      let exit: Exit | undefined;
-      if (kind === ExitKind.Budget) exit = this.interpretPart(pc, this.getHeader(Layout.BUDGET));
-      else if (kind === ExitKind.Miss) exit = this.blocks.publish(pc) ? undefined : this.fetchFault(pc);
-      else if (kind === ExitKind.Stale) this.cache.invalidate(pc, 1);
-      else exit = this.left(kind, pc);
-      if (exit) return exit;
-    }
-  }
-  /** So many instructions from `pc` on, if its block has more; a branch and its delay slot cannot be parted. */
-  private interpretPart(pc: number, instructions: number): Exit | undefined {
-    const spent = makeExit(ExitKind.Budget, pc, 0, 0, 0);
-    if (instructions <= 0) return spent;
-    const whole = this.blocks.at(pc);
-    if (!whole) return this.fetchFault(pc);
-    // a repeated string operation that has worked for long lets others have their turn
-    if (whole.instructions <= instructions) return spent;
-    const block = this.blocks.lift(pc, { limit: instructions });
-    if (!block) return this.fetchFault(pc);
-    if (block.instructions > instructions) this.setHeader(Layout.BUDGET, block.instructions);
-    return this.runOnce(block, true);
+    if (wait > 0) this.tier.worth.rest(pc, wait, this.header.get(Layout.HOT_THRESHOLD));
   }
 }
 
@@ -647,9 +455,6 @@ const LOADING_MS = 300;
  * loading it.
  */
 const WARM_START = 100;
-
-/** More than the instructions that stand for one hooked: a branch with its delay slot, STI with the next. */
-const MOST_PASSED = 16;
 
 /** Arrivals after which code is translated. A kernel that boots has much code that runs some hundred times. */
 const HOT = 3000;

@@ -34,7 +34,6 @@ export const SOON = 1000;
  * more than twice what the better of them alone would.
  */
 export class Worth {
-  cache!: CodeCache;
   /** By address of a block's µops: arrivals that its counter does not have, since it was set back. */
   private readonly setBack = new Map<number, number>();
   /** Arrivals up to which a region was compiled for them. */
@@ -51,6 +50,7 @@ export class Worth {
   constructor(
     private readonly runtime: Runtime,
     private readonly stats: VcpuStats,
+    private readonly cache: CodeCache,
     private readonly price: number,
   ) {}
 

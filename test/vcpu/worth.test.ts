@@ -16,8 +16,8 @@ function setting() {
     instructions: () => 10,
   } as unknown as Runtime;
   const stats = { ...noStats(), instructions: 1e9 };
-  const worth = new Worth(runtime, stats, PRICE);
-  worth.cache = { block: (pc: number) => ({ address: pc }) } as unknown as CodeCache;
+  const cache = { block: (pc: number) => ({ address: pc }) } as unknown as CodeCache;
+  const worth = new Worth(runtime, stats, cache, PRICE);
   worth.beginCompiling(0);
   const region = (...pcs: number[]): Region =>
     ({ entry: pcs[0], blocks: pcs.map((pc) => ({ pc, size: 4 })), instructions: 10 * pcs.length }) as unknown as Region;

@@ -1,0 +1,265 @@
+import { ExitKind, Fault } from '../../assembly/shared/exit.ts';
+import { Layout } from '../../assembly/shared/layout.ts';
+import type { Runtime } from '../backend/runtime.ts';
+import type { CodeCache } from '../cache/code-cache.ts';
+import type { Block } from '../ir/block.ts';
+import type { Isa } from '../isa/isa.ts';
+import type { BlockTier } from './block-tier.ts';
+import type { PhysicalPlaces } from './code-places.ts';
+import { type Exit, makeExit } from './exit.ts';
+import type { Header } from './header.ts';
+import type { VcpuStats } from './options.ts';
+import type { RegionTier } from './region-tier.ts';
+
+interface StaysContext {
+  readonly isa: Isa;
+  readonly runtime: Runtime;
+  readonly header: Header;
+  readonly stats: VcpuStats;
+  readonly cache: CodeCache;
+  readonly blocks: BlockTier;
+  readonly tier: RegionTier;
+  /** Memory model paged. */
+  readonly paged: PhysicalPlaces | undefined;
+  /** See VcpuOptions.exactBudget. */
+  readonly exact: boolean;
+  /** See Vcpu.mode. */
+  readonly mode: () => number;
+  readonly followMode: () => void;
+  /** Something is there for the dispatcher to run at `pc`; false if nothing can be fetched there. */
+  readonly provide: (pc: number) => boolean;
+  readonly becameHot: (pc: number) => void;
+  readonly invalidatePhysical: (start: number, length: number) => void;
+}
+
+/** Milliseconds of compilation after which a stay in guest code ends. */
+const COMPILE_MS = 50;
+
+/** More than the instructions that stand for one hooked: a branch with its delay slot, STI with the next. */
+const MOST_PASSED = 16;
+
+/** Stays in guest code: why each ended, and what the engine itself does about it. */
+export class Stays {
+  private readonly header: Header;
+  private readonly blocks: BlockTier;
+  private readonly stats: VcpuStats;
+
+  constructor(private readonly context: StaysContext) {
+    this.header = context.header;
+    this.blocks = context.blocks;
+    this.stats = context.stats;
+  }
+
+  /** Until guest code exits, `budget` guest instructions (1 … 2^31−1) are completed, or much had to be compiled (exit `budget`, too). */
+  run(budget: number): Exit {
+    const { stats } = this;
+    const compiledBefore = stats.compileTime;
+    this.grant(Math.max(1, Math.min(budget, 0x7fffffff)));
+    for (;;) {
+      const exit = this.stay() ?? this.pause(compiledBefore);
+      this.countInstructions();
+      if (!exit) continue;
+      stats.exits[exit.kind] = (stats.exits[exit.kind] ?? 0) + 1;
+      return exit;
+    }
+  }
+
+  /** The instruction at pc alone, in user mode as a single step: exit `budget` if nothing else happened. */
+  step(): Exit {
+    this.grant(1);
+    const mode = this.context.paged ? undefined : this.context.mode() | (this.context.isa.step ?? 0);
+    const exit = this.interpretOne(this.header.pc, mode) ?? makeExit(ExitKind.Budget, this.header.pc, 0, 0, 0);
+    this.countInstructions();
+    return exit;
+  }
+
+  /** The hooked instruction that an exit was about is executed, or passed over. An Exit if it leaves. */
+  passHooked(pc: number, skip: boolean): Exit | undefined {
+    const { builder } = this.blocks;
+    // it was counted when it left
+    this.stats.instructions--;
+    this.grant(MOST_PASSED);
+    const passing = { pc, skip, met: false };
+    const at = this.context.isa.system?.restart?.(pc) ?? pc;
+    builder.passing = passing;
+    try {
+      const exit = this.interpretOne(pc);
+      if (exit || passing.met || at === pc) return exit;
+      // a branch came first, and its delay slot is a block of its own
+      builder.passing = { skip, met: false };
+      return this.interpretOne(this.header.pc);
+    } finally {
+      builder.passing = undefined;
+      this.countInstructions();
+    }
+  }
+  /** The instruction at pc is executed though it is hooked. An Exit if it leaves. */
+  passPlace(): Exit | undefined {
+    this.grant(1);
+    const exit = this.interpretOne(this.header.pc, undefined, true);
+    this.countInstructions();
+    return exit;
+  }
+
+  /** So many guest instructions may be completed from now on; `countInstructions` tells how many were. */
+  private grant(budget: number): void {
+    this.header.grant(budget, this.stats.instructions);
+  }
+  private countInstructions(): void {
+    this.stats.instructions = this.header.completed;
+  }
+
+  /** Few instructions may ask for much to be compiled: the caller has its turn as if the budget were spent. */
+  private pause(compiledBefore: number): Exit | undefined {
+    if (this.context.exact || this.stats.compileTime - compiledBefore < COMPILE_MS) return undefined;
+    return makeExit(ExitKind.Budget, this.header.pc, 0, 0, 0);
+  }
+
+  /** One stay in guest code, and what the engine itself has to do after it; an Exit if it is somebody else's turn. */
+  private stay(): Exit | undefined {
+    const fault = this.enter(() => this.context.runtime.run());
+    if (fault) return fault;
+    const kind = this.header.get(Layout.EXIT_KIND) as ExitKind;
+    const pc = this.header.pc;
+    switch (kind) {
+      case ExitKind.Miss:
+        this.stats.misses++;
+        return this.context.provide(pc) ? undefined : this.fetchFault(pc);
+      case ExitKind.Hot:
+        this.stats.hot++;
+        this.context.becameHot(pc);
+        return undefined;
+      case ExitKind.Stale:
+        this.stats.stale++;
+        this.context.cache.invalidate(pc, 1);
+        return undefined;
+      case ExitKind.Slow:
+        this.stats.slow++;
+        this.context.tier.tookSlowPath(this.header.get(Layout.EXIT_ARG0) >>> 0);
+        return this.interpretBlock(pc);
+      case ExitKind.Unmapped:
+        this.stats.slow++;
+        this.context.tier.leftForAccess(this.header.get(Layout.EXIT_ARG0) >>> 0);
+        return undefined;
+      case ExitKind.Budget:
+        if (this.context.exact && this.header.get(Layout.BUDGET) > 0) return this.spendRest();
+        return makeExit(kind, pc, 0, 0, 0);
+      default:
+        return this.left(kind, pc);
+    }
+  }
+
+  /** Memory model paged: guest code was left, and the runtime has tried to let the guest handle it. */
+  private left(kind: ExitKind, pc: number): Exit | undefined {
+    if (kind === ExitKind.Unexpected) {
+      const block = this.header.get(Layout.EXIT_ARG0) >>> 0;
+      if (this.blocks.assumptions.refute(block)) this.context.cache.invalidate(block, 1);
+      return this.interpretOne(pc);
+    }
+    if (!this.context.paged) {
+      if (kind < ExitKind.Continue) return this.exitOf(kind, pc);
+      if (kind !== ExitKind.Continue) this.header.pc = this.header.get(kind === ExitKind.Resume ? Layout.NEXT_PC : Layout.EXIT_ARG0);
+      this.context.followMode();
+      return undefined;
+    }
+    if (kind === ExitKind.MemoryFault && this.header.get(Layout.EXIT_ARG1) & Fault.WRITES_CODE) {
+      const address = this.header.get(Layout.EXIT_ARG2) >>> 0;
+      this.blocks.store?.leave(address >>> 12);
+      this.context.invalidatePhysical(address, 1);
+      return this.interpretOne(pc);
+    }
+    if (kind !== ExitKind.Hypercall) return this.exitOf(kind, pc);
+    this.header.pc = this.header.get(Layout.NEXT_PC);
+    return this.exitOf(kind, this.header.pc);
+  }
+  /** What the interpreter left with, which the guest itself may have to handle. */
+  private goesOn(): boolean {
+    return this.context.paged !== undefined && (this.context.runtime.exports.goesOn as () => number)() !== 0;
+  }
+  /** Nothing can be fetched at `pc`, and the fault is recorded. */
+  private fetchFault(pc: number): Exit | undefined {
+    this.header.set(Layout.EXIT_KIND, ExitKind.MemoryFault);
+    this.header.pc = pc;
+    return this.goesOn() ? undefined : this.exitOf(ExitKind.MemoryFault, pc);
+  }
+  /** The instruction that an exit is about, alone. It may have been left in the midst of its block. */
+  private interpretOne(pc: number, mode?: number, passes = false): Exit | undefined {
+    const at = this.context.isa.system?.restart?.(pc) ?? pc;
+    // the branch before a delay slot is executed once more
+    if (at !== pc) this.header.set(Layout.BUDGET, this.header.get(Layout.BUDGET) + 1);
+    this.header.pc = at;
+    const block = this.blocks.lift(at, { limit: 1, passes, ...(mode !== undefined && { mode }) });
+    if (!block) return this.fetchFault(at);
+    const left = this.header.get(Layout.BUDGET);
+    if (left < block.instructions) this.header.set(Layout.BUDGET, block.instructions);
+    return this.runOnce(block);
+  }
+
+  private exitOf(kind: ExitKind, pc: number): Exit {
+    return makeExit(
+      kind,
+      pc,
+      this.header.get(Layout.EXIT_ARG0) >>> 0,
+      this.header.get(Layout.EXIT_ARG1) >>> 0,
+      this.header.get(Layout.EXIT_ARG2) >>> 0,
+    );
+  }
+
+  private enter(run: () => void): Exit | undefined {
+    this.header.set(Layout.EXIT_KIND, ExitKind.None);
+    try {
+      run();
+      return undefined;
+    } catch (error) {
+      const access = this.context.tier.accessOfTrap(error);
+      if (!access) throw error;
+      this.header.pc = access.pc;
+      return { kind: 'memory-fault', pc: access.pc, address: undefined, access: access.write ? 'write' : 'read' };
+    }
+  }
+
+  /** The block at `pc`, once, in the interpreter. */
+  private interpretBlock(pc: number): Exit | undefined {
+    const block = this.blocks.at(pc);
+    return block ? this.runOnce(block) : this.fetchFault(pc);
+  }
+  private runOnce(block: Block, isPart = false): Exit | undefined {
+    const address = this.blocks.lowerOnce(block);
+    const fault = this.enter(() => this.context.runtime.runBlock(address));
+    if (fault) return fault;
+    const kind = this.header.get(Layout.EXIT_KIND) as ExitKind;
+    if (kind === ExitKind.None || this.goesOn()) return undefined;
+    if (kind === ExitKind.Budget) return this.context.exact && !isPart ? this.spendRest() : makeExit(kind, this.header.pc, 0, 0, 0);
+    if (kind === ExitKind.Stale) this.context.cache.invalidate(block.pc, 1);
+    return kind >= ExitKind.Miss && kind < ExitKind.Continue ? undefined : this.left(kind, this.header.pc);
+  }
+
+  /** Less than the next region needs is left: blocks, the last one cut to size, up to the exact end. */
+  private spendRest(): Exit {
+    for (;;) {
+      const fault = this.enter(() => this.context.runtime.runBlocks());
+      if (fault) return fault;
+      const kind = this.header.get(Layout.EXIT_KIND) as ExitKind;
+      const { pc } = this.header;
+      let exit: Exit | undefined;
+      if (kind === ExitKind.Budget) exit = this.interpretPart(pc, this.header.get(Layout.BUDGET));
+      else if (kind === ExitKind.Miss) exit = this.blocks.publish(pc) ? undefined : this.fetchFault(pc);
+      else if (kind === ExitKind.Stale) this.context.cache.invalidate(pc, 1);
+      else exit = this.left(kind, pc);
+      if (exit) return exit;
+    }
+  }
+  /** So many instructions from `pc` on, if its block has more; a branch and its delay slot cannot be parted. */
+  private interpretPart(pc: number, instructions: number): Exit | undefined {
+    const spent = makeExit(ExitKind.Budget, pc, 0, 0, 0);
+    if (instructions <= 0) return spent;
+    const whole = this.blocks.at(pc);
+    if (!whole) return this.fetchFault(pc);
+    // a repeated string operation that has worked for long lets others have their turn
+    if (whole.instructions <= instructions) return spent;
+    const block = this.blocks.lift(pc, { limit: instructions });
+    if (!block) return this.fetchFault(pc);
+    if (block.instructions > instructions) this.header.set(Layout.BUDGET, block.instructions);
+    return this.runOnce(block, true);
+  }
+}
