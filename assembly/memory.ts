@@ -4,12 +4,12 @@ import { FaultAccess } from './shared/exit';
 import { Layout, PagePermission } from './shared/layout';
 
 /** Index below Layout.WINDOW of a guest address, for loads and stores with that static offset. */
-export function windowIndex(address: u32): u32 {
+function windowIndex(address: u32): u32 {
   return address - Layout.FLOOR;
 }
 
 /** Bytes between FLOOR and TOP. */
-export function windowSize(): u32 {
+function windowSize(): u32 {
   return load<u32>(Layout.TOP) - Layout.FLOOR;
 }
 

@@ -24,7 +24,7 @@ export function setControl(control: u32): void {
   store<u32>(Layout.FLOAT_CONTROL, control);
 }
 
-export function magnitudeMask(wide: bool): u64 {
+function magnitudeMask(wide: bool): u64 {
   return wide ? 0x7fffffffffffffff : 0x7fffffff;
 }
 export function infinity(wide: bool): u64 {

@@ -12,7 +12,7 @@ import { clearFlags, controlWord, Fcw, Rounding, raised, resultSe, resultSig } f
 import { fromI64, toF32, toF64, toInteger } from '../softfloat/float80-convert';
 import { storeLimits } from '../softfloat/limits';
 
-export const enum Mxcsr {
+const enum Mxcsr {
   IE = 0x01,
   DE = 0x02,
   ZE = 0x04,

@@ -7,7 +7,7 @@ import type { Machine } from '../vmm/machine.ts';
 import type { MachineName } from '../vmm/machines/index.ts';
 import type { DriveOptions, NetworkOptions, ShareOptions } from '../vmm/options.ts';
 import { CliError, ExitCode } from './errors.ts';
-import { allowed, bytes, collect, opened, seconds, writableFile } from './options.ts';
+import { allowed, bytes, collect, madeOf, seconds, writableFile } from './options.ts';
 import { stackBytes } from './stack.ts';
 
 interface BootOptions {
@@ -65,25 +65,18 @@ export function bootCommand(): Command {
     .action(boot);
 }
 
-function read(path: string | undefined, flag: string): Uint8Array | undefined {
-  if (path === undefined) return undefined;
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new CliError(`${flag} ${path}: ${code === 'ENOENT' ? 'no such file' : message}`, ExitCode.Usage);
-  }
-}
+const read = (path: string | undefined, flag: string): Uint8Array | undefined =>
+  path === undefined ? undefined : madeOf(`${flag} ${path}:`, () => readFileSync(path));
 
 function openDrive(text: string, node: typeof import('../host/node.ts')): DriveOptions {
   const [, path, mode] = /^(.*?)(?::(ro|snapshot))?$/.exec(text)!;
-  const disk = opened('--drive', path, () => node.nodeDisk(path, { readOnly: mode !== undefined }));
+  const disk = madeOf(`--drive ${path}:`, () => node.nodeDisk(path, { readOnly: mode !== undefined }));
   return { disk: mode === 'snapshot' ? overlayDisk(disk) : disk };
 }
 
 function openShare(text: string, node: typeof import('../host/node.ts')): ShareOptions {
   const [, folder, tag = 'share', readOnly] = /^(.*?)(?::([^:]+?))?(:ro)?$/.exec(text)!;
-  return { tag, fileSystem: opened('--share', folder, () => node.nodeFileSystem(folder, { readOnly: readOnly !== undefined })) };
+  return { tag, fileSystem: madeOf(`--share ${folder}:`, () => node.nodeFileSystem(folder, { readOnly: readOnly !== undefined })) };
 }
 
 function openNetwork({ net, allow }: BootOptions, node: typeof import('../host/node.ts')): NetworkOptions[] {

@@ -22,7 +22,7 @@ export function disasmCommand(): Command {
 async function disasm(path: string, options: DisasmOptions): Promise<void> {
   const [{ openExecutable, parseAddress, rangeOf }, { codeSections }] = await Promise.all([
     import('./elf-code.ts'),
-    import('../linux/elf.ts'),
+    import('../linux/elf-symbols.ts'),
   ]);
   const executable = openExecutable(path);
   const { elf, isa, code, symbols } = executable;

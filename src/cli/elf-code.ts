@@ -1,7 +1,8 @@
 import { Code, PAGE_SIZE } from '../isa/code.ts';
 import type { Isa } from '../isa/isa.ts';
 import { ISAS } from '../isas.ts';
-import { ElfError, type ElfFile, type ElfSymbol, elfSymbols, parseElf } from '../linux/elf.ts';
+import { ElfError, type ElfFile, parseElf } from '../linux/elf.ts';
+import { type ElfSymbol, elfSymbols } from '../linux/elf-symbols.ts';
 import { readProgram } from './elf-file.ts';
 import { CliError, ExitCode } from './errors.ts';
 

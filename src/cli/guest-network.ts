@@ -1,7 +1,7 @@
 import type { Network } from '../linux/net/outside.ts';
 import { CliError, ExitCode } from './errors.ts';
 import type { RunOptions } from './guest-options.ts';
-import { allowed, parsed } from './options.ts';
+import { allowed, madeOf } from './options.ts';
 
 /** What the program reaches over `--net user`, if it is given. */
 export async function hostNetwork({ net, allow, publish }: RunOptions): Promise<Network | undefined> {
@@ -13,6 +13,6 @@ export async function hostNetwork({ net, allow, publish }: RunOptions): Promise<
     import('../devices/net/host-network.ts'),
     import('../host/node.ts'),
   ]);
-  const published = publish.map((text) => parsed('--publish', () => parsePublished(text)));
+  const published = publish.map((text) => madeOf('--publish', () => parsePublished(text)));
   return makeHostNetwork({ allow: allowed(allow), publish: published, host: nodeNatHost });
 }

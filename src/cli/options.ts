@@ -38,25 +38,16 @@ export const x87Option = (): Option =>
   new Option('--x87 <bits>', '64: x87 in double precision, fast but inexact').choices(['64', '80']).default('80');
 export const x87Bits = ({ x87 }: { readonly x87: X87Choice }): 64 | 80 => (x87 === '64' ? 64 : 80);
 
-/** What `open` gives; its errors become one line. */
-export function opened<T>(flag: string, text: string, open: () => T): T {
+/** What `make` makes of an option's value. That the value is to blame (a host's error, RangeError) becomes one line, which begins with `said`. */
+export function madeOf<T>(said: string, make: () => T): T {
   try {
-    return open();
+    return make();
   } catch (error) {
+    if (!(error instanceof RangeError) && !(error instanceof Error && 'syscall' in error)) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new CliError(`${flag} ${text}: ${code === 'ENOENT' ? 'no such file or folder' : message}`, ExitCode.Usage);
-  }
-}
-
-/** What a parser makes of an option's value, which it refuses with RangeError. */
-export function parsed<T>(flag: string, parse: () => T): T {
-  try {
-    return parse();
-  } catch (error) {
-    if (error instanceof RangeError) throw new CliError(`${flag} ${error.message}`, ExitCode.Usage);
-    throw error;
+    throw new CliError(`${said} ${code === 'ENOENT' ? 'no such file or folder' : message}`, ExitCode.Usage);
   }
 }
 
 /** What --allow says. */
-export const allowed = (texts: readonly string[]): NatRule[] => texts.map((text) => parsed('--allow', () => parseNatRule(text)));
+export const allowed = (texts: readonly string[]): NatRule[] => texts.map((text) => madeOf('--allow', () => parseNatRule(text)));

@@ -8,7 +8,7 @@ import { compileLate, optimiseLater } from './engine-flags.ts';
 import { CliError, ExitCode } from './errors.ts';
 import { hostNetwork } from './guest-network.ts';
 import type { RunOptions } from './guest-options.ts';
-import { opened, x87Bits } from './options.ts';
+import { madeOf, x87Bits } from './options.ts';
 import { parts } from './parts.ts';
 import { reserved } from './reserved.ts';
 import { stackBytes } from './stack.ts';
@@ -33,7 +33,7 @@ export async function run(
     import('./guest-file.ts'),
   ]);
   const open = (folder: string, flag: string, readOnly = false): FileSystem =>
-    opened(flag, folder, () => node.nodeFileSystem(folder, { readOnly }));
+    madeOf(`${flag} ${folder}:`, () => node.nodeFileSystem(folder, { readOnly }));
   const root = options.root === undefined ? undefined : open(options.root, '--root');
   if (root && root.root.format !== Mode.Directory) throw new CliError(`--root ${options.root}: not a folder`, ExitCode.Usage);
   const mounts = options.mount.map((text): MountPoint => {

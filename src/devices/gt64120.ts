@@ -22,7 +22,7 @@ export const enum Gt {
 }
 
 /** Bytes of its internal registers. */
-export const GT_SIZE = 0x1000;
+const GT_SIZE = 0x1000;
 
 /** Values after reset that are not zero (data sheet, section 17). */
 const AFTER_RESET: readonly (readonly [number, number])[] = [

@@ -13,7 +13,7 @@ export function nodeDisk(path: string, options: { readonly readOnly?: boolean } 
   const { size } = fs.fstatSync(fd);
   if (size === 0 || size % SECTOR) {
     fs.closeSync(fd);
-    throw new Error(`a disk image of ${size} bytes, not a multiple of ${SECTOR}`);
+    throw new RangeError(`a disk image of ${size} bytes, not a multiple of ${SECTOR}`);
   }
   return {
     sectors: size / SECTOR,

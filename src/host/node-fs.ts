@@ -75,7 +75,7 @@ class NodeFileSystem implements FileSystem {
     this.hostDevice = Number(stats.dev);
     if (stats.isDirectory()) this.root = new NodeDirectory(this, undefined, '');
     else if (stats.isFile()) this.root = new NodeFile(this, new Anchor(path.dirname(hostRoot)), path.basename(hostRoot));
-    else throw new Error(`${hostRoot}: neither a folder nor a file`);
+    else throw new RangeError(`${hostRoot}: neither a folder nor a file`);
   }
 
   writable(): void {

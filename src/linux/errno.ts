@@ -146,14 +146,6 @@ export const Errno = {
 
 export type ErrnoName = keyof typeof Errno;
 
-const NAMES = new Map<number, ErrnoName>();
-for (const [name, number] of Object.entries(Errno)) NAMES.set(number, name as ErrnoName);
-
-/** "ENOENT" for 2 (generic numbering). */
-export function errnoName(number: number): string {
-  return NAMES.get(number) ?? `errno ${number}`;
-}
-
 /** MIPS numbers where they differ (arch/mips/include/uapi/asm/errno.h). */
 const MIPS: Readonly<Partial<Record<ErrnoName, number>>> = {
   ENOMSG: 35,

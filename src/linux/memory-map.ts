@@ -2,7 +2,7 @@ import { Layout } from '../../assembly/shared/layout.ts';
 import { PAGE_SIZE } from '../isa/code.ts';
 import { GuestMemory, PagePermission } from '../vcpu/guest-memory.ts';
 import { type Area, Areas, type Backing } from './areas.ts';
-import type { ReadableFile } from './elf.ts';
+import type { ReadableFile } from './elf-symbols.ts';
 import { Errno } from './errno.ts';
 import type { Futexes } from './futexes.ts';
 import { SyscallError } from './syscall.ts';

@@ -1,5 +1,6 @@
 import { Code } from '../isa/code.ts';
-import { ElfError, type ElfFile, type ElfSymbol, elfSymbols, parseElf, symbolAt } from './elf.ts';
+import { ElfError, type ElfFile, parseElf } from './elf.ts';
+import { type ElfSymbol, elfSymbols, symbolAt } from './elf-symbols.ts';
 import { readWhole } from './fs/tree.ts';
 import type { Image } from './load.ts';
 import type { Process } from './process.ts';
@@ -63,7 +64,7 @@ export function locate(p: Process, images: readonly Image[], pc: number): Locati
 }
 
 /** "0x08049196 main+0x10 (/bin/program)" */
-export function printLocation(location: Location): string {
+function printLocation(location: Location): string {
   const { pc, symbol, offset, file } = location;
   return `${hex(pc)}${symbol ? ` ${symbol}${offset ? `+0x${offset.toString(16)}` : ''}` : ''}${file ? ` (${file})` : ''}`;
 }

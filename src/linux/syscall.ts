@@ -38,7 +38,7 @@ export const partial = (call: Syscall, note: string): PartialCall => ({ call, no
 
 /** Answers ENOSYS, and the user is told once that the program asked. */
 export const missing = (note: string): PartialCall => ({ call: NOT_IMPLEMENTED, note });
-export const NOT_IMPLEMENTED: Syscall = () => -Errno.ENOSYS;
+const NOT_IMPLEMENTED: Syscall = () => -Errno.ENOSYS;
 
 /** Adds what is missing, by name, to calls. */
 export function withNotes(calls: Readonly<Record<string, Syscall>>, notes: Readonly<Partial<Record<string, string>>>): Calls {

@@ -23,7 +23,7 @@ import { anyThread, makeScheduler, type Scheduler } from './threads.ts';
 export const INIT = 1;
 export const FIRST_PID = 100;
 /** /proc/sys/kernel/pid_max */
-export const PID_MAX = 32768;
+const PID_MAX = 32768;
 
 /** All processes, and what they share. */
 export interface System {

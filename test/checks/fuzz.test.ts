@@ -9,7 +9,8 @@ import { deadcode } from '../../src/ir/passes/deadcode.ts';
 import { verify } from '../../src/ir/verify.ts';
 import { Code, FetchFault } from '../../src/isa/code.ts';
 import { ISAS } from '../../src/isas.ts';
-import { ElfError, elfSymbols, parseElf } from '../../src/linux/elf.ts';
+import { ElfError, parseElf } from '../../src/linux/elf.ts';
+import { elfSymbols } from '../../src/linux/elf-symbols.ts';
 
 const bytes = fc.uint8Array({ minLength: 1, maxLength: 64 });
 const PC = 0x400000;

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ElfError, parseElf, symbolAt } from '../../src/linux/elf.ts';
+import { ElfError, parseElf } from '../../src/linux/elf.ts';
+import { symbolAt } from '../../src/linux/elf-symbols.ts';
 import { BASE, I386, interpreterSegment, MIPS, makeElf, type SegmentSpec } from './make-elf.ts';
 
 const code: SegmentSpec = { bytes: Uint8Array.of(0x90) };

@@ -24,9 +24,6 @@ export const enum Register {
   RA = 31,
 }
 
-/** State offset of a general register. */
-export const gprSlot = (register: number): number => Mips.GPR + 4 * register;
-
 /** State offset of the word that MTC1 writes. `wide`: Status.FR. */
 export const fprWord = (register: number, wide: boolean): number =>
   wide ? Mips.FPR + 8 * register : Mips.FPR + 8 * (register & ~1) + 4 * (register & 1);

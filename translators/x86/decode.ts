@@ -92,7 +92,7 @@ export const enum Decoded {
   TooLong,
 }
 
-export const MAX_LENGTH = 15;
+const MAX_LENGTH = 15;
 
 const enum Prefix {
   None,

@@ -224,7 +224,7 @@ export function parity(b: Builder): Value {
 const bit = (b: Builder, value: Value, n: number): Value => b.and(b.shrU(value, b.i32(n)), b.i32(1));
 export const carryFlag = (b: Builder): Value => get(b, X86.CF);
 export const zeroFlag = (b: Builder): Value => b.eqz(get(b, X86.ZF_RESULT));
-export const signFlag = (b: Builder): Value => b.shrU(get(b, X86.SF_RESULT), b.i32(31));
+const signFlag = (b: Builder): Value => b.shrU(get(b, X86.SF_RESULT), b.i32(31));
 export const overflowFlag = (b: Builder): Value => b.shrU(get(b, X86.OF_RESULT), b.i32(31));
 export const adjustFlag = (b: Builder): Value => bit(b, get(b, X86.AF_RESULT), 4);
 

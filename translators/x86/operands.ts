@@ -134,7 +134,7 @@ export function store(b: Builder, address: Value, size: number, value: Value): v
 }
 
 /** The low `size` bytes, zero-extended. */
-export function zeroExtend(b: Builder, value: Value, size: number): Value {
+function zeroExtend(b: Builder, value: Value, size: number): Value {
   return size === 4 ? value : b.and(value, b.i32(size === 2 ? 0xffff : 0xff));
 }
 export function signExtend(b: Builder, value: Value, size: number): Value {

@@ -90,7 +90,7 @@ const enum Msr {
 }
 
 /** One tick a nanosecond. */
-export function timeStamp(): u64 {
+function timeStamp(): u64 {
   return <u64>now() + load<u64>(Layout.STATE + System.TSC_OFFSET);
 }
 

@@ -33,7 +33,7 @@ function lengthOf(n: u32): u32 {
 }
 
 /** Whether `pc` comes right after a load of SS (SDM volume 3, 6.8.3). */
-export function inShadow(pc: u32): bool {
+function inShadow(pc: u32): bool {
   const at = get(System.SHADOW);
   return at !== 0 && at === pc;
 }

@@ -27,10 +27,10 @@ export function isCode(access: u32): bool {
 export function isConforming(access: u32): bool {
   return (access & (Access.S | Access.CODE | Access.THIRD)) === (Access.S | Access.CODE | Access.THIRD);
 }
-export function isWritableData(access: u32): bool {
+function isWritableData(access: u32): bool {
   return (access & (Access.S | Access.CODE | Access.SECOND)) === (Access.S | Access.SECOND);
 }
-export function isReadable(access: u32): bool {
+function isReadable(access: u32): bool {
   return (access & Access.S) !== 0 && (access & (Access.CODE | Access.SECOND)) !== Access.CODE;
 }
 /** Type of a system descriptor, 0 for a segment. */

@@ -39,7 +39,7 @@ export function goToEip(eip: u32): void {
 }
 
 /** Real and virtual-8086 mode: any selector will do. */
-export function setPlainCode(selector: u32): void {
+function setPlainCode(selector: u32): void {
   if (isVirtual()) setVirtualSegment(CS, selector);
   else setRealSegment(CS, selector);
 }

@@ -231,7 +231,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
 }
 
 /** Estimated bytes of machine stack that a frame takes in an engine's baseline code, which keeps every local in it. */
-export const frameCost = (locals: number): number => 160 + 8 * locals;
+const frameCost = (locals: number): number => 160 + 8 * locals;
 
 /** A shift and a number of bits that differ between all of these pcs, or as many as eight bits can tell apart. */
 function distinguish(pcs: readonly number[]): { shift: number; bits: number } {

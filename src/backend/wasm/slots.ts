@@ -18,7 +18,7 @@ export interface SlotSet {
   lo: number;
   hi: number;
 }
-export const emptySet = (): SlotSet => ({ lo: 0, hi: 0 });
+const emptySet = (): SlotSet => ({ lo: 0, hi: 0 });
 const copy = (s: SlotSet): SlotSet => ({ lo: s.lo, hi: s.hi });
 const addAll = (to: SlotSet, from: SlotSet): void => {
   to.lo |= from.lo;

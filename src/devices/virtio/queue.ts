@@ -15,7 +15,7 @@ const MOST_BYTES = 16 << 20;
 const MOST_INDIRECT = 1024;
 
 /** The driver broke the rules of the ring: the device needs a reset. */
-export class RingError extends Error {
+class RingError extends Error {
   override name = 'RingError';
 }
 

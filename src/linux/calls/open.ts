@@ -25,7 +25,7 @@ function wants(access: Access): number {
 }
 
 /** Opens a file as open(2) does; `flags` in the guest's numbering. */
-export function openAt(p: Process, fd: number, path: string, flags: number, mode: number): Description {
+function openAt(p: Process, fd: number, path: string, flags: number, mode: number): Description {
   const o = p.abi.open;
   const who = effective(p);
   const pathOnly = (flags & o.O_PATH) !== 0;

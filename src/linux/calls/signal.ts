@@ -72,7 +72,7 @@ function sigprocmask(p: Process, how: number, set: number, old: number, size: nu
 }
 
 /** Waits until a signal is delivered. */
-export async function waitForSignal(p: Process): Promise<number> {
+async function waitForSignal(p: Process): Promise<number> {
   await p.signals.arrival();
   return -Errno.ERESTARTNOHAND;
 }

@@ -40,7 +40,7 @@ export function readTimeval(p: Process, address: number): number {
 }
 
 /** Time that the process had the processor. */
-export function processTime(p: Process): bigint {
+function processTime(p: Process): bigint {
   p.system.scheduler.account();
   return p.group.processorTime;
 }

@@ -1,5 +1,6 @@
 import { PagePermission } from '../../vcpu/guest-memory.ts';
-import { dynamicSymbols, type ElfFile, type ReadableFile } from '../elf.ts';
+import type { ElfFile } from '../elf.ts';
+import { dynamicSymbols, type ReadableFile } from '../elf-symbols.ts';
 
 const BYTE_0F = 0x0f;
 const BYTE_AE = 0xae;

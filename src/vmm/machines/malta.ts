@@ -35,7 +35,7 @@ const GT_UNIT = 21;
 const PIRQ_INTERRUPTS = [10, 10, 11, 11] as const;
 /** PIRQ that INTA# goes to: slots 18 … 21 are the connectors, 11 and 12 what a real board has Ethernet and sound at. */
 const PIRQ_OF_SLOT: Readonly<Record<number, number>> = { 11: 1, 12: 2, 18: 0, 19: 1, 20: 2, 21: 3 };
-export const MALTA_SLOTS = [18, 19, 20, 21, 11, 12] as const;
+const MALTA_SLOTS = [18, 19, 20, 21, 11, 12] as const;
 
 /** A MIPS Malta board with a GT-64120 and a PIIX4. */
 export function makeMalta(w: Wiring): Board {

@@ -30,6 +30,11 @@ function branchAndLink(b: Builder, site: Site, condition: Value): void {
   site.afterSlot(b, () => (b.constantOf(target) === (next | 0) ? b.goto(next) : b.callIndirect(target, next)), b.constantOf(target));
 }
 
+function branchLikelyAndLink(b: Builder, site: Site, condition: Value): void {
+  link(b, site, Register.RA);
+  site.branchLikely(b, condition);
+}
+
 function jump(b: Builder, site: Site, s: number): void {
   const target = gpr(b, s);
   site.afterSlot(b, () => (s === Register.RA ? b.return(target) : b.jump(target)), undefined, target);
@@ -77,16 +82,8 @@ export const branches = group(BRANCH, (row) => [
   row('010111 sssss 00000 oooooooooooooooo', 'bgtzl $s,$o', ({ s }, b, site) => site.branchLikely(b, gtz(b, s))),
   row('000001 sssss 00010 oooooooooooooooo', 'bltzl $s,$o', ({ s }, b, site) => site.branchLikely(b, ltz(b, s))),
   row('000001 sssss 00011 oooooooooooooooo', 'bgezl $s,$o', ({ s }, b, site) => site.branchLikely(b, gez(b, s))),
-  row('000001 sssss 10010 oooooooooooooooo', 'bltzall $s,$o', ({ s }, b, site) => {
-    const taken = ltz(b, s);
-    link(b, site, Register.RA);
-    site.branchLikely(b, taken);
-  }),
-  row('000001 sssss 10011 oooooooooooooooo', 'bgezall $s,$o', ({ s }, b, site) => {
-    const taken = gez(b, s);
-    link(b, site, Register.RA);
-    site.branchLikely(b, taken);
-  }),
+  row('000001 sssss 10010 oooooooooooooooo', 'bltzall $s,$o', ({ s }, b, site) => branchLikelyAndLink(b, site, ltz(b, s))),
+  row('000001 sssss 10011 oooooooooooooooo', 'bgezall $s,$o', ({ s }, b, site) => branchLikelyAndLink(b, site, gez(b, s))),
   row('010001 01000 nnn 10 oooooooooooooooo', 'bc1fl $n$o', ({ n }, b, site) => site.branchLikely(b, b.eqz(condition(b, n)))),
   row('010001 01000 nnn 11 oooooooooooooooo', 'bc1tl $n$o', ({ n }, b, site) => site.branchLikely(b, condition(b, n))),
 ]);

@@ -12,7 +12,7 @@ import { address } from './memory.ts';
 const trapIf = (b: Builder, condition: Value): void => b.exitIf(condition, ExitKind.Exception, ExcCode.Tr);
 
 /** Bytes that one SYNCI makes coherent; RDHWR SYNCI_Step. */
-export const SYNCI_STEP = 32;
+const SYNCI_STEP = 32;
 /** Cycles for each step of RDHWR CC. */
 const CC_RESOLUTION = 1;
 

@@ -119,7 +119,7 @@ const shiftRows = (opcode: string, field: number, name: string, shape: string, k
 });
 
 /** PSLLDQ (positive) and PSRLDQ: by bytes. */
-export const shiftBytes =
+const shiftBytes =
   (direction: 1 | -1): Meaning =>
   (b, i) => {
     const by = Math.min(i.immediate & 0xff, 16) * direction;
