@@ -67,6 +67,8 @@ export interface SignalInfo {
   readonly uid?: number;
   /** What the processor said of a fault, where the frame shows it (x86's vector and error code). */
   readonly trap?: { readonly number: number; readonly error: number };
+  /** si_call_addr, si_syscall, si_arch and si_errno of SIGSYS. */
+  readonly call?: { readonly pc: number; readonly number: number; readonly architecture: number; readonly data: number };
   /** si_band and si_fd of what F_SETSIG asks for. */
   readonly file?: { readonly band: number; readonly fd: number };
   /** si_value of sigqueue and timers. */

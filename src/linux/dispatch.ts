@@ -1,10 +1,11 @@
 import type { Exit } from '../vcpu/exit.ts';
 import { GuestMemoryFault } from '../vcpu/guest-memory.ts';
 import type { Abi } from './abi.ts';
+import { restrict } from './calls/seccomp.ts';
 import { deliverSignals } from './deliver.ts';
 import { Errno } from './errno.ts';
 import type { Process } from './process.ts';
-import { skippedResult, stopsAfterCall, stopsAtCall } from './ptrace.ts';
+import { skippedResult, stopsAfterCall, stopsAtCall, takePassed } from './ptrace.ts';
 import { KEEP_REGISTERS, SyscallError, type SyscallRow } from './syscall.ts';
 import { describeCall, describeResult } from './trace.ts';
 
@@ -79,7 +80,9 @@ export function makeDispatcher(abi: Abi, onSyscall?: OnSyscall, trace?: Trace): 
         trace?.(`${p.tid} ${text} = ${describeResult(p, name, given)}`);
       };
       let result: number | Promise<number>;
-      if (answer !== undefined) result = answer;
+      const instead = p.seccomp && answer === undefined && !takePassed(p) ? restrict(p, p.seccomp, asked(p), exit) : answer;
+      if (instead === 'stopped') return undefined;
+      if (instead !== undefined) result = instead;
       else if (p.tracing && number === NO_CALL) result = skippedResult(p);
       else if (!row || row.missing) result = notImplemented(p, number, row);
       else {

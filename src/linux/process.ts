@@ -10,6 +10,7 @@ import type { Limits } from './limits.ts';
 import type { Image } from './load.ts';
 import type { MemoryMap } from './memory-map.ts';
 import type { Tracing } from './ptrace.ts';
+import type { Seccomp } from './seccomp.ts';
 import type { Signals } from './signals.ts';
 import type { Space } from './spaces.ts';
 import type { System } from './system.ts';
@@ -118,6 +119,8 @@ export interface Process {
   interrupted?: { readonly at: number; readonly errno: number } | undefined;
   /** The last exception that raised a signal (x86), and the address of the last page fault that did: every frame shows them. */
   lastTrap?: NonNullable<SignalInfo['trap']> & { readonly address: number };
+  /** What it may call, if not everything (seccomp(2)). */
+  seccomp?: Seccomp | undefined;
   /** By whom it is traced, if it is. */
   tracing?: Tracing | undefined;
   /** The thread has ended, with this status. */

@@ -17,6 +17,7 @@ export const enum TraceEvent {
   Exec = 4,
   VforkDone = 5,
   Exit = 6,
+  Seccomp = 7,
   Stop = 128,
 }
 
@@ -49,6 +50,8 @@ export interface Tracing {
   wanted?: { readonly signal: number } | undefined;
   /** A system call that it has been stopped before. */
   entered?: Extract<Exit, { kind: 'syscall' }> | undefined;
+  /** The filters of seccomp(2) have left that call to the tracer, who has let it go on. */
+  passed?: boolean;
   /** What a call that the tracer has made none of gives. */
   skipped?: number | undefined;
   /** The number of the call that it is in; none once guest code runs. */
@@ -79,7 +82,7 @@ export function detach(p: Process, signal = 0): void {
   resume(p, 'on', signal);
   p.tracing = undefined;
   p.signals.traced = false;
-  if (stop?.kind === 'entry') tracing.entered = undefined;
+  if (isBeforeCall(stop)) tracing.entered = undefined;
   if (tracing.injected) p.signals.raiseHere(tracing.injected.signal, tracing.injected.info);
   if (stop?.kind === 'group' && signal !== 0 && !p.group.end) p.system.stop(p.group, stop.signal);
 }
@@ -92,6 +95,10 @@ export function leaveTracees(tracer: ThreadGroup): void {
     if (kills && !p.group.end) p.group.leader.signals.raise('SIGKILL');
   }
 }
+
+/** Before a call is made: at its entry, or as a filter of seccomp(2) wants it. */
+export const isBeforeCall = (stop: TraceStop | undefined): boolean =>
+  stop?.kind === 'entry' || (stop?.kind === 'event' && stop.event === TraceEvent.Seccomp);
 
 /** Of a thread that has stopped, as wait(2) gives it. */
 export const stopStatus = ({ signal, event }: TraceStop): number => ((event << 16) | (signal << 8) | 0x7f) >>> 0;
@@ -216,6 +223,24 @@ export async function traceEvent(p: Process, event: TraceEvent, message: number)
   await new Promise<void>((resolve) => {
     tracing.resumed = resolve;
   });
+}
+
+/** A filter leaves the call to the tracer, before it is made. False if there is none who wants to know. */
+export function seccompEvent(p: Process, exit: Extract<Exit, { kind: 'syscall' }>, message: number): boolean {
+  const { tracing } = p;
+  if (!tracing || !wantsEvent(p, TraceEvent.Seccomp)) return false;
+  tracing.entered = exit;
+  tracing.passed = true;
+  tracing.message = message;
+  stopFor(p, 'event', SIGTRAP, TraceEvent.Seccomp);
+  return true;
+}
+
+/** Whether the tracer has let that call go on, once. */
+export function takePassed({ tracing }: Process): boolean {
+  const passed = tracing?.passed ?? false;
+  if (tracing) tracing.passed = false;
+  return passed;
 }
 
 /** A new process or thread of a traced one is traced, too, if its tracer wants to. */

@@ -63,6 +63,7 @@ export const enum SiCode {
   BusAddress = 2,
   Breakpoint = 1,
   Trace = 2,
+  Seccomp = 1,
 }
 
 export const SIG_DFL = 0;

@@ -1,4 +1,5 @@
 import type { Process } from './process.ts';
+import { isBeforeCall } from './ptrace.ts';
 
 /** NT_ numbers of sets of registers (include/uapi/linux/elf.h). */
 export const enum RegisterSet {
@@ -34,7 +35,7 @@ export interface TraceAbi {
 /** What registers show of a call: the number that a thread entered it with, and its result, where the registers do not have that. */
 export function shownCall(p: Process): { readonly number: number; readonly result: number | undefined; readonly isEntry: boolean } {
   const { tracing, interrupted } = p;
-  const isEntry = tracing?.stop?.kind === 'entry';
+  const isEntry = isBeforeCall(tracing?.stop);
   return { number: (isEntry ? p.abi.syscallNumber(p) : tracing?.call) ?? -1, result: interrupted && -interrupted.errno, isEntry };
 }
 
@@ -45,7 +46,7 @@ export function shownCall(p: Process): { readonly number: number; readonly resul
 export function changeCall(p: Process, number: number, result: number): boolean {
   const { tracing, interrupted } = p;
   if (!tracing) return true;
-  if (tracing.stop?.kind === 'entry') {
+  if (isBeforeCall(tracing.stop)) {
     tracing.skipped = result | 0;
     return false;
   }

@@ -11,6 +11,7 @@ import { messageQueueCalls } from './mqueue.ts';
 import { pidfdCalls } from './pidfd.ts';
 import { processCalls } from './process.ts';
 import { ptraceCalls } from './ptrace.ts';
+import { seccompCalls } from './seccomp.ts';
 import { segmentCalls } from './segment.ts';
 import { signalCalls } from './signal.ts';
 import { signalFileCalls } from './signalfd.ts';
@@ -27,6 +28,7 @@ export const commonCalls: Calls = {
   ...inotifyCalls,
   ...memoryCalls,
   ...messageQueueCalls,
+  ...seccompCalls,
   ...segmentCalls,
   ...processCalls,
   ...threadCalls,

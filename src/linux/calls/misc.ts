@@ -68,7 +68,6 @@ export const miscCalls: Calls = {
   request_key: missing('no key rings'),
   keyctl: missing('no key rings'),
   bpf: refuse(Errno.EPERM),
-  seccomp: refuse(Errno.EINVAL),
   get_mempolicy: partial(refuse(Errno.ENOSYS), 'ENOSYS, as in kernels without NUMA'),
   set_mempolicy: partial(refuse(Errno.ENOSYS), 'as get_mempolicy'),
   mbind: partial(refuse(Errno.ENOSYS), 'as get_mempolicy'),

@@ -5,6 +5,7 @@ import type { Limit, LimitName } from '../limits.ts';
 import type { Process, ThreadGroup } from '../process.ts';
 import { type Calls, partial, type Syscall } from '../syscall.ts';
 import { INIT } from '../system.ts';
+import { seccompMode, setSeccompMode } from './seccomp.ts';
 import { type WriteTime, writeTimespec, writeTimespec64 } from './time.ts';
 
 type CredentialName = 'uid' | 'euid' | 'suid' | 'gid' | 'egid' | 'sgid';
@@ -148,12 +149,21 @@ function prlimit64(p: Process, pid: number, resource: number, next: number, old:
   return 0;
 }
 
-const PR = { SET_PDEATHSIG: 1, GET_PDEATHSIG: 2, GET_DUMPABLE: 3, SET_DUMPABLE: 4, SET_NAME: 15, GET_NAME: 16, GET_SECCOMP: 21 } as const;
+const PR = {
+  SET_PDEATHSIG: 1,
+  GET_PDEATHSIG: 2,
+  GET_DUMPABLE: 3,
+  SET_DUMPABLE: 4,
+  SET_NAME: 15,
+  GET_NAME: 16,
+  GET_SECCOMP: 21,
+  SET_SECCOMP: 22,
+} as const;
 const PR_CAPBSET_READ = 23;
 const PR_SET_NO_NEW_PRIVS = 38;
 const PR_GET_NO_NEW_PRIVS = 39;
 
-export function prctl(p: Process, option: number, argument: number): number {
+export function prctl(p: Process, option: number, argument: number, address: number): number {
   switch (option) {
     case PR.SET_NAME:
       p.name = decodeName(p.memory.cString(argument, 15).slice());
@@ -177,7 +187,9 @@ export function prctl(p: Process, option: number, argument: number): number {
     case PR.GET_DUMPABLE:
       return 1;
     case PR.GET_SECCOMP:
-      return 0;
+      return seccompMode(p);
+    case PR.SET_SECCOMP:
+      return setSeccompMode(p, argument, address);
     case PR_GET_NO_NEW_PRIVS:
       return Number(p.group.noNewPrivileges);
     case PR_CAPBSET_READ:
@@ -315,7 +327,7 @@ export const processCalls: Calls = {
     if (a[1] !== 0) p.memory.setU32(a[1], 0);
     return 0;
   },
-  prctl: partial((p, a) => prctl(p, a[0], a[1]), 'name, dumpable, parent-death signal, no_new_privs'),
+  prctl: partial((p, a) => prctl(p, a[0], a[1], a[2]), 'name, dumpable, parent-death signal, no_new_privs, seccomp'),
   personality: (p, a) => {
     const before = p.group.personality;
     if (a[0] !== 0xffff_ffff) p.group.personality = a[0];

@@ -2,7 +2,7 @@ import { PagePermission } from '../../vcpu/guest-memory.ts';
 import { Errno } from '../errno.ts';
 import { readForeign, writeForeign } from '../foreign-memory.ts';
 import type { Process } from '../process.ts';
-import { attach, detach, resume, TraceEvent, TraceOption, type TraceRun, wantStop } from '../ptrace.ts';
+import { attach, detach, isBeforeCall, resume, TraceEvent, TraceOption, type TraceRun, wantStop } from '../ptrace.ts';
 import { SiCode } from '../signals.ts';
 import { type Calls, partial } from '../syscall.ts';
 import { vector } from './arguments.ts';
@@ -104,14 +104,16 @@ function registerSet(p: Process, thread: Process, set: number, at: number, write
 const enum SyscallInfo {
   Entry = 1,
   Exit = 2,
+  Seccomp = 3,
   Head = 24,
   EntryEnd = 80,
   ExitEnd = 33,
+  SeccompEnd = 84,
 }
 
 function syscallInfo(p: Process, thread: Process, room: number, at: number): number {
   const { abi, tracing, vcpu } = thread;
-  const bytes = new Uint8Array(SyscallInfo.EntryEnd);
+  const bytes = new Uint8Array(SyscallInfo.SeccompEnd);
   const data = new DataView(bytes.buffer);
   const little = abi.isa.endian === 'little';
   const put = (offset: number, value: number): void => data.setBigInt64(offset, BigInt(value), little);
@@ -120,12 +122,13 @@ function syscallInfo(p: Process, thread: Process, room: number, at: number): num
   put(16, abi.stackPointer(thread));
   const { kind } = tracing!.stop!;
   let size: number = SyscallInfo.Head;
-  if (kind === 'entry') {
-    data.setUint8(0, SyscallInfo.Entry);
+  if (isBeforeCall(tracing!.stop)) {
+    data.setUint8(0, kind === 'entry' ? SyscallInfo.Entry : SyscallInfo.Seccomp);
     put(24, abi.syscallNumber(thread));
     const args = abi.syscallArguments(thread);
     for (let n = 0; n < 6; n++) put(32 + n * 8, args[n]);
-    size = SyscallInfo.EntryEnd;
+    data.setUint32(80, tracing!.message, little);
+    size = kind === 'entry' ? SyscallInfo.EntryEnd : SyscallInfo.SeccompEnd;
   } else if (kind === 'exit') {
     const result = thread.interrupted ? -thread.interrupted.errno : abi.trace.callResult(thread);
     const failed = result < 0 && result > -MAX_ERRNO;

@@ -161,7 +161,12 @@ export function writeSignalInfo(p: Process, address: number, signal: number, inf
   p.memory.view(address, 128, 'write').fill(0);
   p.memory.setU32(address, signal);
   p.memory.setU32(address + 8, info.code >>> 0);
-  if (info.address !== undefined) p.memory.setU32(address + 12, info.address);
+  if (info.call) {
+    p.memory.setU32(address + 4, info.call.data);
+    p.memory.setU32(address + 12, info.call.pc);
+    p.memory.setU32(address + 16, info.call.number);
+    p.memory.setU32(address + 20, info.call.architecture);
+  } else if (info.address !== undefined) p.memory.setU32(address + 12, info.address);
   else {
     p.memory.setU32(address + 12, info.file?.band ?? info.pid ?? 0);
     p.memory.setU32(address + 16, info.file?.fd ?? info.uid ?? 0);

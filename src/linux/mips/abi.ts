@@ -76,8 +76,8 @@ const ownCalls: Calls = {
   },
   sysmips: partial((p, a) => sysmips(p, a[0], a[1], a[2]), 'FLUSH_CACHE, MIPS_FIXADE, MIPS_ATOMIC_SET'),
   prctl: partial(
-    (p, a) => fpModeCall(p, a[0], a[1]) ?? prctl(p, a[0], a[1]),
-    'name, dumpable, parent-death signal, no_new_privs, floating-point mode',
+    (p, a) => fpModeCall(p, a[0], a[1]) ?? prctl(p, a[0], a[1], a[2]),
+    'name, dumpable, parent-death signal, no_new_privs, seccomp, floating-point mode',
   ),
   cacheflush: (p, a) => cacheflush(p, a[0], a[1]),
   cachectl: () => -Errno.ENOSYS,
