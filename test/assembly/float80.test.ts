@@ -26,7 +26,7 @@ const reason = 'reason' in native ? native.reason : '';
 let runtime: Runtime;
 beforeAll(async () => {
   runtime = await buildRuntime();
-}, 60_000);
+}, 300_000);
 
 /** Memory operands of a format: its zeros, denormals, infinities and NaNs are frequent. */
 function randomOperand(random: () => number, format: Instruction['operand'], to: DataView): void {
@@ -129,7 +129,7 @@ describe.skipIf(reason !== '')(`x87 arithmetic against the processor${reason && 
     it(`${name}: every bit, flag and condition code`, () => {
       const found = differences(repeat(instructions), exact, (cpu, own) => (cpu === own ? '' : 'state'));
       expect(report(found)).toBe('');
-    }, 60_000);
+    }, 300_000);
   }
 
   it('transcendental instructions: within one unit of the last place, all flags but C1', () => {
@@ -145,7 +145,7 @@ describe.skipIf(reason !== '')(`x87 arithmetic against the processor${reason && 
       anyStack: true,
     };
     expect(report(differences(repeat(transcendental), options, within))).toBe('');
-  }, 60_000);
+  }, 300_000);
 });
 
 /** Compares two descriptions of a state: registers may differ by one unit of the last place, C1 is not compared. */

@@ -9,6 +9,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { GuestResult } from './page.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
+/** For what the browser does in a moment on a host that is not busy. */
+const PATIENCE_MS = 240_000;
 const BROWSER = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const FLAGS = [
   '--no-sandbox',
@@ -81,12 +83,18 @@ describe.skipIf(missing)('in headless Chromium', () => {
       response.end(file?.body);
     });
     await new Promise<void>((ready) => server?.listen(0, '127.0.0.1', ready));
-    browser = await chromium.launchPersistentContext(join(folder, 'profile'), { executablePath: BROWSER, headless: true, args: FLAGS });
+    browser = await chromium.launchPersistentContext(join(folder, 'profile'), {
+      executablePath: BROWSER,
+      headless: true,
+      args: FLAGS,
+      timeout: PATIENCE_MS,
+    });
+    browser.setDefaultTimeout(PATIENCE_MS);
     page = await browser.newPage();
     page.on('pageerror', (error) => errors.push(String(error)));
     await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-    await page.waitForFunction(() => 'runGuest' in globalThis, undefined, { timeout: 60_000 });
-  }, 180_000);
+    await page.waitForFunction(() => 'runGuest' in globalThis);
+  }, 300_000);
 
   afterAll(async () => {
     await browser?.close();
@@ -108,7 +116,7 @@ describe.skipIf(missing)('in headless Chromium', () => {
       if (executor === 'translate') expect(result.regions).toBeGreaterThan(0);
     }
     expect(errors).toEqual([]);
-  }, 120_000);
+  }, 300_000);
 
   test('translates a function, through wabt', async () => {
     const wat = await page.evaluate(() => (globalThis as unknown as { watOf: (code: number[]) => Promise<string> }).watOf([0xc3]));
@@ -119,10 +127,10 @@ describe.skipIf(missing)('in headless Chromium', () => {
     const own = await browser!.newPage();
     own.on('pageerror', (error) => errors.push(String(error)));
     await own.goto(new URL('/readme', page.url()).href);
-    await own.getByText('exit code 0').waitFor({ timeout: 60_000 });
+    await own.getByText('exit code 0').waitFor();
     const run = await own.locator('pre').innerText();
     expect(run).toMatch(/^sha256 20: [0-9a-f]{64} [0-9a-f]{8}\nexit code 0$/);
     expect(errors).toEqual([]);
     await own.close();
-  }, 90_000);
+  }, 300_000);
 });

@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import * as compiler from '../../src/backend/wasm/compile.ts';
 import { decodeTranslations, encodeTranslations, type TranslationStore } from '../../src/cache/persistence.ts';
 import { decodeModules, encodeModules, type SavedModule } from '../../src/cache/saved-modules.ts';
 import { corpusPath, corpusPrograms } from '../../src/cli/corpus.ts';
@@ -31,7 +32,8 @@ const run = (elf: Uint8Array, args: readonly string[], translations: Translation
     executor: 'tiered',
     hotThreshold: 20,
     translations,
-    loadCompiler: () => (mayCompile ? import('../../src/backend/wasm/compile.ts') : new Promise(() => undefined)),
+    // loaded already, so that it is there in time
+    loadCompiler: () => (mayCompile ? Promise.resolve(compiler) : new Promise(() => undefined)),
   });
 
 const corpus = (file: string) => {
@@ -39,7 +41,7 @@ const corpus = (file: string) => {
   return { elf: new Uint8Array(readFileSync(corpusPath(program))), expected: program.runs[1] };
 };
 
-describe('kept translations', { timeout: 120_000 }, () => {
+describe('kept translations', { timeout: 300_000 }, () => {
   it.each(['mips/states', 'x86/bytecode'])('serve the next run of %s without the compiler', async (file) => {
     const { elf, expected } = corpus(file);
     const store = oneEntry();
@@ -114,7 +116,7 @@ describe('kept translations', { timeout: 120_000 }, () => {
   });
 });
 
-it(`hold no region that another took the place of${lacks(TARGETS[0])}`, { timeout: 120_000 }, async () => {
+it(`hold no region that another took the place of${lacks(TARGETS[0])}`, { timeout: 300_000 }, async () => {
   const [target] = TARGETS;
   if (lacks(target)) return;
   const store = oneEntry();

@@ -29,7 +29,7 @@ async function run(isa: IsaName, program: string, saved?: Uint8Array, options: P
 const blocksOf = (saved: Uint8Array | undefined): SavedBlocks => decodeTranslations(saved!).blocks!;
 const only = (blocks: SavedBlocks): Uint8Array => encodeTranslations({ modules: [], blocks });
 
-describe.each(['x86', 'mips'] as const)('blocks of an earlier run on %s', { timeout: 60_000 }, (isa) => {
+describe.each(['x86', 'mips'] as const)('blocks of an earlier run on %s', { timeout: 300_000 }, (isa) => {
   it('are run instead of lifted ones', async () => {
     const first = await run(isa, 'states');
     const saved = first.vcpu.translations();

@@ -31,5 +31,5 @@ describe('the examples of the README', () => {
     } finally {
       rmSync(file);
     }
-  }, 60_000);
+  }, 300_000);
 });

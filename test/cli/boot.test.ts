@@ -5,7 +5,7 @@ import { ALPHABET, kernel, out } from '../vmm/kernel.ts';
 import { makeFolder, start, wasmvisor } from './support.ts';
 
 const { folder, put } = makeFolder();
-const TIMEOUT = 60_000;
+const TIMEOUT = 300_000;
 const boot = (image: string, ...options: string[]) => wasmvisor('boot', '--memory', '8M', '--kernel', image, ...options);
 
 describe('boot', () => {
@@ -72,7 +72,7 @@ describe('boot', () => {
       child.kill('SIGUSR2');
       const first = await done;
       expect(existsSync(file)).toBe(true);
-      const second = await wasmvisor('boot', '--restore', file, '--timeout', '0.5');
+      const second = await wasmvisor('boot', '--restore', file, '--timeout', '2');
       expect(second.code).toBe(124);
       const next = first.stdout.charCodeAt(first.stdout.length - 1) + 1;
       expect(second.stdout.charCodeAt(0)).toBe(next > 0x5a ? 0x41 : next);

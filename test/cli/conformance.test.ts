@@ -22,7 +22,7 @@ describe('conformance', () => {
     expect(json.suites[1].executors[2]).toMatchObject({ executor: 'retranslate', failed: 0 });
     expect(readFileSync(files.junit, 'utf8')).toContain('<testcase classname="x86-mmx.translate.mmx" name="PADDB ');
     expect(readFileSync(files.html, 'utf8')).toContain('<td class="in">mmx</td>');
-  }, 60_000);
+  }, 300_000);
 
   it('goes on where an earlier run stopped, and shows the results of public suites', async () => {
     const [journal, suites, html] = ['journal', 'suites.json', 'resumed.html'].map((name) => join(folder, name));
@@ -44,7 +44,7 @@ describe('conformance', () => {
     writeFileSync(journal, 'something else');
     expect((await wasmvisor(...args)).code).toBe(2);
     expect(readFileSync(journal, 'utf8')).toBe('something else');
-  }, 60_000);
+  }, 300_000);
 
   it.each([
     ['--jobs', '0', 'wasmvisor: --jobs 0: not a positive number\n'],
@@ -60,6 +60,6 @@ describe('conformance', () => {
     async (flag, value, message) => {
       expect(await wasmvisor('conformance', flag, value)).toEqual({ code: 2, stdout: '', stderr: expect.stringMatching(message) });
     },
-    30_000,
+    300_000,
   );
 });

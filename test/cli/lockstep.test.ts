@@ -7,7 +7,7 @@ describe('lockstep', () => {
     expect(stdout).toMatch(/^hello 1: Hello from a guest!/);
     expect(stderr).toMatch(/^wasmvisor: no difference in \d+ instructions, compared \d+ times\n$/);
     expect(code).toBe(0);
-  }, 60_000);
+  }, 300_000);
 
   it.each([
     [['lockstep', '--slice', '0', 'x'], "wasmvisor: option '--slice <n>' argument '0' is invalid. A number of instructions.\n"],
@@ -24,5 +24,5 @@ describe('lockstep', () => {
     expect(stdout).toMatch(/^sha256 1: /);
     expect(stderr).toBe('');
     expect(code).toBe(0);
-  }, 60_000);
+  }, 300_000);
 });

@@ -4,7 +4,7 @@ import { call, exit, makeElf } from './elf.ts';
 import { CORPUS, makeFolder, wasmvisor } from './support.ts';
 
 const { put } = makeFolder();
-const TIMEOUT = 60_000;
+const TIMEOUT = 300_000;
 
 test.each(['mips', 'mipsel', 'x86'])(
   'run --strace tells each call and its result (%s)',

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { available } from '../../src/cli/measure.ts';
 import { CORPUS, makeFolder, wasmvisor } from './support.ts';
 
-const TIMEOUT = 120_000;
+const TIMEOUT = 300_000;
 const { folder } = makeFolder();
 
 describe('disasm', () => {

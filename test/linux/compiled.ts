@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
 import { nodeHost } from '../../src/host/node-host.ts';
-import { type ExitStatus, exitCode, type ProgramOptions } from '../../src/linux/program.ts';
+import { type ExitStatus, exitCode, loadProgram, type ProgramOptions } from '../../src/linux/program.ts';
 import { runReference } from '../support/elsewhere.ts';
 import { runProgram } from '../support/run-program.ts';
+import { runtimeModule } from '../support/runtime.ts';
 
 /** A C compiler, and what runs its programs independently of us: the processor itself where it can. */
 export interface Target {
@@ -76,4 +77,22 @@ export function runElsewhere(target: Target, file: string, ...args: string[]): E
 export async function runHere(file: string, options: Partial<ProgramOptions>): Promise<Ended & { readonly status: ExitStatus }> {
   const { stdout, status } = await runProgram(new Uint8Array(readFileSync(file)), { host: nodeHost, ...options });
   return { stdout, code: exitCode(status), status };
+}
+
+/** Stops a program that waits for itself: a moment after it has said so, however long its start takes. */
+export async function stopWhenAllWait(file: string, options: Partial<ProgramOptions>): Promise<ExitStatus> {
+  let said = '';
+  const program = await loadProgram(new Uint8Array(readFileSync(file)), {
+    host: nodeHost,
+    runtime: runtimeModule(),
+    ...options,
+    stdout: {
+      write(bytes) {
+        said += Buffer.from(bytes).toString('latin1');
+        if (said === 'all wait\n') setTimeout(() => program.stop('SIGKILL'), 500);
+        return bytes.length;
+      },
+    },
+  });
+  return program.run();
 }

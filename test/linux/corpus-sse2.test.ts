@@ -29,5 +29,5 @@ describe.each(entries)('$file prints what it does on the processor', ({ name, fi
     });
     expect(await program.run()).toEqual({ code: 0 });
     expect(printed).toBe(stdout);
-  }, 60_000);
+  }, 300_000);
 });

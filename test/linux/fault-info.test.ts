@@ -5,7 +5,7 @@ const target = TARGETS.find(({ name }) => name === 'i386')!;
 const missing = lacks(target);
 
 describe('what a handler is told of a fault on i386', () => {
-  it.skipIf(missing)(`is what Linux tells it${missing}`, { timeout: 120_000 }, async () => {
+  it.skipIf(missing)(`is what Linux tells it${missing}`, { timeout: 300_000 }, async () => {
     const file = compile(target, 'fault_info', true);
     const expected = runElsewhere(target, file).stdout;
     expect(expected).toContain('ud2: signal 4 code 2 trap 6');

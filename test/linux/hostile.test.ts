@@ -39,7 +39,7 @@ describe.each(TARGETS)('a program that goes wrong on $name', (target) => {
   const placed = new Set<string>();
   const ofLinux = (name: string): Ended => (target.name !== 'i386' && MIPS_BY_THE_BOOK[name]) || runElsewhere(target, file, name);
 
-  it.skipIf(missing).each(names)(`ends as on Linux: %s${missing}`, { timeout: 120_000 }, async (name) => {
+  it.skipIf(missing).each(names)(`ends as on Linux: %s${missing}`, { timeout: 300_000 }, async (name) => {
     const expected = ofLinux(name);
     for (const executor of EXECUTORS) {
       const { status, ...ended } = await runHere(file, {
@@ -87,7 +87,7 @@ describe('system calls with hostile pointers', () => {
   // the kernel of this machine is the reference for all ABIs: qemu-user checks pointers in its own way
   const expected = missing ? '' : runElsewhere(processor, compile(processor, 'pointers', true)).stdout;
 
-  it.each(TARGETS)('fail as they do on Linux: $name', { timeout: 120_000 }, async (target) => {
+  it.each(TARGETS)('fail as they do on Linux: $name', { timeout: 300_000 }, async (target) => {
     if (missing || lacks(target)) return;
     const file = compile(target, 'pointers', true);
     // translating all of a C library’s start says nothing about system calls

@@ -42,7 +42,7 @@ const EXPECTED = [
 for (const target of TARGETS.filter(({ name }) => name !== 'i386')) {
   const missing = lacks(target);
   describe(`what a handler is told of a fault on ${target.name}`, () => {
-    it.skipIf(missing)(`is what Linux tells it${missing}`, { timeout: 120_000 }, async () => {
+    it.skipIf(missing)(`is what Linux tells it${missing}`, { timeout: 300_000 }, async () => {
       const file = compile(target, 'mips_faults', true);
       const expected = EXPECTED.map((line) => `${line.join(': ')}\n`).join('');
       for (const executor of ['interpret', 'translate'] as const)

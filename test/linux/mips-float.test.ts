@@ -51,17 +51,17 @@ describe.each(TARGETS)('floating point of C programs on $name $flag', ({ name, f
   const executors = EXECUTORS.filter((executor) => executor !== 'translate' || flag === '-mfpxx');
   if (ready) execFileSync(compiler, ['-static', '-O1', '-frounding-math', '-fsignaling-nans', flag, '-o', file, SOURCE, '-lm']);
 
-  it.skipIf(!ready)(`rounds, raises and traps as under qemu${missing}`, { timeout: 120_000 }, async () => {
+  it.skipIf(!ready)(`rounds, raises and traps as under qemu${missing}`, { timeout: 300_000 }, async () => {
     const expected = runReference(emulator, [file]);
     expect(expected.stdout).toContain('trap 4');
     for (const executor of executors)
       expect({ executor, ...(await run(file, [], executor)) }).toEqual({ executor, stdout: expected.stdout, status: 0 });
   });
-  it.skipIf(!ready)(`accesses what is not aligned${missing}`, { timeout: 120_000 }, async () => {
+  it.skipIf(!ready)(`accesses what is not aligned${missing}`, { timeout: 300_000 }, async () => {
     for (const executor of executors)
       expect({ executor, ...(await run(file, ['linux'], executor)) }).toEqual({ executor, stdout: unaligned(name === 'mips'), status: 0 });
   });
-  it.skipIf(!ready)(`starts with FR=${fr}, changes it, and counts instructions${missing}`, { timeout: 120_000 }, async () => {
+  it.skipIf(!ready)(`starts with FR=${fr}, changes it, and counts instructions${missing}`, { timeout: 300_000 }, async () => {
     const changed = flag === '-mfpxx' ? `changed 0 to ${fr ^ 1}: 1\n` : '';
     const stdout = `FIR 00730000, hardware 0 32 1, 4 instructions\nmode ${fr}, same 0, FRE -1 1, unknown -1 1\n${changed}`;
     for (const executor of executors)
@@ -71,7 +71,7 @@ describe.each(TARGETS)('floating point of C programs on $name $flag', ({ name, f
 
 describe.each(['mips', 'mipsel'])('2008 NaNs on %s', (name) => {
   const ready = installed(`${name}-linux-gnu-gcc`) && installed(`qemu-${name}`);
-  it.skipIf(!ready).each(['legacy', '2008'])('a program built with -mnan=%s', { timeout: 60_000 }, async (nan) => {
+  it.skipIf(!ready).each(['legacy', '2008'])('a program built with -mnan=%s', { timeout: 300_000 }, async (nan) => {
     const file = join(folder, `nan-${name}-${nan}`);
     // the assembler wants headers that say so; the C library has none for 2008
     const flags = '-static -O1 -nostdlib -ffreestanding -fno-pic -mno-abicalls -mips32r2 -mfp64 -fsignaling-nans'.split(' ');

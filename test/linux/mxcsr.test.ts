@@ -38,7 +38,7 @@ describe.skipIf(missing !== '')(`MXCSR’s flags at a program’s first look${mi
     ['the program’s own and fetestexcept', 'static', 'in the program', ['-DFENV']],
     ['a shared library’s', 'own', 'in a library', []],
     ['a shared library’s call of fegetenv', 'fenv', 'in a library', ['-DBY_FENV']],
-  ] as const)('are those of the processor: %s', { timeout: 120_000 }, async (_, name, looks, options) => {
+  ] as const)('are those of the processor: %s', { timeout: 300_000 }, async (_, name, looks, options) => {
     const path = build(name, looks, options);
     const expected = runElsewhere(target, path);
     expect(new Set(expected.stdout.split('\n').map((line) => line.split(' ')[1])).size).toBeGreaterThan(6);

@@ -17,7 +17,7 @@ async function profileOf(file: string, arg: string, executor: Executor) {
   return { profile: program.profile()!, stats: program.stats };
 }
 
-describe('a profile', { timeout: 60_000 }, () => {
+describe('a profile', { timeout: 300_000 }, () => {
   it.each(['x86/recursion', 'mips/recursion'])('says in which functions %s spends its instructions, and who called them', async (file) => {
     const { profile, stats } = await profileOf(file, '6', 'translate');
     expect(profile.samples).toBeGreaterThan(stats.instructions / 10_000);

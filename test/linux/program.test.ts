@@ -67,7 +67,7 @@ describe('translateFrom', () => {
     expect(await regions()).toBeGreaterThan(0);
     expect(await regions(entry + 2)).toBeGreaterThan(0);
     expect(await regions(entry + 1)).toBe(0);
-  }, 120_000);
+  }, 300_000);
 
   it('ends at translateUntil', async () => {
     // 0: jmp 2; 2: exit(7)
@@ -76,7 +76,7 @@ describe('translateFrom', () => {
     const { status, program } = await run(elf, { executor: 'translate', translateUntil: entry });
     expect(status).toEqual({ code: 7 });
     expect(program.stats.regions).toBe(0);
-  }, 120_000);
+  }, 300_000);
 });
 
 describe('the end of a program', () => {

@@ -30,7 +30,7 @@ describe.each(TARGETS)('signals and memory on $name', ({ name, compiler, emulato
   const file = join(folder, name);
   if (ready) execFileSync(compiler, ['-static', '-O1', '-w', '-o', file, SOURCE]);
 
-  it.skipIf(!ready).each([[[]], [['overflow']]])(`are as Linux has them, arguments %j${missing}`, { timeout: 120_000 }, async (args) => {
+  it.skipIf(!ready).each([[[]], [['overflow']]])(`are as Linux has them, arguments %j${missing}`, { timeout: 300_000 }, async (args) => {
     const expected = runReference(emulator, [file, ...args], folder);
     expect(expected.stdout).toContain('ignored\n');
     for (const executor of ['interpret', 'tiered'] as const) {

@@ -8,7 +8,7 @@ const processor = TARGETS.find(({ name }) => name === 'i386')!;
 describe.each(TARGETS)('ptrace on $name', (target) => {
   const missing = lacks(target) || lacks(processor);
 
-  it.skipIf(missing !== '')(`shows what Linux shows${missing}`, { timeout: 120_000 }, async () => {
+  it.skipIf(missing !== '')(`shows what Linux shows${missing}`, { timeout: 300_000 }, async () => {
     const expected = runElsewhere(processor, compile(processor, 'ptrace', true));
     const [all, steps] = expected.stdout.split('== steps\n');
     expect(steps).toContain('stepped through it: 1');

@@ -8,7 +8,7 @@ const FILES = ['-D_FILE_OFFSET_BITS=64'];
 
 describe.each(TARGETS)('files on $name', (target) => {
   const missing = lacks(target) || lacks(processor);
-  it.skipIf(missing !== '')(`tell by signals, are sealed, locked and mapped as on Linux${missing}`, { timeout: 120_000 }, async () => {
+  it.skipIf(missing !== '')(`tell by signals, are sealed, locked and mapped as on Linux${missing}`, { timeout: 300_000 }, async () => {
     const expected = runElsewhere(processor, compile(processor, 'told', true, FILES));
     expect(expected.stdout).toContain('unmapped, then read: ');
     const path = compile(target, 'told', true, FILES);
@@ -19,11 +19,11 @@ describe.each(TARGETS)('files on $name', (target) => {
 });
 
 describe('a program that asks for ever more', () => {
-  it.skipIf(lacks(processor) !== '')(`is refused as Linux would${lacks(processor)}`, { timeout: 120_000 }, async () => {
+  it.skipIf(lacks(processor) !== '')(`is refused as Linux would${lacks(processor)}`, { timeout: 300_000 }, async () => {
     const warnings: string[] = [];
     const { stdout, code } = await runHere(compile(processor, 'exhaust', true, FILES), {
       onWarning: (text) => warnings.push(text),
-      timeout: 110_000,
+      timeout: 290_000,
     });
     expect(stdout.trim().split('\n')).toEqual([
       'more files: 0',

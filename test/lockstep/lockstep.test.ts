@@ -74,7 +74,7 @@ describe('a program in both executors', () => {
         expect(program.checks).toBeGreaterThan(5);
       }
     },
-    120_000,
+    300_000,
   );
 
   it('is checked now and then, as asked', async () => {
@@ -97,13 +97,13 @@ describe('a fault of the translator', () => {
     expect(text).toMatch(/\nWebAssembly:\n {2}\(module/);
     expect(text).toMatch(/State before:\n {2}eax=[0-9a-f]{8}/);
     expect(text).toContain('State after, interpret; budget');
-  }, 60_000);
+  }, 300_000);
 
   it('is found in big-endian code, where it takes its time to show', async () => {
     const loadCompiler = faulty('i32.rotr', 'i32.rotl');
     const divergence = await divergenceOf(await load('mips', 'sha256', ['2'], { loadCompiler }));
     expect(await divergence.explain()).toMatch(/^The executors differ in one instruction at .* ror /s);
-  }, 60_000);
+  }, 300_000);
 
   it('is found by a sample', async () => {
     const loadCompiler = faulty('i32.xor', 'i32.or');
@@ -117,7 +117,7 @@ describe('a fault of the translator', () => {
       random: () => (stays++ % 3 === 0 ? 0 : 0.9),
     });
     expect((await divergenceOf(program)).message).toMatch(/^the executors differ within \d+ instructions from 0x/);
-  }, 60_000);
+  }, 300_000);
 
   it('that is none of the state is said to be one', async () => {
     const wrong = await faulty('i32.xor', 'i32.or')();
@@ -130,5 +130,5 @@ describe('a fault of the translator', () => {
     // a new start does not show it
     planted = false;
     expect(await divergence.explain()).toContain('the difference lies in what had been translated before');
-  }, 60_000);
+  }, 300_000);
 });

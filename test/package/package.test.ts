@@ -43,7 +43,7 @@ const inPackage = (name: string, work: () => Promise<void>): void =>
   test(name, async (context) => {
     context.skip(offline !== undefined, offline);
     await work();
-  }, 120_000);
+  }, 300_000);
 
 describe('the packed package, installed into an empty folder', () => {
   inPackage('holds what it needs and nothing else', async () => {

@@ -38,7 +38,7 @@ const SIGNALS: Readonly<Record<string, number>> = {
 export const ENV: Readonly<Record<string, string>> = { PATH: '/usr/bin:/bin', HOME: '/', LC_ALL: 'C', TZ: 'UTC', TERM: 'dumb' };
 
 /** Runs a host command to its end. */
-export function execute({ command, args, cwd, stdin = '', env = {}, argv0 }: Execution, timeout = 300_000): Promise<Outcome> {
+export function execute({ command, args, cwd, stdin = '', env = {}, argv0 }: Execution, timeout = 600_000): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd, env, stdio: 'pipe', ...(argv0 === undefined ? {} : { argv0 }) });
     const out: Buffer[] = [];
@@ -105,7 +105,7 @@ export function wasmvisor(
       '--cwd',
       '/tree',
       '--timeout',
-      '280',
+      '580',
       ...env,
       '--',
       path,

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
@@ -57,29 +57,66 @@ export const whyMissing = (what: string, error: unknown): { readonly missing: st
   missing: `${what} cannot be had: ${(error as Error).message.split('\n').slice(0, 3).join(' ')}`,
 });
 
+const isRunning = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+};
+
+/** Does what makes `file` last, unless it is there; while one of several test files that run at once does, the others wait. */
+export function once(file: string, lock: string, make: () => void): void {
+  mkdirSync(join(lock, '..'), { recursive: true });
+  while (!existsSync(file)) {
+    try {
+      writeFileSync(lock, String(process.pid), { flag: 'wx' });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+      // of one that was killed; an empty file is being written
+      const owner = existsSync(lock) ? Number(readFileSync(lock, 'utf8')) : 0;
+      if (owner > 0 && !isRunning(owner)) rmSync(lock, { force: true });
+      continue;
+    }
+    try {
+      if (!existsSync(file)) make();
+    } finally {
+      rmSync(lock);
+    }
+  }
+}
+
 /** Where an architecture's unpacked programs lie, or why there are none. Downloaded once and kept in .guests/. */
 export function guestRoot(arch: Arch): { readonly root: string } | { readonly missing: string } {
   const folder = join(GUESTS, arch);
+  const complete = join(folder, 'complete');
   const root = join(folder, 'root');
-  if (existsSync(join(folder, 'complete'))) return { root };
-  const missing = noDownloads();
+  const missing = existsSync(complete) ? undefined : noDownloads();
   if (missing) return { missing };
   try {
-    addArchitecture(arch);
-    unpackPackages(
-      folder,
-      PACKAGES.map((name) => `${name}:${arch}`),
-    );
-    // qemu-user falls back to the host's files for what is not below its root
-    mkdirSync(join(root, 'etc'), { recursive: true });
-    writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0:root:/:/bin/sh\n');
-    writeFileSync(join(root, 'etc/group'), 'root:x:0:\n');
-    writeFileSync(join(root, 'etc/nsswitch.conf'), 'passwd: files\ngroup: files\n');
+    once(complete, `${folder}.lock`, () => {
+      makeRoot(arch, folder, root);
+      writeFileSync(complete, '');
+    });
   } catch (error) {
     return whyMissing(`Debian packages for ${arch}`, error);
   }
-  writeFileSync(join(folder, 'complete'), '');
   return { root };
+}
+
+function makeRoot(arch: Arch, folder: string, root: string): void {
+  addArchitecture(arch);
+  unpackPackages(
+    folder,
+    PACKAGES.map((name) => `${name}:${arch}`),
+  );
+  // qemu-user falls back to the host's files for what is not below its root
+  mkdirSync(join(root, 'etc'), { recursive: true });
+  writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0:root:/:/bin/sh\n');
+  writeFileSync(join(root, 'etc/group'), 'root:x:0:\n');
+  writeFileSync(join(root, 'etc/nsswitch.conf'), 'passwd: files\ngroup: files\n');
 }
 
 /** A mirror that lacks some index files fails the command but not what is needed. */

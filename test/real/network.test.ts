@@ -7,12 +7,12 @@ import { describe, expect, test } from 'vitest';
 import { CLI, inTree, native, runsNatively, wasmvisor } from './execute.ts';
 import { type Arch, guestRoot } from './guests.ts';
 
-/** Servers and clients of one system; all architectures print the same, so the processor says what. */
-const SCRIPT = `b=$0; first=$((20000 + $$ % 9000)); second=$((first + 9001)); third=$((first + 18002)); url=http://127.0.0.1:$first
-$b httpd -f -p 127.0.0.1:$first -h . & h=$!; for i in 1 2 3 4 5 6 7 8 9; do $b wget -q -O - $url/words.txt && break; $b usleep 200000; done
+/** Servers and clients of one system, at ports that none is given by chance; all architectures print the same, so the processor says what. */
+const SCRIPT = `b=$0; first=$((10000 + $$ % 7000)); second=$((first + 7001)); third=$((first + 14002)); url=http://127.0.0.1:$first
+$b httpd -f -p 127.0.0.1:$first -h . & h=$!; for i in $($b seq 100); do $b wget -q -O - $url/words.txt && break; $b usleep 200000; done
 for f in table.txt sub/inner.txt long.txt; do $b wget -q -O - $url/$f | $b sha256sum; done
 $b wget -q -O - $url/none; echo $?; kill $h; wait $h; echo $?
-$b nc -l -p $second -e $b rev & n=$!; $b usleep 500000; echo reverse | $b nc 127.0.0.1 $second; wait $n; echo $?
+$b nc -l -p $second -e $b rev & n=$!; for i in $($b seq 100); do echo reverse | $b nc 127.0.0.1 $second && break; $b usleep 200000; done; wait $n; echo $?
 $b nc 127.0.0.1 $third < words.txt; echo $?`;
 
 const processor = guestRoot('i386');
@@ -24,7 +24,7 @@ for (const arch of ['mipsel', 'i386'] satisfies Arch[]) {
   if (missing) console.warn(`the network of Debian's busybox for ${arch} is not tested: ${missing}`);
   const root = 'root' in guest ? guest.root : '';
   describe.skipIf(missing !== undefined)(`Debian's busybox for ${arch}`, () => {
-    test('serves and asks over the loopback as on Linux', { timeout: 120_000 }, async () => {
+    test('serves and asks over the loopback as on Linux', { timeout: 300_000 }, async () => {
       const args = (path: string): string[] => ['sh', '-c', SCRIPT, path];
       const { stdout, status } = await inTree((cwd) => native(reference!, '/bin/busybox', args(join(reference!, 'bin/busybox')), cwd));
       expect(stdout).toMatch(/elderberry[\s\S]*esrever/);
@@ -38,7 +38,7 @@ for (const arch of ['mipsel', 'i386'] satisfies Arch[]) {
 const mipsel = guestRoot('mipsel');
 const missing = 'missing' in mipsel ? mipsel.missing : undefined;
 const busybox = 'root' in mipsel ? join(mipsel.root, 'bin/busybox') : '';
-const run = (...args: string[]) => spawn(process.execPath, [CLI, 'run', '--timeout', '60', ...args], { stdio: 'pipe' });
+const run = (...args: string[]) => spawn(process.execPath, [CLI, 'run', '--timeout', '280', ...args], { stdio: 'pipe' });
 
 async function textOf(stream: NodeJS.ReadableStream, until?: RegExp): Promise<string> {
   let text = '';
@@ -50,7 +50,7 @@ async function textOf(stream: NodeJS.ReadableStream, until?: RegExp): Promise<st
 }
 
 describe.skipIf(missing !== undefined)('the network of the host', () => {
-  test('reaches a server in the guest at a published port', { timeout: 120_000 }, async () => {
+  test('reaches a server in the guest at a published port', { timeout: 300_000 }, async () => {
     await inTree(async (cwd) => {
       const options = ['--mount', `${cwd}:/tree`, '--net', 'user', '--publish', '0:80'];
       const child = run(...options, busybox, 'httpd', '-f', '-p', '80', '-h', '/tree');
@@ -74,7 +74,7 @@ describe.skipIf(missing !== undefined)('the network of the host', () => {
     });
   });
 
-  test('is reached where it is allowed, and nowhere else', { timeout: 120_000 }, async () => {
+  test('is reached where it is allowed, and nowhere else', { timeout: 300_000 }, async () => {
     const body = 'from the host\n'.repeat(100_000);
     const server = createServer((_request, response) => void response.end(body)).listen(0, '127.0.0.1');
     await once(server, 'listening');

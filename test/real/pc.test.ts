@@ -20,12 +20,12 @@ describe('pc', () => {
         text += String.fromCharCode(...bytes);
         if (text.includes('No bootable device')) machine.stop();
       });
-      const timer = setTimeout(() => machine.stop(), 100_000);
+      const timer = setTimeout(() => machine.stop(), 280_000);
       await machine.run();
       clearTimeout(timer);
       expect(text).toMatch(/SeaBIOS \(version /);
       expect(text).toContain('No bootable device');
     },
-    120_000,
+    300_000,
   );
 });

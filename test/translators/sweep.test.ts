@@ -10,7 +10,7 @@ const count = Math.ceil(30_000 * Number(WASMVISOR_FUZZ_RUNS ?? 1));
 const AGREE: Readonly<Record<string, number>> = { 'llvm-mc-x86': 0.65 };
 
 describe(`encodings, random ones from seed ${seed}, and LLVM's`, () => {
-  it.for(Object.keys(SWEEPS))('%s: agree, or differ for a known cause', { timeout: 240_000 }, (name, { skip }) => {
+  it.for(Object.keys(SWEEPS))('%s: agree, or differ for a known cause', { timeout: 300_000 }, (name, { skip }) => {
     const result = SWEEPS[name](count, seed);
     if ('missing' in result) return skip(result.missing);
     expect(result.failures).toEqual([]);

@@ -23,7 +23,7 @@ const END = [0xb8, 1, 0, 0, 0, 0xcd, 0x80];
 
 describe('x87 code that is lifted for a top of the stack', () => {
   it.each(['interpret', 'translate'] as Executor[])('does what single instructions do, whatever it finds: %s', {
-    timeout: 120_000,
+    timeout: 300_000,
   }, async (executor) => {
     const { vcpu } = await corpusGuest('x86', 'hello', [], { executor });
     const { state, memory } = vcpu;

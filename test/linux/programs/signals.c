@@ -59,10 +59,11 @@ int main(int argc,char**argv){
   sigset_t m,o; sigemptyset(&m); sigaddset(&m,SIGUSR1); sigprocmask(SIG_BLOCK,&m,&o); raise(SIGUSR1); puts("blocked"); sigpending(&o); printf("pending %d\n",sigismember(&o,SIGUSR1));
   sigemptyset(&o); int r=sigsuspend(&o); printf("suspend %d %d\n",r,errno==EINTR);
   sigprocmask(SIG_SETMASK,&o,0);
-  sa.sa_handler=alrm; sa.sa_flags=0; sigaction(SIGALRM,&sa,0); struct itimerval it={{0,0},{0,50000}}; n=0; setitimer(ITIMER_REAL,&it,0); r=pause(); printf("pause %d %d n %d\n",r,errno==EINTR,n);
-  it.it_value.tv_usec=100000; n=0; setitimer(ITIMER_REAL,&it,0); while(n==0); puts("spin done");
-  struct timespec ts={30,0},rem; it.it_value.tv_usec=100000; setitimer(ITIMER_REAL,&it,0); r=nanosleep(&ts,&rem); printf("nanosleep %d %d rem>1s %d\n",r,errno==EINTR,rem.tv_sec>=1);
-  int p[2]; pipe(p); it.it_value.tv_usec=100000; setitimer(ITIMER_REAL,&it,0); char c; r=read(p[0],&c,1); printf("read %d %d\n",r,errno==EINTR);
+  sa.sa_handler=alrm; sa.sa_flags=0; sigaction(SIGALRM,&sa,0); /* again and again, since the first may come before the call that it shall interrupt */
+  struct itimerval it={{0,50000},{0,50000}},none={0}; n=0; setitimer(ITIMER_REAL,&it,0); r=pause(); setitimer(ITIMER_REAL,&none,0); printf("pause %d %d n %d\n",r,errno==EINTR,n);
+  n=0; setitimer(ITIMER_REAL,&it,0); while(n==0); setitimer(ITIMER_REAL,&none,0); puts("spin done");
+  struct timespec ts={30,0},rem; setitimer(ITIMER_REAL,&it,0); r=nanosleep(&ts,&rem); setitimer(ITIMER_REAL,&none,0); printf("nanosleep %d %d rem>1s %d\n",r,errno==EINTR,rem.tv_sec>=1);
+  int p[2]; pipe(p); setitimer(ITIMER_REAL,&it,0); char c; r=read(p[0],&c,1); setitimer(ITIMER_REAL,&none,0); printf("read %d %d\n",r,errno==EINTR);
   sigemptyset(&m); sigaddset(&m,SIGUSR2); sigprocmask(SIG_BLOCK,&m,0); union sigval v={.sival_int=77}; sigqueue(getpid(),SIGUSR2,v); siginfo_t si; r=sigwaitinfo(&m,&si); printf("wait %d code %d val %d\n",r==SIGUSR2,si.si_code,si.si_value.sival_int);
   struct timespec t0={0,10000000}; r=sigtimedwait(&m,&si,&t0); printf("timedwait %d %d\n",r,errno==EAGAIN);
   /* mremap, file map */

@@ -28,11 +28,17 @@ static const char *why(long result) { return result < 0 ? strerrorname_np(errno)
 #define TELL(call) do { errno = 0; long r_ = (call); printf("  %-46.46s %s%s", #call, why(r_), r_ > 0 ? " +\n" : "\n"); } while (0)
 #define COUNT(call) do { errno = 0; long r_ = (call); printf("  %-46.46s %ld %s\n", #call, r_, why(r_)); } while (0)
 
-static void events(const char *what, int fd) {
+/* What is ready, once that is which must come: the other end's kernel may need a moment. */
+static void eventsWith(const char *what, int fd, int awaited) {
   struct pollfd p = {fd, POLLIN | POLLOUT | POLLRDHUP | POLLPRI, 0};
-  poll(&p, 1, 0);
+  for (int tries = 0; poll(&p, 1, 0) >= 0 && (p.revents & awaited) != awaited && tries < 60000; tries++) usleep(1000);
   printf("  %s:%s%s%s%s%s\n", what, p.revents & POLLIN ? " in" : "", p.revents & POLLOUT ? " out" : "", p.revents & POLLRDHUP ? " rdhup" : "",
          p.revents & POLLHUP ? " hup" : "", p.revents & POLLERR ? " err" : "");
+}
+static void events(const char *what, int fd) { eventsWith(what, fd, 0); }
+static void await(int fd, int event) {
+  struct pollfd p = {fd, event, 0};
+  poll(&p, 1, 60000);
 }
 static int option(int fd, int level, int name) {
   int value = -1;
@@ -52,6 +58,7 @@ static struct sockaddr_in6 at6(const char *host, int port) {
   inet_pton(AF_INET6, host, &a.sin6_addr);
   return a;
 }
+static const char *loopback;
 #define ADDRESS(a) (struct sockaddr *)&(a), sizeof(a)
 static int portOf(int fd) {
   struct sockaddr_in6 a;
@@ -87,7 +94,7 @@ static void tcp(void) {
   events("listening", server);
   TELL(connect(client, ADDRESS(a)));
   TELL(connect(client, ADDRESS(a)));
-  events("listening", server);
+  eventsWith("listening", server, POLLIN);
   names("client", client, portOf(server));
   struct sockaddr_in from;
   socklen_t length = sizeof from;
@@ -97,6 +104,7 @@ static void tcp(void) {
   char text[64];
   COUNT(send(client, "hello world", 11, 0));
   int n = 0;
+  await(end, POLLIN);
   ioctl(end, FIONREAD, &n);
   printf("  %d bytes\n", n);
   events("end", end);
@@ -112,12 +120,12 @@ static void tcp(void) {
   TELL(shutdown(client, SHUT_WR));
   TELL(write(client, "x", 1));
   events("client", client);
-  events("end", end);
+  eventsWith("end", end, POLLRDHUP);
   COUNT(read(end, text, 1));
   COUNT(write(end, "y", 1));
   COUNT(read(client, text, 9));
   close(end);
-  events("client", client);
+  eventsWith("client", client, POLLHUP);
   COUNT(read(client, text, 9));
   close(client);
   client = socket(AF_INET, SOCK_STREAM, 0);
@@ -125,10 +133,9 @@ static void tcp(void) {
   end = accept4(server, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC);
   printf("  flags %d %d\n", (fcntl(end, F_GETFL) & O_NONBLOCK) != 0, fcntl(end, F_GETFD));
   write(client, "unread", 6);
-  usleep(1000);
+  await(end, POLLIN);
   close(end);
-  usleep(1000);
-  events("reset", client);
+  eventsWith("reset", client, POLLERR);
   printf("  error %s\n", strerrorname_np(option(client, SOL_SOCKET, SO_ERROR)));
   COUNT(read(client, text, 9));
   TELL(write(client, "x", 1));
@@ -136,8 +143,7 @@ static void tcp(void) {
   close(server);
   client = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   TELL(connect(client, ADDRESS(a)));
-  usleep(1000);
-  events("refused", client);
+  eventsWith("refused", client, POLLERR);
   printf("  error %s\n", strerrorname_np(option(client, SOL_SOCKET, SO_ERROR)));
   TELL(shutdown(client, SHUT_RDWR));
   TELL(read(client, text, 1));
@@ -153,7 +159,7 @@ static void laterTcp(void) {
   struct sockaddr_in a = at("127.0.0.1", portOf(server));
   TELL(connect(client, ADDRESS(a)));
   struct pollfd p = {client, POLLOUT, 0};
-  printf("  poll %d, error %d\n", poll(&p, 1, 1000), option(client, SOL_SOCKET, SO_ERROR));
+  printf("  poll %d, error %d\n", poll(&p, 1, 60000), option(client, SOL_SOCKET, SO_ERROR));
   struct sockaddr_in6 from;
   socklen_t length = sizeof from;
   char text[64];
@@ -161,7 +167,7 @@ static void laterTcp(void) {
   printf("  mapped %s %u\n", inet_ntop(AF_INET6, &from.sin6_addr, text, sizeof text), length);
   names("mapped", end, portOf(server));
   int other = socket(AF_INET6, SOCK_STREAM, 0);
-  struct sockaddr_in6 b = at6("::1", portOf(server));
+  struct sockaddr_in6 b = at6(loopback, portOf(server));
   TELL(connect(other, ADDRESS(b)));
   close(accept(server, 0, 0));
   names("six", other, portOf(server));
@@ -194,14 +200,19 @@ static void laterTcp(void) {
   fcntl(client, F_SETFL, O_NONBLOCK);
   static char much[1 << 20];
   long sent = 0, got = 0, r;
-  while ((r = write(client, much, sizeof much)) > 0) sent += r;
+  /* the other end may still take some */
+  do
+    while ((r = write(client, much, sizeof much)) > 0) sent += r;
+  while (poll(&p, 1, 100) > 0);
   printf("  full %s\n", why(r));
   events("full", client);
   fcntl(end, F_SETFL, O_NONBLOCK);
-  for (int turns = 0; turns < 100 && got < sent; turns++)
+  for (int turns = 0; turns < 1000 && got < sent; turns++) {
+    await(end, POLLIN);
     while ((r = read(end, much, 65536)) > 0) got += r;
+  }
   printf("  all %d\n", got == sent);
-  events("empty", client);
+  eventsWith("empty", client, POLLOUT);
   struct timeval limit = {0, 20000}, told;
   TELL(setsockopt(other, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit));
   length = sizeof told;
@@ -226,7 +237,7 @@ static void laterTcp(void) {
   linger.l_linger = 0;
   setsockopt(client, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
   close(client);
-  usleep(1000);
+  await(end, POLLIN);
   COUNT(read(end, text, 1));
   close(server), close(end), close(other), close(same);
 }
@@ -261,12 +272,12 @@ static void udp(void) {
   int three = socket(AF_INET, SOCK_DGRAM, 0);
   COUNT(sendto(three, "not heard", 9, 0, ADDRESS(b)));
   COUNT(sendto(one, "heard", 5, 0, ADDRESS(b)));
-  usleep(1000);
+  await(two, POLLIN);
   COUNT(recv(two, text, 64, MSG_DONTWAIT));
   COUNT(recv(two, text, 64, MSG_DONTWAIT));
   close(one);
   COUNT(write(two, "x", 1));
-  usleep(1000);
+  await(two, 0);
   COUNT(write(two, "x", 1));
   struct sockaddr none = {.sa_family = AF_UNSPEC};
   TELL(connect(two, &none, sizeof none));
@@ -289,8 +300,10 @@ static void udp(void) {
     w[i] = (struct iovec){in[i], 16};
     several[i].msg_hdr.msg_name = 0;
   }
-  COUNT(recvmmsg(four, several, 3, MSG_WAITFORONE, 0));
+  COUNT(recvmmsg(four, several, 3, 0, 0));
   printf("  %u %u %u %.3s\n", several[0].msg_len, several[1].msg_len, several[2].msg_len, in[0]);
+  COUNT(sendto(three, "alone", 5, 0, ADDRESS(a)));
+  COUNT(recvmmsg(four, several, 3, MSG_WAITFORONE, 0));
   close(two), close(three), close(four);
 }
 
@@ -393,7 +406,8 @@ static void local(void) {
   close(client), close(server);
   memset(&a, 0, sizeof a);
   a.sun_family = AF_UNIX;
-  memcpy(a.sun_path, "\0abstract", 9);
+  /* all of a host share these names */
+  sprintf(a.sun_path + 1, "%08x", getpid());
   socklen_t size = offsetof(struct sockaddr_un, sun_path) + 9;
   int one = socket(AF_UNIX, SOCK_DGRAM, 0), two = socket(AF_UNIX, SOCK_DGRAM, 0);
   TELL(bind(one, (struct sockaddr *)&a, size));
@@ -466,7 +480,7 @@ static void waiting(void) {
   int done = 0;
   while (done < 3) {
     struct epoll_event got[4];
-    int n = epoll_wait(watched, got, 4, 5000);
+    int n = epoll_wait(watched, got, 4, 60000);
     if (n <= 0) break;
     for (int i = 0; i < n; i++) {
       int fd = got[i].data.fd;
@@ -517,7 +531,10 @@ static void waiting(void) {
   wait(0);
 }
 
-int main(void) {
+/* The argument is this host's own IPv6 address, which may have to be an IPv4 one. */
+int main(int count, char **arguments) {
+  umask(022);
+  loopback = count > 1 ? arguments[1] : "::1";
   signal(SIGPIPE, SIG_IGN);
   setvbuf(stdout, 0, _IONBF, 0);
   static const struct { const char *name; void (*run)(void); } all[] = {{"tcp", tcp}, {"laterTcp", laterTcp}, {"udp", udp}, {"local", local}, {"waiting", waiting}};

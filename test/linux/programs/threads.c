@@ -92,7 +92,7 @@ static void waiting(void) {
   printf("read through a pipe: %d\n", (int)(intptr_t)result);
   void *poller(void *end) {
     struct pollfd wanted = {(intptr_t)end, POLLIN, 0};
-    return (void *)(intptr_t)(poll(&wanted, 1, 5000) * 100 + wanted.revents);
+    return (void *)(intptr_t)(poll(&wanted, 1, 60000) * 100 + wanted.revents);
   }
   pthread_create(&thread, NULL, poller, (void *)(intptr_t)ends[0]);
   sched_yield();
@@ -106,16 +106,14 @@ static long futex(int *word, int operation, int value, const void *timeout, int 
 }
 
 static int words[2];
-static volatile int arrived;
 static void *wait_at_word(void *bits) {
-  __sync_fetch_and_add(&arrived, 1);
   return (void *)futex(words, bits ? FUTEX_WAIT_BITSET : FUTEX_WAIT, 0, NULL, NULL, (intptr_t)bits);
 }
 
+/* Until so many wait at the first word: they are counted by moving them to the second, and moved back. */
 static void settle(int number) {
-  while (arrived < number) sched_yield();
-  struct timespec moment = {0, 3000000};
-  nanosleep(&moment, NULL);
+  for (int there = 0; there < number; sched_yield()) there += futex(words, FUTEX_CMP_REQUEUE, 0, (void *)99, &words[1], 0);
+  CHECK(futex(&words[1], FUTEX_CMP_REQUEUE, 0, (void *)99, words, 0) == number);
 }
 
 static void futexes(void) {
@@ -129,7 +127,6 @@ static void futexes(void) {
   CHECK(futex(words, FUTEX_WAIT_BITSET, 0, NULL, NULL, 0) == -1 && errno == EINVAL);
   CHECK(futex(words, FUTEX_WAKE, 1, NULL, NULL, 0) == 0);
   CHECK(futex(words, 99, 0, NULL, NULL, 0) == -1 && errno == ENOSYS);
-  arrived = 0;
   for (int i = 0; i < 4; i++) pthread_create(&threads[i], NULL, wait_at_word, (void *)(intptr_t)(i == 3 ? 8 : 0));
   settle(4);
   CHECK(futex(words, FUTEX_WAKE_BITSET, 9, NULL, NULL, 0) == -1 && errno == EINVAL);
@@ -208,10 +205,13 @@ static void note(int number) {
 
 static sem_t go;
 static volatile int interrupted;
+/* Takes the signal while it sleeps, not before. */
 static void *sleeper(void *argument) {
   struct timespec hour = {3600, 0};
+  sigset_t none;
+  sigemptyset(&none);
   sem_post(&go);
-  interrupted = nanosleep(&hour, NULL) == -1 && errno == EINTR;
+  interrupted = ppoll(NULL, 0, &hour, &none) == -1 && errno == EINTR;
   return NULL;
 }
 
@@ -222,23 +222,24 @@ static void signals(void) {
   action.sa_handler = note;
   sigaction(SIGUSR1, &action, NULL);
   sem_init(&go, 0, 0);
+  // a new thread has its maker's mask
+  sigemptyset(&set);
+  sigaddset(&set, SIGUSR1);
+  pthread_sigmask(SIG_BLOCK, &set, NULL);
   pthread_create(&thread, NULL, sleeper, NULL);
+  pthread_sigmask(SIG_UNBLOCK, &set, NULL);
   sem_wait(&go);
-  struct timespec moment = {0, 3000000};
-  nanosleep(&moment, NULL);
   CHECK(pthread_kill(thread, SIGUSR1) == 0);
   pthread_join(thread, NULL);
   CHECK(caught == 1 && interrupted && pthread_equal(catcher, thread));
+  interrupted = 0;
   // each has a mask of its own: what the process gets goes to who does not block it
-  sigemptyset(&set);
-  sigaddset(&set, SIGUSR1);
+  pthread_sigmask(SIG_BLOCK, &set, NULL);
   pthread_create(&thread, NULL, sleeper, NULL);
   sem_wait(&go);
-  nanosleep(&moment, NULL);
-  pthread_sigmask(SIG_BLOCK, &set, &old);
   kill(getpid(), SIGUSR1);
   pthread_join(thread, NULL);
-  CHECK(caught == 2 && pthread_equal(catcher, thread));
+  CHECK(caught == 2 && interrupted && pthread_equal(catcher, thread));
   kill(getpid(), SIGUSR1);
   sigpending(&old);
   CHECK(sigismember(&old, SIGUSR1) && caught == 2);
@@ -276,10 +277,9 @@ static void ends(void) {
   pthread_join(thread, &result);
   CHECK(result == PTHREAD_CANCELED);
   // so many that their stacks must be given back
-  rounds = 100;
+  rounds = 100, atomic = 0;
   for (int i = 0; i < 160; i++) {
     pthread_create(&thread, NULL, count, NULL);
-    if (i == 0) atomic = 0;
     pthread_detach(thread);
     if (i % 20 == 19)
       while (atomic < (i + 1) * rounds) sched_yield();

@@ -42,7 +42,7 @@ static void told(void) {
   pipe(p);
   VALUE(fcntl(p[0], F_GETOWN));
   VALUE(fcntl(p[0], F_GETSIG));
-  SHOW(fcntl(p[0], F_SETOWN, 999999));
+  SHOW(fcntl(p[0], F_SETOWN, 5000000));
   SHOW(fcntl(p[0], F_SETSIG, 65000));
   SHOW(fcntl(p[0], F_SETOWN, getpid()));
   VALUE(fcntl(p[0], F_GETOWN) == getpid());

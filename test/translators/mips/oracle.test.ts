@@ -26,10 +26,10 @@ async function agree(isa: typeof mips, records: readonly Record[], fpu: Fpu, ski
 
 describe.each([mips, mipsel])(`$name agrees with qemu-user, seed ${seed}`, (isa) => {
   describe.each(FPUS)('$name', (fpu) => {
-    test('every instruction form, with edge values', { timeout: 120_000 }, ({ skip }) =>
+    test('every instruction form, with edge values', { timeout: 300_000 }, ({ skip }) =>
       agree(isa, generate(cases(fpu.wide ? 4 : 24), seed, fpu.wide), fpu, skip),
     );
-    test('floating-point arithmetic', { timeout: 120_000 }, ({ skip }) =>
+    test('floating-point arithmetic', { timeout: 300_000 }, ({ skip }) =>
       agree(isa, generateFloat(cases(24), 10 * cases(24), seed, fpu), fpu, skip),
     );
   });

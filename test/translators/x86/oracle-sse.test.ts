@@ -8,12 +8,12 @@ describe.skipIf(missing !== '')(`MMX and SSE to SSSE3 on the processor itself, s
     it.skipIf(rows.length === 0)(
       `${name} interpreted: ${rows.length} rows`,
       async () => agree(casesOf(rows, generateSse, 60), await executorOf('interpret')),
-      60_000,
+      300_000,
     );
     it.skipIf(rows.length === 0)(
       `${name} translated`,
       async () => agree(casesOf(rows, generateSse, 3), await executorOf('translate')),
-      60_000,
+      300_000,
     );
   }
 });

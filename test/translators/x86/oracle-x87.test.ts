@@ -7,7 +7,7 @@ describe.skipIf(missing !== '')(`x87 on the processor itself, seed ${seed}${miss
   it.skipIf(rows.length === 0)(
     `interpreted: ${rows.length} rows`,
     async () => agree(casesOf(rows, generateFpu, 60), await executorOf('interpret')),
-    60_000,
+    300_000,
   );
-  it.skipIf(rows.length === 0)('translated', async () => agree(casesOf(rows, generateFpu, 2), await executorOf('translate')), 60_000);
+  it.skipIf(rows.length === 0)('translated', async () => agree(casesOf(rows, generateFpu, 2), await executorOf('translate')), 300_000);
 });

@@ -14,7 +14,7 @@ describe.skipIf(missing !== '')(`x86 on the processor itself and interpreted, se
     it.skipIf(rows.length === 0)(
       `${name}: ${rows.length} rows`,
       async () => agree(casesOf(rows, generate, 25), await executorOf('interpret')),
-      60_000,
+      300_000,
     );
   }
 
@@ -22,19 +22,19 @@ describe.skipIf(missing !== '')(`x86 on the processor itself and interpreted, se
   it.skipIf(setters.length === 0)(
     'flags set by one instruction and read by the next',
     async () => agree(casesOf(setters, generateSequence, 20), await executorOf('interpret')),
-    60_000,
+    300_000,
   );
 });
 
 describe.skipIf(missing !== '')(`x86 on the processor itself and translated, seed ${seed}${missing && `: ${missing}`}`, () => {
   const rows = rowsOf(...GROUPS);
-  it.skipIf(rows.length === 0)('all rows', async () => agree(casesOf(rows, generate, 1), await executorOf('translate')), 60_000);
+  it.skipIf(rows.length === 0)('all rows', async () => agree(casesOf(rows, generate, 1), await executorOf('translate')), 300_000);
 
   const setters = rowsOf(...SETS_FLAGS);
   it.skipIf(setters.length === 0)(
     'flags set by one instruction and read by the next',
     async () => agree(casesOf(setters, generateSequence, 3), await executorOf('translate')),
-    60_000,
+    300_000,
   );
 });
 
@@ -57,7 +57,7 @@ describe.skipIf(missing !== '')(`the comparison itself${missing && `: ${missing}
     const ends = [{ kind: 'endless' }, { kind: 'breakpoint' }];
     expect(processor!.run(cases).map((o) => o.end)).toMatchObject(ends);
     expect((await executorOf('interpret')).run(cases).map((o) => o.end)).toMatchObject(ends);
-  }, 60_000);
+  }, 300_000);
 
   it('reports a wrong register, flag, byte of memory and end, each with the instruction', () => {
     // add eax, 1; push eax
@@ -93,5 +93,5 @@ describe('RDTSC', () => {
     expect(interpreted.regs[0]).toBe(1 + 4 * 6 + 4);
     expect(translated.regs[0]).toBe(interpreted.regs[0]);
     expect(translated.changes).toEqual(interpreted.changes);
-  }, 60_000);
+  }, 300_000);
 });

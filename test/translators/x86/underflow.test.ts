@@ -20,7 +20,7 @@ const cases: readonly [name: string, code: number[], x: bigint, y: bigint, under
 // SDM volume 1, 4.9.1.5: tininess is found after rounding as if the exponent had no limit
 test.each(cases)(
   '%s of a tiny result that is rounded to the least normal number',
-  { timeout: 60_000 },
+  { timeout: 300_000 },
   async (_, code, x, y, underflow) => {
     const made = [0x1f80, 0x1fa0].map((mxcsr): Case => {
       const fxsave = new Uint8Array(512);

@@ -50,8 +50,8 @@ function withState(rnd: Random, row: Row): GeneratedCase | undefined {
 }
 
 describe.skipIf(missing !== '')(`x87 on the processor itself, seed ${seed}${missing && `: ${missing}`}`, () => {
-  it('interpreted', async () => agree(casesOf(rows, withState, 6), await executorOf('interpret')), 60_000);
-  it('translated', async () => agree(casesOf(rows, withState, 1), await executorOf('translate')), 60_000);
+  it('interpreted', async () => agree(casesOf(rows, withState, 6), await executorOf('interpret')), 300_000);
+  it('translated', async () => agree(casesOf(rows, withState, 1), await executorOf('translate')), 300_000);
 });
 
 const dword = (n: number): number[] => [0, 8, 16, 24].map((shift) => (n >>> shift) & 0xff);
