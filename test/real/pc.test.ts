@@ -17,7 +17,7 @@ describe('pc', () => {
       const machine = await createMachine({ machine: 'pc', runtime, firmware, memory: 32 << 20 });
       let text = '';
       machine.on('console', (bytes) => {
-        text += String.fromCharCode(...bytes);
+        text += Buffer.from(bytes).toString('latin1');
         if (text.includes('No bootable device')) machine.stop();
       });
       const timer = setTimeout(() => machine.stop(), 280_000);

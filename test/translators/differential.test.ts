@@ -9,7 +9,7 @@ const seconds = 8 * Number(WASMVISOR_FUZZ_RUNS ?? 1);
 describe(`random programs, from seed ${seed}`, () => {
   it.for(Object.keys(FUZZERS))(
     '%s: end as on the processor or under qemu-user',
-    { timeout: seconds * 1000 + 120_000 },
+    { timeout: seconds * 1000 + 300_000 },
     async (name, { skip }) => {
       const fuzzer = await FUZZERS[name]();
       if ('missing' in fuzzer) return skip(fuzzer.missing);

@@ -259,7 +259,7 @@ test('a pc calls its host', async () => {
   const machine = await createMachine({ machine: 'pc', runtime: SYSTEM, memory: 8 << 20, kernel: image, hypercalls: [add] });
   let said = '';
   machine.on('console', (bytes, port) => {
-    if (port === HYPERCALL_CONSOLE) said += String.fromCharCode(...bytes);
+    if (port === HYPERCALL_CONSOLE) said += Buffer.from(bytes).toString('latin1');
   });
   expect((await machine.run())?.code).toBe(43);
   expect(said).toBe('wasm');

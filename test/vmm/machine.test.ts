@@ -25,7 +25,7 @@ function listen(machine: Machine): { text: string; until(length: number): Promis
     },
   };
   machine.on('console', (bytes) => {
-    heard.text += String.fromCharCode(...bytes);
+    heard.text += Buffer.from(bytes).toString('latin1');
     if (heard.text.length >= wanted) done();
   });
   return heard;

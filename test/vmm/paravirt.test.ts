@@ -49,8 +49,8 @@ describe.each(KERNELS)('a para-virtual kernel on a $machine', ({ machine: name, 
     let text = '';
     let said = '';
     machine.on('console', (bytes, port) => {
-      if (port === 0) text += String.fromCharCode(...bytes);
-      if (port === HYPERCALL_CONSOLE) said += String.fromCharCode(...bytes);
+      if (port === 0) text += Buffer.from(bytes).toString('latin1');
+      if (port === HYPERCALL_CONSOLE) said += Buffer.from(bytes).toString('latin1');
     });
     machine.input(new TextEncoder().encode('typed'), HYPERCALL_CONSOLE);
     const { hypercalls } = machine;

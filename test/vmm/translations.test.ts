@@ -35,7 +35,7 @@ async function boot(
   });
   let text = '';
   machine.on('console', (bytes) => {
-    text += String.fromCharCode(...bytes);
+    text += Buffer.from(bytes).toString('latin1');
   });
   const end = await machine.run();
   return { machine, text, code: end?.code, left };

@@ -14,7 +14,7 @@ describe('rules of the privileged x86 architecture', () => {
       const machine = await createMachine({ machine: 'pc', runtime, kernel, executor, clock: 'virtual', memory: 32 << 20 });
       let text = '';
       machine.on('console', (bytes) => {
-        text += String.fromCharCode(...bytes);
+        text += Buffer.from(bytes).toString('latin1');
       });
       const timer = setTimeout(() => machine.stop(), 280_000);
       const end = await machine.run();
