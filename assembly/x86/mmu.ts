@@ -51,15 +51,20 @@ function touch(at: u32, entry: u32, bits: u32): void {
   if ((entry & bits) !== bits) physicalWrite32(outside(at), entry | bits);
 }
 
-/** Checks rights, sets accessed and dirty bits, and says what was found. `combined`: RW and US of all levels; `data`: XD of one. */
-function finish(address: u32, access: u32, user: bool, physical: u32, at: u32, entry: u32, combined: u32, data: bool = false): bool {
-  const write = access === FaultAccess.Write;
-  const cr0 = get(System.CR0);
-  const writable = (combined & Entry.RW) !== 0;
+/** Whether the rights of all levels allow an access. `combined`: RW and US of all levels; `data`: XD of one. */
+function allowed(address: u32, access: u32, user: bool, combined: u32, data: bool): bool {
   if (user && !(combined & Entry.US)) return fail(address, access, user, Code.P);
-  if (write && !writable && (user || cr0 & Cr0.WP)) return fail(address, access, user, Code.P);
+  if (access === FaultAccess.Write && !(combined & Entry.RW) && (user || get(System.CR0) & Cr0.WP))
+    return fail(address, access, user, Code.P);
   if (data && access === FaultAccess.Execute) return fail(address, access, user, Code.P);
-  const bits: u32 = write ? Entry.A | Entry.D : Entry.A;
+  return true;
+}
+
+/** Marks the entry of an allowed access accessed and dirty, and says what was found. */
+function finish(access: u32, physical: u32, at: u32, entry: u32, combined: u32, data: bool): bool {
+  const writable = (combined & Entry.RW) !== 0;
+  const cr0 = get(System.CR0);
+  const bits: u32 = access === FaultAccess.Write ? Entry.A | Entry.D : Entry.A;
   touch(at, entry, bits);
   let rights: u32 = TlbBit.KernelRead | TlbBit.KernelExecute;
   const dirty = ((entry | bits) & Entry.D) !== 0;
@@ -82,13 +87,16 @@ export function walkX86(address: u32, access: u32, user: bool): bool {
   if (!(pde & Entry.P)) return fail(address, access, user, 0);
   if (pde & Entry.PS && cr4 & Cr4.PSE) {
     if (pde & 0x003fe000) return fail(address, access, user, Code.P | Code.RSVD);
-    return finish(address, access, user, (pde & 0xffc00000) | (address & 0x3fffff), pdeAt, pde, pde);
+    if (!allowed(address, access, user, pde, false)) return false;
+    return finish(access, (pde & 0xffc00000) | (address & 0x3fffff), pdeAt, pde, pde, false);
   }
   const pteAt = (pde & Entry.ADDRESS) | ((address >>> 10) & 0xffc);
   const pte = read(pteAt);
   if (!(pte & Entry.P)) return fail(address, access, user, 0);
+  if (!allowed(address, access, user, pde & pte, false)) return false;
+  // no level is marked accessed for an access that faults
   touch(pdeAt, pde, Entry.A);
-  return finish(address, access, user, (pte & Entry.ADDRESS) | (address & 0xfff), pteAt, pte, pde & pte);
+  return finish(access, (pte & Entry.ADDRESS) | (address & 0xfff), pteAt, pte, pde & pte, false);
 }
 
 function walkPae(address: u32, access: u32, user: bool): bool {
@@ -102,15 +110,19 @@ function walkPae(address: u32, access: u32, user: bool): bool {
   if (pdeHigh & reserved) return fail(address, access, user, Code.P | Code.RSVD);
   if (pde & Entry.PS) {
     if (pde & 0x001fe000) return fail(address, access, user, Code.P | Code.RSVD);
-    return finish(address, access, user, (pde & 0xffe00000) | (address & 0x1fffff), pdeAt, pde, pde, (pdeHigh & XD) !== 0);
+    const data = (pdeHigh & XD) !== 0;
+    if (!allowed(address, access, user, pde, data)) return false;
+    return finish(access, (pde & 0xffe00000) | (address & 0x1fffff), pdeAt, pde, pde, data);
   }
   const pteAt = (pde & Entry.ADDRESS) | ((address >>> 9) & 0xff8);
   const pte = read(pteAt);
   if (!(pte & Entry.P)) return fail(address, access, user, 0);
   const pteHigh = read(pteAt + 4);
   if (pteHigh & reserved) return fail(address, access, user, Code.P | Code.RSVD);
+  const data = ((pdeHigh | pteHigh) & XD) !== 0;
+  if (!allowed(address, access, user, pde & pte, data)) return false;
   touch(pdeAt, pde, Entry.A);
-  return finish(address, access, user, (pte & Entry.ADDRESS) | (address & 0xfff), pteAt, pte, pde & pte, ((pdeHigh | pteHigh) & XD) !== 0);
+  return finish(access, (pte & Entry.ADDRESS) | (address & 0xfff), pteAt, pte, pde & pte, data);
 }
 
 /** Loads the page-directory-pointer registers for a value of CR3 (SDM volume 3, 4.4.1): #GP(0) if reserved bits are set. */

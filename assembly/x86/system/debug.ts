@@ -45,7 +45,10 @@ function leaveShadow(pc: u32): bool {
 }
 /** Before an interrupt is taken: 1 if one more instruction comes first. */
 export function x86_hold_interrupt(): u32 {
-  return u32(leaveShadow(load<u32>(Layout.PC)));
+  const pc = load<u32>(Layout.PC);
+  const afterSti = get(System.STI_SHADOW) === pc && pc !== 0;
+  set(System.STI_SHADOW, 0);
+  return u32(leaveShadow(pc) || afterSti);
 }
 
 /** Before the instruction at a linear address: 1 with #DB recorded, or 0. RF holds it off once. */

@@ -147,6 +147,8 @@ export function updateMode(): void {
   if (cr0 & Cr0.MP) mode |= Mode.MP;
   if (get(System.CR4) & Cr4.OSFXSR) mode |= Mode.FXSR;
   if (level === 3 && cr0 & Cr0.AM && flags & Eflags.AC) mode |= Mode.ALIGN;
+  // what was left there while nobody looked
+  if (mode & Mode.STEP && !(load<u32>(Layout.MODE) & Mode.STEP)) set(System.SHADOW, 0);
   store<u32>(Layout.MODE, mode);
 }
 

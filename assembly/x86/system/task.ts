@@ -128,7 +128,9 @@ function loadTask(base: u32, wide: bool, nested: bool, code: u32, pushCode: bool
   const eip: u32 = wide ? systemLoad<u32>(base + 0x20) : systemLoad<u16>(base + 0x0e);
   let flags: u32 = wide ? systemLoad<u32>(base + 0x24) : systemLoad<u16>(base + 0x10);
   if (nested) flags |= Eflags.NT;
-  for (let n: u32 = 0; n < 8; n++) set(n * 4, wide ? systemLoad<u32>(base + 0x28 + n * 4) : <u32>systemLoad<u16>(base + 0x12 + n * 2));
+  // a 16-bit TSS leaves ones in the upper halves (80386; undefined in SDM volume 3, 7.6)
+  for (let n: u32 = 0; n < 8; n++)
+    set(n * 4, wide ? systemLoad<u32>(base + 0x28 + n * 4) : 0xffff0000 | systemLoad<u16>(base + 0x12 + n * 2));
   for (let n: u32 = 0; n < 6; n++) {
     const selector: u32 = wide ? systemLoad<u16>(base + 0x48 + n * 4) : n < 4 ? systemLoad<u16>(base + 0x22 + n * 2) : 0;
     store<u32>(SELECTORS + (n << 2), selector);

@@ -23,6 +23,7 @@ extern u8 stubs[], real_code[], real_code_end[], stack_top[];
 static u64 gdt[40];
 static u64 idt[64];
 static u32 tss[26 + 32], tss2[26];
+static u16 tss16[22];
 static u8 user_stack[4096], ring0_stack[4096], task_stack[4096];
 static struct frame last;
 static u32 last_cr2, last_at;
@@ -93,7 +94,8 @@ static u64 gate(u32 selector, u32 offset, u32 access, u32 parameters) {
 enum {
   CODE = 0x08, DATA = 0x10, UCODE = 0x1b, UDATA = 0x23, TASK = 0x28, TASK2 = 0x30, CODE16 = 0x38, DATA16 = 0x40, LIMITED = 0x48,
   DOWN = 0x50, READONLY = 0x58, EXECONLY = 0x60, ABSENT = 0x68, CONFORMING = 0x70, GATE3 = 0x78, GATE0 = 0x80, SMALLCODE = 0x88,
-  TASKGATE = 0x90, LDT = 0x98, SYS = 0xa0, NEARLY = 0xa8
+  TASKGATE = 0x90, LDT = 0x98, SYS = 0xa0, NEARLY = 0xa8,
+  TASK16 = 0xb0, TASK16CODE = 0xb8
 };
 static u64 ldt[2];
 
@@ -274,6 +276,27 @@ static void far_transfers(void) {
   expect("CALL through a gate to data", fault_of(far_call_gate), FAULT(GP, DATA));
   gdt[GATE0 / 8] = gate(0, 0, 0x8c, 0);
   expect("CALL through a gate to null", fault_of(far_call_gate), FAULT(GP, 0));
+}
+
+/* ENTER with 32 bits, where the stack segment has it push at SP */
+
+static void enter_narrow(void) {
+  u32 sp, bp;
+  gdt[DATA16 / 8] = descriptor((u32)user_stack, 0xffff, 0x93, 0);
+  ASM("mov %%esp, %%ecx\n"
+      "mov %%ebp, %%edx\n"
+      "mov %2, %%ss\n"
+      "mov $0x12340400, %%esp\n"
+      "enter $16, $0\n"
+      "xchg %%esp, %%ecx\n"
+      "xchg %%ebp, %%edx\n"
+      "mov %3, %%ss"
+      : "=&c"(sp), "=&d"(bp)
+      : "r"(DATA16), "r"(DATA)
+      : "memory");
+  expect("ENTER: EBP has all of ESP", bp, 0x123403fc);
+  expect("and ESP keeps its upper half", sp, 0x123403ec);
+  gdt[DATA16 / 8] = descriptor(0, 0xffff, 0x93, 0);
 }
 
 /* User mode */
@@ -513,6 +536,8 @@ __asm__(
   "cmp $after_ss, %eax\n"
   "je 1f\n"
   "cmp $after_ss_again, %eax\n"
+  "je 1f\n"
+  "cmp $after_sti, %eax\n"
   "jne 2f\n"
   "1: incl intrusions\n"
   "2: incl ticks\n"
@@ -543,8 +568,16 @@ static void interrupts(void) {
       "cmpl $200, ticks\n"
       "jb 1b\n"
       "cli" ::"r"(NEARLY), "r"(DATA) : "memory");
-  outb(0x21, 0xff);
   expect("no interrupt right after a load of SS", intrusions, 0);
+  ASM("1: mov $20, %%ecx\n"
+      "2: loop 2b\n"
+      "sti\n"
+      "after_sti: jmp 3f\n"
+      "3: cli\n"
+      "cmpl $400, ticks\n"
+      "jb 1b" ::: "ecx", "memory");
+  outb(0x21, 0xff);
+  expect("nor right after STI", intrusions, 0);
   idt[0x38] = saved;
 }
 
@@ -564,6 +597,18 @@ static void t_gate(void) { ASM("lcall $0x90, $0"); }
 static void t_event(void) { ASM("int $0x34"); }
 static void t_call_busy(void) { ASM("lcall $0x28, $0"); }
 static void t_bad_iret(void) { ASM("pushf\norl $0x4000, (%%esp)\npopf\niret" :::"memory"); }
+extern u8 task16_body[];
+__asm__("task16_body: mov %eax, result\niret");
+static void t_call16(void) { ASM("lcall $0xb0, $0"); }
+static void new_task16(void) {
+  tss16[7] = 0;
+  tss16[8] = 2;
+  tss16[9] = 0x1234;
+  tss16[17] = tss16[19] = tss16[20] = DATA;
+  tss16[18] = TASK16CODE;
+  gdt[TASK16CODE / 8] = descriptor((u32)task16_body, 0xffff, 0x9b, 4);
+  gdt[TASK16 / 8] = descriptor((u32)tss16, sizeof tss16 - 1, 0x81, 0);
+}
 static void new_task(void) {
   tss2[8] = (u32)task_body;
   tss2[9] = 2;
@@ -589,6 +634,9 @@ static void tasks(void) {
   new_task();
   expect("CALL of a task gate", fault_of(t_gate), NONE);
   expect("ran", task_ran & 0xffff, TASK2);
+  new_task16();
+  expect("CALL of a 16-bit TSS", fault_of(t_call16), NONE);
+  expect("has ones in the upper halves of its registers", result, 0xffff1234);
   new_task();
   idt[0x34] = gate(TASK2, 0, 0x85, 0);
   expect("INT through a task gate", fault_of(t_event), NONE);
@@ -672,7 +720,10 @@ static void paging(void) {
   set_paging((u32)directory, 1, 0x10000);
   flush();
   expect("with WP", write_fault((u32)AT(1)), FAULT(PF, 3));
+  table[0] &= ~0x20;
+  directory[1] &= ~0x20;
   expect("user, a supervisor's page", user_read_fault((u32)AT(0)), FAULT(PF, 5));
+  expect("which marks nothing accessed", (table[0] | directory[1]) & 0x20, 0);
   expect("user, its own page", user_write_fault((u32)AT(2)), FAULT(0x30, 0));
   expect("user, a read-only page", user_write_fault((u32)AT(3)), FAULT(PF, 7));
   expect("user, a page that is not there", user_write_fault((u32)AT(9)), FAULT(PF, 6));
@@ -839,6 +890,7 @@ void main(void) {
   segments();
   questions();
   far_transfers();
+  enter_narrow();
   exceptions();
   interrupts();
   user_mode();

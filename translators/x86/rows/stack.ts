@@ -89,7 +89,8 @@ const enter: Meaning = (b, i) => {
   const ebp = framePointer(b, i);
   let top = moved(b, i, pointer, -size);
   store(b, pushAt(b, i, top, size), size, register(b, EBP, size));
-  const frame = top;
+  // all of ESP, also where the stack segment has it wrap at 64 KiB
+  const frame = i.mode & Mode.STACK32 || i.mode === 0 ? top : b.or(b.and(b.get(Type.I32, X86.ESP), b.i32(~0xffff)), top);
   for (let n = 1; n < level; n++) {
     const outer = load(b, onStack(b, i, moved(b, i, ebp, -n * size), size), size);
     top = moved(b, i, top, -size);

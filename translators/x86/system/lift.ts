@@ -82,20 +82,17 @@ export function build(b: Builder, i: Insn): void {
   }
   countSensitive(b, row);
   if (entered) (row.system ?? row.meaning)(b, i);
+  if (row.system === sti && !b.ended) b.set(System.STI_SHADOW, b.i32(i.next));
   if (mode & Mode.STEP && !b.ended) b.goto(i.next);
 }
 
-/** Interrupts, or in a step the debug trap, come after the instruction that follows; before it, if it is a jump. */
+/** Interrupts come after the instruction that follows: with a jump, in a step, or where a region is left before it, STI_SHADOW sees to that. */
 function liftAfterSti(table: OpcodeTable, i: Insn, b: Builder, code: Code, mode: number): number {
   const { next } = i;
   let end = next;
   try {
     const decoded = decode(table, i, code, next, mode & Mode.CODE32 ? 4 : 2);
-    if (decoded === Decoded.Ok && i.row.group !== 'control') {
-      // should a region be left before it
-      b.set(System.SHADOW, b.i32(next));
-      end = liftSystem(table, i, b, code, next, mode);
-    }
+    if (decoded === Decoded.Ok && i.row.group !== 'control') end = liftSystem(table, i, b, code, next, mode);
   } catch (error) {
     if (!(error instanceof FetchFault)) throw error;
   }

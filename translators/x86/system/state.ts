@@ -49,6 +49,8 @@ export const enum System {
   TSC_OFFSET = 704,
   /** Bits that are cleared in physical addresses: that of address line 20 while A20M# is asserted, else none. */
   MASKED = 712,
+  /** As SHADOW, after STI: only interrupts do not come before it. */
+  STI_SHADOW = 716,
   MISC_ENABLE = 720,
   /** As the guest wrote them. */
   KVM_WALL_CLOCK = 724,
