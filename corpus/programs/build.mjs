@@ -42,16 +42,16 @@ const programs = [
   { name: 'fib', short: 20, bench: 38 },
   { name: 'sieve', short: 1, bench: 130 },
   { name: 'quicksort', short: 1, bench: 65 },
-  { name: 'sha256', short: 2, bench: 1000 },
+  { name: 'sha256', short: 2, bench: 2000 },
   { name: 'crc32', short: 4, bench: 3500 },
-  { name: 'bytecode', short: 20000, bench: 12_000_000 },
-  { name: 'matrix', short: 1, bench: 500 },
+  { name: 'bytecode', short: 20000, bench: 20_000_000 },
+  { name: 'matrix', short: 1, bench: 1000 },
   { name: 'strings', short: 1000, bench: 500_000 },
   { name: 'states', short: 4, bench: 1000 },
   { name: 'recursion', short: 4, bench: 11 },
-  { name: 'matrix-double', short: 1, bench: 180, x87: 45, double: true },
+  { name: 'matrix-double', short: 1, bench: 400, x87: 45, double: true },
   { name: 'nbody', short: 1000, bench: 2_000_000, x87: 270_000, double: true },
-  { name: 'mandelbrot', short: 60, bench: 1400, x87: 600, double: true },
+  { name: 'mandelbrot', short: 60, bench: 2000, x87: 600, double: true },
 ];
 
 const run = (command, args) => execFileSync(command, args, { encoding: 'utf8', cwd: here });

@@ -6,6 +6,7 @@ import { Bench } from 'tinybench';
 import type { Executor } from '../vcpu/vcpu.ts';
 import { type CorpusProgram, type CorpusRun, corpusPath } from './corpus.ts';
 import { CliError } from './errors.ts';
+import { processorTime } from './processor-time.ts';
 import { runQuietly } from './quiet.ts';
 import { compileSource } from './source-to-wasm.ts';
 
@@ -27,8 +28,9 @@ export interface Measured {
   readonly samples: ByRunner<readonly number[]>;
   readonly median: ByRunner<number>;
   /**
-   * Of each round, without --short: milliseconds that a runner takes longer for the program's longer run than for the shorter one (see
-   * bench/README.md), as if it had been as much longer as the translator's. Start, compilation and the engine's own warming up are not in it.
+   * Of each round, without --short: milliseconds of processor time that a runner takes longer for the program's longer run than for the
+   * shorter one (see bench/README.md), as if it had been as much longer as the translator's. Start, compilation and the engine's own warming
+   * up are not in it.
    */
   readonly steadySamples: ByRunner<readonly number[]>;
   readonly steady: ByRunner<number>;
@@ -95,21 +97,32 @@ export async function measure(program: CorpusProgram, options: MeasureOptions): 
     runners.push(['source', (one) => check('source', source(one.args), one.stdout)]);
   } else missing.source = source.missing;
 
-  const samples = new Map<CorpusRun, Partial<Record<Runner, number[]>>>();
+  type Samples = Map<CorpusRun, Partial<Record<Runner, number[]>>>;
+  const samples: Samples = new Map();
+  const processor: Samples = new Map();
+  const keep = (to: Samples, one: CorpusRun, runner: Runner, ms: number): void => {
+    const lists = to.get(one) ?? {};
+    to.set(one, { ...lists, [runner]: [...(lists[runner] ?? []), ms] });
+  };
   // untimed: loads the Wasm back end
   await ours('translate')(short);
   for (let round = 0; round < options.rounds; round++) {
     // one iteration of each, so that a slow moment of the machine hits all alike
     for (const one of [short, middle, program.bench]) {
       const bench = new Bench({ iterations: 1, time: 0, warmup: false, throws: true });
-      // an async function: of others, the library first tries by a call what they give
-      for (const [name, work] of runners) if (runsOf(name).includes(one)) bench.add(name, async () => work(one));
-      if (!samples.has(one)) samples.set(one, {});
+      for (const [name, work] of runners) {
+        if (!runsOf(name).includes(one)) continue;
+        // an async function: of others, the library first tries by a call what they give
+        bench.add(name, async () => {
+          const before = processorTime();
+          await work(one);
+          keep(processor, one, name, processorTime() - before);
+        });
+      }
       for (const task of await bench.run()) {
         const { result } = task;
         if (result.state !== 'completed') throw new CliError(`${program.file} (${task.name}) ${result.state}`);
-        const list = samples.get(one)!;
-        list[task.name as Runner] = [...(list[task.name as Runner] ?? []), result.latency.mean];
+        keep(samples, one, task.name as Runner, result.latency.mean);
       }
     }
   }
@@ -118,7 +131,7 @@ export async function measure(program: CorpusProgram, options: MeasureOptions): 
   const steadyOf = (runner: Runner): readonly number[] => {
     const [from, to] = runsOf(runner);
     const scale = steadyInstructions / way([from, to]);
-    return samples.get(to)![runner]!.map((ms, round) => Math.max(ms - samples.get(from)![runner]![round], 0.1) * scale);
+    return processor.get(to)![runner]!.map((ms, round) => Math.max(ms - processor.get(from)![runner]![round], 0.1) * scale);
   };
   const steadySamples: ByRunner<readonly number[]> = options.short
     ? {}
