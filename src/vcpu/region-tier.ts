@@ -323,6 +323,7 @@ export class RegionTier {
       },
       checked: checked(),
       exactState: this.context.exact || isa.registers.filter(isLasting).length <= FEW_REGISTERS,
+      exactSwitches: this.context.exact,
       memoryPages: memory.memory.buffer.byteLength / 65536,
       compileMissing: translatesAll,
       relocatable: this.store !== undefined,

@@ -159,6 +159,7 @@ function build(groups: readonly RegionGroup[], marks?: Marks): Module {
         preciseMemory: options.checked || options.paged !== undefined,
         leavesAtEntry,
         exactState: options.exactState ?? false,
+        exactSwitches: options.exactSwitches ?? false,
         callee: (pc: number) => options.callees?.get(pc),
         switchLoops: switchLoops(formed),
         readByCalls: stackPointer,

@@ -18,6 +18,7 @@ export interface CompileOptions {
   readonly checked: boolean;
   /** See Purposes in slots.ts. */
   readonly exactState?: boolean;
+  readonly exactSwitches?: boolean;
   /** Size of the guest's Wasm memory in 64 KiB pages. */
   readonly memoryPages: number;
   /** Function table indexes through which the code at these pcs is called. */

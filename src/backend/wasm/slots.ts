@@ -109,9 +109,11 @@ export interface Purposes {
   readonly callee: (pc: number) => Block | undefined;
   /**
    * Headers of loops that are left in many places. What is not read from there on before it is written is written back where they are gone
-   * back to: else all that an exit shows would go round the loop.
+   * back to, if an exit may show it: else all that exits show would go round the loop.
    */
   readonly switchLoops: ReadonlySet<number>;
+  /** The same as exactState for these headers. */
+  readonly exactSwitches: boolean;
   /** State offset of a register that calls read, if they do. */
   readonly readByCalls: number | undefined;
 }
@@ -183,7 +185,9 @@ function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: re
   const spillOut = make();
   const spillBack = make();
   const isBack = (i: number, to: number): boolean => to !== OUTSIDE && to <= i && purposes.switchLoops.has(to);
-  const read = purposes.switchLoops.size === 0 ? [] : readIn(region, events);
+  const hasSwitches = purposes.switchLoops.size > 0;
+  const read = hasSwitches ? usedFrom(region, events, purposes, emptySet()) : [];
+  const seen = hasSwitches ? usedFrom(region, events, purposes, slots.kept) : [];
   const spillAt = region.blocks.map(() => new Map<number, SlotSet>());
 
   for (let changed = true; changed; ) {
@@ -201,7 +205,7 @@ function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: re
       for (const to of region.successors[i]) {
         if (to === OUTSIDE) continue;
         const before = copy(dirtyIn[to]);
-        if (isBack(i, to)) spillBack[i] = both(without(dirty, read[to]), slots.kept);
+        if (isBack(i, to)) spillBack[i] = both(without(dirty, read[to]), seen[to]);
         addAll(dirtyIn[to], isBack(i, to) ? both(dirty, read[to]) : dirty);
         // only a loop header that was passed already asks for another round
         if (to <= i && !same(before, dirtyIn[to])) changed = true;
@@ -228,7 +232,7 @@ function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: re
         }
       }
       // a budget check at a loop header writes back what is dirty there, or only what somebody reads
-      if (region.isLoopHeader[i] && purposes.exactState) addAll(live, without(dirtyIn[i], slots.transient));
+      if (region.isLoopHeader[i] && isExact(i, purposes)) addAll(live, without(dirtyIn[i], slots.transient));
       if (purposes.leavesAtEntry(region.blocks[i])) addAll(live, dirtyIn[i]);
       if (!same(live, liveIn[i])) {
         liveIn[i] = live;
@@ -240,24 +244,41 @@ function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: re
   return { entry: liveIn[0], spillIn, spillOut, spillBack, spillAt, reloadAt, liveIn };
 }
 
-/** By block: slots that are read from there on before they are written, if the region is not left. */
-function readIn(region: Region, events: readonly (readonly SlotEvent[])[]): readonly SlotSet[] {
-  const readFrom = region.blocks.map(emptySet);
+/**
+ * By block: slots that are read from there on before they are written, or that are among `shown` and may still be as they are where the
+ * region is left.
+ */
+function usedFrom(region: Region, events: readonly (readonly SlotEvent[])[], purposes: Purposes, shown: SlotSet): readonly SlotSet[] {
+  const usedIn = region.blocks.map(emptySet);
   for (let changed = true; changed; ) {
     changed = false;
-    for (let i = readFrom.length - 1; i >= 0; i--) {
-      const read = emptySet();
-      for (const to of region.successors[i]) if (to !== OUTSIDE) addAll(read, readFrom[to]);
+    for (let i = usedIn.length - 1; i >= 0; i--) {
+      const used = leavesAtEnd(region, i, purposes) || callsOut(region, i) ? copy(shown) : emptySet();
+      for (const to of region.successors[i]) addAll(used, to === OUTSIDE ? shown : usedIn[to]);
       for (const { kind, slot } of events[i].toReversed()) {
-        if (kind === 'get') add(read, slot);
-        else if (kind === 'set') remove(read, slot);
+        if (kind === 'get') add(used, slot);
+        else if (kind === 'set') remove(used, slot);
+        else addAll(used, shown);
       }
-      if (same(read, readFrom[i])) continue;
-      readFrom[i] = read;
+      if ((region.isLoopHeader[i] && isExact(i, purposes)) || purposes.leavesAtEntry(region.blocks[i])) addAll(used, shown);
+      if (same(used, usedIn[i])) continue;
+      usedIn[i] = used;
       if (region.isLoopHeader[i]) changed = true;
     }
   }
-  return readFrom;
+  return usedIn;
+}
+
+/** Whether a budget exit at this loop header has to show all registers. */
+const isExact = (header: number, { switchLoops, exactSwitches, exactState }: Purposes): boolean =>
+  switchLoops.has(header) ? exactSwitches : exactState;
+
+/** Whether control may leave the region after the block's last op, beside successors that are OUTSIDE. */
+function leavesAtEnd(region: Region, i: number, purposes: Purposes): boolean {
+  const { kind } = region.blocks[i].terminator;
+  const staysInside = region.isInlined[i] && purposes.readByCalls === undefined;
+  // a jump may also go where it was never seen to go, but one that goes back to where jumps meet goes nowhere else
+  return kind !== 'goto' && kind !== 'branch' && !staysInside && !isDispatched(region, i);
 }
 
 function liveOutOf(
@@ -268,12 +289,7 @@ function liveOutOf(
   liveIn: readonly SlotSet[],
   purposes: Purposes,
 ): SlotSet {
-  const { kind } = region.blocks[i].terminator;
-  const staysInside = region.isInlined[i] && purposes.readByCalls === undefined;
-  // a jump may also go where it was never seen to go
-  const leaves = kind !== 'goto' && kind !== 'branch' && !staysInside;
-  // a jump that goes back to where jumps meet goes nowhere else
-  const live = leaves && !isDispatched(region, i) ? copy(spillOut[i]) : emptySet();
+  const live = leavesAtEnd(region, i, purposes) ? copy(spillOut[i]) : emptySet();
   addAll(live, spillBack[i]);
   if (callsOut(region, i)) return live;
   for (const to of region.successors[i]) addAll(live, to === OUTSIDE ? spillOut[i] : liveIn[to]);
