@@ -54,6 +54,7 @@ export {
   type ProgramStats,
 } from './linux/program.ts';
 export type { CheckedProgram, CheckOptions, Divergence } from './lockstep/index.ts';
+export { SnapshotError } from './snapshot/file.ts';
 export type { TranslateOptions, Translation } from './translate.ts';
 export type { Executor, MemoryModel } from './vcpu/vcpu.ts';
 export { BootError } from './vmm/boot/error.ts';
@@ -81,7 +82,6 @@ export {
   type ShareOptions,
   VIRTIO_CONSOLE,
 } from './vmm/options.ts';
-export { SnapshotError } from './vmm/snapshot.ts';
 
 /**
  * Translates the guest function at the start of `bytes` and gives it at every stage: disassembly, IR, WebAssembly bytes and

@@ -9,6 +9,7 @@ const RANKS = {
   'src/ir': 1,
   'src/backend': 2,
   'src/cache': 3,
+  'src/snapshot': 3,
   'src/vcpu': 4,
   'src/isas.ts': 4,
   'src/linux': 5,

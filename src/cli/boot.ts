@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { makeNat } from '../devices/net/nat.ts';
 import { overlayDisk } from '../devices/virtio/block.ts';
@@ -8,6 +8,7 @@ import type { MachineName } from '../vmm/machines/index.ts';
 import type { DriveOptions, NetworkOptions, ShareOptions } from '../vmm/options.ts';
 import { CliError, ExitCode } from './errors.ts';
 import { allowed, bytes, collect, madeOf, seconds, writableFile } from './options.ts';
+import { writeSnapshot } from './snapshot-file.ts';
 import { stackBytes } from './stack.ts';
 
 interface BootOptions {
@@ -95,10 +96,11 @@ async function boot(options: BootOptions): Promise<void> {
   const initrd = read(options.initrd, '--initrd');
   const firmware = read(options.firmware, '--firmware');
   const snapshot = read(options.restore, '--restore');
-  const [{ createMachine }, { BootError }, { openSnapshot, SnapshotError }, node] = await Promise.all([
+  const [{ createMachine }, { BootError }, { openSnapshot }, { SnapshotError }, node] = await Promise.all([
     import('../vmm/machine.ts'),
     import('../vmm/boot/error.ts'),
     import('../vmm/snapshot.ts'),
+    import('../snapshot/file.ts'),
     import('../host/node.ts'),
   ]);
   let machine: Machine;
@@ -151,12 +153,7 @@ async function boot(options: BootOptions): Promise<void> {
     if (path === undefined) process.stderr.write('wasmvisor: nowhere to save to; start with --save <file>\r\n');
     else
       saving ??= machine.snapshot().then((bytes) => {
-        try {
-          writeFileSync(path, bytes);
-          machine.stop();
-        } catch (error) {
-          process.stderr.write(`wasmvisor: --save ${path}: ${(error as Error).message}\r\n`);
-        }
+        if (writeSnapshot(path, bytes)) machine.stop();
       });
   };
   if (options.save !== undefined) process.on('SIGUSR2', save);

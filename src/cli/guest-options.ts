@@ -20,6 +20,9 @@ export interface RunOptions {
   readonly stats?: boolean;
   readonly cache: boolean;
   readonly cacheDir?: string;
+  /** Of `run`. */
+  readonly save?: string;
+  readonly restore?: string;
 }
 
 /** What says which program to run, and how. */

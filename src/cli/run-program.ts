@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import type { TranslationStore } from '../cache/persistence.ts';
@@ -25,6 +26,7 @@ export async function run(
   if (options.interpret && options.translate) throw new CliError('--interpret and --translate exclude each other', ExitCode.Usage);
   if (options.cwd !== undefined && !options.cwd.startsWith('/'))
     throw new CliError(`--cwd ${options.cwd}: not an absolute path`, ExitCode.Usage);
+  const snapshot = options.restore === undefined ? undefined : readSnapshot(options.restore, args);
   const [{ loadProgram }, { ElfError }, { WorkingDirectoryError }, node, { fileInGuest }] = await Promise.all([
     import('../linux/program.ts'),
     import('../linux/elf.ts'),
@@ -70,6 +72,7 @@ export async function run(
       memoryModel: options.strict ? 'checked' : 'direct',
       stackBytes: stackBytes(),
       ...(folder !== undefined && { translations: noting(node.nodeTranslationStore(folder)) }),
+      ...(snapshot && { restore: snapshot }),
       ...(options.memory !== undefined && { memoryLimit: options.memory }),
       ...(options.timeout !== undefined && { timeout: options.timeout * 1000 }),
       ...(network && { network }),
@@ -80,6 +83,8 @@ export async function run(
       onWarning: (text) => process.stderr.write(`wasmvisor: ${text}\n`),
     });
   } catch (error) {
+    if (error instanceof Error && error.name === 'SnapshotError')
+      throw new CliError(`--restore ${options.restore}: ${error.message}`, ExitCode.NotExecutable);
     if (error instanceof WorkingDirectoryError) throw new CliError(`--cwd ${options.cwd}: no such directory in the guest`, ExitCode.Usage);
     if (error instanceof ElfError) {
       const hint = !root && error.errno === 'ENOENT' ? ', which --root says' : '';
@@ -92,6 +97,7 @@ export async function run(
   }
   parts.add(program.abi);
   forwardSignals(program);
+  const saving = options.save === undefined ? undefined : saveOnSignal(program, options.save);
   let status: ExitStatus;
   try {
     status = await program.run();
@@ -101,6 +107,7 @@ export async function run(
   } finally {
     node.restoreTerminal();
   }
+  if (saving?.done) process.exit(0);
   if ('signal' in status) {
     if (status.reason === 'timeout') process.stderr.write(`wasmvisor: stopped after ${options.timeout} seconds\n`);
     else if (status.report) process.stderr.write(`wasmvisor: ${status.report.text}\n`);
@@ -141,6 +148,26 @@ function variable(text: string): string[] {
 
 /** A second SIGINT within this time ends a guest that handles the first. */
 const IMPATIENT_MS = 1000;
+
+function readSnapshot(file: string, args: readonly string[]): Uint8Array {
+  if (args.length > 0) throw new CliError(`--restore ${file}: the program has its arguments already`, ExitCode.Usage);
+  return madeOf(`--restore ${file}:`, () => readFileSync(file));
+}
+
+/** SIGUSR2 writes the program's state to this file and ends it; what cannot be saved or written is told, and it goes on. */
+function saveOnSignal(program: Program, file: string): { readonly done: boolean } {
+  const saving = { done: false };
+  process.removeAllListeners('SIGUSR2');
+  process.on('SIGUSR2', () => {
+    const keep = async (bytes: Uint8Array): Promise<boolean> => {
+      const { writeSnapshot } = await import('./snapshot-file.ts');
+      saving.done = writeSnapshot(file, bytes);
+      return !saving.done;
+    };
+    program.snapshot(keep).catch((error: unknown) => process.stderr.write(`wasmvisor: --save ${file}: ${(error as Error).message}\r\n`));
+  });
+  return saving;
+}
 
 function forwardSignals(program: Program): void {
   let last = Number.NEGATIVE_INFINITY;

@@ -1,5 +1,6 @@
-/** What a snapshot keeps of a device: plain data. */
-export type Saved = number | string | boolean | null | Uint8Array | readonly Saved[] | { readonly [name: string]: Saved };
+import type { Saved } from '../snapshot/saved-bytes.ts';
+
+export type { Saved };
 
 /**
  * A device knows offsets, never addresses: the machine says where it lies. Values are unsigned, little-endian. A device never

@@ -58,6 +58,14 @@ export interface MapRequest {
   readonly charged?: number;
 }
 
+/** What of a MemoryMap is not its areas. */
+export interface MapLayout {
+  readonly used: number;
+  readonly stackStart: number;
+  readonly breakStart: number;
+  readonly breakEnd: number;
+}
+
 /** Bytes that all processes may map together. */
 export class MemoryBudget {
   used = 0;
@@ -443,6 +451,25 @@ export class MemoryMap {
     this.areas.replace(0, this.options.top, []);
     this.release(areas);
     this.charge(-this.used);
+  }
+
+  /** Where its parts are, for `restore`. */
+  get layout(): MapLayout {
+    const { used, stackStart, breakStart, breakEnd } = this;
+    return { used, stackStart, breakStart, breakEnd };
+  }
+  /** An empty one has these areas. What they show is for the caller to fill in, but for what is shared with a file. Throws ENOMEM beyond the budget. */
+  restore(areas: readonly Area[], layout: MapLayout): void {
+    if (!this.charge(layout.used)) throw new SyscallError(Errno.ENOMEM);
+    this.areas.replace(0, this.options.top, areas);
+    for (const { start, end, permission, shared, backing, fileEnd = end } of areas) {
+      this.memory.map(start, end - start, permission);
+      if (shared && backing?.file.identity) this.fill(start, end, backing, fileEnd);
+      else if (fileEnd < end) this.memory.protect(fileEnd, end - fileEnd, 0);
+    }
+    this.stackStart = layout.stackStart;
+    this.breakStart = layout.breakStart;
+    this.breakEnd = layout.breakEnd;
   }
 
   /** Becomes what another one is. `copy` copies a part of the Wasm memory. Throws ENOMEM beyond the budget. */

@@ -88,6 +88,8 @@ export interface ProgramOptions {
   readonly startCompiler?: () => BackgroundCompiler;
   /** The Wasm back end. Default: a dynamic import of it. */
   readonly loadCompiler?: () => Promise<Compiler>;
+  /** What `Program.snapshot` gave: it goes on from there, with the same file, root and mounts; argv, env, cwd, uid and gid are those that it had. */
+  readonly restore?: Uint8Array;
   /** Where translations are kept from run to run. What goes wrong with it is of no account. */
   readonly translations?: TranslationStore;
   /** Looks about every so many guest instructions where the program is; see Program.profile. */
@@ -141,6 +143,13 @@ export interface Program {
   hook(where: number | string, handler: CodeHook): () => void;
   /** Has `handler` called before a system call of this name is made, in any process. What this gives removes it. Throws RangeError if there is no such call. */
   hookSyscall(name: string, handler: SyscallHook): () => void;
+  /**
+   * Its state, for `restore` of another run: memory, registers, signals, files by their paths, and what is in file systems in memory. Files of
+   * the host are not in it. It stands still until `goesOn` has settled, and ends there (SIGKILL) if that gives false. One that waits in a call
+   * makes it again when restored: a sleep begins anew. Rejects with SnapshotError, and the program goes on, where there is more than one
+   * process or thread, or what cannot be opened again: a pipe, a socket, a removed file, a lock, a timer.
+   */
+  snapshot(goesOn?: (snapshot: Uint8Array) => boolean | Promise<boolean>): Promise<Uint8Array>;
   /** Sends it a signal, as kill(1) does. */
   stop(signal?: SignalName): void;
   readonly stats: ProgramStats;

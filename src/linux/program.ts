@@ -7,7 +7,7 @@ import type { Abi, AbiName } from './abi.ts';
 import { RELEASE, VERSION } from './calls/misc.ts';
 import { deliverSignals } from './deliver.ts';
 import { makeDispatcher } from './dispatch.ts';
-import { ElfError, parseElf } from './elf.ts';
+import { ElfError, type ElfFile, parseElf } from './elf.ts';
 import { runProgram } from './exec.ts';
 import { checkStack, handleFault } from './exits.ts';
 import { makeGroup } from './fork.ts';
@@ -27,7 +27,9 @@ import { tellTracer, tracedExit } from './ptrace.ts';
 import { type FaultReport, makeReport } from './report.ts';
 import { SharedTranslations } from './shared-translations.ts';
 import { Cld, SiCode, type SignalName, Signals } from './signals.ts';
+import type { Identity } from './snapshot.ts';
 import { type Space, Spaces } from './spaces.ts';
+import { canRepeat, Standstill } from './standstill.ts';
 import { SyscallError } from './syscall.ts';
 import { FIRST_PID, INIT, makeSystem, type System } from './system.ts';
 import { anyThread, dropThread } from './threads.ts';
@@ -70,8 +72,11 @@ async function importAbi(name: AbiName): Promise<Abi> {
 export async function loadProgram(elfBytes: Uint8Array, options: ProgramOptions): Promise<Program> {
   const elf = parseElf(elfBytes);
   const abi = abiFor(await importAbi(elf.abi), options);
-  const base = options.host ?? defaultHost;
-  const host: Host = options.seed === undefined ? base : { ...base, random: seededRandom(options.seed) };
+  const key = storeKey(elfBytes);
+  const identity: Identity = { abi: abi.name, x87: (abi.double && options.x87) ?? 80, key };
+  const snapshots = options.restore && (await import('./snapshot.ts'));
+  const saved = snapshots && (await snapshots.openSnapshot(options.restore!, identity));
+  const host = hostFor(options, saved && snapshots.savedTime(saved));
   const translations = new SharedTranslations(options.translations);
   const spaces = new Spaces({
     runtime: options.runtime,
@@ -99,23 +104,39 @@ export async function loadProgram(elfBytes: Uint8Array, options: ProgramOptions)
     onEnd: (group) => run.onEnd?.(group),
   });
   const files = openFiles(options, host, system);
-  const space = spaces.make(abi, storeKey(elfBytes));
+  const space = spaces.make(abi, saved ? snapshots.savedKey(saved) : key);
   const p = makeFirst(abi, system, options, files, space, warn);
+  if (!saved) start(p, elf, options);
+  system.begin(p);
+  if (saved) snapshots.restoreProgram(p, files.streams, elf, saved);
+  const profiler = options.profileEvery === undefined ? undefined : new Profiler(p, space.vcpu, p.images);
+  if (profiler) space.vcpu.noteCalls();
+  return makeProgram(p, run, files, options, identity, profiler);
+}
+
+/** `since`: what the monotonic clock goes on from. */
+function hostFor({ host: base = defaultHost, seed }: ProgramOptions, since: bigint | undefined): Host {
+  if (seed === undefined && since === undefined) return base;
+  const shift = since === undefined ? 0n : since - base.monotonic();
+  return {
+    ...base,
+    ...(seed !== undefined && { random: seededRandom(seed) }),
+    ...(since !== undefined && { monotonic: () => base.monotonic() + shift }),
+  };
+}
+
+function start(p: Process, elf: ElfFile, options: ProgramOptions): void {
   const stackSize = stackBytes(options.stackSize ?? STACK_LIMIT, Number.POSITIVE_INFINITY);
   p.limits.stack.soft = stackSize;
   const path = options.path ?? '/program';
   const argv = options.argv ?? [path];
   try {
-    Object.assign(p, launch(p, space, { elf, path, name: path, argv, env: options.env ?? [] }, stackSize));
+    Object.assign(p, launch(p, p.space, { elf, path, name: path, argv, env: options.env ?? [] }, stackSize));
   } catch (error) {
     if (error instanceof SyscallError) throw new ElfError(`arguments and environment take more than ${stackSize / 4} bytes`);
     throw error;
   }
   p.group.program = runProgram(p, programFile(p, path));
-  system.begin(p);
-  const profiler = options.profileEvery === undefined ? undefined : new Profiler(p, space.vcpu, p.images);
-  if (profiler) space.vcpu.noteCalls();
-  return makeProgram(p, run, files, options, profiler);
 }
 
 const abiFor = (abi: Abi, { x87 }: ProgramOptions): Abi => (x87 === 64 && abi.double ? { ...abi, isa: abi.double } : abi);
@@ -232,7 +253,14 @@ interface Run {
   onEnd?: (group: ThreadGroup) => void;
 }
 
-function makeProgram(p: Process, run: Run, files: Files, options: ProgramOptions, profiler: Profiler | undefined): Program {
+function makeProgram(
+  p: Process,
+  run: Run,
+  files: Files,
+  options: ProgramOptions,
+  identity: Identity,
+  profiler: Profiler | undefined,
+): Program {
   const { host, system, group: first } = p;
   const { scheduler, spaces, translations, hooks } = system;
   const calls: Record<string, number> = {};
@@ -266,6 +294,32 @@ function makeProgram(p: Process, run: Run, files: Files, options: ProgramOptions
     if (!first.end) forced = reason;
     stopAll();
   };
+  let isRunning = false;
+  /** Of the call that the current thread waits in: the pc of its instruction. */
+  let callAt: number | undefined;
+  const standstill = new Standstill(() => !isRunning || (callAt !== undefined && canRepeat(dispatcher.asked(scheduler.current).name)));
+  async function snapshot(goesOn?: (bytes: Uint8Array) => boolean | Promise<boolean>): Promise<Uint8Array> {
+    const { demandSimple, saveProgram, SnapshotError } = await import('./snapshot.ts');
+    const now = () => {
+      if (run.over) throw new SnapshotError('the program has ended');
+      return { identity, p: anyThread(first), streams: files.streams, callAt };
+    };
+    demandSimple(now());
+    // a call that is over has its result
+    await host.turn();
+    return new Promise((resolve, reject) => {
+      standstill.request(async () => {
+        try {
+          const bytes = await saveProgram(now());
+          await files.streams.flush();
+          if (goesOn && !(await goesOn(bytes))) stopAll();
+          resolve(bytes);
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+  }
   const fromOutside = new Set<number>();
   const stop = (signal: SignalName = 'SIGTERM'): void => {
     const number = p.signals.number(signal);
@@ -325,6 +379,7 @@ function makeProgram(p: Process, run: Run, files: Files, options: ProgramOptions
       if (current.signals.mustDeliver && !current.group.end) deliverSignals(current);
     };
     while (!run.over) {
+      if (standstill.wanted) await standstill.pass();
       system.buryKilled();
       const { current } = scheduler;
       if (current.group.end) {
@@ -367,8 +422,11 @@ function makeProgram(p: Process, run: Run, files: Files, options: ProgramOptions
         if (run.over) return;
       }
       const waiting = exit.kind === 'syscall' ? dispatcher.dispatch(current, exit, answer) : handleOther(current, exit);
-      if (waiting) await scheduler.wait(waiting);
-      else if (--exitsUntilLook > 0) continue;
+      if (waiting) {
+        callAt = exit.kind === 'syscall' ? exit.at : undefined;
+        await scheduler.wait(waiting);
+        callAt = undefined;
+      } else if (--exitsUntilLook > 0) continue;
       exitsUntilLook = EXITS_PER_LOOK;
       if (Number(host.monotonic() - turn) > SLICE_MS * 1e6 || scheduler.current.group.stopped) await takeTurn();
     }
@@ -415,12 +473,14 @@ function makeProgram(p: Process, run: Run, files: Files, options: ProgramOptions
       if (clock) void watchTime(options.timeout!, clock.signal);
       // a program that waits for a signal has nothing else that keeps Node from ending
       const alive = setInterval(() => {}, LONGEST_TIMER);
+      isRunning = true;
       try {
         await loop();
       } finally {
         clock?.abort();
         clearInterval(alive);
         run.over = true;
+        standstill.end();
         for (const group of [...system.processes.values()]) {
           group.end ??= { signal: p.signals.number('SIGKILL'), core: false };
           system.bury(group);
@@ -440,6 +500,7 @@ function makeProgram(p: Process, run: Run, files: Files, options: ProgramOptions
     },
     hook: (where, handler) => hooks.addCode(where, handler),
     hookSyscall: (name, handler) => hooks.addSyscall(name, handler),
+    snapshot,
     stop,
     profile: () => profiler?.result(),
     get stats() {

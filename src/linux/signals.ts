@@ -145,6 +145,14 @@ interface SharedSignals {
   listener?: ((signal: number) => void) | undefined;
 }
 
+/** For a snapshot. */
+export interface SavedSignals {
+  readonly altStack: AltStack;
+  readonly mask: bigint;
+  readonly actions: readonly (readonly [signal: number, action: Action])[];
+  readonly pending: readonly Pending[];
+}
+
 /** A thread's signals. */
 export class Signals {
   altStack: AltStack = { start: 0, size: 0, disabled: true };
@@ -199,6 +207,19 @@ export class Signals {
     this.shared.actions = kept;
     this.altStack = { start: 0, size: 0, disabled: true };
   }
+  /** What there is of a process with one thread. */
+  get state(): SavedSignals {
+    const { altStack, blocked, own, shared } = this;
+    // a call that waits with another mask sets that again when it is made again
+    return { altStack, mask: this.saved ?? blocked, actions: [...shared.actions], pending: [...shared.queue, ...own] };
+  }
+  restore({ altStack, mask, actions, pending }: SavedSignals): void {
+    this.altStack = altStack;
+    this.shared.actions = new Map(actions);
+    this.shared.queue.push(...pending);
+    this.mask = mask;
+  }
+
   /** The thread is no more. */
   leave(): void {
     this.shared.threads.delete(this);

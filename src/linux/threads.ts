@@ -49,14 +49,14 @@ export interface Scheduler {
   account(): void;
 }
 
-function save({ vcpu, abi }: Process): Registers {
+export function saveRegisters({ vcpu, abi }: Pick<Process, 'vcpu' | 'abi'>): Registers {
   const { state } = vcpu;
   const copy = new Uint8Array(state.buffer, state.byteOffset, state.byteLength).slice();
   if (abi.reservation !== undefined) new DataView(copy.buffer).setUint32(abi.reservation, 0, true);
   return { pc: vcpu.pc, mode: vcpu.mode, state: copy };
 }
 
-function load({ vcpu }: Process, { pc, mode, state }: Registers): void {
+export function loadRegisters({ vcpu }: Pick<Process, 'vcpu'>, { pc, mode, state }: Registers): void {
   const wanted = mode | (vcpu.mode & (vcpu.isa.lasting ?? 0));
   const into = vcpu.state;
   new Uint8Array(into.buffer, into.byteOffset, into.byteLength).set(state);
@@ -97,8 +97,8 @@ export function makeScheduler(first: Process, host: Host, isOver: () => boolean)
     const { p } = next;
     const { space } = p;
     if (space.holder !== next) {
-      if (space.holder) space.holder.registers = save(space.holder.p);
-      if (next.registers) load(p, next.registers);
+      if (space.holder) space.holder.registers = saveRegisters(space.holder.p);
+      if (next.registers) loadRegisters(p, next.registers);
       space.holder = next;
     }
     next.registers = undefined;
@@ -133,18 +133,18 @@ export function makeScheduler(first: Process, host: Host, isOver: () => boolean)
     get idle() {
       return idle;
     },
-    registers: save,
+    registers: saveRegisters,
     start(p, registers, prepare) {
       const thread: Thread = { p, registers: undefined, finish: undefined };
       const { holder } = p.space;
-      const own = holder && save(holder.p);
-      load(p, registers);
+      const own = holder && saveRegisters(holder.p);
+      loadRegisters(p, registers);
       try {
         prepare();
-        if (own) thread.registers = save(p);
+        if (own) thread.registers = saveRegisters(p);
         else p.space.holder = thread;
       } finally {
-        if (own) load(holder.p, own);
+        if (own) loadRegisters(holder.p, own);
       }
       ready.push(thread);
     },
@@ -160,13 +160,13 @@ export function makeScheduler(first: Process, host: Host, isOver: () => boolean)
       if (holder?.p === p) return act();
       const thread = [current, ...ready, ...waiting].find((one) => one.p === p);
       if (!thread?.registers) return act();
-      const own = holder && save(holder.p);
-      load(p, thread.registers);
+      const own = holder && saveRegisters(holder.p);
+      loadRegisters(p, thread.registers);
       try {
         return act();
       } finally {
-        thread.registers = save(p);
-        if (own) load(holder.p, own);
+        thread.registers = saveRegisters(p);
+        if (own) loadRegisters(holder.p, own);
       }
     },
     async wait(call) {

@@ -6,6 +6,7 @@ import type { Stateful } from '../devices/device.ts';
 import type { SystemImports } from '../isa/system.ts';
 import { ISAS } from '../isas.ts';
 import { defaultHost } from '../linux/host.ts';
+import { SnapshotError } from '../snapshot/file.ts';
 import { GuestMemory } from '../vcpu/guest-memory.ts';
 import { Vcpu } from '../vcpu/vcpu.ts';
 import { attachDevices } from './attach.ts';
@@ -27,7 +28,7 @@ import {
   VIRTIO_CONSOLE,
 } from './options.ts';
 import { PhysicalMemory } from './physical-memory.ts';
-import { applySnapshot, makeSnapshot, openSnapshot, SnapshotError, type SnapshotParts } from './snapshot.ts';
+import { applySnapshot, makeSnapshot, openSnapshot, type SnapshotParts } from './snapshot.ts';
 
 export interface Machine {
   readonly name: MachineName;

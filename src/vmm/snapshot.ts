@@ -1,22 +1,10 @@
 import { Layout } from '../../assembly/shared/layout.ts';
 import type { Saved, Stateful } from '../devices/device.ts';
 import { PAGE_SIZE } from '../isa/code.ts';
+import { type SavedFields, SnapshotError, type SnapshotKind, snapshotBody, snapshotFile } from '../snapshot/file.ts';
 import type { MachineClock } from './clock.ts';
-import { through } from './compression.ts';
-import { decodeSaved, encodeSaved } from './saved-bytes.ts';
 
-/** A snapshot that cannot be restored: what is wrong with it. */
-export class SnapshotError extends Error {
-  override name = 'SnapshotError';
-}
-
-/**
- * File: magic, version, length of the body; SHA-256 of all else; the body, compressed. Goes up with each change of what a part saves.
- */
-const MAGIC = 'WASMVSNP';
-const VERSION = 4;
-const HASH_AT = 16;
-const BODY_AT = 48;
+const KIND: SnapshotKind = { magic: 'WASMVSNP', version: 4, of: 'a machine' };
 
 /** What is saved of the processor: registers and the header words that belong to the guest. */
 const RANGES: readonly (readonly [name: string, start: number, length: number])[] = [
@@ -84,12 +72,6 @@ function unpackRam(ram: Uint8Array, runs: Uint8Array, data: Uint8Array): void {
   }
 }
 
-async function digest(file: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
-  const covered = file.slice();
-  covered.fill(0, HASH_AT, BODY_AT);
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', covered));
-}
-
 export async function makeSnapshot(s: SnapshotParts): Promise<Uint8Array<ArrayBuffer>> {
   const data = new DataView(s.bytes.buffer, s.bytes.byteOffset);
   const names = new Set<string>();
@@ -99,7 +81,7 @@ export async function makeSnapshot(s: SnapshotParts): Promise<Uint8Array<ArrayBu
     names.add(part.name);
     devices[part.name] = part.save?.() ?? null;
   }
-  const body = encodeSaved({
+  return snapshotFile(KIND, {
     identity: { ...s.identity },
     cpu: Object.fromEntries(RANGES.map(([name, start, length]) => [name, s.bytes.slice(start, start + length)])),
     words: WORDS.map((at) => data.getUint32(at, true)),
@@ -110,42 +92,18 @@ export async function makeSnapshot(s: SnapshotParts): Promise<Uint8Array<ArrayBu
     devices,
     ram: packRam(s.bytes.subarray(s.ramIndex, s.ramIndex + s.identity.ram)),
   });
-  const packed = await through(body, new CompressionStream('gzip'));
-  const file = new Uint8Array(BODY_AT + packed.length);
-  const head = new DataView(file.buffer);
-  for (let i = 0; i < MAGIC.length; i++) file[i] = MAGIC.charCodeAt(i);
-  head.setUint32(8, VERSION, true);
-  head.setUint32(12, packed.length, true);
-  file.set(packed, BODY_AT);
-  file.set(await digest(file), HASH_AT);
-  return file;
 }
 
 /** A snapshot that was read and found whole. */
 export interface OpenSnapshot {
   readonly identity: Identity;
-  readonly body: Readonly<Record<string, Saved>>;
+  readonly body: SavedFields;
 }
 
 /** Reads a snapshot. Throws SnapshotError. */
 export async function openSnapshot(given: Uint8Array): Promise<OpenSnapshot> {
-  const file = new Uint8Array(given);
-  const magic = String.fromCharCode(...file.subarray(0, 8));
-  if (magic !== MAGIC) throw new SnapshotError('not a snapshot of a machine');
-  const damaged = (): SnapshotError => new SnapshotError('the snapshot is damaged');
-  if (file.length < BODY_AT) throw damaged();
-  const head = new DataView(file.buffer);
-  const version = head.getUint32(8, true);
-  if (version !== VERSION) throw new SnapshotError(`a snapshot of version ${version}; this program has version ${VERSION}`);
-  if (head.getUint32(12, true) !== file.length - BODY_AT) throw damaged();
-  const sum = await digest(file);
-  if (sum.some((byte, index) => byte !== file[HASH_AT + index])) throw damaged();
-  try {
-    const body = decodeSaved(await through(file.slice(BODY_AT), new DecompressionStream('gzip'))) as Record<string, Saved>;
-    return { identity: body.identity as unknown as Identity, body };
-  } catch {
-    throw damaged();
-  }
+  const body = await snapshotBody(KIND, given);
+  return { identity: body.identity as unknown as Identity, body };
 }
 
 /** Puts a machine into the state of a snapshot. Throws SnapshotError; the machine must then not go on. */

@@ -1,9 +1,10 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { call, exit, FOREVER, IGNORE_SIGINT, ILLEGAL, makeElf, NULL_STORE, RECURSE, SPEAK } from './elf.ts';
-import { CORPUS, makeFolder, start, wasmvisor } from './support.ts';
+import { CLI, CORPUS, makeFolder, start, wasmvisor } from './support.ts';
 
 const { folder, put } = makeFolder();
 const TIMEOUT = 300_000;
@@ -226,3 +227,34 @@ describe('run', () => {
     TIMEOUT,
   );
 });
+
+test(
+  'saved on SIGUSR2 while it reads, and restored by another process',
+  async () => {
+    const text = 0x400000 + 84 + 78;
+    const code = [...call(4, 1, text, 4), ...call(3, 0, text, 1), ...call(4, 1, text + 4, 4), ...exit(7)];
+    const elf = put('reader', makeElf([...code, ...new TextEncoder().encode('one\ntwo\n')]));
+    const file = join(folder, 'state');
+    const child = spawn(process.execPath, [CLI, 'run', '--save', file, elf], { stdio: 'pipe' });
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    child.kill('SIGUSR2');
+    expect(await ended).toBe(0);
+    expect(await wasmvisor('run', '--restore', file, elf)).toEqual({ code: 7, stdout: 'two\n', stderr: '' });
+    expect(existsSync(`${file}.part`)).toBe(false);
+
+    const refused = async (message: RegExp, code: number, ...args: string[]): Promise<void> =>
+      expect(await wasmvisor('run', '--restore', file, ...args)).toMatchObject({
+        code,
+        stdout: '',
+        stderr: expect.stringMatching(message),
+      });
+    await refused(/of another program/, 126, program('other', exit(0)));
+    await refused(/has its arguments already/, 2, elf, 'more');
+    const bytes = readFileSync(file);
+    bytes[100] ^= 1;
+    writeFileSync(file, bytes);
+    await refused(/the snapshot is damaged/, 126, elf);
+  },
+  TIMEOUT,
+);

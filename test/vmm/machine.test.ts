@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { memoryDisk, overlayDisk } from '../../src/devices/virtio/block.ts';
+import { SnapshotError } from '../../src/snapshot/file.ts';
 import { BootError } from '../../src/vmm/boot/error.ts';
 import { createMachine, type Machine } from '../../src/vmm/machine.ts';
 import type { MachineOptions } from '../../src/vmm/options.ts';
-import { SnapshotError } from '../../src/vmm/snapshot.ts';
 import { systemModule } from '../support/runtime.ts';
 import { ALPHABET, kernel, little, out } from './kernel.ts';
 

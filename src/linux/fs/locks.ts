@@ -24,6 +24,10 @@ export class Locks {
   /** Called back when some lock has gone. */
   readonly subscribe = this.queue.subscribe;
 
+  get any(): boolean {
+    return this.count > 0;
+  }
+
   /** The first lock of somebody else that this one cannot be beside. */
   conflict(kind: 'fcntl' | 'flock', inode: Inode, wanted: Lock): Lock | undefined {
     return this.files[kind]

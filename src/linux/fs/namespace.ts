@@ -139,6 +139,11 @@ export class Namespace {
     return this.covered.get(directory)?.get(name) ?? this.named.get(directory)?.get(name) ?? directory.lookup(name);
   }
 
+  /** Whether something has a name that is in none of the file systems. */
+  get hasNamed(): boolean {
+    return this.names.count > 0;
+  }
+
   /** Gives a name, which is free, to what is in none of the file systems. */
   addName(directory: Directory, name: string, inode: Inode): void {
     if (directory.fileSystem.readOnly) fail('EROFS');

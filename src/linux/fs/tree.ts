@@ -168,7 +168,8 @@ export function mountInformation(namespace: Namespace): string {
     .join('');
 }
 
-function mountedAt(namespace: Namespace, { parent, name }: Mount): string {
+/** As /proc/mounts shows it. */
+export function mountedAt(namespace: Namespace, { parent, name }: Mount): string {
   const above = parent ? (namespace.pathOf(parent) ?? '') : '';
   const at = parent ? `${above === '/' ? '' : above}/${name}` : '/';
   return at.replace(/[ \t\n\\]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`);

@@ -1,4 +1,4 @@
-import { TooLarge, through } from '../compression.ts';
+import { TooLarge, through } from '../../snapshot/compression.ts';
 import { isElf } from './elf.ts';
 import { BootError } from './error.ts';
 import { bzImagePayload } from './linux-x86.ts';

@@ -1,7 +1,7 @@
 // The .xz file format, version 1.2.1. The library decodes LZMA2 but knows no other filter: each block is given to it as a stream of
 // its own without filter and check, and both are done here.
 import xz from 'xz-decompress';
-import { collect, TooLarge } from '../compression.ts';
+import { collect, TooLarge } from '../../snapshot/compression.ts';
 import { undoX86Filter } from './bcj-x86.ts';
 import { Bytes } from './bytes.ts';
 

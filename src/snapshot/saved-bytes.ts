@@ -1,4 +1,5 @@
-import type { Saved } from '../devices/device.ts';
+/** What a part of a machine or a program is saved as. */
+export type Saved = number | string | boolean | null | Uint8Array | readonly Saved[] | { readonly [name: string]: Saved };
 
 const enum Tag {
   Null = 0,

@@ -1,0 +1,375 @@
+import { type Saved, type SavedFields, SnapshotError, type SnapshotKind, snapshotBody, snapshotFile } from '../snapshot/file.ts';
+import { GuestMemory, PagePermission } from '../vcpu/guest-memory.ts';
+import type { Area } from './areas.ts';
+import { ElfError, parseElf } from './elf.ts';
+import { runProgram } from './exec.ts';
+import { type Description, describe } from './fs/file-table.ts';
+import { mappable } from './fs/mappable.ts';
+import { MemoryFileSystem } from './fs/memory-fs.ts';
+import { decodeName, encodeName } from './fs/names.ts';
+import { restoreTree, saveTree } from './fs/saved-tree.ts';
+import type { StandardStreams } from './fs/stdio.ts';
+import { mountedAt, readWhole } from './fs/tree.ts';
+import { type Access, type Inode, identity, isDirectory, Mode } from './fs/vfs.ts';
+import type { Limits } from './limits.ts';
+import type { Image } from './load.ts';
+import type { MapLayout, MappableFile } from './memory-map.ts';
+import type { Credentials, Process } from './process.ts';
+import { sharedMemory } from './shared-memory.ts';
+import type { Action, Pending } from './signals.ts';
+import type { Space } from './spaces.ts';
+import { SyscallError } from './syscall.ts';
+import { loadRegisters, saveRegisters } from './threads.ts';
+
+export { SnapshotError };
+
+const KIND: SnapshotKind = { magic: 'WASMVPRG', version: 1, of: 'a program' };
+
+/** What a snapshot belongs to. */
+export interface Identity {
+  readonly abi: string;
+  /** See ProgramOptions. */
+  readonly x87: 64 | 80;
+  /** Of the file that was loaded, as storeKey gives it. */
+  readonly key: string;
+}
+
+export interface SavedProgram {
+  readonly identity: Identity;
+  readonly p: Process;
+  readonly streams: StandardStreams;
+  /** Of the call that it waits in: the pc of its instruction. */
+  readonly callAt: number | undefined;
+}
+
+const refuse = (why: string): never => {
+  throw new SnapshotError(`it cannot be saved: ${why}`);
+};
+
+/** Throws SnapshotError if there is more than one thread with its memory and files that can be opened again. */
+export function demandSimple(program: SavedProgram): void {
+  const { group, system, files, tid, pid, seccomp } = program.p;
+  const { namespace } = files;
+  if (system.processes.size > 1) refuse(`there are ${system.processes.size} processes`);
+  if (group.threads.size > 1) refuse(`it has ${group.threads.size} threads`);
+  if (tid !== pid) refuse('its first thread has ended');
+  if (group.stopped) refuse('it is stopped');
+  if (seccomp) refuse('its system calls are filtered (seccomp)');
+  if (group.timers.size > 0 || group.posixTimers.size > 0) refuse('it has a timer');
+  if (namespace.locks.any) refuse('it has a lock on a file');
+  if (namespace.hasNamed) refuse('there is a named pipe or socket');
+  if (namespace.root !== namespace.mounts[0].fileSystem.root) refuse('it has changed its root (chroot)');
+  for (const [what, { size }] of Object.entries({
+    'shared memory': system.segments,
+    semaphores: system.semaphores,
+    'message queues': system.mailboxes,
+    'POSIX message queues': system.messageQueues,
+  }))
+    if (size > 0) refuse(`there are ${what}`);
+  for (const fd of files.list()) saveDescription(program, fd);
+}
+
+const inodeAt = ({ files }: Process, path: string): Inode | undefined => {
+  try {
+    return files.namespace.resolve(files.namespace.root, path, 'follow').inode;
+  } catch (error) {
+    if (error instanceof SyscallError) return undefined;
+    throw error;
+  }
+};
+
+const STREAMS = ['stdin', 'stdout', 'stderr'] as const;
+
+function saveDescription({ p, streams }: SavedProgram, fd: number): Saved {
+  const { inode, file, path, access, append, nonblock, flags, pathOnly, position } = p.files.get(fd);
+  const common = { append, nonblock, flags, read: access.read, write: access.write };
+  const stream = STREAMS.find((name) => streams[name].inode === inode);
+  if (stream) return { ...common, stream };
+  const isPlain = inode.format === Mode.Regular || inode.format === Mode.Directory || inode.format === Mode.Character;
+  if (!isPlain || file?.master) refuse(`descriptor ${fd} is ${path}`);
+  const there = path.startsWith('/') && inodeAt(p, path);
+  if (!there || identity(there) !== identity(inode)) refuse(`descriptor ${fd} is ${path}, where that file is no more`);
+  return { ...common, path: encodeName(path), pathOnly, position };
+}
+
+function saveBacking(p: Process, file: MappableFile): Saved {
+  if (!file.identity) return { size: file.size() };
+  const { name } = file;
+  if (file.isCommon) refuse(`a file in memory is mapped (${name})`);
+  const there = inodeAt(p, name);
+  if (!there || identity(there) !== file.identity()) refuse(`${name} is mapped, and that file is no more there`);
+  return { path: encodeName(name), write: file.write !== undefined };
+}
+
+/** Pages that are not zero: pairs of address and length, and their bytes. What is shared with a file is there. */
+function savePages({ memory, runtime, map }: Space): Saved {
+  const runs: number[] = [];
+  const parts: Uint8Array[] = [];
+  for (const { start, end, shared, backing } of map.areas) {
+    if (shared && backing?.file.identity) continue;
+    const index = GuestMemory.index(start);
+    for (const [from, to] of runtime.dirtyPages(index, index + end - start)) {
+      runs.push(start + from - index, to - from);
+      parts.push(memory.bytes.subarray(from, to));
+    }
+  }
+  return { runs, parts };
+}
+
+const withoutUndefined = (value: object): Saved => Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined));
+const saveAction = ([signal, { handler, flags, mask, restorer }]: readonly [number, Action]): Saved => ({
+  signal,
+  handler,
+  flags,
+  mask: String(mask),
+  restorer,
+});
+
+function body(program: SavedProgram): SavedFields {
+  const { p, identity: of, callAt } = program;
+  const { group, files, space, signals, vcpu, system } = p;
+  demandSimple(program);
+  const cwd = files.namespace.pathOf(files.cwd) ?? refuse('its working directory is no more');
+  const descriptions: Description[] = [];
+  const numbers: number[] = [];
+  const descriptors = files.list().map((fd): Saved => {
+    const { description, closeOnExec } = files.descriptor(fd);
+    const known = descriptions.indexOf(description);
+    if (known < 0) numbers.push(fd);
+    return { fd, closeOnExec, description: known >= 0 ? known : descriptions.push(description) - 1 };
+  });
+  const backings: MappableFile[] = [];
+  const areas = [...space.map.areas].map(({ start, end, permission, shared, backing, name, fileEnd }): Saved => {
+    const area = { start, end, permission, shared, name: encodeName(name), fileEnd: fileEnd ?? null };
+    if (!backing) return area;
+    const known = backings.indexOf(backing.file);
+    return { ...area, file: known >= 0 ? known : backings.push(backing.file) - 1, offset: backing.offset };
+  });
+  space.map.sync();
+  const { pc, mode, state } = saveRegisters(p);
+  const { altStack, mask, actions, pending } = signals.state;
+  const { executable, argv, env, auxv, name, stack, trampolines, clearTid, robustList, lastTrap, started, credentials } = p;
+  const { pgid, sid, personality, nice, noNewPrivileges, executed, processorTime, childrenTime } = group;
+  return {
+    identity: { ...of },
+    monotonic: String(p.host.monotonic()),
+    registers: { pc: callAt ?? pc, mode, state },
+    memoryModel: vcpu.memoryModel,
+    table: vcpu.table.slice(),
+    map: { ...space.map.layout },
+    areas,
+    backings: backings.map((file) => saveBacking(p, file)),
+    pages: savePages(space),
+    descriptions: numbers.map((fd) => saveDescription(program, fd)),
+    descriptors,
+    cwd: encodeName(cwd),
+    umask: files.umask,
+    trees: files.namespace.mounts.flatMap((mount): Saved[] => {
+      const { fileSystem } = mount;
+      return fileSystem instanceof MemoryFileSystem && !fileSystem.readOnly
+        ? [{ at: encodeName(mountedAt(files.namespace, mount)), tree: saveTree(fileSystem.root) }]
+        : [];
+    }),
+    key: space.key,
+    process: {
+      executable: encodeName(executable),
+      argv: argv.map(encodeName),
+      env: env.map(encodeName),
+      auxv,
+      name: encodeName(name),
+      stack: { ...stack },
+      trampolines,
+      clearTid,
+      robustList,
+      lastTrap: lastTrap ? { ...lastTrap } : null,
+      started: String(started),
+      credentials: { ...credentials },
+    },
+    limits: Object.fromEntries(Object.entries(p.limits).map(([which, limit]) => [which, { ...limit }])),
+    images: p.images.map(({ path, bias, start, end }) => ({ path: encodeName(path), bias, start, end })),
+    group: {
+      pgid,
+      sid,
+      personality,
+      nice,
+      noNewPrivileges,
+      executed,
+      processorTime: String(processorTime),
+      childrenTime: String(childrenTime),
+    },
+    terminal: { ...system.terminals.host },
+    signals: {
+      altStack: { ...altStack },
+      mask: String(mask),
+      actions: actions.map(saveAction),
+      pending: pending.map(({ signal, info }) => ({ signal, info: withoutUndefined(info) })),
+    },
+  };
+}
+
+/** What there is of the program now. Throws SnapshotError if that cannot be saved. */
+export const saveProgram = (program: SavedProgram): Promise<Uint8Array<ArrayBuffer>> => snapshotFile(KIND, body(program));
+
+/** A snapshot that was read and found whole, and belongs to this program. Rejects with SnapshotError. */
+export async function openSnapshot(given: Uint8Array, { abi, x87, key }: Identity): Promise<SavedFields> {
+  const saved = await snapshotBody(KIND, given);
+  const of = saved.identity as unknown as Identity;
+  if (of.abi !== abi || of.key !== key) throw new SnapshotError('the snapshot is of another program');
+  if (of.x87 !== x87) throw new SnapshotError(`the snapshot is of a program with an x87 of ${of.x87} bits, this one has ${x87}`);
+  return saved;
+}
+
+export const savedKey = (saved: SavedFields): string => saved.key as string;
+/** Nanoseconds of the monotonic clock when it was saved. */
+export const savedTime = (saved: SavedFields): bigint => BigInt(saved.monotonic as string);
+
+type Fields = Readonly<Record<string, Saved>>;
+const text = (value: Saved): string => decodeName(value as Uint8Array);
+
+/** A description of what is at a path now. */
+function openAgain(p: Process, path: string, access: Access, fields: Fields): Description {
+  const { namespace } = p.files;
+  const place = namespace.resolve(namespace.root, path, 'follow');
+  const { inode } = place;
+  if (!inode) throw new SnapshotError(`${path}, which it had open, is no more`);
+  const options = {
+    append: fields.append === true,
+    nonblock: fields.nonblock === true,
+    flags: Number(fields.flags ?? 0),
+    pathOnly: fields.pathOnly === true,
+    spot: { directory: place.directory, name: place.name, inode },
+  };
+  const opens = !options.pathOnly && !isDirectory(inode);
+  const description = describe(inode, opens ? inode.open?.(access) : undefined, access, path, options);
+  if (opens && access.write && inode.format === Mode.Regular) description.closed = namespace.busy.write(inode);
+  return description;
+}
+
+function restoreBacking(p: Process, saved: Saved): MappableFile {
+  const fields = saved as Fields;
+  if (fields.size !== undefined) return sharedMemory(Number(fields.size));
+  const description = openAgain(p, text(fields.path), { read: true, write: fields.write === true }, fields);
+  return mappable(description);
+}
+
+function restoreMemory(p: Process, space: Space, saved: SavedFields): void {
+  const { map, memory, vcpu } = space;
+  const backings = (saved.backings as readonly Saved[]).map((backing) => restoreBacking(p, backing));
+  const areas = (saved.areas as readonly Fields[]).map(
+    ({ start, end, permission, shared, name, fileEnd, file, offset }): Area => ({
+      start: Number(start),
+      end: Number(end),
+      permission: Number(permission),
+      shared: shared === true,
+      name: text(name),
+      fileEnd: fileEnd === null ? undefined : Number(fileEnd),
+      backing: file === undefined ? undefined : { file: backings[Number(file)], offset: Number(offset) },
+    }),
+  );
+  map.restore(areas, saved.map as unknown as MapLayout);
+  const { runs, parts } = saved.pages as unknown as { readonly runs: readonly number[]; readonly parts: readonly Uint8Array[] };
+  parts.forEach((bytes, index) => {
+    const [start, length] = [runs[2 * index], runs[2 * index + 1]];
+    // pages without permissions count as unused, unless they had some
+    if (memory.permission(start) === 0) {
+      memory.map(start, length, PagePermission.Read);
+      memory.protect(start, length, 0);
+    }
+    memory.bytes.set(bytes, GuestMemory.index(start));
+  });
+  vcpu.writeTable(0, saved.table as Uint8Array);
+  const { pc, mode, state } = saved.registers as { readonly pc: number; readonly mode: number; readonly state: Uint8Array };
+  loadRegisters({ vcpu }, { pc, mode, state });
+  vcpu.setMemoryModel(saved.memoryModel as 'direct' | 'checked');
+}
+
+function restoreFiles(p: Process, streams: StandardStreams, saved: SavedFields): void {
+  const { files } = p;
+  const own = new Map(STREAMS.map((name, fd) => [name as string, files.get(fd).path]));
+  const descriptions = (saved.descriptions as readonly Fields[]).map((fields) => {
+    const access = { read: fields.read === true, write: fields.write === true };
+    if (fields.stream === undefined) {
+      const description = openAgain(p, text(fields.path), access, fields);
+      description.position = Number(fields.position);
+      return description;
+    }
+    const { inode, file } = streams[fields.stream as (typeof STREAMS)[number]];
+    const options = { append: fields.append === true, nonblock: fields.nonblock === true, flags: Number(fields.flags) };
+    return describe(inode, file, access, own.get(fields.stream as string)!, options);
+  });
+  files.closeAll();
+  for (const { fd, closeOnExec, description } of saved.descriptors as readonly Fields[])
+    files.install(descriptions[Number(description)], Number.POSITIVE_INFINITY, closeOnExec === true, Number(fd));
+  const place = files.namespace.resolve(files.namespace.root, text(saved.cwd), 'follow');
+  files.cwd = files.namespace.directory(place);
+  files.umask = Number(saved.umask);
+}
+
+function restoreTrees({ files }: Process, saved: SavedFields): void {
+  for (const { at, tree } of saved.trees as readonly Fields[]) {
+    const path = text(at);
+    const mount = files.namespace.mounts.find((one) => mountedAt(files.namespace, one) === path);
+    if (!(mount?.fileSystem instanceof MemoryFileSystem)) throw new SnapshotError(`${path} is not in memory, as it was`);
+    restoreTree(mount.fileSystem.root, tree as Fields);
+  }
+}
+
+/** What reports name functions by; a file that is no more has none. */
+function restoreImages({ files }: Process, saved: SavedFields, elf: Image['elf']): Image[] {
+  return (saved.images as readonly Fields[]).flatMap(({ path, bias, start, end }, index) => {
+    const place = { path: text(path), bias: Number(bias), start: Number(start), end: Number(end) };
+    try {
+      const isFirst = index === 0 && (saved.group as Fields).executed !== true;
+      return [{ elf: isFirst ? elf : parseElf(readWhole(files.namespace, place.path)), ...place }];
+    } catch (error) {
+      if (error instanceof SyscallError || error instanceof ElfError) return [];
+      throw error;
+    }
+  });
+}
+
+const restoreAction = ({ signal, handler, flags, mask, restorer }: Fields): readonly [number, Action] => [
+  Number(signal),
+  { handler: Number(handler), flags: Number(flags), mask: BigInt(mask as string), restorer: Number(restorer) },
+];
+
+/** Puts a process that has nothing but its streams into the saved state. Throws SnapshotError. */
+export function restoreProgram(p: Process, streams: StandardStreams, elf: Image['elf'], saved: SavedFields): void {
+  const { executable, argv, env, auxv, name, stack, trampolines, clearTid, robustList, lastTrap, started, credentials } =
+    saved.process as Fields;
+  Object.assign(p, {
+    executable: text(executable),
+    argv: (argv as readonly Saved[]).map(text),
+    env: (env as readonly Saved[]).map(text),
+    auxv,
+    name: text(name),
+    stack,
+    trampolines,
+    clearTid,
+    robustList,
+    started: BigInt(started as string),
+    ...(lastTrap !== null && { lastTrap }),
+  });
+  Object.assign(p.credentials, credentials as unknown as Credentials);
+  Object.assign(p.limits, saved.limits as unknown as Limits);
+  const { processorTime, childrenTime, ...group } = saved.group as Fields;
+  Object.assign(p.group, group, { processorTime: BigInt(processorTime as string), childrenTime: BigInt(childrenTime as string) });
+  Object.assign(p.system.terminals.host, saved.terminal as object);
+  const { altStack, mask, actions, pending } = saved.signals as Fields;
+  p.signals.restore({
+    altStack: altStack as unknown as { start: number; size: number; disabled: boolean },
+    mask: BigInt(mask as string),
+    actions: (actions as readonly Fields[]).map(restoreAction),
+    pending: pending as unknown as readonly Pending[],
+  });
+  try {
+    restoreTrees(p, saved);
+    restoreFiles(p, streams, saved);
+    restoreMemory(p, p.space, saved);
+  } catch (error) {
+    if (error instanceof SyscallError) throw new SnapshotError(`what it had open is not there as it was: ${error.message}`);
+    throw error;
+  }
+  p.images = restoreImages(p, saved, elf);
+  p.group.program = runProgram(p, inodeAt(p, p.executable));
+}

@@ -1,0 +1,87 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { nodeFileSystem, nodeHost } from '../../src/host/node.ts';
+import { exitCode, loadProgram, type ProgramOptions } from '../../src/linux/program.ts';
+import { SnapshotError } from '../../src/snapshot/file.ts';
+import { runtimeModule } from '../support/runtime.ts';
+import { compile, lacks, runElsewhere, TARGETS } from './compiled.ts';
+
+// the processor says what the program prints, for all instruction sets
+const processor = TARGETS.find(({ name }) => name === 'i386')!;
+
+describe.each(TARGETS)('a saved program on $name', (target) => {
+  const missing = lacks(target) || lacks(processor);
+  const build = (of = target): string => compile(of, 'saved', true, ['-lm']);
+
+  /** `type` ends what it reads; `waits` resolves when it waits for that. */
+  async function load(args: readonly string[], more: Partial<ProgramOptions> = {}) {
+    const path = '/run/saved';
+    let type = (_text: string): void => {};
+    let waits = (): void => {};
+    const waiting = new Promise<void>((resolve) => {
+      waits = resolve;
+    });
+    const output = { text: '' };
+    const program = await loadProgram(new Uint8Array(readFileSync(build())), {
+      runtime: runtimeModule(),
+      host: nodeHost,
+      mounts: [{ path, fileSystem: nodeFileSystem(build(), { readOnly: true }) }],
+      path,
+      argv: [path, ...args],
+      timeout: 60_000,
+      stdin: {
+        read: () => {
+          waits();
+          return new Promise((resolve) => {
+            type = (text) => resolve(new TextEncoder().encode(text));
+          });
+        },
+      },
+      stdout: {
+        write(bytes) {
+          output.text += new TextDecoder().decode(bytes);
+          return bytes.length;
+        },
+      },
+      ...more,
+    });
+    return { program, output, waiting, type: (text: string) => type(text) };
+  }
+
+  it.skipIf(missing !== '')(`goes on as if nothing had been${missing}`, { timeout: 120_000 }, async () => {
+    const first = await load([]);
+    const ended = first.program.run();
+    await first.waiting;
+    const kept = await first.program.snapshot();
+    const last = await first.program.snapshot(() => false);
+    expect(await ended).toMatchObject({ name: 'SIGKILL' });
+    expect(first.output.text).toBe('ready\n');
+
+    for (const [restore, executor] of [
+      [kept, 'interpret'],
+      [last, 'tiered'],
+    ] as const) {
+      const second = await load([], { restore, executor });
+      const end = second.program.run();
+      await second.waiting;
+      second.type('x');
+      expect(exitCode(await end)).toBe(7);
+      expect(first.output.text + second.output.text).toBe(runElsewhere(processor, build(processor)).stdout);
+    }
+  });
+
+  it.skipIf(missing !== '')(`only if all of it can be restored${missing}`, { timeout: 60_000 }, async () => {
+    for (const [what, why] of [
+      ['pipe', /descriptor 3 is pipe:/],
+      ['timer', /it has a timer/],
+    ] as const) {
+      const { program, waiting, type } = await load([what]);
+      const end = program.run();
+      await waiting;
+      await expect(program.snapshot()).rejects.toThrow(why);
+      type('x');
+      expect(exitCode(await end)).toBe(3);
+      await expect(program.snapshot()).rejects.toThrow(SnapshotError);
+    }
+  });
+});
