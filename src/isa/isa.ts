@@ -20,6 +20,11 @@ export interface Register {
    * the instructions that follow overwrite before any of them reads it.
    */
   readonly transient?: boolean;
+  /**
+   * A word that with the next one is a register accessed as numbers of several types: both words, or either. A region may keep either in a
+   * local, as the type that it mostly uses.
+   */
+  readonly mixed?: boolean;
   /** Written for the slow path of the same instruction (Builder.slow), which alone reads it. */
   readonly scratch?: boolean;
   /** What a debugger shows, as against internal variables (flag operands and the like). */

@@ -25,9 +25,9 @@ const registers: readonly Register[] = [
     { name: `last.s${n}`, offset: Mips.LAST_S + 4 * n, type: Type.F32, local: true, visible: false },
     { name: `last.d${n}`, offset: Mips.LAST_D + 8 * n, type: Type.F64, local: true, visible: false },
   ]),
-  // accessed as words, singles and doubles, so never in locals
+  // accessed as words, singles and doubles
   ...Array.from({ length: 32 }, (_, i): Register[] => [
-    { name: `f${i}`, offset: Mips.FPR + 8 * i, type: Type.I32, local: false, visible: true },
+    { name: `f${i}`, offset: Mips.FPR + 8 * i, type: Type.I32, local: false, visible: true, mixed: true },
     { name: `f${i}.high`, offset: Mips.FPR + 8 * i + 4, type: Type.I32, local: false, visible: true },
   ]).flat(),
   ...systemRegisters,

@@ -5,6 +5,7 @@ import { isConditional } from '../../isa/isa.ts';
 import { emitRegion, functionName } from './emit.ts';
 import { binaryen, type Expression, type Module, plainConstructors, WASM_TYPES } from './expressions.ts';
 import { coldRegisters, switchLoops } from './loops.ts';
+import { settleTypes } from './mixed-registers.ts';
 import { type Access, accessIn, type CompiledIsa, type CompileOptions } from './options.ts';
 import type { Region } from './region.ts';
 import { planSlots, Slots } from './slots.ts';
@@ -153,7 +154,8 @@ function build(groups: readonly RegionGroup[], marks?: Marks): Module {
   for (const [n, { regions, options }] of groups.entries()) {
     const names = new Map(regions.map((region) => [region.entry, functionName(region.entry, n)]));
     const stackPointer = options.checked || options.paged ? undefined : options.isa.stackPointer;
-    for (const formed of regions) {
+    for (const given of regions) {
+      const { region: formed, registers } = settleTypes(given, first.isa.registers);
       const leavesAtEntry = (block: Block): boolean => block.size > 0 && (options.expectedBytes?.has(block.pc) ?? false);
       const purposes = {
         preciseMemory: options.checked || options.paged !== undefined,
@@ -164,11 +166,11 @@ function build(groups: readonly RegionGroup[], marks?: Marks): Module {
         switchLoops: switchLoops(formed),
         readByCalls: stackPointer,
       };
-      let slots = allSlots;
+      let slots = registers === first.isa.registers ? allSlots : new Slots(registers);
       let { region, plan } = planSlots(formed, slots, purposes);
       const cold = coldRegisters(region, first.isa.registers);
       if (cold.size > 0) {
-        slots = new Slots(first.isa.registers.filter((register) => !cold.has(register)));
+        slots = new Slots(registers.filter((register) => !cold.has(register)));
         ({ region, plan } = planSlots(region, slots, purposes));
       }
       const name = names.get(region.entry)!;

@@ -60,6 +60,13 @@ export function switchLoops(region: Flow): ReadonlySet<number> {
   return new Set(innermost(loops).map(({ header }) => header));
 }
 
+/** By position: how many loops are around a block. */
+export function loopDepths(region: Flow): Uint8Array {
+  const depths = new Uint8Array(region.blocks.length);
+  for (const { body } of loopsOf(region)) for (const block of body) depths[block]++;
+  return depths;
+}
+
 /** Registers of the guest that the engine's code for a loop has room for. */
 const ROOM = 8;
 
@@ -70,14 +77,11 @@ const ROOM = 8;
 export function coldRegisters(region: Region, registers: readonly Register[]): ReadonlySet<Register> {
   const loops = loopsOf(region);
   if (loops.length === 0) return new Set();
-  const depths = new Uint8Array(region.blocks.length);
+  const depths = loopDepths(region);
   const isInnermost = new Uint8Array(region.blocks.length);
   for (const { body } of loops) {
     const encloses = loops.some((other) => body.has(other.header) && other.body.size < body.size);
-    for (const block of body) {
-      depths[block]++;
-      if (!encloses) isInnermost[block] = 1;
-    }
+    if (!encloses) for (const block of body) isInnermost[block] = 1;
   }
   const byOffset = new Map(registers.filter(isLasting).map((register) => [register.offset, register]));
   const uses = new Map<Register, { hot: boolean; weight: number }>();

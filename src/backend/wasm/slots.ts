@@ -43,6 +43,9 @@ export const STATE_ACCESS: readonly ('get' | 'set' | undefined)[] = OPS.map((inf
   /^get\./.test(info.name) ? 'get' : /^set\./.test(info.name) ? 'set' : undefined,
 );
 
+/** Registers in locals, of one region: what a SlotSet has numbers for. */
+export const MAX_SLOTS = 64;
+
 /** The ISA's registers that may live in locals, found by state offset. */
 export class Slots {
   readonly all: readonly Slot[];
@@ -58,7 +61,7 @@ export class Slots {
       if (register.transient) add(this.transient, number);
       if (!register.scratch) add(this.kept, number);
     }
-    if (this.all.length > 64) throw new Error('more than 64 registers are marked local');
+    if (this.all.length > MAX_SLOTS) throw new Error(`more than ${MAX_SLOTS} registers are marked local`);
     for (const slot of this.all) for (let i = 0; i < TYPE_SIZES[slot.type]; i += 4) this.byGranule[(slot.offset + i) >>> 2] = slot;
   }
   /** The slots that these blocks' ops read or write. */
@@ -153,7 +156,7 @@ function eventsOf(block: Block, slots: Slots, { preciseMemory }: Purposes): Slot
 function overwrittenByCallee(block: Block, slots: Slots, purposes: Purposes): SlotSet {
   const overwritten = emptySet();
   const t = block.terminator;
-  const callee = t.kind === 'call' ? purposes.callee(t.target) : undefined;
+  const callee = t.kind === 'call' && !same(slots.transient, overwritten) ? purposes.callee(t.target) : undefined;
   if (!callee) return overwritten;
   const read = emptySet();
   for (const { kind, slot } of eventsOf(callee, slots, purposes)) {
