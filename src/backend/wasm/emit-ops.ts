@@ -66,7 +66,7 @@ export function emitOps(f: RegionFunction, i: number, unpaid: number): EmittedOp
   const raws = new Int32Array(block.length).fill(-1);
   /** A value of so many bytes in the other byte order, where that costs nothing. */
   const reversed = (v: Value, bytes: number): Expression | undefined => {
-    if (raws[v] >= 0) return OPS[block.op[v]].bytes === bytes ? local(raws[v], bytes === 8 ? Type.I64 : Type.I32) : undefined;
+    if (raws[v] >= 0) return OPS[block.op[v]].bytes === bytes ? local(raws[v], block.typeOf(v)) : undefined;
     return bytes === 4 && block.op[v] === I32_CONST ? i32(reverseBytes(block.a[v])) : undefined;
   };
   let done = -1;
@@ -152,23 +152,19 @@ export function emitOps(f: RegionFunction, i: number, unpaid: number): EmittedOp
       const swapped = byteSwap(m, 2, (first) => (first ? m.local.tee(t, raw, binaryen.i32) : local(t)));
       return info.name === 'i32.load16_s' ? m.i32.extend16_s(swapped) : swapped;
     }
-    if (info.bytes === 4) {
-      const t = temporary(Type.I32);
-      raws[v] = t;
-      const raw = load('i32.load');
-      const swapped = byteSwap(m, 4, (first) => (first ? m.local.tee(t, raw, binaryen.i32) : local(t)));
-      return info.result === Type.F32 ? m.f32.reinterpret(swapped) : swapped;
-    }
-    const t = temporary(Type.I64);
+    const type = info.result;
+    const t = temporary(type);
     raws[v] = t;
-    const raw = load('i64.load');
-    const swapped = m.i64x2.extract_lane(byteSwap64(m.local.tee(t, raw, binaryen.i64)), 0);
-    return info.result === Type.F64 ? m.f64.reinterpret(swapped) : swapped;
+    const raw = m.local.tee(t, load(info.name), WASM_TYPES[type]);
+    if (type !== Type.I32) return reverseNumber(raw, type);
+    return byteSwap(m, 4, (first) => (first ? raw : local(t)));
   };
   const loadValue = (v: Value): Expression => swapLoaded(v, (name) => note(loadExpression(m, name, Layout.WINDOW, index(block.a[v]))));
-  const byteSwap64 = (x: Expression): Expression => {
-    const splat = m.i64x2.splat(x);
-    return m.i8x16.swizzle(splat, m.v128.const([7, 6, 5, 4, 3, 2, 1, 0, 7, 6, 5, 4, 3, 2, 1, 0]));
+  /** The number with its bytes reversed; not by way of an integer, since numbers are in vector registers. */
+  const reverseNumber = (x: Expression, type: Type): Expression => {
+    const lanes = type === Type.F32 ? m.f32x4 : type === Type.F64 ? m.f64x2 : m.i64x2;
+    const order = type === Type.F32 ? [3, 2, 1, 0, 3, 2, 1, 0, 3, 2, 1, 0, 3, 2, 1, 0] : [7, 6, 5, 4, 3, 2, 1, 0, 7, 6, 5, 4, 3, 2, 1, 0];
+    return lanes.extract_lane(m.i8x16.swizzle(lanes.splat(x), m.v128.const(order)), 0);
   };
   /** Stores a value in the guest's byte order; `store` makes the plain store of that name. */
   const storeSwapped = (v: Value, x: () => Expression, store: (name: string, value: Expression) => Expression): Expression => {
@@ -176,15 +172,13 @@ export function emitOps(f: RegionFunction, i: number, unpaid: number): EmittedOp
     const type = info.operands[1] as Type;
     if (block.c[v] === 0 || info.bytes === 1) return store(info.name, x());
     const there = reversed(block.b[v], info.bytes);
-    if (there !== undefined) return store(info.bytes === 2 ? 'i32.store16' : info.bytes === 4 ? 'i32.store' : 'i64.store', there);
-    if (info.bytes <= 4) {
-      const t = temporary(Type.I32);
-      const raw = type === Type.F32 ? m.i32.reinterpret(x()) : x();
-      const swapped = byteSwap(m, info.bytes as 2 | 4, (first) => (first ? m.local.tee(t, raw, binaryen.i32) : local(t)));
-      return store(info.bytes === 2 ? 'i32.store16' : 'i32.store', swapped);
-    }
-    const raw = type === Type.F64 ? m.i64.reinterpret(x()) : x();
-    return store('i64.store', m.i64x2.extract_lane(byteSwap64(raw), 0));
+    if (there !== undefined) return store(info.name, there);
+    if (type !== Type.I32) return store(info.name, reverseNumber(x(), type));
+    const t = temporary(Type.I32);
+    return store(
+      info.name,
+      byteSwap(m, info.bytes as 2 | 4, (first) => (first ? m.local.tee(t, x(), binaryen.i32) : local(t))),
+    );
   };
   const storeValue = (v: Value): Expression =>
     storeSwapped(
