@@ -215,11 +215,14 @@ export function decode(table: OpcodeTable, i: Insn, code: Code, pc: number, size
     i.mod = m >>> 6;
     i.reg = (m >>> 3) & 7;
     i.rm = m & 7;
-    if (number === 0) {
-      i.next = at >>> 0;
-      return Decoded.Illegal;
-    }
     if (m < 0xc0) at = decodeMemory(i, code, at);
+    if (number === 0) {
+      // all of it is fetched before it is found to be none: as long as others of its opcode
+      const { immediate } = table.rows[table.byOpcode[index >>> 2]![0]];
+      if (immediate !== Immediate.None) at = decodeImmediate(i, code, at, immediate);
+      i.next = at >>> 0;
+      return at > limit ? Decoded.TooLong : Decoded.Illegal;
+    }
   } else i.mod = 3;
   const r = table.rows[number];
   i.row = r;

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { mipsFuzzer } from './mips.ts';
 import { x86Fuzzer } from './x86.ts';
+import { edgeCase } from './x86-edges.ts';
 
 /** What one seed gave: how many cases each executor ran, and a report of each difference. */
 export interface Round {
@@ -14,7 +15,8 @@ export interface Fuzzer {
 }
 
 export const FUZZERS: Readonly<Record<string, () => Promise<Fuzzer | { readonly missing: string }>>> = {
-  x86: x86Fuzzer,
+  x86: () => x86Fuzzer(),
+  'x86-edges': () => x86Fuzzer(edgeCase),
   mips: async () => mipsFuzzer('mips'),
   mipsel: async () => mipsFuzzer('mipsel'),
 };

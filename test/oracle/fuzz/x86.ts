@@ -34,10 +34,12 @@ function one(rnd: Random, number: number): FuzzCase | undefined {
   return kind === 7 && SETS_FLAGS.has(row.group) ? generateFlags(rnd, row) : generate(rnd, row);
 }
 
-function casesOf(rnd: Random): FuzzCase[] {
+type Generate = (rnd: Random, number: number) => FuzzCase | undefined;
+
+function casesOf(rnd: Random, generate: Generate): FuzzCase[] {
   const cases: FuzzCase[] = [];
   for (let n = 0; cases.length < CASES; n++) {
-    const c = one(rnd, n);
+    const c = generate(rnd, n);
     if (c) cases.push(c);
   }
   return cases;
@@ -76,7 +78,7 @@ function withoutInstructions(c: FuzzCase, first: string, processor: Executor, he
 }
 
 /** Cases on the processor and here; or why there is no processor to ask. */
-export async function x86Fuzzer(): Promise<Fuzzer | { readonly missing: string }> {
+export async function x86Fuzzer(generate: Generate = one): Promise<Fuzzer | { readonly missing: string }> {
   const processor = nativeExecutor();
   if ('missing' in processor) return processor;
   const interpreter = await executor('interpret');
@@ -84,7 +86,7 @@ export async function x86Fuzzer(): Promise<Fuzzer | { readonly missing: string }
     oracle: 'the processor',
     round: async (seed): Promise<Round> => {
       const rnd = random(seed);
-      const cases = casesOf(rnd);
+      const cases = casesOf(rnd, generate);
       const expected = processor.run(cases);
       // engines keep modules as long as the table lives that they import
       const translator = await executor('translate');

@@ -77,6 +77,13 @@ describe('decoder', () => {
     for (const hex of ['f0 01 c3', 'f0 03 03', 'f0 39 03', 'f0 90', 'f0 89 03', 'f0 0f a3 03', 'f0 f7 03 00 00 00 00', 'f0 c1 23 01'])
       expect(decoded(hex)).toBe(Decoded.Illegal);
   });
+  it('fetches all that others of an opcode have before it is no instruction', () => {
+    for (const hex of ['fe 96 01 02 03 04', '0f ba 1b 3d', 'c7 4e 7e 01 02 03 04', '66 c7 ca 01 02', '8d c0']) {
+      expect(decoded(hex)).toBe(Decoded.Illegal);
+      expect(() => decoded(hex.slice(0, -3))).toThrow(FetchFault);
+    }
+    expect(decoded('66 66 66 66 66 66 66 66 66 66 66 fe 96 01 02 03 04')).toBe(Decoded.TooLong);
+  });
   it('reads 16-bit and 32-bit memory operands', () => {
     const operand = (hex: string) => {
       expect(decoded(hex)).toBe(Decoded.Ok);

@@ -52,9 +52,9 @@ const pusha: Meaning = (b, i) => {
 const popa: Meaning = (b, i) => {
   const pointer = stackPointer(b, i);
   const size = i.operandSize;
-  const values: Value[] = [];
-  for (let n = 7; n >= 0; n--) if (n !== ESP) values[n] = load(b, onStack(b, i, moved(b, i, pointer, (7 - n) * size), size), size);
-  for (let n = 0; n < 8; n++) if (n !== ESP) setRegister(b, n, size, values[n], true);
+  // what is popped before one that faults stays
+  for (let n = 7; n >= 0; n--)
+    if (n !== ESP) setRegister(b, n, size, load(b, onStack(b, i, moved(b, i, pointer, (7 - n) * size), size), size), true);
   setStackPointer(b, i, moved(b, i, pointer, 8 * size));
 };
 
