@@ -7,7 +7,7 @@ import type { Machine } from '../vmm/machine.ts';
 import type { MachineName } from '../vmm/machines/index.ts';
 import type { DriveOptions, NetworkOptions, ShareOptions } from '../vmm/options.ts';
 import { CliError, ExitCode } from './errors.ts';
-import { allowed, bytes, collect, madeOf, seconds, writableFile } from './options.ts';
+import { allowed, bytes, collect, folderToBe, madeOf, seconds, writableFile } from './options.ts';
 import { writeSnapshot } from './snapshot-file.ts';
 import { stackBytes } from './stack.ts';
 
@@ -58,7 +58,7 @@ export function bootCommand(): Command {
     .option('--interpret', 'never translate')
     .option('--translate', 'always translate')
     .option('--virtual-time', 'time follows from the guest’s instructions, so that runs repeat')
-    .option('--cache-dir <folder>', 'keep translations there for the next boot of this kernel')
+    .option('--cache-dir <folder>', 'keep translations there for the next boot of this kernel', folderToBe)
     .option('--restart', 'a reset of the guest’s starts it anew, instead of ending with exit code 3')
     .option('--timeout <seconds>', 'stop it after so long; the exit code is then 124', seconds)
     .option('--stats', 'afterwards, tell on stderr what the engine did')

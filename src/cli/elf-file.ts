@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { hostPath } from '../host/node-fs.ts';
 import { PROGRAM_LIMIT } from '../linux/limits.ts';
 import { CliError, ExitCode } from './errors.ts';
 
@@ -8,7 +9,7 @@ const HEAD = 64;
 /** The bytes of a host file; CliError with the code that shells use if there are none to be had. */
 export function readProgram(path: string): Uint8Array {
   try {
-    const stats = statSync(path);
+    const stats = statSync(hostPath(path));
     // a device or pipe may have no end, and opening it may wait
     if (!stats.isFile() && !stats.isDirectory()) throw new CliError(`${path}: not a regular file`, ExitCode.NotExecutable);
     return readElf(path);
@@ -23,7 +24,7 @@ export function readProgram(path: string): Uint8Array {
 
 /** All of an ELF file, and of any other only what tells what it is. */
 function readElf(path: string): Uint8Array {
-  const fd = openSync(path, 'r');
+  const fd = openSync(hostPath(path), 'r');
   try {
     const head = Buffer.alloc(HEAD);
     const length = readSync(fd, head, 0, HEAD, 0);

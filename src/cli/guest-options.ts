@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { bytes, collect, seconds, type X87Choice, x87Option } from './options.ts';
+import { bytes, collect, folderToBe, seconds, type X87Choice, x87Option } from './options.ts';
 
 export interface RunOptions {
   readonly root?: string;
@@ -56,7 +56,7 @@ export function guestOptions(command: Command): Command {
     .addOption(x87Option())
     .option('--memory <bytes>', 'what the guest may map, e.g. 256m (default: 1g)', (text) => bytes(text, 2 ** 32, ' up to 4G'))
     .option('--timeout <seconds>', 'kill it after so long; the exit code is then 124', seconds)
-    .option('--cache-dir <folder>', 'keep translations for the next run there (default: in the user’s cache folder)')
+    .option('--cache-dir <folder>', 'keep translations for the next run there (default: in the user’s cache folder)', folderToBe)
     .option('--no-cache', 'keep no translations')
     .option('--strace', 'tell each system call on stderr, as strace does: thread, call, result')
     .option('--stats', 'afterwards, tell on stderr what the engine did');

@@ -46,6 +46,8 @@ function explain(error: unknown): number {
 }
 
 const SIGPIPE = 13;
+/** What Node has for a byte of an argument that is not UTF-8. */
+const REPLACED = '\ufffd';
 process.on('uncaughtException', (error) => process.exit(explain(error)));
 
 export { parts };
@@ -67,7 +69,8 @@ export async function main(argv: readonly string[], memory?: WebAssembly.Memory)
   for (const command of make ? [make()] : COMMANDS.map(([, each]) => each())) program.addCommand(command.copyInheritedSettings(program));
   for (const command of [program, ...program.commands, ...program.commands.flatMap((c) => c.commands)]) command.exitOverride();
   try {
-    await program.parseAsync(argv);
+    const isExact = !argv.some((word) => word.includes(REPLACED));
+    await program.parseAsync(isExact ? argv : (await import('./arguments.ts')).exactArguments(argv));
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? 0 : ExitCode.Usage;

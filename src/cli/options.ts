@@ -21,6 +21,12 @@ export function seconds(text: string): number {
   return value;
 }
 
+/** A folder that may not be there yet. */
+export function folderToBe(folder: string): string {
+  if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() === false) throw new InvalidArgumentError('It is no folder.');
+  return folder;
+}
+
 /** A file to be written at the end: that it cannot be is told at the start. */
 export function writableFile(file: string): string {
   const place = fs.existsSync(file) ? file : dirname(file);

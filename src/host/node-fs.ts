@@ -41,7 +41,8 @@ function attempt<T>(operation: () => T): T {
   }
 }
 
-function hostPath(text: string): string | Buffer {
+/** What Node is to be given for a name (src/linux/fs/names.ts). */
+export function hostPath(text: string): string | Buffer {
   return isEscaped(text) ? Buffer.from(encodeName(text)) : text;
 }
 
@@ -56,7 +57,7 @@ export interface NodeFileSystemOptions {
  * so that a link put in the place of a directory meanwhile leads to ENOENT instead of out.
  */
 export function nodeFileSystem(folder: string, options: NodeFileSystemOptions = {}): FileSystem {
-  return new NodeFileSystem(decodeName(fs.realpathSync.native(folder, { encoding: 'buffer' })), options.readOnly ?? false);
+  return new NodeFileSystem(decodeName(fs.realpathSync.native(hostPath(folder), { encoding: 'buffer' })), options.readOnly ?? false);
 }
 
 class NodeFileSystem implements FileSystem {

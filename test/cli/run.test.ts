@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -200,6 +200,7 @@ describe('run', () => {
     [['run', '--cwd', 'rel', 'y'], 2, /not an absolute path/],
     [['nonsense'], 2, /unknown command 'nonsense'/],
     [['run', '/absent-program'], 127, /\/absent-program: no such file/],
+    [['run', '--cache-dir', '/etc/passwd', 'x'], 2, /--cache-dir .*It is no folder/],
     [['run', '/'], 126, /is a directory/],
     [['run', join(CORPUS, 'README.md')], 126, /not an ELF file/],
     [['run', process.execPath], 126, /not for MIPS or x86|not 32-bit/],
@@ -255,6 +256,19 @@ test(
     bytes[100] ^= 1;
     writeFileSync(file, bytes);
     await refused(/the snapshot is damaged/, 126, elf);
+  },
+  TIMEOUT,
+);
+
+test.skipIf(process.platform !== 'linux')(
+  'names and arguments that are not UTF-8 are what they are',
+  () => {
+    // write(1, argv[1], 2)
+    const write = [0x8b, 0x4c, 0x24, 8, 0xba, 2, 0, 0, 0, 0xbb, 1, 0, 0, 0, 0xb8, 4, 0, 0, 0, 0xcd, 0x80];
+    const elf = program('argument', [...write, ...exit(0)]);
+    const name = `${folder}/$'n\\xff'`;
+    const command = `cp ${elf} ${name} && '${process.execPath}' '${CLI}' run ${name} $'\\xfea'`;
+    expect(spawnSync('bash', ['-c', command], { encoding: 'latin1' })).toMatchObject({ stdout: '\xfea', stderr: '', status: 0 });
   },
   TIMEOUT,
 );
