@@ -1,3 +1,4 @@
+import { Layout } from '../../assembly/shared/layout.ts';
 import { type Saved, type SavedFields, SnapshotError, type SnapshotKind, snapshotBody, snapshotFile } from '../snapshot/file.ts';
 import { GuestMemory, PagePermission } from '../vcpu/guest-memory.ts';
 import type { Area } from './areas.ts';
@@ -13,7 +14,7 @@ import { mountedAt, readWhole } from './fs/tree.ts';
 import { type Access, type Inode, identity, isDirectory, Mode } from './fs/vfs.ts';
 import type { Limits } from './limits.ts';
 import type { Image } from './load.ts';
-import type { MapLayout, MappableFile } from './memory-map.ts';
+import { isPageAligned, type MapLayout, type MappableFile } from './memory-map.ts';
 import type { Credentials, Process } from './process.ts';
 import { sharedMemory } from './shared-memory.ts';
 import type { Action, Pending } from './signals.ts';
@@ -266,10 +267,18 @@ function restoreMemory(p: Process, space: Space, saved: SavedFields): void {
       backing: file === undefined ? undefined : { file: backings[Number(file)], offset: Number(offset) },
     }),
   );
+  const { top } = map.options;
+  const isPlace = (start: number, end: number): boolean =>
+    isPageAligned(start) && isPageAligned(end) && start >= Layout.FLOOR && start < end && end <= top;
+  if (
+    !areas.every(({ start, end, fileEnd = end }, i) => isPlace(start, end) && isPageAligned(fileEnd) && start >= (areas[i - 1]?.end ?? 0))
+  )
+    throw new RangeError('mappings that cannot be');
   map.restore(areas, saved.map as unknown as MapLayout);
   const { runs, parts } = saved.pages as unknown as { readonly runs: readonly number[]; readonly parts: readonly Uint8Array[] };
   parts.forEach((bytes, index) => {
     const [start, length] = [runs[2 * index], runs[2 * index + 1]];
+    if (bytes.length !== length || !isPlace(start, start + length)) throw new RangeError('pages beyond the memory');
     // pages without permissions count as unused, unless they had some
     if (memory.permission(start) === 0) {
       memory.map(start, length, PagePermission.Read);
@@ -279,6 +288,7 @@ function restoreMemory(p: Process, space: Space, saved: SavedFields): void {
   });
   vcpu.writeTable(0, saved.table as Uint8Array);
   const { pc, mode, state } = saved.registers as { readonly pc: number; readonly mode: number; readonly state: Uint8Array };
+  if (state.length !== vcpu.state.byteLength) throw new RangeError('registers of another processor');
   loadRegisters({ vcpu }, { pc, mode, state });
   vcpu.setMemoryModel(saved.memoryModel as 'direct' | 'checked');
 }
@@ -334,7 +344,15 @@ const restoreAction = ({ signal, handler, flags, mask, restorer }: Fields): read
 ];
 
 /** Puts a process that has nothing but its streams into the saved state. Throws SnapshotError. */
-export function restoreProgram(p: Process, streams: StandardStreams, elf: Image['elf'], saved: SavedFields): void {
+export function restoreProgram(...given: Parameters<typeof restore>): void {
+  try {
+    restore(...given);
+  } catch (error) {
+    if (error instanceof SnapshotError) throw error;
+    throw new SnapshotError(`the snapshot cannot be restored here: ${(error as Error).message}`);
+  }
+}
+function restore(p: Process, streams: StandardStreams, elf: Image['elf'], saved: SavedFields): void {
   const { executable, argv, env, auxv, name, stack, trampolines, clearTid, robustList, lastTrap, started, credentials } =
     saved.process as Fields;
   Object.assign(p, {
@@ -362,14 +380,9 @@ export function restoreProgram(p: Process, streams: StandardStreams, elf: Image[
     actions: (actions as readonly Fields[]).map(restoreAction),
     pending: pending as unknown as readonly Pending[],
   });
-  try {
-    restoreTrees(p, saved);
-    restoreFiles(p, streams, saved);
-    restoreMemory(p, p.space, saved);
-  } catch (error) {
-    if (error instanceof SyscallError) throw new SnapshotError(`what it had open is not there as it was: ${error.message}`);
-    throw error;
-  }
+  restoreTrees(p, saved);
+  restoreFiles(p, streams, saved);
+  restoreMemory(p, p.space, saved);
   p.images = restoreImages(p, saved, elf);
   p.group.program = runProgram(p, inodeAt(p, p.executable));
 }
