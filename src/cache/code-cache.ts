@@ -89,9 +89,6 @@ export class CodeCache {
   get blockCount(): number {
     return this.blocks.size;
   }
-  get regionCount(): number {
-    return this.regions.size;
-  }
   /** The block that is at a pc now. */
   block(pc: number): CachedBlock | undefined {
     return this.blocks.get(this.places.key(pc));

@@ -44,7 +44,6 @@ export const ABI = {
   result: Mips.GPR + 4 * Register.V0,
   stackPointer: Mips.GPR + 4 * Register.SP,
   framePointer: Mips.GPR + 4 * Register.FP,
-  globalPointer: Mips.GPR + 4 * Register.GP,
   returnAddress: Mips.GPR + 4 * Register.RA,
   /** Holds a position-independent function's own address when it is called. */
   functionAddress: Mips.GPR + 4 * Register.T9,

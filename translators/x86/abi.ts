@@ -19,9 +19,6 @@ export const ABI = {
   syscallArguments: [X86.EBX, X86.ECX, X86.EDX, X86.ESI, X86.EDI, X86.EBP],
   stackPointer: X86.ESP,
   framePointer: X86.EBP,
-  /** The thread pointer is the base of the segment that GS selects. */
-  gsSelector: X86.GS,
-  gsBase: X86.GS_BASE,
   /** GDT entries that set_thread_area fills: the first one's number, and how many. */
   firstTlsEntry: UserSegment.FIRST_TLS,
   tlsEntries: UserSegment.TLS_ENTRIES,
