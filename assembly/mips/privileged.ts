@@ -102,6 +102,12 @@ function memoryFault(pc: u32): void {
     enter(fetch ? ExcCode.IBE : ExcCode.DBE, 0, pc, Vector.GENERAL, false);
     return;
   }
+  // a jump to an address that is not a multiple of four, on a page that cannot be fetched: no delay slot
+  if (fetch && pc & 3 && address === pc) {
+    set(Mips.BADVADDR, pc);
+    enter(ExcCode.AdEL, 0, pc, Vector.GENERAL, true);
+    return;
+  }
   let code = detail & 0xff;
   if (detail === <u32>Fault.MISALIGNED) code = access === FaultAccess.Write ? ExcCode.AdES : ExcCode.AdEL;
   set(Mips.BADVADDR, address);

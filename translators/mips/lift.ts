@@ -11,7 +11,7 @@ import { PRIVILEGED } from './rows/privileged.ts';
 import { CONTINUED } from './rows/system.ts';
 import { ROWS } from './rows.ts';
 import { Mode } from './state.ts';
-import { unusableFloat } from './system/usable.ts';
+import { unusable, unusableFloat } from './system/usable.ts';
 
 /** A row with what lifting asks of it. */
 export interface Instruction extends MipsRow {
@@ -25,6 +25,9 @@ export interface Instruction extends MipsRow {
 /** Whether a word is an instruction of coprocessor 1 (COP1, COP1X, its loads and stores, MOVF and MOVT). */
 const isFloat = (opcode: number, special: number): boolean =>
   [0x11, 0x13, 0x31, 0x35, 0x39, 0x3d].includes(opcode) || (opcode === 0 && special === 1);
+
+/** Whether a word is one of coprocessor 2's (COP2, its loads and stores), which is not there: Status.CU2 is 0. */
+const isCoprocessor2 = (word: number): boolean => [0x12, 0x32, 0x36, 0x3a, 0x3e].includes(word >>> 26);
 
 let decoder: ((word: number) => Instruction | undefined) | undefined;
 /** The row of an instruction word, or undefined for a reserved one. */
@@ -121,6 +124,7 @@ class Lifter implements Site {
     this.word = word;
     if (this.system && instruction?.float && !(this.mode & Mode.CU1)) unusableFloat(b, this, restart);
     else if (instruction) instruction.meaning(instruction.extract(word), b, this);
+    else if (this.system && isCoprocessor2(word)) b.exit(ExitKind.Exception, this.pc, unusable(2));
     else b.exit(ExitKind.Illegal, this.pc);
   }
 

@@ -41,8 +41,8 @@ describe.each<Executor>(['interpret', 'translate'])('%s', (executor) => {
   describe('registers', () => {
     test.each([
       ['c0_index', 0x3f],
-      ['c0_entrylo0', 0x3fffffff],
-      ['c0_entrylo1', 0x3fffffff],
+      ['c0_entrylo0', 0x03ffffff],
+      ['c0_entrylo1', 0x03ffffff],
       ['c0_context', 0xff800000],
       ['c0_pagemask', 0x1fffe000],
       ['c0_wired', 0x3f],
@@ -249,6 +249,16 @@ describe.each<Executor>(['interpret', 'translate'])('%s', (executor) => {
       const usable = await run('mtc0 t0,c0_status\nmtc1 t1,$f3\nmfc1 v0,$f3\nmtc0 zero,c0_status', { t0: Status.CU1 | Status.FR, t1: 3 });
       expect([usable.get('v0'), usable.get('f3')]).toEqual([3, 3]);
     });
+    test.each([
+      ['MFC2', 0x48020000],
+      ['LWC2', 0xc8400000],
+    ])('coprocessor 2 is never usable: %s', async (_, word) => {
+      const system = await mipsSystem(executor, user('nop'));
+      for (const [name, value] of Object.entries(USER)) system.set(name, value);
+      system.physical.setU32(0x50000, word);
+      expect(system.run().kind).toBe('halt');
+      expect([excCode(system), (system.get('c0_cause') >>> Cause.CE_SHIFT) & 3]).toEqual([ExcCode.CpU, 2]);
+    });
     test('RDHWR: what HWREna has', async () => {
       const text = 'rdhwr v0,hwr_synci_step\nsyscall';
       expect(excCode(await run(user(text), USER))).toBe(ExcCode.RI);
@@ -290,6 +300,11 @@ describe.each<Executor>(['interpret', 'translate'])('%s', (executor) => {
     test('a jump to an address that is not a multiple of four', async () => {
       const system = await run({ [KERNEL]: 'jr a0\nnop' }, { a0: 0x80040002 });
       expect([excCode(system), system.get('c0_badvaddr'), system.get('c0_epc')]).toEqual([ExcCode.AdEL, 0x80040002, 0x80040002]);
+    });
+    test.each([0x80040002, 0x40003])('nor where user mode may not fetch: %x', async (target) => {
+      const system = await run(user('jr t2\nnop'), { ...USER, t2: target });
+      expect([system.at, excCode(system), system.get('c0_cause') >>> 31]).toEqual([GENERAL, ExcCode.AdEL, 0]);
+      expect([system.get('c0_badvaddr'), system.get('c0_epc')]).toEqual([target, target]);
     });
     test('a delay slot on a page that is not there: the branch is executed anew', async () => {
       const code = {

@@ -43,8 +43,9 @@ export const PLAIN: ReadonlyMap<number, number> = new Map([
 /** Registers that are written in the bits of a mask, with no effect besides. */
 export const MASKED: ReadonlyMap<number, { readonly offset: number; readonly mask: number }> = new Map([
   [Cp0.INDEX, { offset: Mips.INDEX, mask: Tlb.ENTRIES - 1 }],
-  [Cp0.ENTRYLO0, { offset: Mips.ENTRYLO0, mask: 0x3fffffff }],
-  [Cp0.ENTRYLO1, { offset: Mips.ENTRYLO1, mask: 0x3fffffff }],
+  // 32 physical address bits
+  [Cp0.ENTRYLO0, { offset: Mips.ENTRYLO0, mask: 0x03ffffff }],
+  [Cp0.ENTRYLO1, { offset: Mips.ENTRYLO1, mask: 0x03ffffff }],
   [Cp0.CONTEXT, { offset: Mips.CONTEXT, mask: 0xff800000 }],
   [Cp0.USERLOCAL, { offset: Mips.USER_LOCAL, mask: 0xffffffff }],
   [Cp0.WIRED, { offset: Mips.WIRED, mask: Tlb.ENTRIES - 1 }],
