@@ -7,7 +7,7 @@ import type { Process } from '../process.ts';
 
 /** struct user_desc: entry_number, base_addr, limit, flags. */
 const USER_DESC = 16;
-/** Of an entry that is to be empty: base and limit 0, and these flags (LDT_empty) or none (LDT_zero). */
+/** Of an entry that is to be empty: base and limit 0, and these flags; for set_thread_area also none, for the old modify_ldt any. */
 const EMPTY = UserDesc.READ_EXEC_ONLY | UserDesc.NOT_PRESENT;
 const FLAGS = 0x7f;
 
@@ -17,10 +17,10 @@ interface Wanted {
   readonly words: readonly [low: number, high: number];
 }
 
-function readUserDesc(memory: GuestMemory, address: number): Wanted {
+function readUserDesc(memory: GuestMemory, address: number, empties: (flags: number) => boolean): Wanted {
   const [entry, base, limit, word] = [0, 4, 8, 12].map((offset) => memory.u32(address + offset));
   const flags = word & FLAGS;
-  const empty = base === 0 && limit === 0 && (flags === EMPTY || flags === 0);
+  const empty = base === 0 && limit === 0 && (flags === EMPTY || empties(flags));
   return { entry: entry | 0, flags, words: empty ? [0, 0] : makeDescriptor(base, limit, flags) };
 }
 
@@ -52,7 +52,7 @@ const tlsWords = (p: Process, entry: number): [number, number] => [
 
 /** `address` is in `memory`, which is a tracer's if that sets an entry; then `given` is its number. */
 export function setThreadArea(p: Process, address: number, memory: GuestMemory, given?: number): number {
-  const wanted = readUserDesc(memory, address);
+  const wanted = readUserDesc(memory, address, (flags) => flags === 0);
   let entry = given ?? wanted.entry;
   if (entry === -1) {
     for (entry = ABI.firstTlsEntry; isTlsEntry(entry) && tlsWords(p, entry)[1] !== 0; ) entry++;
@@ -111,7 +111,7 @@ export function modifyLdt(p: Process, command: number, address: number, bytes: n
 const CONFORMING = 3;
 
 function writeLdt(p: Process, address: number, old: boolean): number {
-  const { entry, flags, words } = readUserDesc(p.memory, address);
+  const { entry, flags, words } = readUserDesc(p.memory, address, () => old);
   if (entry < 0 || entry >= UserSegment.LDT_ENTRIES) return -Errno.EINVAL;
   if ((flags & UserDesc.CONTENTS) >>> 1 === CONFORMING && (old || !(flags & UserDesc.NOT_PRESENT))) return -Errno.EINVAL;
   const kept = old ? words[1] & ~Access.AVL : words[1];

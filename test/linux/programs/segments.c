@@ -96,6 +96,12 @@ int main(void) {
   through("flat", selector(5), (unsigned)words);
   through("empty", selector(6), 0);
   through("beyond", 0xfff7, 0);
+  // base and limit 0 empty an entry only with the old command, or read-only and absent
+  printf("of one byte %d\n", describe(0x11, 6, NULL, 0, 0, 0));
+  through("of one byte", selector(6), 0);
+  rights(selector(6));
+  printf("emptied %d %d\n", describe(1, 6, NULL, 0, 2, 5), describe(0x11, 5, NULL, 0, 0, 10));
+  rights(selector(6));
   for (unsigned s = 0; s < 7; s++) rights(selector(s));
   unsigned code = 0;
   __asm__("mov %%cs, %0" : "=r"(code));
