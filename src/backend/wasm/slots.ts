@@ -156,7 +156,9 @@ function eventsOf(block: Block, slots: Slots, { preciseMemory }: Purposes): Slot
 function overwrittenByCallee(block: Block, slots: Slots, purposes: Purposes): SlotSet {
   const overwritten = emptySet();
   const t = block.terminator;
-  const callee = t.kind === 'call' && !same(slots.transient, overwritten) ? purposes.callee(t.target) : undefined;
+  // without such slots the callee is not looked at: its accesses need not be of the types of this region's slots (Register.mixed)
+  const hasTransient = !same(slots.transient, emptySet());
+  const callee = t.kind === 'call' && hasTransient ? purposes.callee(t.target) : undefined;
   if (!callee) return overwritten;
   const read = emptySet();
   for (const { kind, slot } of eventsOf(callee, slots, purposes)) {
