@@ -24,8 +24,15 @@ const HELPER_MASKS = [0, 0b10, 0b110, 0b1110];
 /** A plain array, or the builder's own. */
 type Words = ArrayLike<number> & Iterable<number>;
 
+function operandOf(t: Terminator): Value {
+  if (t.kind === 'branch') return t.condition;
+  return t.kind === 'call-indirect' || t.kind === 'return' || t.kind === 'jump' ? t.target : -1;
+}
+
 /** A basic block: ops in order, each with up to four operand words, then one terminator. */
 export class Block {
+  /** The terminator's value operand, or -1. A field of its own, since terminators have many shapes. */
+  readonly terminatorValue: Value;
   constructor(
     readonly pc: number,
     /** Guest bytes covered, from pc on. */
@@ -41,7 +48,9 @@ export class Block {
     readonly terminator: Terminator,
     readonly shuffles: readonly (readonly number[])[],
     readonly helpers: readonly Helper[],
-  ) {}
+  ) {
+    this.terminatorValue = operandOf(terminator);
+  }
 
   typeOf(value: Value): Type {
     const number = this.op[value];
@@ -68,13 +77,5 @@ export class Block {
   operandType(value: Value, index: number): Type | 'imm' {
     const number = this.op[value];
     return number === HELPER && index > 0 ? this.helpers[this.a[value]].params[index - 1] : OPS[number].operands[index];
-  }
-
-  /** The terminator's value operand, or -1. */
-  get terminatorValue(): Value {
-    const t = this.terminator;
-    if (t.kind === 'branch') return t.condition;
-    if (t.kind === 'call-indirect' || t.kind === 'return' || t.kind === 'jump') return t.target;
-    return -1;
   }
 }

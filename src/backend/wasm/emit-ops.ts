@@ -1,6 +1,7 @@
 import { ExitKind, FaultAccess } from '../../../assembly/shared/exit.ts';
 import { CodeMode, Layout, PagePermission, TlbBit } from '../../../assembly/shared/layout.ts';
 import type { Block, Value } from '../../ir/block.ts';
+import { mapped } from '../../ir/lists.ts';
 import { OPS, op, STATE_GRANULES, Type } from '../../ir/ops.ts';
 import { isConditional } from '../../isa/isa.ts';
 import { reverseBytes } from '../reverse-bytes.ts';
@@ -93,7 +94,7 @@ export function emitOps(f: RegionFunction, i: number, unpaid: number): EmittedOp
     if (number === HELPER) {
       const helper = block.helpers[block.a[v]];
       context.useHelper(helper.name);
-      const args = helper.params.map((_, k) => value(block.operand(v, k + 1)));
+      const args = mapped(helper.params, (_, k) => value(block.operand(v, k + 1)));
       if (isConditional(helper)) {
         const condition = temporary(Type.I32);
         return m.if(

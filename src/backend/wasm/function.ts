@@ -1,6 +1,7 @@
 import { ExitKind } from '../../../assembly/shared/exit.ts';
 import { Layout } from '../../../assembly/shared/layout.ts';
 import type { Block } from '../../ir/block.ts';
+import { mapped } from '../../ir/lists.ts';
 import { Type } from '../../ir/ops.ts';
 import {
   binaryen,
@@ -16,7 +17,7 @@ import {
 } from './expressions.ts';
 import type { SlowPaths } from './options.ts';
 import type { Region } from './region.ts';
-import { both, has, type SlotPlan, type SlotSet, type Slots } from './slots.ts';
+import { both, has, type Slot, type SlotPlan, type SlotSet, type Slots } from './slots.ts';
 
 /** What the emitter needs to know beyond the region itself. */
 export interface EmitContext {
@@ -94,8 +95,11 @@ export function beginFunction(region: Region, plan: SlotPlan, context: EmitConte
   const i32 = (n: number): Expression => m.i32.const(n | 0);
   const local = (index: number, type: Type = Type.I32): Expression => m.local.get(index, WASM_TYPES[type]);
   const header = (address: number, value: Expression): Expression => m.i32.store(address, 4, i32(0), value);
-  const forSlots = (set: SlotSet, f: (slot: { number: number; offset: number; type: Type }) => Expression): Expression[] =>
-    set.lo === 0 && set.hi === 0 ? [] : context.slots.all.filter((slot) => has(set, slot.number)).map(f);
+  const forSlots = (set: SlotSet, f: (slot: Slot) => Expression): Expression[] => {
+    const out: Expression[] = [];
+    if (set.lo !== 0 || set.hi !== 0) for (const slot of context.slots.all) if (has(set, slot.number)) out.push(f(slot));
+    return out;
+  };
   const spillAll = (set: SlotSet): Expression[] =>
     forSlots(set, (slot) =>
       storeExpression(m, storeName(slot.type), Layout.STATE + slot.offset, i32(0), local(homes[slot.number], slot.type)),
@@ -120,7 +124,7 @@ export function beginFunction(region: Region, plan: SlotPlan, context: EmitConte
   const leaveAt = (kind: ExitKind, pc: Expression, unpaid: number): Expression =>
     m.return(callHelper('exitRegion', [i32(kind), pc, budgetAfter(unpaid)]));
   const leave = (kind: ExitKind, pc: number, unpaid: number, args: readonly number[] = []): Expression[] => [
-    ...args.map((arg, i) => header(Layout.EXIT_ARG0 + 4 * i, i32(arg))),
+    ...mapped(args, (arg, i) => header(Layout.EXIT_ARG0 + 4 * i, i32(arg))),
     leaveAt(kind, i32(pc), unpaid),
   ];
   /** Leaves with ExitKind.Budget before `pc` unless `need` instructions can be paid. */

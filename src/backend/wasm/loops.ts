@@ -1,3 +1,4 @@
+import { mapped } from '../../ir/lists.ts';
 import { isLasting, type Register } from '../../isa/isa.ts';
 import { OUTSIDE, type Region } from './region.ts';
 import { STATE_ACCESS } from './slots.ts';
@@ -15,9 +16,9 @@ interface Latches {
  * a loop of its own: that of a block which jumps to itself, else that of jumps backward, as compilers lay them out.
  */
 export function sortLatches({ dispatches, blocks, successors }: Flow): readonly Latches[] {
-  const all = blocks.map((): number[] => []);
+  const all = mapped(blocks, (): number[] => []);
   for (const [from, targets] of successors.entries()) for (const to of targets) if (to !== OUTSIDE && to <= from) all[to].push(from);
-  return all.map((latches, to) => {
+  return mapped(all, (latches, to) => {
     if (dispatches && to === 0) return { inner: latches, outer: [] };
     // a loop that is repeated comes back from its last copy
     const isSelf = (from: number): boolean => blocks[from].pc === blocks[to].pc;
@@ -34,7 +35,7 @@ interface Loop {
 
 function loopsOf(region: Flow): readonly Loop[] {
   const { successors } = region;
-  const predecessors = successors.map((): number[] => []);
+  const predecessors = mapped(successors, (): number[] => []);
   for (const [from, targets] of successors.entries()) for (const to of targets) if (to !== OUTSIDE) predecessors[to].push(from);
   const enclosed = (header: number, latches: readonly number[]): Loop => {
     const body = new Set([header, ...latches]);

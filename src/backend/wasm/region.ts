@@ -1,4 +1,5 @@
 import { Block } from '../../ir/block.ts';
+import { mapped } from '../../ir/lists.ts';
 import { type Graph, unrollLoops } from './unroll.ts';
 
 /** Limits that keep one Wasm function well inside what engines compile quickly. */
@@ -163,8 +164,8 @@ export function formRegion(
   const outside = new Set<number>();
   const graph: Graph<Node> = {
     nodes: reached,
-    successors: reached.map((node) =>
-      successorKeys(node).map((key) => {
+    successors: mapped(reached, (node) =>
+      mapped(successorKeys(node), (key) => {
         const to = position.get(key);
         if (to === undefined) outside.add(key >>> 0);
         return to ?? OUTSIDE;
@@ -173,10 +174,10 @@ export function formRegion(
   };
   makeReducible(graph.successors);
   const { nodes: order, successors } = limits.unrolled === undefined ? graph : inOrder(unrollLoops(graph, limits.unrolled, dispatches));
-  const blocks = order.map(({ block }) => block);
+  const blocks = mapped(order, ({ block }) => block);
   const dominators = immediateDominators(successors);
-  const isLoopHeader = blocks.map(() => false);
-  const forward = blocks.map(() => 0);
+  const isLoopHeader = mapped(blocks, () => false);
+  const forward = mapped(blocks, () => 0);
   for (const [from, targets] of successors.entries()) {
     for (const to of targets) {
       if (to === OUTSIDE) continue;
@@ -184,18 +185,18 @@ export function formRegion(
       else forward[to]++;
     }
   }
-  const dominatorChildren: number[][] = blocks.map(() => []);
+  const dominatorChildren: number[][] = mapped(blocks, () => []);
   for (let i = 1; i < blocks.length; i++) dominatorChildren[dominators[i]].push(i);
   return {
     entry,
     dispatches,
     blocks,
-    isInlined: order.map(({ callee }) => callee !== undefined),
-    returnsTo: order.map(({ frame }) => frame?.next),
+    isInlined: mapped(order, ({ callee }) => callee !== undefined),
+    returnsTo: mapped(order, ({ frame }) => frame?.next),
     successors,
     dominatorChildren,
     isLoopHeader,
-    isMerge: forward.map((n) => n > 1),
+    isMerge: mapped(forward, (n) => n > 1),
     instructions: blocks.reduce((sum, block) => sum + block.instructions, 0),
     outside,
     jumpTargets: known,
@@ -361,7 +362,7 @@ function inOrder({ nodes, successors }: Graph<Node>): Graph<Node> {
   const to = new Map(nodes.map((node, i) => [node, successors[i]]));
   const order = reversePostorder(0, new Map(nodes.entries()), (node) => to.get(node)!);
   const position = new Map(order.map((node, i) => [node, i]));
-  return { nodes: order, successors: order.map((node) => to.get(node)!.map((n) => (n === OUTSIDE ? n : position.get(nodes[n])!))) };
+  return { nodes: order, successors: mapped(order, (node) => mapped(to.get(node)!, (n) => (n === OUTSIDE ? n : position.get(nodes[n])!))) };
 }
 
 /** Sends edges that enter a loop beside its header OUTSIDE until none is left. */
@@ -389,7 +390,7 @@ function dominates(dominators: Int32Array, a: number, b: number): boolean {
 /** Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm", over positions in reverse postorder. */
 function immediateDominators(successors: readonly (readonly number[])[]): Int32Array {
   const n = successors.length;
-  const predecessors: number[][] = Array.from({ length: n }, () => []);
+  const predecessors: number[][] = mapped(successors, () => []);
   for (const [from, targets] of successors.entries()) for (const to of targets) if (to !== OUTSIDE) predecessors[to].push(from);
   const dominators = new Int32Array(n).fill(-1);
   dominators[0] = 0;

@@ -1,4 +1,5 @@
 import type { Block } from '../../ir/block.ts';
+import { mapped } from '../../ir/lists.ts';
 import { OPS, op, STATE_GRANULES, TYPE_SIZES, Type } from '../../ir/ops.ts';
 import { separateBranch } from '../../ir/passes/branches.ts';
 import { deadcode } from '../../ir/passes/deadcode.ts';
@@ -179,13 +180,14 @@ function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: re
   const n = region.blocks.length;
   const { readByCalls } = purposes;
   const readByCall = readByCalls === undefined ? undefined : slots.at(readByCalls, Type.I32);
-  const events = region.blocks.map((block, i) => {
+  const events = mapped(region.blocks, (block, i) => {
     const list = eventsOf(block, slots, purposes);
     if (readByCall && (callsOut(region, i) || region.isInlined[i])) list.push({ kind: 'get', op: block.length, slot: readByCall.number });
     return list;
   });
-  const make = (): SlotSet[] => Array.from({ length: n }, emptySet);
-  const dirtyIn = allDirty ? region.blocks.map(() => copy(slots.kept)) : make();
+  const make = (): SlotSet[] => mapped(region.blocks, emptySet);
+  const dirtyIn = make();
+  if (allDirty) for (const dirty of dirtyIn) addAll(dirty, slots.kept);
   const dirtyOut = make();
   const spillOut = make();
   const spillBack = make();
@@ -193,7 +195,7 @@ function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: re
   const hasSwitches = purposes.switchLoops.size > 0;
   const read = hasSwitches ? usedFrom(region, events, purposes, emptySet()) : [];
   const seen = hasSwitches ? usedFrom(region, events, purposes, slots.kept) : [];
-  const spillAt = region.blocks.map(() => new Map<number, SlotSet>());
+  const spillAt = mapped(region.blocks, () => new Map<number, SlotSet>());
 
   for (let changed = true; changed; ) {
     changed = false;
@@ -219,7 +221,7 @@ function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: re
   }
 
   const liveIn = make();
-  const reloadAt = region.blocks.map(() => new Map<number, SlotSet>());
+  const reloadAt = mapped(region.blocks, () => new Map<number, SlotSet>());
   for (let changed = true; changed; ) {
     changed = false;
     for (let i = n - 1; i >= 0; i--) {
@@ -245,7 +247,7 @@ function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: re
       }
     }
   }
-  const spillIn = dirtyIn.map((dirty, i) => both(dirty, liveIn[i]));
+  const spillIn = mapped(dirtyIn, (dirty, i) => both(dirty, liveIn[i]));
   return { entry: liveIn[0], spillIn, spillOut, spillBack, spillAt, reloadAt, liveIn };
 }
 
@@ -254,7 +256,7 @@ function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: re
  * region is left.
  */
 function usedFrom(region: Region, events: readonly (readonly SlotEvent[])[], purposes: Purposes, shown: SlotSet): readonly SlotSet[] {
-  const usedIn = region.blocks.map(emptySet);
+  const usedIn = mapped(region.blocks, emptySet);
   for (let changed = true; changed; ) {
     changed = false;
     for (let i = usedIn.length - 1; i >= 0; i--) {
@@ -303,9 +305,9 @@ function liveOutOf(
 
 /** Removes state writes that nobody can see, over the whole region, and plans the rest. */
 export function planSlots(region: Region, slots: Slots, purposes: Purposes): { region: Region; plan: SlotPlan } {
-  const overwritten = region.blocks.map((block) => overwrittenByCallee(block, slots, purposes));
+  const overwritten = mapped(region.blocks, (block) => overwrittenByCallee(block, slots, purposes));
   const visible = solve(region, slots, purposes, overwritten, true);
-  const blocks = region.blocks.map((block, i) => {
+  const blocks = mapped(region.blocks, (block, i) => {
     const live = liveOutOf(region, i, visible.spillOut, visible.spillBack, visible.liveIn, purposes);
     const deadOut = new Uint8Array(STATE_GRANULES);
     for (const slot of slots.all) {

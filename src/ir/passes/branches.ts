@@ -40,18 +40,24 @@ export function separateBranch(block: Block): Block {
   if (inverse === undefined || !isKept(block, condition)) return block;
   const n = block.length;
   const more = onFailure ? 1 : 2;
-  const added = (first: number, then: number): number[] => [first, then].slice(0, more);
+  const added = (words: ArrayLike<number>, first: number, then: number): number[] => {
+    const out = new Array<number>(n + more);
+    for (let v = 0; v < n; v++) out[v] = words[v];
+    out[n] = first;
+    if (more === 2) out[n + 1] = then;
+    return out;
+  };
   return new Block(
     block.pc,
     block.size,
     block.instructions,
     n + more,
-    [...block.op, ...added(inverse, EQZ)],
-    [...block.a, ...added(block.a[condition], n)],
-    [...block.b, ...added(block.b[condition], 0)],
-    [...block.c, ...added(0, 0)],
-    [...block.d, ...added(0, 0)],
-    { ...t, condition: n + more - 1 },
+    added(block.op, inverse, EQZ),
+    added(block.a, block.a[condition], n),
+    added(block.b, block.b[condition], 0),
+    added(block.c, 0, 0),
+    added(block.d, 0, 0),
+    { kind: t.kind, condition: n + more - 1, taken: t.taken, next: t.next },
     block.shuffles,
     block.helpers,
   );

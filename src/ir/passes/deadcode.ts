@@ -1,4 +1,4 @@
-import { Block } from '../block.ts';
+import { Block, type Terminator } from '../block.ts';
 import { OPS, op, STATE_GRANULES, TYPE_SIZES } from '../ops.ts';
 
 const HELPER = op('helper');
@@ -98,12 +98,21 @@ export function compact(block: Block, keep: Uint8Array, same?: Int32Array): Bloc
     c[m] = mask & 4 ? to[block.c[v]] : block.c[v];
     d[m] = mask & 8 ? to[block.d[v]] : block.d[v];
   }
-  const t = block.terminator;
-  const terminator =
-    t.kind === 'branch'
-      ? { ...t, condition: to[t.condition] }
-      : t.kind === 'call-indirect' || t.kind === 'return' || t.kind === 'jump'
-        ? { ...t, target: to[t.target] }
-        : t;
+  const terminator = renumber(block.terminator);
   return new Block(block.pc, block.size, block.instructions, n, opcodes, a, b, c, d, terminator, block.shuffles, block.helpers);
+}
+
+/** Written out, since what a spread makes has another shape for the engine. */
+function renumber(t: Terminator): Terminator {
+  switch (t.kind) {
+    case 'branch':
+      return { kind: t.kind, condition: to[t.condition], taken: t.taken, next: t.next };
+    case 'call-indirect':
+      return { kind: t.kind, target: to[t.target], next: t.next };
+    case 'return':
+    case 'jump':
+      return { kind: t.kind, target: to[t.target] };
+    default:
+      return t;
+  }
 }
