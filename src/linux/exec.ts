@@ -1,5 +1,6 @@
 import { storeKey } from '../cache/persistence.ts';
 import { effective } from './calls/arguments.ts';
+import { forProgram } from './capabilities.ts';
 import { ElfError, type ElfFile, parseElf } from './elf.ts';
 import { Errno } from './errno.ts';
 import { fail } from './fs/fail.ts';
@@ -137,7 +138,9 @@ function credentialsWith({ credentials, group }: Process, inode: Inode): Credent
   const may = !group.noNewPrivileges;
   const euid = may && mode & Mode.SetUid ? uid : credentials.euid;
   const egid = may && mode & Mode.SetGid && mode & 0o010 ? gid : credentials.egid;
-  return { ...credentials, euid, suid: euid, egid, sgid: egid };
+  const changed = euid !== credentials.euid || egid !== credentials.egid;
+  const next = { ...credentials, euid, suid: euid, fsuid: euid, egid, sgid: egid, fsgid: egid };
+  return { ...next, capabilities: forProgram(next, changed) };
 }
 
 /** Nobody can write a program's file from here on; ETXTBSY if somebody does. */

@@ -18,6 +18,8 @@ export function makeGroup(
     childEvents: new WaitQueue(),
     endEvents: new WaitQueue(),
     executed: false,
+    deathSignal: 0,
+    dumpable: true,
     processorTime: 0n,
     childrenTime: 0n,
     threads: new Map(),

@@ -1,3 +1,4 @@
+import { Cap, capable } from './capabilities.ts';
 import { Errno } from './errno.ts';
 import type { Terminal } from './fs/vfs.ts';
 import type { Process, ThreadGroup } from './process.ts';
@@ -51,7 +52,7 @@ export function takeTerminal(p: Process, { owner }: Terminal, byForce: boolean):
   if (group.sid === owner.session) return 0;
   if (group.sid !== p.pid || system.terminals.ofSession(group.sid)) return -Errno.EPERM;
   const isTaken = [...system.processes.values()].some(({ sid, pid, end }) => sid === owner.session && pid === sid && !end);
-  if (isTaken && !(byForce && p.credentials.euid === 0)) return -Errno.EPERM;
+  if (isTaken && !(byForce && capable(p, Cap.SysAdmin))) return -Errno.EPERM;
   owner.session = group.sid;
   owner.foreground = group.pgid;
   return 0;

@@ -1,6 +1,7 @@
 import type { GuestMemory } from '../vcpu/guest-memory.ts';
 import type { Abi, SignalInfo } from './abi.ts';
 import type { PosixTimer } from './calls/timer.ts';
+import type { Capabilities } from './capabilities.ts';
 import type { Cpu } from './cpu.ts';
 import type { FileTable } from './fs/file-table.ts';
 import type { WaitQueue } from './fs/wait.ts';
@@ -24,7 +25,11 @@ export interface Credentials {
   gid: number;
   egid: number;
   sgid: number;
+  /** What access to files goes by (setfsuid(2)). */
+  fsuid: number;
+  fsgid: number;
   groups: number[];
+  capabilities: Capabilities;
 }
 
 /** A program's file, while processes run it. */
@@ -69,6 +74,10 @@ export interface ThreadGroup {
   program?: RunningProgram | undefined;
   /** prctl(PR_SET_NO_NEW_PRIVS) */
   noNewPrivileges: boolean;
+  /** What it is sent when its parent ends (prctl(PR_SET_PDEATHSIG)); 0 for nothing. */
+  deathSignal: number;
+  /** prctl(PR_SET_DUMPABLE) */
+  dumpable: boolean;
   /** It runs another program than its parent did. */
   executed: boolean;
   /** Nanoseconds of the processor: its own, and those of children that it has waited for. */
@@ -95,7 +104,7 @@ export interface Process {
   memory: GuestMemory;
   map: MemoryMap;
   /** Descriptors, file system, working directory and umask. */
-  readonly files: FileTable;
+  files: FileTable;
   readonly signals: Signals;
   readonly limits: Limits;
   readonly host: Host;

@@ -5,6 +5,7 @@ import type { GuestMemory } from '../vcpu/guest-memory.ts';
 import { Vcpu } from '../vcpu/vcpu.ts';
 import type { Abi, AbiName } from './abi.ts';
 import { RELEASE, VERSION } from './calls/misc.ts';
+import { initialCapabilities } from './capabilities.ts';
 import { deliverSignals } from './deliver.ts';
 import { makeDispatcher } from './dispatch.ts';
 import { ElfError, type ElfFile, parseElf } from './elf.ts';
@@ -214,7 +215,18 @@ function makeFirst(abi: Abi, system: System, options: ProgramOptions, files: Fil
     host,
     group,
     system,
-    credentials: { uid, euid: uid, suid: uid, gid, egid: gid, sgid: gid, groups: [gid] },
+    credentials: {
+      uid,
+      euid: uid,
+      suid: uid,
+      gid,
+      egid: gid,
+      sgid: gid,
+      fsuid: uid,
+      fsgid: gid,
+      groups: [gid],
+      capabilities: initialCapabilities(uid),
+    },
     pid: FIRST_PID,
     tid: FIRST_PID,
     executable: '',

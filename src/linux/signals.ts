@@ -331,7 +331,7 @@ export class Signals {
   }
 
   /** Calls back when a signal is queued, blocked or not; gives what ends that. */
-  onQueued(listener: () => void): () => void {
+  onQueued(listener: (events: number) => void): () => void {
     return this.shared.queued.subscribe(listener);
   }
 

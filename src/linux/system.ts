@@ -4,7 +4,7 @@ import type { MessageQueue } from './calls/mqueue.ts';
 import type { Segment } from './calls/segment.ts';
 import { type SemaphoreSet, undoSemaphores } from './calls/semaphore.ts';
 import { KnownFiles, leaveProgram } from './exec.ts';
-import { MemoryFileSystem } from './fs/memory-fs.ts';
+import { type MemoryAccount, MemoryFileSystem } from './fs/memory-fs.ts';
 import { Terminals } from './fs/terminals.ts';
 import { type Hooks, makeHooks } from './hooks.ts';
 import type { Host } from './host.ts';
@@ -15,7 +15,7 @@ import type { Process, ProcessEnd, ThreadGroup } from './process.ts';
 import { continueListeners, leaveTracees, tellTracer } from './ptrace.ts';
 import { changeMemory } from './shared-memory.ts';
 import type { SharedTranslations } from './shared-translations.ts';
-import { Cld, SIG_IGN } from './signals.ts';
+import { Cld, SIG_IGN, SiCode } from './signals.ts';
 import type { Spaces } from './spaces.ts';
 import { anyThread, makeScheduler, type Scheduler } from './threads.ts';
 
@@ -35,6 +35,8 @@ export interface System {
   readonly hooks: Hooks;
   /** Of files in memory that no directory names. */
   readonly anonymous: MemoryFileSystem;
+  /** What file systems in memory that guests mount hold. */
+  readonly mounted: MemoryAccount;
   /** Shared memory (System V), by number. */
   readonly segments: Map<number, Segment>;
   /** Semaphores and queues of messages (System V), by number. */
@@ -138,6 +140,7 @@ export function makeSystem(host: Host, options: SystemOptions): System {
     translations: options.translations,
     knownFiles: new KnownFiles(),
     anonymous: new MemoryFileSystem(),
+    mounted: { used: 0, entries: 0 },
     segments: new Map(),
     semaphores: new Map(),
     mailboxes: new Map(),
@@ -219,6 +222,8 @@ export function makeSystem(host: Host, options: SystemOptions): System {
       group.letParentGo?.();
       if (group.sid === group.pid) system.terminals.leave(group.sid, true);
       for (const child of group.children) {
+        if (child.deathSignal !== 0 && !child.end)
+          child.leader.signals.raise(child.deathSignal, { code: SiCode.User, pid: group.pid, uid: group.leader.credentials.uid });
         child.parent = undefined;
         if (buried.has(child)) processes.delete(child.pid);
       }

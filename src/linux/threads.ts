@@ -45,6 +45,8 @@ export interface Scheduler {
   forget(which: (p: Process) => boolean): void;
   /** Something may go on that could not. */
   wake(): void;
+  /** Whether a thread waits in a call. */
+  waits(p: Process): boolean;
   /** Charges the time since the last turn to the current process. */
   account(): void;
 }
@@ -204,6 +206,7 @@ export function makeScheduler(first: Process, host: Host, isOver: () => boolean)
       if (which(current.p) && current.p.space.holder === current) current.p.space.holder = undefined;
     },
     wake: () => wake(),
+    waits: (p) => [...waiting].some((thread) => thread.p === p),
     account,
   };
 }

@@ -1,13 +1,14 @@
 import { GuestMemoryFault, PagePermission } from '../../vcpu/guest-memory.ts';
+import { Cap, capable } from '../capabilities.ts';
 import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import { decodeName } from '../fs/names.ts';
 import type { Final, Identity, Place } from '../fs/namespace.ts';
-import { type Directory, type Inode, isDirectory, type OpenFile, PATH_MAX, WOULD_BLOCK } from '../fs/vfs.ts';
+import { type Directory, type Inode, isDirectory, Mode, type OpenFile, PATH_MAX, WOULD_BLOCK } from '../fs/vfs.ts';
 import type { FoundSpot } from '../fs/watches.ts';
 import type { Process } from '../process.ts';
 import { inMemoryOf } from '../shared-memory.ts';
-import type { SyscallResult } from '../syscall.ts';
+import { SyscallError, type SyscallResult } from '../syscall.ts';
 
 /** fcntl.h */
 export const enum At {
@@ -30,7 +31,26 @@ export function pathArgument(p: Process, address: number): string {
 
 /** Who file permissions are checked for. */
 export function effective(p: Process): Identity {
-  return { uid: p.credentials.euid, gid: p.credentials.egid, groups: p.credentials.groups };
+  const { fsuid, fsgid, groups } = p.credentials;
+  return { uid: fsuid, gid: fsgid, groups, overrides: capable(p, Cap.DacOverride), searches: capable(p, Cap.DacReadSearch) };
+}
+
+/** A new file is its maker's; its group is the directory's where that has a set-group-ID bit. A host that does not allow it keeps its own user's. */
+export function own(p: Process, directory: Directory, inode: Inode): void {
+  const { fsuid, fsgid } = p.credentials;
+  const above = directory.stat();
+  const inherits = (above.mode & Mode.SetGid) !== 0;
+  const [uid, gid] = [fsuid, inherits ? above.gid : fsgid];
+  const now = inode.stat();
+  const mode = now.mode & Mode.Permissions;
+  const setsGroup = inherits && isDirectory(inode);
+  if (now.uid === uid && now.gid === gid && !setsGroup) return;
+  try {
+    if (now.uid !== uid || now.gid !== gid) inode.setAttributes({ uid, gid });
+    if (setsGroup || mode & (Mode.SetUid | Mode.SetGid)) inode.setAttributes({ mode: mode | (setsGroup ? Mode.SetGid : 0) });
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+  }
 }
 
 /** The directory that a path relative to `fd` starts from; EBADF and ENOTDIR only if the path is relative. */

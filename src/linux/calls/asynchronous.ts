@@ -95,7 +95,7 @@ const DIRECTORY_EVENTS: readonly number[] = [
   FileEvent.Modify,
   FileEvent.Create | FileEvent.MovedTo,
   FileEvent.Delete | FileEvent.MovedFrom,
-  FileEvent.MovedFrom,
+  FileEvent.MovedWithin,
   FileEvent.Attributes,
 ];
 const DN_MULTISHOT = 0x8000_0000;
@@ -115,9 +115,9 @@ function notify(p: Process, description: Description, fd: number, more: number):
   Object.assign(ownerOf(description), { type: OwnerType.Process, id: p.pid });
   const end = p.files.namespace.watches.add(inode, {
     mask,
-    tell(_event, name) {
-      // what happens to the directory itself is not told
-      if (name === '') return;
+    tell(event, name) {
+      // of the directory itself only a change of its attributes is told
+      if (name === '' && !(event & FileEvent.Attributes)) return;
       if (!(events & DN_MULTISHOT)) description.untell?.();
       tell(p, description, fd, PollCode.Message);
     },

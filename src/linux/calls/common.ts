@@ -1,5 +1,6 @@
 import type { Calls } from '../syscall.ts';
 import { withNotes } from '../syscall.ts';
+import { capabilityCalls } from './capability.ts';
 import { childCalls } from './child.ts';
 import { extendedCalls } from './extended.ts';
 import { fileCalls, fileNotes } from './files.ts';
@@ -7,6 +8,7 @@ import { futexCalls } from './futex.ts';
 import { inotifyCalls } from './inotify.ts';
 import { memoryCalls } from './memory.ts';
 import { miscCalls } from './misc.ts';
+import { mountCalls } from './mount.ts';
 import { messageQueueCalls } from './mqueue.ts';
 import { pidfdCalls } from './pidfd.ts';
 import { processCalls } from './process.ts';
@@ -24,9 +26,11 @@ import { timerFileCalls } from './timerfd.ts';
 /** The system calls that all ABIs have, by Linux's names. */
 export const commonCalls: Calls = {
   ...withNotes(fileCalls, fileNotes),
+  ...capabilityCalls,
   ...extendedCalls,
   ...inotifyCalls,
   ...memoryCalls,
+  ...mountCalls,
   ...messageQueueCalls,
   ...seccompCalls,
   ...segmentCalls,

@@ -1,3 +1,4 @@
+import { Cap, capable } from '../capabilities.ts';
 import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import { WHOLE } from '../fs/locks.ts';
@@ -74,7 +75,8 @@ const fcntl: Syscall = (p, a) => {
     case 'F_GETPIPE_SZ':
       return description.file?.capacity?.() ?? -Errno.EBADF;
     case 'F_SETPIPE_SZ':
-      if (argument > PIPE_MAX_SIZE && p.credentials.euid !== 0) return -Errno.EPERM;
+      if (argument >= 2 ** 31) return -Errno.EINVAL;
+      if (argument > PIPE_MAX_SIZE && !capable(p, Cap.SysResource)) return -Errno.EPERM;
       return description.file?.setCapacity?.(argument) ?? -Errno.EBADF;
     case 'F_GET_SEALS':
       return sealable(description).seals ?? 0;
@@ -123,6 +125,21 @@ function hint(p: Process, fd: number): number {
   return p.files.get(fd).inode.format === Mode.Fifo ? -Errno.ESPIPE : 0;
 }
 
+/** The last of POSIX_FADV_… */
+const LAST_ADVICE = 5;
+/** A process that had its descriptors in common with others has its own from now on. */
+export function unshareFiles(p: Process): void {
+  const { files } = p;
+  const own = files.copy();
+  for (const thread of p.group.threads.values()) if (thread.files === files) thread.files = own;
+  files.leave();
+}
+
+function advise(p: Process, fd: number, advice: number): number {
+  const result = hint(p, fd);
+  return result === 0 && advice > LAST_ADVICE ? -Errno.EINVAL : result;
+}
+
 /** Calls on descriptors as such. */
 export const descriptorCalls = {
   close: (p, a) => {
@@ -135,6 +152,7 @@ export const descriptorCalls = {
     const [first, last, flags] = a;
     // CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC
     if (first > last || flags & ~6) return -Errno.EINVAL;
+    if (flags & 2) unshareFiles(p);
     for (const fd of p.files.list()) {
       if (fd < first || fd > last) continue;
       if (flags & 4) p.files.descriptor(fd).closeOnExec = true;
@@ -174,9 +192,8 @@ export const descriptorCalls = {
     if (!access.read) return -Errno.EBADF;
     return inode.format === Mode.Regular ? 0 : -Errno.EINVAL;
   },
-  // The advice is not looked at, so the two ways to pass its arguments do not matter.
-  fadvise64: (p, a) => hint(p, a[0]),
-  fadvise64_64: (p, a) => hint(p, a[0]),
+  fadvise64: (p, a) => advise(p, a[0], a[p.abi.alignedPairs ? 6 : 4]),
+  fadvise64_64: (p, a) => advise(p, a[0], a[p.abi.alignedPairs ? 6 : 5]),
   fallocate: (p, a) => {
     const { file, access, inode } = p.files.get(a[0]);
     const offset = wide(p, a, 2);

@@ -31,7 +31,7 @@ interface Interest {
 function watchEdges(interest: Interest): void {
   interest.unsubscribe?.();
   const isEdge = (interest.events & EPOLLET) !== 0;
-  interest.unsubscribe = isEdge ? interest.description.file?.subscribe?.(() => (interest.reported = 0)) : undefined;
+  interest.unsubscribe = isEdge ? interest.description.file?.subscribe?.((events) => (interest.reported &= ~events)) : undefined;
 }
 
 /** Interests by descriptor number, of each epoll instance. */
@@ -118,6 +118,7 @@ function control(p: Process, fd: number, operation: number, target: number, addr
   const map = interests(p, fd);
   const description = p.files.get(target);
   if (fd === target) return -Errno.EINVAL;
+  if (description.pathOnly) return -Errno.EBADF;
   // Files that are always ready cannot be waited for.
   if (!description.file?.poll) return -Errno.EPERM;
   const known = map.get(target);
@@ -159,7 +160,7 @@ function wait(p: Process, fd: number, address: number, most: number, timeout: nu
   }
   const attempt = (last: boolean): number => {
     let found = 0;
-    for (const interest of map.values()) {
+    for (const [target, interest] of [...map]) {
       if (found === most) break;
       if (interest.events === EPOLLONESHOT) continue;
       const events = ready(interest.description.file, interest.events & 0xffff);
@@ -171,6 +172,9 @@ function wait(p: Process, fd: number, address: number, most: number, timeout: nu
       p.memory.setU64(at + p.abi.epollData, interest.data);
       if (interest.events & EPOLLONESHOT) interest.events = EPOLLONESHOT;
       found++;
+      // the others come before it the next time
+      map.delete(target);
+      map.set(target, interest);
     }
     return found > 0 || last ? found : WOULD_BLOCK;
   };

@@ -27,7 +27,7 @@ function eventfd(p: Process, initial: number, flags: number): number {
       const taken = flags & EFD_SEMAPHORE ? 1n : counter;
       words.setBigUint64(0, taken, little);
       counter -= taken;
-      queue.wake();
+      queue.wake(Poll.Out);
       return BYTES;
     },
     write(from) {
@@ -35,7 +35,7 @@ function eventfd(p: Process, initial: number, flags: number): number {
       if (added === LIMIT) fail('EINVAL');
       if (counter + added >= LIMIT) return WOULD_BLOCK;
       counter += added;
-      queue.wake();
+      queue.wake(Poll.In | Poll.ReadNormal);
       return BYTES;
     },
     poll: () => (counter > 0n ? Poll.In | Poll.ReadNormal : 0) | (counter < LIMIT - 1n ? Poll.Out : 0),

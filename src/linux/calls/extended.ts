@@ -1,3 +1,4 @@
+import { Cap, capable } from '../capabilities.ts';
 import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import { compareNames, decodeName, encodeName } from '../fs/names.ts';
@@ -31,12 +32,12 @@ function attributeName(p: Process, address: number): string {
 /** Whether the caller may use the attribute at all; each kind has its rule (xattr(7)). */
 function check(p: Process, inode: Inode, name: string, write: boolean): void {
   if (write && inode.fileSystem.readOnly) fail('EROFS');
-  const root = p.credentials.euid === 0;
+  const root = capable(p, Cap.SysAdmin);
   if (name.startsWith('trusted.') && !root) fail(write ? 'EPERM' : 'ENODATA');
   if (name.startsWith('user.')) {
     if (inode.format !== Mode.Regular && !isDirectory(inode)) fail(write ? 'EPERM' : 'ENODATA');
     const { mode, uid } = inode.stat();
-    if (write && isDirectory(inode) && mode & Mode.Sticky && !root && uid !== p.credentials.euid) fail('EPERM');
+    if (write && isDirectory(inode) && mode & Mode.Sticky && !capable(p, Cap.Fowner) && uid !== p.credentials.fsuid) fail('EPERM');
     demand(inode, write ? Want.Write : Want.Read, effective(p));
   }
   if (!inode.extended || !KINDS.some((kind) => name.startsWith(kind))) fail('EOPNOTSUPP');
@@ -83,7 +84,7 @@ const list =
   (find: Find): Syscall =>
   (p, a) => {
     const names = [...(find(p, a[0]).inode.extended?.keys() ?? [])];
-    const shown = names.filter((name) => p.credentials.euid === 0 || !name.startsWith('trusted.'));
+    const shown = names.filter((name) => capable(p, Cap.SysAdmin) || !name.startsWith('trusted.'));
     // the order in which Linux has kept them since 6.2
     shown.sort(compareNames);
     return give(p, encodeName(shown.map((name) => `${name}\0`).join('')), a[1], a[2]);

@@ -9,7 +9,8 @@ import { effective } from './arguments.ts';
 import { freePlace } from './names.ts';
 
 export function socketOf(p: Process, fd: number): Socket {
-  const { file } = p.files.get(fd);
+  const { file, pathOnly } = p.files.get(fd);
+  if (pathOnly) fail('EBADF');
   return isSocket(file) ? file : fail('ENOTSOCK');
 }
 

@@ -50,8 +50,15 @@ function take(p: Process, kind: 'fcntl' | 'flock', description: Description, loc
     locks.set(kind, inode, lock);
     return 0;
   };
-  if (waits) return waitFor(p, [locks], attempt);
-  return attempt() === WOULD_BLOCK ? -Errno.EAGAIN : 0;
+  if (attempt() !== WOULD_BLOCK) return 0;
+  if (!waits) return -Errno.EAGAIN;
+  // only processes are looked at, as Linux does
+  const leave = lock.owner === p.group ? locks.wait(kind, inode, lock) : () => {};
+  if (!leave) return -Errno.EDEADLK;
+  const result = waitFor(p, [locks], attempt);
+  if (result instanceof Promise) return result.finally(leave);
+  leave();
+  return result;
 }
 
 /** F_SETLK and F_SETLKW, and their wide forms. */

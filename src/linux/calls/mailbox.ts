@@ -1,3 +1,4 @@
+import { Cap, capable } from '../capabilities.ts';
 import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import { WOULD_BLOCK } from '../fs/vfs.ts';
@@ -122,7 +123,7 @@ function msgctl(p: Process, id: number, command: number, address: number): numbe
       return 0;
     case IpcCommand.Set: {
       const limit = p.memory.u32(address + Status.LIMIT);
-      if (limit > MOST_BYTES && p.credentials.euid !== 0) return -Errno.EPERM;
+      if (limit > MOST_BYTES && !capable(p, Cap.SysResource)) return -Errno.EPERM;
       box.limit = limit;
       box.changed.wake();
       return setOwner(p, box, address);

@@ -1,3 +1,4 @@
+import { Cap, capable } from '../capabilities.ts';
 import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import { type Description, release } from '../fs/file-table.ts';
@@ -146,7 +147,7 @@ function readControl(p: Process, address: number, length: number): Enclosed {
         if (size !== CONTROL_HEADER + 12) fail('EINVAL');
         const [pid, uid, gid] = [0, 4, 8].map((offset) => p.memory.u32(data + offset));
         const { euid, egid } = p.credentials;
-        if (euid !== 0 && (pid !== p.pid || uid !== euid || gid !== egid)) fail('EPERM');
+        if (!capable(p, Cap.SysAdmin) && (pid !== p.pid || uid !== euid || gid !== egid)) fail('EPERM');
         sender = { pid, uid, gid };
       } else fail('EINVAL');
     }

@@ -1,7 +1,10 @@
+import { Cap, capable } from '../capabilities.ts';
 import { Errno } from '../errno.ts';
 import type { Process } from '../process.ts';
 import { type Calls, missing, partial, type Syscall } from '../syscall.ts';
 import { buffer } from './arguments.ts';
+import { unshareFiles } from './descriptor.ts';
+import { PRCTL_NOTE, prctl } from './prctl.ts';
 
 export const RELEASE = '6.1.0-wasmvisor';
 export const VERSION = '#1 SMP';
@@ -51,7 +54,23 @@ const refuse =
   () =>
     -errno;
 
+const enum Unshare {
+  /** CLONE_FS, CLONE_FILES, CLONE_SYSVSEM */
+  Files = 0x400,
+  Known = 0x200 | Files | 0x4_0000,
+  /** CLONE_NEWNS and the like. */
+  Spaces = 0x7e02_0080,
+}
+
+function unshare(p: Process, flags: number): number {
+  if (flags & ~(Unshare.Known | Unshare.Spaces)) return -Errno.EINVAL;
+  if (flags & Unshare.Spaces) return capable(p, Cap.SysAdmin) ? -Errno.ENOSPC : -Errno.EPERM;
+  if (flags & Unshare.Files) unshareFiles(p);
+  return 0;
+}
+
 export const miscCalls: Calls = {
+  prctl: partial(prctl, PRCTL_NOTE),
   uname: (p, a) => uname(p, a[0]),
   sysinfo: (p, a) => sysinfo(p, a[0]),
   sethostname: refuse(Errno.EPERM),
@@ -71,7 +90,7 @@ export const miscCalls: Calls = {
   get_mempolicy: partial(refuse(Errno.ENOSYS), 'ENOSYS, as in kernels without NUMA'),
   set_mempolicy: partial(refuse(Errno.ENOSYS), 'as get_mempolicy'),
   mbind: partial(refuse(Errno.ENOSYS), 'as get_mempolicy'),
-  unshare: partial((_p, a) => (a[0] === 0 ? 0 : -Errno.EPERM), 'EPERM'),
+  unshare: partial((p, a) => unshare(p, a[0]), 'descriptors; no name spaces'),
   setns: partial(refuse(Errno.EPERM), 'EPERM'),
   ioprio_get: () => 0,
   ioprio_set: () => 0,

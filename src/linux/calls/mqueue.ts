@@ -1,3 +1,4 @@
+import { Cap, capable } from '../capabilities.ts';
 import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import { describe } from '../fs/file-table.ts';
@@ -67,7 +68,7 @@ function make(p: Process, name: string, mode: number, attributes: number): Messa
   const all = p.system.messageQueues;
   const [most, largest] =
     attributes === 0 ? [DEFAULT_MESSAGES, DEFAULT_BYTES] : [p.memory.i32(attributes + 4), p.memory.i32(attributes + 8)];
-  const isRoot = p.credentials.euid === 0;
+  const isRoot = capable(p, Cap.SysResource);
   if (most <= 0 || most > (isRoot ? MOST_MESSAGES : DEFAULT_MESSAGES)) fail('EINVAL');
   if (largest <= 0 || largest > (isRoot ? MOST_BYTES : DEFAULT_BYTES)) fail('EINVAL');
   if (all.size >= MOST_QUEUES) fail('ENOSPC');
@@ -130,8 +131,7 @@ function open(p: Process, address: number, flags: number, mode: number, attribut
 function unlink(p: Process, address: number): number {
   const name = queueName(p, address);
   const queue = p.system.messageQueues.get(name) ?? fail('ENOENT');
-  const { euid } = p.credentials;
-  if (euid !== 0 && queue.inode.stat().uid !== euid) return -Errno.EPERM;
+  if (!capable(p, Cap.Fowner) && queue.inode.stat().uid !== p.credentials.fsuid) return -Errno.EPERM;
   p.system.messageQueues.delete(name);
   return 0;
 }

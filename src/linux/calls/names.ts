@@ -1,4 +1,6 @@
+import { Cap, capable } from '../capabilities.ts';
 import { Errno, type ErrnoName } from '../errno.ts';
+import { DeviceNode } from '../fs/device-fs.ts';
 import { fail } from '../fs/fail.ts';
 import { Fifo } from '../fs/fifo.ts';
 import { decodeName, encodeName } from '../fs/names.ts';
@@ -7,7 +9,7 @@ import { identity, isDirectory, isSymlink, Mode } from '../fs/vfs.ts';
 import { FileEvent } from '../fs/watches.ts';
 import type { Process } from '../process.ts';
 import type { Syscall } from '../syscall.ts';
-import { At, effective, inodeAt, pathArgument, resolveAt } from './arguments.ts';
+import { At, effective, inodeAt, own, pathArgument, resolveAt } from './arguments.ts';
 
 /** Where a name is to be made: EEXIST if there is one. */
 const newPlace = (p: Process, fd: number, address: number, directory: boolean): Place =>
@@ -23,8 +25,12 @@ export function freePlace(p: Process, place: Place, directory: boolean, taken: E
 
 /** A name that is to be taken away; EBUSY if something is mounted there. */
 function oldPlace(p: Process, place: Place): Place {
-  if (!place.inode) fail('ENOENT');
-  demand(place.directory, Want.Write | Want.Execute, effective(p));
+  const { directory, inode } = place;
+  if (!inode) fail('ENOENT');
+  demand(directory, Want.Write | Want.Execute, effective(p));
+  const { mode, uid } = directory.stat();
+  const isMine = (owner: number): boolean => owner === p.credentials.fsuid;
+  if (mode & Mode.Sticky && !isMine(uid) && !isMine(inode.stat().uid) && !capable(p, Cap.Fowner)) fail('EPERM');
   if (p.files.namespace.isMountPoint(place.directory, place.name)) fail('EBUSY');
   return place;
 }
@@ -38,24 +44,35 @@ function made(p: Process, { directory, name }: Place): number {
 function mkdir(p: Process, fd: number, address: number, mode: number): number {
   const place = newPlace(p, fd, address, true);
   place.directory.makeDirectory(place.name, mode & ~p.files.umask & (Mode.Permissions & ~(Mode.SetUid | Mode.SetGid)));
+  own(p, place.directory, p.files.namespace.child(place.directory, place.name)!);
   return made(p, place);
 }
 
-/** It connects the guest's processes, wherever its name is, which the host does not see. */
-function mkfifo(p: Process, place: Place, mode: number): number {
-  const inode = new Fifo(p.system.sockets.names, mode & ~p.files.umask & Mode.Permissions);
-  inode.uid = p.credentials.euid;
-  inode.gid = p.credentials.egid;
+/** FIFOs connect the guest's processes, wherever their names are; those and the ones of devices the host does not see. */
+function makeNode(p: Process, place: Place, mode: number, device: number): number {
+  const { names } = p.system.sockets;
+  const permissions = mode & ~p.files.umask & Mode.Permissions;
+  const format = mode & Mode.Format;
+  const inode =
+    format === Mode.Fifo ? new Fifo(names, permissions) : new DeviceNode(names, format, permissions, device, p.files.namespace.devices);
+  own(p, place.directory, inode);
   p.files.namespace.addName(place.directory, place.name, inode);
   return made(p, place);
 }
 
-function mknod(p: Process, fd: number, address: number, mode: number): number {
+function mknod(p: Process, fd: number, address: number, mode: number, device: number): number {
   const format = mode & Mode.Format;
-  if (format === Mode.Fifo) return mkfifo(p, newPlace(p, fd, address, false), mode);
-  if (format !== 0 && format !== Mode.Regular) return -Errno.EPERM;
+  if (format === Mode.Character || format === Mode.Block) {
+    if (!capable(p, Cap.Mknod)) return -Errno.EPERM;
+    return makeNode(p, newPlace(p, fd, address, false), mode, device);
+  }
+  if (format === Mode.Fifo || format === Mode.Socket) return makeNode(p, newPlace(p, fd, address, false), mode, 0);
+  if (format === Mode.Directory) return -Errno.EPERM;
+  if (format !== 0 && format !== Mode.Regular) return -Errno.EINVAL;
   const place = newPlace(p, fd, address, false);
-  place.directory.create(place.name, mode & ~p.files.umask & Mode.Permissions, { read: false, write: true }).close?.();
+  const file = place.directory.create(place.name, mode & ~p.files.umask & Mode.Permissions, { read: false, write: true });
+  own(p, place.directory, file.inode);
+  file.close?.();
   return made(p, place);
 }
 
@@ -119,6 +136,7 @@ function symlink(p: Process, target: number, fd: number, address: number): numbe
   if (text === '') return -Errno.ENOENT;
   const place = newPlace(p, fd, address, false);
   place.directory.makeSymlink(place.name, text);
+  own(p, place.directory, p.files.namespace.child(place.directory, place.name)!);
   return made(p, place);
 }
 
@@ -193,8 +211,8 @@ function getdents(p: Process, fd: number, address: number, size: number, wide: b
 export const nameCalls = {
   mkdir: (p, a) => mkdir(p, At.FDCWD, a[0], a[1]),
   mkdirat: (p, a) => mkdir(p, a[0], a[1], a[2]),
-  mknod: (p, a) => mknod(p, At.FDCWD, a[0], a[1]),
-  mknodat: (p, a) => mknod(p, a[0], a[1], a[2]),
+  mknod: (p, a) => mknod(p, At.FDCWD, a[0], a[1], a[2]),
+  mknodat: (p, a) => mknod(p, a[0], a[1], a[2], a[3]),
   rmdir: (p, a) => rmdir(p, At.FDCWD, a[0]),
   unlink: (p, a) => unlink(p, At.FDCWD, a[0]),
   unlinkat: (p, a) => {
@@ -229,7 +247,7 @@ export const nameCalls = {
     const { namespace } = p.files;
     const directory = namespace.directory(resolveAt(p, At.FDCWD, a[0], 'follow'));
     demand(directory, Want.Execute, effective(p));
-    if (p.credentials.euid !== 0) return -Errno.EPERM;
+    if (!capable(p, Cap.SysChroot)) return -Errno.EPERM;
     p.files.namespace = namespace.below(directory);
     return 0;
   },

@@ -12,7 +12,7 @@ import { takeTerminal } from '../job-control.ts';
 import type { Process } from '../process.ts';
 import type { Syscall, SyscallResult } from '../syscall.ts';
 import { anonymousFile } from './anonymous.ts';
-import { At, effective, pathArgument, startAt, waitFor } from './arguments.ts';
+import { At, effective, own, pathArgument, startAt, waitFor } from './arguments.ts';
 
 /** O_RDONLY, O_WRONLY, O_RDWR; 3 gives neither, as Linux has it for ioctl only. */
 function accessMode(flags: number): Access {
@@ -61,6 +61,7 @@ function openAt(p: Process, fd: number, path: string, flags: number, mode: numbe
     if (wantDirectory) fail('EINVAL');
     demand(place.directory, Want.Write | Want.Execute, who);
     const made = place.directory.create(place.name, mode & ~p.files.umask & Mode.Permissions, access);
+    own(p, place.directory, made.inode);
     watches.inDirectory(FileEvent.Create, place);
     return describePlace(place, made, access.write ? busy.write(made.inode) : undefined);
   }

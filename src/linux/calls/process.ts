@@ -1,32 +1,91 @@
+import { Cap, capable, fileUserChanged, userChanged } from '../capabilities.ts';
 import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
-import { decodeName, encodeName } from '../fs/names.ts';
 import type { Limit, LimitName } from '../limits.ts';
 import type { Process, ThreadGroup } from '../process.ts';
 import { type Calls, partial, type Syscall } from '../syscall.ts';
 import { INIT } from '../system.ts';
-import { seccompMode, setSeccompMode } from './seccomp.ts';
 import { type WriteTime, writeTimespec, writeTimespec64 } from './time.ts';
 
 type CredentialName = 'uid' | 'euid' | 'suid' | 'gid' | 'egid' | 'sgid';
 
-/** A program may become whom it is already; as root, anybody. */
-function change(p: Process, wanted: Partial<Record<CredentialName, number>>, group: boolean): number {
+const UNCHANGED = 0xffff_ffff;
+
+/** Sets ids that are not −1, each if it is one of `allowed` already, or with the capability; the id for files follows the effective one. */
+function change(
+  p: Process,
+  wanted: Partial<Record<CredentialName, number>>,
+  allowed: Partial<Record<CredentialName, readonly number[]>>,
+): number {
   const { credentials } = p;
-  const own = group ? [credentials.gid, credentials.egid, credentials.sgid] : [credentials.uid, credentials.euid, credentials.suid];
-  const entries = Object.entries(wanted).filter(([, id]) => id !== 0xffff_ffff) as [CredentialName, number][];
-  if (credentials.euid !== 0 && entries.some(([, id]) => !own.includes(id))) return -Errno.EPERM;
+  const before = { ...credentials };
+  const entries = Object.entries(wanted).filter(([, id]) => id !== UNCHANGED) as [CredentialName, number][];
+  for (const [name, id] of entries) {
+    const capability = name.endsWith('uid') ? Cap.Setuid : Cap.Setgid;
+    if (!allowed[name]?.includes(id) && !capable(p, capability)) return -Errno.EPERM;
+  }
   for (const [name, id] of entries) credentials[name] = id;
+  if ('egid' in wanted) credentials.fsgid = credentials.egid;
+  if ('euid' in wanted) {
+    credentials.fsuid = credentials.euid;
+    userChanged(credentials, before);
+  }
   return 0;
 }
-const wide16 = (id: number): number => ((id & 0xffff) === 0xffff ? 0xffff_ffff : id & 0xffff);
+const wide16 = (id: number): number => ((id & 0xffff) === 0xffff ? UNCHANGED : id & 0xffff);
 const same = (id: number): number => id;
 
 function setuid(p: Process, id: number): number {
-  return change(p, p.credentials.euid === 0 ? { uid: id, euid: id, suid: id } : { euid: id }, false);
+  const { uid, suid } = p.credentials;
+  if (id === UNCHANGED) return -Errno.EINVAL;
+  return change(p, capable(p, Cap.Setuid) ? { uid: id, euid: id, suid: id } : { euid: id }, { euid: [uid, suid] });
 }
 function setgid(p: Process, id: number): number {
-  return change(p, p.credentials.euid === 0 ? { gid: id, egid: id, sgid: id } : { egid: id }, true);
+  const { gid, sgid } = p.credentials;
+  if (id === UNCHANGED) return -Errno.EINVAL;
+  return change(p, capable(p, Cap.Setgid) ? { gid: id, egid: id, sgid: id } : { egid: id }, { egid: [gid, sgid] });
+}
+
+/** The saved id becomes the effective one if the real one is set, or the effective one to something else than that. */
+function setreuid(p: Process, real: number, effective: number): number {
+  const { uid, euid, suid } = p.credentials;
+  const error = change(p, { uid: real, euid: effective }, { uid: [uid, euid], euid: [uid, euid, suid] });
+  if (error === 0 && (real !== UNCHANGED || (effective !== UNCHANGED && effective !== uid))) p.credentials.suid = p.credentials.euid;
+  return error;
+}
+function setregid(p: Process, real: number, effective: number): number {
+  const { gid, egid, sgid } = p.credentials;
+  const error = change(p, { gid: real, egid: effective }, { gid: [gid, egid], egid: [gid, egid, sgid] });
+  if (error === 0 && (real !== UNCHANGED || (effective !== UNCHANGED && effective !== gid))) p.credentials.sgid = p.credentials.egid;
+  return error;
+}
+function setresuid(p: Process, uid: number, euid: number, suid: number): number {
+  const { credentials: own } = p;
+  const any = [own.uid, own.euid, own.suid];
+  return change(p, { uid, euid, suid }, { uid: any, euid: any, suid: any });
+}
+function setresgid(p: Process, gid: number, egid: number, sgid: number): number {
+  const { credentials: own } = p;
+  const any = [own.gid, own.egid, own.sgid];
+  return change(p, { gid, egid, sgid }, { gid: any, egid: any, sgid: any });
+}
+
+/** Gives the id before, whether or not it has changed. */
+function setfsuid(p: Process, id: number): number {
+  const { credentials } = p;
+  const before = credentials.fsuid;
+  if (![credentials.uid, credentials.euid, credentials.suid, before].includes(id) && !capable(p, Cap.Setuid)) return before;
+  if (id === UNCHANGED) return before;
+  credentials.fsuid = id;
+  fileUserChanged(credentials, before);
+  return before;
+}
+function setfsgid(p: Process, id: number): number {
+  const { credentials } = p;
+  const before = credentials.fsgid;
+  const may = [credentials.gid, credentials.egid, credentials.sgid, before].includes(id) || capable(p, Cap.Setgid);
+  if (may && id !== UNCHANGED) credentials.fsgid = id;
+  return before;
 }
 
 /** Calls whose ids are words, and (i386's old ones) those with 16 bits. */
@@ -52,14 +111,14 @@ function credentialCalls(suffix: string, id: (value: number) => number, size: 2 
     [`getegid${suffix}`]: get('egid'),
     [`setuid${suffix}`]: (p, a) => setuid(p, id(a[0])),
     [`setgid${suffix}`]: (p, a) => setgid(p, id(a[0])),
-    [`setreuid${suffix}`]: (p, a) => change(p, { uid: id(a[0]), euid: id(a[1]), suid: id(a[1]) }, false),
-    [`setregid${suffix}`]: (p, a) => change(p, { gid: id(a[0]), egid: id(a[1]), sgid: id(a[1]) }, true),
-    [`setresuid${suffix}`]: (p, a) => change(p, { uid: id(a[0]), euid: id(a[1]), suid: id(a[2]) }, false),
-    [`setresgid${suffix}`]: (p, a) => change(p, { gid: id(a[0]), egid: id(a[1]), sgid: id(a[2]) }, true),
+    [`setreuid${suffix}`]: (p, a) => setreuid(p, id(a[0]), id(a[1])),
+    [`setregid${suffix}`]: (p, a) => setregid(p, id(a[0]), id(a[1])),
+    [`setresuid${suffix}`]: (p, a) => setresuid(p, id(a[0]), id(a[1]), id(a[2])),
+    [`setresgid${suffix}`]: (p, a) => setresgid(p, id(a[0]), id(a[1]), id(a[2])),
     [`getresuid${suffix}`]: three(['uid', 'euid', 'suid']),
     [`getresgid${suffix}`]: three(['gid', 'egid', 'sgid']),
-    [`setfsuid${suffix}`]: (p) => p.credentials.euid,
-    [`setfsgid${suffix}`]: (p) => p.credentials.egid,
+    [`setfsuid${suffix}`]: (p, a) => setfsuid(p, id(a[0])),
+    [`setfsgid${suffix}`]: (p, a) => setfsgid(p, id(a[0])),
     [`getgroups${suffix}`]: (p, a) => {
       const { groups } = p.credentials;
       if ((a[0] | 0) < 0 || (a[0] !== 0 && a[0] < groups.length)) return -Errno.EINVAL;
@@ -70,7 +129,7 @@ function credentialCalls(suffix: string, id: (value: number) => number, size: 2 
       return groups.length;
     },
     [`setgroups${suffix}`]: (p, a) => {
-      if (p.credentials.euid !== 0) return -Errno.EPERM;
+      if (!capable(p, Cap.Setgid)) return -Errno.EPERM;
       if (a[0] > 65536) return -Errno.EINVAL;
       p.credentials.groups = Array.from({ length: a[0] }, (_, i) => (size === 2 ? p.memory.u16(a[1] + i * 2) : p.memory.u32(a[1] + i * 4)));
       return 0;
@@ -122,7 +181,7 @@ function getrlimit(p: Process, resource: number, address: number, infinity: numb
 
 function setLimit(p: Process, limit: Limit, soft: number, hard: number): number {
   if (soft > hard) return -Errno.EINVAL;
-  if (hard > limit.hard && p.credentials.euid !== 0) return -Errno.EPERM;
+  if (hard > limit.hard && !capable(p, Cap.SysResource)) return -Errno.EPERM;
   limit.soft = soft;
   limit.hard = hard;
   return 0;
@@ -147,56 +206,6 @@ function prlimit64(p: Process, pid: number, resource: number, next: number, old:
     p.memory.setU64(old + 8, to64(hard));
   }
   return 0;
-}
-
-const PR = {
-  SET_PDEATHSIG: 1,
-  GET_PDEATHSIG: 2,
-  GET_DUMPABLE: 3,
-  SET_DUMPABLE: 4,
-  SET_NAME: 15,
-  GET_NAME: 16,
-  GET_SECCOMP: 21,
-  SET_SECCOMP: 22,
-} as const;
-const PR_CAPBSET_READ = 23;
-const PR_SET_NO_NEW_PRIVS = 38;
-const PR_GET_NO_NEW_PRIVS = 39;
-
-export function prctl(p: Process, option: number, argument: number, address: number): number {
-  switch (option) {
-    case PR.SET_NAME:
-      p.name = decodeName(p.memory.cString(argument, 15).slice());
-      return 0;
-    case PR.GET_NAME: {
-      const bytes = new Uint8Array(16);
-      bytes.set(encodeName(p.name).subarray(0, 15));
-      p.memory.write(argument, bytes);
-      return 0;
-    }
-    case PR.SET_PDEATHSIG:
-    case PR.SET_DUMPABLE:
-      return 0;
-    case PR_SET_NO_NEW_PRIVS:
-      if (argument !== 1) return -Errno.EINVAL;
-      p.group.noNewPrivileges = true;
-      return 0;
-    case PR.GET_PDEATHSIG:
-      p.memory.setU32(argument, 0);
-      return 0;
-    case PR.GET_DUMPABLE:
-      return 1;
-    case PR.GET_SECCOMP:
-      return seccompMode(p);
-    case PR.SET_SECCOMP:
-      return setSeccompMode(p, argument, address);
-    case PR_GET_NO_NEW_PRIVS:
-      return Number(p.group.noNewPrivileges);
-    case PR_CAPBSET_READ:
-      return argument <= 40 ? 1 : -Errno.EINVAL;
-    default:
-      return -Errno.EINVAL;
-  }
 }
 
 /** The process with this number, 0 for the caller's own. */
@@ -234,7 +243,7 @@ function prioritized(p: Process, which: number, who: number): ThreadGroup[] {
 
 function setNice(p: Process, group: ThreadGroup, wanted: number): number {
   const nice = Math.max(-20, Math.min(19, wanted));
-  if (nice < group.nice && p.credentials.euid !== 0) return -Errno.EACCES;
+  if (nice < group.nice && !capable(p, Cap.SysNice)) return -Errno.EACCES;
   group.nice = nice;
   return 0;
 }
@@ -327,28 +336,10 @@ export const processCalls: Calls = {
     if (a[1] !== 0) p.memory.setU32(a[1], 0);
     return 0;
   },
-  prctl: partial((p, a) => prctl(p, a[0], a[1], a[2]), 'name, dumpable, parent-death signal, no_new_privs, seccomp'),
   personality: (p, a) => {
     const before = p.group.personality;
     if (a[0] !== 0xffff_ffff) p.group.personality = a[0];
     return before;
   },
-  /** All capabilities as root, else none. */
-  capget: (p, a) => {
-    const version = p.memory.u32(a[0]);
-    const words = version === 0x19980330 ? 1 : version === 0x20071026 || version === 0x20080522 ? 2 : 0;
-    if (words === 0) {
-      p.memory.setU32(a[0], 0x20080522);
-      return a[1] === 0 ? 0 : -Errno.EINVAL;
-    }
-    if (a[1] === 0) return 0;
-    const all = p.credentials.euid === 0;
-    for (let word = 0; word < words; word++) {
-      const set = all ? (word === 0 ? 0xffff_ffff : 0x1ff) : 0;
-      for (const [index, value] of [set, set, 0].entries()) p.memory.setU32(a[1] + word * 12 + index * 4, value);
-    }
-    return 0;
-  },
-  capset: (p) => (p.credentials.euid === 0 ? 0 : -Errno.EPERM),
   membarrier: (_p, a) => (a[0] === 0 ? 0 : -Errno.EINVAL),
 };

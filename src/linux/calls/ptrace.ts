@@ -1,4 +1,5 @@
 import { PagePermission } from '../../vcpu/guest-memory.ts';
+import { Cap, capable } from '../capabilities.ts';
 import { Errno } from '../errno.ts';
 import { readForeign, writeForeign } from '../foreign-memory.ts';
 import type { Process } from '../process.ts';
@@ -37,8 +38,9 @@ const enum Request {
   GetSyscallInfo = 0x420e,
 }
 
-function mayAccess({ credentials: { euid } }: Process, { credentials: { uid, euid: toEuid, suid } }: Process): boolean {
-  return euid === 0 || [uid, toEuid, suid].every((id) => id === euid);
+function mayAccess(p: Process, { credentials: { uid, euid: toEuid, suid } }: Process): boolean {
+  const { euid } = p.credentials;
+  return capable(p, Cap.SysPtrace) || [uid, toEuid, suid].every((id) => id === euid);
 }
 
 const FROM_KERNEL = { code: SiCode.User, pid: 0, uid: 0 };

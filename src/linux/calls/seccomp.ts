@@ -1,4 +1,5 @@
 import type { Exit } from '../../vcpu/exit.ts';
+import { Cap, capable } from '../capabilities.ts';
 import { fault } from '../deliver.ts';
 import { Errno } from '../errno.ts';
 import type { Process } from '../process.ts';
@@ -40,7 +41,7 @@ function setFilter(p: Process, flags: number, address: number): number {
   if (flags & ~Flag.All || p.seccomp?.mode === 'strict') return -Errno.EINVAL;
   const filter = readFilter(p.memory, address);
   if (!filter) return -Errno.EINVAL;
-  if (!p.group.noNewPrivileges && p.credentials.euid !== 0) return -Errno.EACCES;
+  if (!p.group.noNewPrivileges && !capable(p, Cap.SysAdmin)) return -Errno.EACCES;
   const next = withFilter(p.seccomp, filter);
   if (!next) return -Errno.ENOMEM;
   if (flags & Flag.Tsync) {

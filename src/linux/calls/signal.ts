@@ -1,5 +1,6 @@
 import { GuestMemoryFault } from '../../vcpu/guest-memory.ts';
 import type { SignalInfo } from '../abi.ts';
+import { Cap, capable } from '../capabilities.ts';
 import { userSignal } from '../deliver.ts';
 import { Errno } from '../errno.ts';
 import { onAltStack } from '../frame.ts';
@@ -111,7 +112,7 @@ function targetsOf(p: Process, pid: number): ThreadGroup[] {
 export function maySignal(p: Process, target: ThreadGroup, signal: number): boolean {
   const { euid, uid } = p.credentials;
   const to = target.leader.credentials;
-  if (euid === 0 || [to.uid, to.suid].some((id) => id === euid || id === uid)) return true;
+  if (capable(p, Cap.Kill) || [to.uid, to.suid].some((id) => id === euid || id === uid)) return true;
   return p.signals.name(signal) === 'SIGCONT' && target.sid === p.group.sid;
 }
 

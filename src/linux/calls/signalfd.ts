@@ -50,7 +50,7 @@ function signalfd(p: Process, fd: number, set: bigint, flags: number): number {
     read,
     write: () => fail('EINVAL'),
     poll: () => (signals.pending & wanted.set ? Poll.In | Poll.ReadNormal : 0),
-    subscribe: (listener: () => void) => signals.onQueued(listener),
+    subscribe: (listener: (events: number) => void) => signals.onQueued(listener),
   };
   return installAnonymous(p, '[signalfd]', file, flags);
 }

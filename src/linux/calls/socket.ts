@@ -1,3 +1,4 @@
+import { Cap, capable } from '../capabilities.ts';
 import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import { describe } from '../fs/file-table.ts';
@@ -58,11 +59,18 @@ function pair(p: Process, domain: number, type: number, protocol: number, addres
   return 0;
 }
 
+/** /proc/sys/net/ipv4/ip_unprivileged_port_start */
+const FIRST_FREE_PORT = 1024;
+
 function bind(p: Process, fd: number, address: number, length: number): number {
   const socket = socketOf(p, fd);
   const { family } = socket;
   if (family === 'unix') bindLocal(p, socket, readLocalName(p, address, length));
-  else p.system.sockets.ports.bind(socket, readEndpoint(p, family, address, length));
+  else {
+    const endpoint = readEndpoint(p, family, address, length);
+    if (endpoint.port > 0 && endpoint.port < FIRST_FREE_PORT && !capable(p, Cap.NetBindService)) return -Errno.EACCES;
+    p.system.sockets.ports.bind(socket, endpoint);
+  }
   return 0;
 }
 

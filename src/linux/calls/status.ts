@@ -1,4 +1,5 @@
 import type { FileStatus } from '../abi.ts';
+import { Cap, capabilityBit, capable } from '../capabilities.ts';
 import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import { demand, type Identity, permits, Want } from '../fs/namespace.ts';
@@ -62,32 +63,49 @@ function writeStatx({ memory }: Process, address: number, inode: Inode): void {
 function access(p: Process, fd: number, address: number, mode: number, flags: number): number {
   if (mode & ~7 || flags & ~(AT_EACCESS | At.SYMLINK_NOFOLLOW | At.EMPTY_PATH)) return -Errno.EINVAL;
   const { credentials } = p;
-  const who: Identity = flags & AT_EACCESS ? effective(p) : { uid: credentials.uid, gid: credentials.gid, groups: credentials.groups };
+  const { uid, gid, groups, capabilities } = credentials;
+  // as if a program of the real user asked: root has what is permitted, others nothing
+  const has = (cap: Cap): boolean => uid === 0 && (capabilities.permitted & capabilityBit(cap)) !== 0n;
+  const real: Identity = { uid, gid, groups, overrides: has(Cap.DacOverride), searches: has(Cap.DacReadSearch) };
+  const who = flags & AT_EACCESS ? effective(p) : real;
   const inode = inodeAt(p, fd, address, flags);
   if (mode & Want.Write && inode.fileSystem.readOnly && (inode.format === Mode.Regular || isDirectory(inode) || isSymlink(inode)))
     return -Errno.EROFS;
   return permits(inode, mode, who) ? 0 : -Errno.EACCES;
 }
 
-/** Only the owner and root may change a file's mode, owner or times to arbitrary values. */
-function owned(p: Process, inode: Inode): Inode {
-  const { euid } = p.credentials;
-  if (euid !== 0 && inode.stat().uid !== euid) fail('EPERM');
-  return inode;
+/** Only the owner may change a file's mode or set its times to arbitrary values. */
+function owned(p: Process, inode: Inode): void {
+  if (inode.stat().uid !== p.credentials.fsuid && !capable(p, Cap.Fowner)) fail('EPERM');
 }
 
 function change(p: Process, spot: FoundSpot, attributes: Attributes): number {
-  if (spot.inode.fileSystem.readOnly) return -Errno.EROFS;
-  owned(p, spot.inode).setAttributes(attributes);
+  spot.inode.setAttributes(attributes);
   p.files.namespace.watches.happened(FileEvent.Attributes, spot);
   return 0;
 }
 
+const isInGroup = ({ credentials: { fsgid, groups } }: Process, gid: number): boolean => gid === fsgid || groups.includes(gid);
+
+function chmod(p: Process, spot: FoundSpot, mode: number): number {
+  const { inode } = spot;
+  if (inode.fileSystem.readOnly) return -Errno.EROFS;
+  owned(p, inode);
+  const foreign = !isInGroup(p, inode.stat().gid) && !capable(p, Cap.Fsetid);
+  return change(p, spot, { mode: mode & Mode.Permissions & ~(foreign ? Mode.SetGid : 0) });
+}
+
 function chown(p: Process, spot: FoundSpot, uid: number, gid: number): number {
   const none = 0xffffffff;
-  const { mode } = spot.inode.stat();
+  if (spot.inode.fileSystem.readOnly) return -Errno.EROFS;
+  const now = spot.inode.stat();
+  const { mode } = now;
+  if (!capable(p, Cap.Chown) && (uid !== none || gid !== none)) {
+    const isOwner = now.uid === p.credentials.fsuid;
+    if (!isOwner || (uid !== none && uid !== now.uid) || (gid !== none && gid !== now.gid && !isInGroup(p, gid))) return -Errno.EPERM;
+  }
   // nobody runs a program with the rights of an owner who did not say so
-  const lost = spot.inode.format === Mode.Regular ? mode & (Mode.SetUid | (mode & 0o010 ? Mode.SetGid : 0)) : 0;
+  const lost = isDirectory(spot.inode) ? 0 : mode & (Mode.SetUid | (mode & 0o010 ? Mode.SetGid : 0));
   return change(p, spot, {
     ...(lost !== 0 && { mode: mode & Mode.Permissions & ~lost }),
     ...(uid !== none && { uid }),
@@ -213,9 +231,10 @@ export const statusCalls = {
   access: (p, a) => access(p, At.FDCWD, a[0], a[1], 0),
   faccessat: (p, a) => access(p, a[0], a[1], a[2], 0),
   faccessat2: (p, a) => access(p, a[0], a[1], a[2], a[3]),
-  chmod: (p, a) => change(p, spotAt(p, At.FDCWD, a[0], 0), { mode: a[1] & Mode.Permissions }),
-  fchmod: (p, a) => change(p, spotOf(p, a[0]), { mode: a[1] & Mode.Permissions }),
-  fchmodat: (p, a) => change(p, spotAt(p, a[0], a[1], 0), { mode: a[2] & Mode.Permissions }),
+  chmod: (p, a) => chmod(p, spotAt(p, At.FDCWD, a[0], 0), a[1]),
+  fchmod: (p, a) => chmod(p, spotOf(p, a[0]), a[1]),
+  fchmodat: (p, a) => chmod(p, spotAt(p, a[0], a[1], 0), a[2]),
+  fchmodat2: (p, a) => (a[3] & ~(At.SYMLINK_NOFOLLOW | At.EMPTY_PATH) ? -Errno.EINVAL : chmod(p, spotAt(p, a[0], a[1], a[3]), a[2])),
   chown: (p, a) => chown(p, spotAt(p, At.FDCWD, a[0], 0), a[1], a[2]),
   lchown: (p, a) => chown(p, spotAt(p, At.FDCWD, a[0], At.SYMLINK_NOFOLLOW), a[1], a[2]),
   fchown: (p, a) => chown(p, spotOf(p, a[0]), a[1], a[2]),

@@ -1,3 +1,4 @@
+import { Cap, capable } from '../capabilities.ts';
 import { Errno } from '../errno.ts';
 import { copyThread, forkProcess } from '../fork.ts';
 import type { Process } from '../process.ts';
@@ -29,6 +30,8 @@ const enum Clone {
   Io = 0x80000000,
   /** What a thread shares with the others. */
   Shared = Vm | Fs | Files | SigHand | Thread,
+  /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWPID, NEWNET; NEWUSER needs no capability. */
+  Spaces = 0x6e02_0000,
   /** What makes no difference here. */
   Idle = Ptrace | SysvSem | Detached | Untraced | Io,
   /** What else a process that is not a thread may ask for. */
@@ -41,7 +44,67 @@ const enum Clone {
 /** Threads of all processes at most. */
 const MAX_THREADS = 4096;
 
-function clone(p: Process, flags: number, stack: number, parentTid: number, tls: number, childTid: number): SyscallResult {
+/** struct clone_args, of words of 64 bits. */
+const enum CloneArgs {
+  Flags = 0,
+  PidFd = 8,
+  ChildTid = 16,
+  ParentTid = 24,
+  ExitSignal = 32,
+  Stack = 40,
+  StackSize = 48,
+  Tls = 56,
+  /** set_tid, set_tid_size, cgroup: later versions of it. */
+  SetTidSize = 72,
+  Cgroup = 80,
+  Size = 88,
+}
+const CLONE_ARGS_FIRST = 64;
+const PAGE = 4096;
+
+function clone3(p: Process, address: number, size: number): SyscallResult {
+  if (size > PAGE) return -Errno.E2BIG;
+  if (size < CLONE_ARGS_FIRST) return -Errno.EINVAL;
+  // what a later kernel knows must not be asked for
+  if (
+    p.memory
+      .view(address, size, 'read')
+      .subarray(CloneArgs.Size)
+      .some((byte) => byte !== 0)
+  )
+    return -Errno.E2BIG;
+  const field = (at: CloneArgs): bigint => (at < size ? p.memory.u64(address + at) : 0n);
+  const word = (at: CloneArgs): number => Number(field(at) & 0xffff_ffffn);
+  const flags = field(CloneArgs.Flags);
+  if (flags > 0xffff_ffffn || flags & BigInt(Clone.Signal | Clone.Detached) || field(CloneArgs.ExitSignal) > 64n) return -Errno.EINVAL;
+  if (field(CloneArgs.SetTidSize) !== 0n || field(CloneArgs.Cgroup) !== 0n) return -Errno.EINVAL;
+  if ((field(CloneArgs.Stack) === 0n) !== (field(CloneArgs.StackSize) === 0n)) return -Errno.EINVAL;
+  const forks = !(Number(flags) & Clone.Thread);
+  const signal = word(CloneArgs.ExitSignal);
+  if (!forks && signal !== 0) return -Errno.EINVAL;
+  const stack = word(CloneArgs.Stack);
+  if (stack + word(CloneArgs.StackSize) > p.abi.top) return -Errno.EINVAL;
+  return clone(
+    p,
+    Number(flags) | signal,
+    stack + word(CloneArgs.StackSize),
+    word(CloneArgs.ParentTid),
+    word(CloneArgs.Tls),
+    word(CloneArgs.ChildTid),
+    word(CloneArgs.PidFd),
+  );
+}
+
+function clone(
+  p: Process,
+  flags: number,
+  stack: number,
+  parentTid: number,
+  tls: number,
+  childTid: number,
+  pidFd = parentTid,
+): SyscallResult {
+  if (flags & Clone.Spaces) return capable(p, Cap.SysAdmin) ? -Errno.EINVAL : -Errno.EPERM;
   if ((flags & Clone.SigHand && !(flags & Clone.Vm)) || (flags & Clone.Thread && !(flags & Clone.SigHand))) return -Errno.EINVAL;
   const prepare = (child: Process): void => {
     if (stack !== 0) p.abi.setStackPointer(child, stack);
@@ -50,12 +113,13 @@ function clone(p: Process, flags: number, stack: number, parentTid: number, tls:
   };
   const started = (tid: number): number => {
     if (flags & Clone.ParentSetTid) ignoringFaults(() => p.memory.setU32(parentTid, tid));
-    if (flags & Clone.PidFd) p.memory.setU32(parentTid, openProcess(p, p.system.processes.get(tid)!));
+    if (flags & Clone.PidFd) p.memory.setU32(pidFd, openProcess(p, p.system.processes.get(tid)!));
     return tid;
   };
   const rest = flags & ~(Clone.Idle | Clone.TidFlags | Clone.Signal);
   if (!(flags & Clone.Thread)) {
-    if (rest & ~Clone.Forks || (flags & Clone.PidFd && flags & (Clone.ParentSetTid | Clone.Detached))) return -Errno.EINVAL;
+    if (rest & ~Clone.Forks || (flags & Clone.PidFd && (flags & Clone.Detached || (flags & Clone.ParentSetTid && pidFd === parentTid))))
+      return -Errno.EINVAL;
     return forkProcess(p, {
       sharesMemory: (flags & Clone.Vm) !== 0,
       sharesFiles: (flags & Clone.Files) !== 0,
@@ -69,7 +133,8 @@ function clone(p: Process, flags: number, stack: number, parentTid: number, tls:
       untraced: (flags & Clone.Untraced) !== 0,
     });
   }
-  if (rest !== Clone.Shared) return -Errno.EINVAL;
+  // what a thread may have for itself it has in common here
+  if ((rest | Clone.Fs | Clone.Files) !== Clone.Shared) return -Errno.EINVAL;
   let threads = 0;
   for (const group of p.system.processes.values()) threads += group.threads.size;
   if (threads >= MAX_THREADS) return -Errno.EAGAIN;
@@ -113,6 +178,7 @@ function afterEvent(p: Process, status: number, end: (p: Process, status: number
 
 export const threadCalls: Calls = {
   clone: partial((p, a) => clone(p, a[0], a[1], a[2], a[3], a[4]), 'no name spaces'),
+  clone3: partial((p, a) => clone3(p, a[0], a[1]), 'as clone'),
   fork: (p) => forkProcess(p),
   vfork: (p) => forkProcess(p, { sharesMemory: true, waits: true }),
   exit: (p, a) => afterEvent(p, a[0], exit),

@@ -1,6 +1,7 @@
 import { fail } from './fail.ts';
+import { type MemoryFileSystem, MemoryInode } from './memory-fs.ts';
 import { ComputedLink, SpecialInode, SyntheticFileSystem } from './synthetic.ts';
-import { type Inode, Mode, makeDevice, type OpenFile, TMPFS_MAGIC } from './vfs.ts';
+import { type Access, type Directory, type Inode, Mode, makeDevice, type OpenFile, type Stat, TMPFS_MAGIC } from './vfs.ts';
 
 /** Major number of the memory devices (null, zero, …) and of /dev/tty (admin-guide/devices.txt). */
 const MEMORY = 1;
@@ -8,6 +9,30 @@ const TTY = 5;
 
 /** Linux fills at most this much for one read of a random device. */
 const RANDOM_MAX = 1 << 25;
+
+/** A device's node, wherever it is; opening one that is none of ours fails with ENXIO. */
+export class DeviceNode extends MemoryInode {
+  constructor(
+    fileSystem: MemoryFileSystem,
+    readonly format: number,
+    permissions: number,
+    private readonly device: number,
+    private readonly devices: Directory | undefined,
+  ) {
+    super(fileSystem, permissions);
+  }
+  override length(): number {
+    return 0;
+  }
+  override stat(): Stat {
+    return { ...super.stat(), rdevice: this.device };
+  }
+  open(access: Access): OpenFile {
+    const known = this.devices?.list().map(({ name }) => this.devices!.lookup(name));
+    const found = known?.find((inode) => inode?.format === this.format && inode.stat().rdevice === this.device);
+    return found?.open?.(access) ?? fail('ENXIO');
+  }
+}
 
 export interface TerminalDevices {
   /** The terminal of the process that asks; ENXIO if it has none. */

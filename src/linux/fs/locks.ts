@@ -19,6 +19,7 @@ export interface Lock {
 export class Locks {
   private readonly files = { fcntl: new Map<string, Lock[]>(), flock: new Map<string, Lock[]>() };
   private readonly queue = new WaitQueue();
+  private readonly waiting = new Map<object, { readonly inode: Inode; readonly lock: Lock }>();
   /** Of both kinds and all files. */
   private count = 0;
   /** Called back when some lock has gone. */
@@ -42,10 +43,32 @@ export class Locks {
     if (this.count >= MOST_LOCKS) fail('ENOLCK');
     this.clear(kind, inode, lock);
     const key = identity(inode);
-    const held = this.files[kind].get(key);
-    if (held) held.push(lock);
-    else this.files[kind].set(key, [lock]);
-    this.count++;
+    const held = this.files[kind].get(key) ?? [];
+    const { owner, isWrite } = lock;
+    // what lies beside it becomes one with it
+    const isLike = (one: Lock): boolean => one.owner === owner && one.isWrite === isWrite;
+    const before = held.find((one) => isLike(one) && one.end === lock.start);
+    const after = held.find((one) => isLike(one) && one.start === lock.end);
+    const whole = { ...lock, start: before?.start ?? lock.start, end: after?.end ?? lock.end };
+    const rest = held.filter((one) => one !== before && one !== after);
+    // an owner's locks are in their order in the file
+    const at = rest.findIndex((one) => one.owner === owner && one.start > whole.start);
+    rest.splice(at < 0 ? rest.length : at, 0, whole);
+    this.files[kind].set(key, rest);
+    this.count += rest.length - held.length;
+  }
+
+  /** Notes what an owner waits for until the returned function is called; undefined if that would wait for it (EDEADLK). */
+  wait(kind: 'fcntl' | 'flock', inode: Inode, lock: Lock): (() => void) | undefined {
+    let next: Lock | undefined = this.conflict(kind, inode, lock);
+    for (const seen = new Set<object>(); next && !seen.has(next.owner); ) {
+      if (next.owner === lock.owner) return undefined;
+      seen.add(next.owner);
+      const wanted = this.waiting.get(next.owner);
+      next = wanted && this.conflict(kind, wanted.inode, wanted.lock);
+    }
+    this.waiting.set(lock.owner, { inode, lock });
+    return () => this.waiting.delete(lock.owner);
   }
 
   /** The owner has no lock of that part any more. */

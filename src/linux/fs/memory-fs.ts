@@ -31,6 +31,14 @@ export interface MemoryFileSystemOptions {
   /** Nanoseconds since 1970. */
   readonly now?: () => bigint;
   readonly readOnly?: boolean;
+  /** What several file systems may hold together. */
+  readonly account?: MemoryAccount;
+}
+
+/** Bytes that files hold, and that directory entries take of ENTRIES_LIMIT. */
+export interface MemoryAccount {
+  used: number;
+  entries: number;
 }
 
 export const wallClock = (): bigint => BigInt(Date.now()) * 1_000_000n;
@@ -42,25 +50,44 @@ export class MemoryFileSystem implements FileSystem {
   readonly type = 'tmpfs';
   device = 0;
   readonly root: MemoryDirectory;
-  readonly readOnly: boolean;
+  readOnly: boolean;
   readonly limit: number;
   readonly uid: number;
   readonly gid: number;
   readonly now: () => bigint;
-  /** Bytes that files hold. */
-  used = 0;
   inodes = 0;
-  /** Bytes that directory entries take of ENTRIES_LIMIT. */
-  entries = 0;
+  private readonly account: MemoryAccount;
+  private readonly own: MemoryAccount = { used: 0, entries: 0 };
   private nextInode = 1;
 
   constructor(options: MemoryFileSystemOptions = {}) {
     this.limit = options.limit ?? 256 * 1024 * 1024;
     this.uid = options.uid ?? 0;
     this.gid = options.gid ?? 0;
+    this.account = options.account ?? { used: 0, entries: 0 };
     this.now = options.now ?? wallClock;
     this.readOnly = options.readOnly ?? false;
     this.root = new MemoryDirectory(this, 0o755, undefined, '');
+  }
+
+  get used(): number {
+    return this.account.used;
+  }
+  set used(bytes: number) {
+    this.own.used += bytes - this.account.used;
+    this.account.used = bytes;
+  }
+  get entries(): number {
+    return this.account.entries;
+  }
+  set entries(bytes: number) {
+    this.own.entries += bytes - this.account.entries;
+    this.account.entries = bytes;
+  }
+  /** Nothing can reach it any more. */
+  drop(): void {
+    this.account.used -= this.own.used;
+    this.account.entries -= this.own.entries;
   }
 
   takeInode(): number {

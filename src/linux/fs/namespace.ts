@@ -27,18 +27,21 @@ export const enum Want {
   Execute = 1,
 }
 
-/** Who asks. Root passes all permission checks, as with CAP_DAC_OVERRIDE. */
+/** Who asks. */
 export interface Identity {
   readonly uid: number;
   readonly gid: number;
   readonly groups: readonly number[];
+  /** CAP_DAC_OVERRIDE: passes all checks but whether a file is a program; CAP_DAC_READ_SEARCH: may read all, and search directories. */
+  readonly overrides?: boolean;
+  readonly searches?: boolean;
 }
 
 export interface Mount {
   readonly fileSystem: FileSystem;
   /** Where it covers a name; undefined for the root. */
-  readonly parent: Directory | undefined;
-  readonly name: string;
+  parent: Directory | undefined;
+  name: string;
 }
 
 /** Where a path leads: `name` in `directory`, and what is there, if anything. */
@@ -51,6 +54,18 @@ export interface Place {
   readonly slash: boolean;
   /** The last component as written: `.`, `..`, or '' for the root. */
   readonly last: string;
+}
+
+/** Where something is: its name, and the directory that has that. */
+export type FoundPlace = { readonly directory: Directory; readonly name: string; readonly inode: Inode };
+
+/** Of what a path leads to, also where it ends in `.` or is the root, which has no name. ENOENT if there is nothing. */
+export function placeOf(namespace: Namespace, { directory, name, inode }: Place): FoundPlace {
+  if (!inode) fail('ENOENT');
+  if (name !== '') return { directory, name, inode };
+  const mount = namespace.mounts.find(({ fileSystem }) => fileSystem.root === inode);
+  if (mount?.parent) return { directory: mount.parent, name: mount.name, inode };
+  return { directory: directory.parent ?? directory, name: directory.name, inode };
 }
 
 /** How to treat a symbolic link that a path ends in. `parent` does not look through a trailing slash either. */
@@ -66,9 +81,14 @@ export class Namespace {
   readonly busy = new BusyFiles();
   readonly watches = new Watches();
   readonly root: Directory;
-  private readonly covered = new Map<Directory, Map<string, Inode>>();
+  /** What covers a name, the newest last. */
+  private readonly covered = new Map<Directory, Map<string, Inode[]>>();
   private readonly mountOf = new Map<Inode, Mount>();
   private nextDevice = 0x10;
+  /** Where the nodes of devices are. */
+  devices?: Directory;
+  /** A further /proc. */
+  makeProc?: () => FileSystem;
   /** Names that no file system has: of sockets, wherever they are. */
   private readonly named = new Map<Directory, Map<string, Inode>>();
   private readonly names = { count: 0 };
@@ -120,14 +140,40 @@ export class Namespace {
     this.cover(directory, name, fileSystem);
   }
 
-  private cover(directory: Directory, name: string, fileSystem: FileSystem): void {
+  /** Mounts over a name. */
+  cover(directory: Directory, name: string, fileSystem: FileSystem): void {
     let names = this.covered.get(directory);
     if (!names) {
       names = new Map();
       this.covered.set(directory, names);
     }
     this.addMount({ fileSystem, parent: directory, name });
-    names.set(name, fileSystem.root);
+    names.set(name, [...(names.get(name) ?? []), fileSystem.root]);
+  }
+
+  private lift({ fileSystem, parent, name }: Mount): void {
+    const names = parent && this.covered.get(parent);
+    const rest = names?.get(name)?.filter((inode) => inode !== fileSystem.root) ?? [];
+    if (rest.length > 0) names?.set(name, rest);
+    else names?.delete(name);
+    if (names?.size === 0) this.covered.delete(parent!);
+  }
+
+  /** Takes a mount away. */
+  uncover(mount: Mount): void {
+    this.lift(mount);
+    this.mounts.splice(this.mounts.indexOf(mount), 1);
+    this.mountOf.delete(mount.fileSystem.root);
+  }
+
+  /** A mount is elsewhere from now on; `to` undefined: it is a root. */
+  move(mount: Mount, to: FoundPlace | undefined): void {
+    if (mount.parent) this.lift(mount);
+    Object.assign(mount, { parent: to?.directory, name: to?.name ?? '' });
+    if (!to) return;
+    const names = this.covered.get(to.directory) ?? new Map<string, Inode[]>();
+    names.set(to.name, [...(names.get(to.name) ?? []), mount.fileSystem.root]);
+    this.covered.set(to.directory, names);
   }
 
   /** Whether something is mounted over this name: it can then not be removed or renamed (EBUSY). */
@@ -136,7 +182,7 @@ export class Namespace {
   }
 
   child(directory: Directory, name: string): Inode | undefined {
-    return this.covered.get(directory)?.get(name) ?? this.named.get(directory)?.get(name) ?? directory.lookup(name);
+    return this.covered.get(directory)?.get(name)?.at(-1) ?? this.named.get(directory)?.get(name) ?? directory.lookup(name);
   }
 
   /** Whether something has a name that is in none of the file systems. */
@@ -200,7 +246,8 @@ export class Namespace {
     const covered = this.covered.get(directory);
     const named = this.named.get(directory);
     if (!covered && !named) return directory.list();
-    const added = new Map([...(named ?? []), ...(covered ?? [])]);
+    const added = new Map(named);
+    for (const [name, inodes] of covered ?? []) added.set(name, inodes.at(-1)!);
     const list = directory.list().filter((entry) => !added.has(entry.name));
     for (const [name, inode] of added) list.push({ name, inode: inode.stat().inode, format: inode.format });
     return list.sort((a, b) => compareNames(a.name, b.name));
@@ -292,12 +339,13 @@ export class Namespace {
 /** Whether the permission bits let `who` do all of `want`. */
 export function permits(inode: Inode, want: number, who: Identity): boolean {
   const stat = inode.stat();
-  if (who.uid === 0) return !(want & Want.Execute) || inode.format === Mode.Directory || (stat.mode & 0o111) !== 0;
+  if (who.overrides) return !(want & Want.Execute) || inode.format === Mode.Directory || (stat.mode & 0o111) !== 0;
+  if (who.searches && !(want & Want.Write) && (inode.format === Mode.Directory || !(want & Want.Execute))) return true;
   const shift = stat.uid === who.uid ? 6 : stat.gid === who.gid || who.groups.includes(stat.gid) ? 3 : 0;
   return ((stat.mode >> shift) & want) === want;
 }
 
 export function demand(inode: Inode, want: number, who: Identity): void {
-  if (who.uid === 0 && (!(want & Want.Execute) || inode.format === Mode.Directory)) return;
+  if (who.overrides && (!(want & Want.Execute) || inode.format === Mode.Directory)) return;
   if (!permits(inode, want, who)) fail('EACCES');
 }

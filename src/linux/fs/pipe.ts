@@ -95,10 +95,11 @@ export function makeChannel(): (inode: Inode, access: Access) => OpenFile {
         if (!access.read) fail('EBADF');
         if (into.length === 0) return 0;
         if (length === 0) return writers === 0 ? 0 : WOULD_BLOCK;
+        const wasFull = capacity - length < PIPE_BUF;
         const count = peek(into);
         start = (start + count) % buffer.length;
         length -= count;
-        queue.wake();
+        queue.wake(wasFull ? Poll.Out : 0);
         return count;
       },
       write(from) {
@@ -114,7 +115,7 @@ export function makeChannel(): (inode: Inode, access: Access) => OpenFile {
         buffer.set(from.subarray(0, first), end);
         buffer.set(from.subarray(first, count), 0);
         length += count;
-        queue.wake();
+        queue.wake(Poll.In | Poll.ReadNormal);
         return count;
       },
       poll() {

@@ -213,6 +213,37 @@ function addProcess(fileSystem: SyntheticFileSystem, directory: SyntheticDirecto
   });
 }
 
+/** What does not change below /proc/sys (admin-guide/sysctl). */
+const KERNEL_VALUES: Readonly<Record<string, string>> = {
+  tainted: '0',
+  domainname: '(none)',
+  core_pattern: 'core',
+  core_uses_pid: '0',
+  randomize_va_space: '0',
+  'threads-max': '4096',
+  printk: '4\t4\t1\t7',
+  sched_rr_timeslice_ms: '10',
+  shmmax: '4294967295',
+  shmall: '1048576',
+  shmmni: '4096',
+  msgmax: '8192',
+  msgmnb: '16384',
+  msgmni: '32000',
+  sem: '32000\t1024000000\t500\t32000',
+};
+const FILE_VALUES: Readonly<Record<string, string>> = {
+  'file-max': '32768',
+  nr_open: '1048576',
+  'pipe-max-size': '1048576',
+  'pipe-user-pages-hard': '0',
+  'pipe-user-pages-soft': '16384',
+  'lease-break-time': '45',
+  protected_hardlinks: '0',
+  protected_symlinks: '0',
+  protected_fifos: '0',
+  protected_regular: '0',
+};
+
 /** /proc with what C libraries, shells and ps read. */
 export function procFileSystem(view: SystemView, random: (bytes: Uint8Array<ArrayBuffer>) => void): SyntheticFileSystem {
   const fileSystem = new SyntheticFileSystem('proc', PROC_MAGIC, (known) => {
@@ -254,6 +285,7 @@ export function procFileSystem(view: SystemView, random: (bytes: Uint8Array<Arra
   value(kernel, 'hostname', () => 'wasmvisor');
   value(kernel, 'pid_max', () => '32768');
   value(kernel, 'ngroups_max', () => '65536');
+  for (const [name, text] of Object.entries(KERNEL_VALUES)) value(kernel, name, () => text);
   value(kernel, 'cap_last_cap', () => '40');
   const randomDirectory = kernel.addDirectory('random');
   value(randomDirectory, 'uuid', () => {
@@ -269,7 +301,6 @@ export function procFileSystem(view: SystemView, random: (bytes: Uint8Array<Arra
   value(memory, 'mmap_min_addr', () => '65536');
   value(memory, 'max_map_count', () => '65530');
   const files = sys.addDirectory('fs');
-  value(files, 'file-max', () => '1024');
-  value(files, 'pipe-max-size', () => '65536');
+  for (const [name, text] of Object.entries(FILE_VALUES)) value(files, name, () => text);
   return fileSystem;
 }

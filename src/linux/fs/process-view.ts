@@ -35,8 +35,12 @@ export function systemView(system: System, release: string, version: string): Sy
   };
 }
 
-function stateOf({ group, tracing }: Process): string {
-  return group.end ? 'Z (zombie)' : tracing?.stop ? 't (tracing stop)' : group.stopped ? 'T (stopped)' : 'R (running)';
+function stateOf(p: Process): string {
+  const { group, tracing, system } = p;
+  if (group.end) return 'Z (zombie)';
+  if (tracing?.stop) return 't (tracing stop)';
+  if (group.stopped) return 'T (stopped)';
+  return system.scheduler.waits(p) ? 'S (sleeping)' : 'R (running)';
 }
 
 /** A position beyond all addresses is in no memory, and a zombie has none. */

@@ -78,10 +78,14 @@ export function makeFiles(options: FilesOptions): Files {
     return terminals.madeFor(owner)?.slave ?? streams.terminal ?? fail('ENXIO');
   };
   const namespace = new Namespace(options.root ?? memory());
-  namespace.mount('/dev', deviceFileSystem(options.random, { controlling, make: () => terminals.make(pseudo, firstMade) }));
+  const devices = deviceFileSystem(options.random, { controlling, make: () => terminals.make(pseudo, firstMade) });
+  namespace.devices = devices.root;
+  namespace.mount('/dev', devices);
   namespace.mount('/dev/pts', pseudo);
   namespace.mount('/dev/shm', scratch());
-  namespace.mount('/proc', procFileSystem(options.view, options.random));
+  const makeProc = () => procFileSystem(options.view, options.random);
+  namespace.mount('/proc', makeProc());
+  namespace.makeProc = makeProc;
   if (options.memoryTmp ?? !options.root) namespace.mount('/tmp', scratch());
   for (const { path, fileSystem } of options.mounts ?? []) namespace.mount(path, fileSystem);
 

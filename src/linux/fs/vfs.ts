@@ -144,8 +144,8 @@ export interface OpenFile {
   sync?(): void;
   /** Ready events, at least those of `interest` that are; a file without it is always ready. */
   poll?(interest: number): number;
-  /** Calls back, once or more, when poll() may have changed; returns what ends that. */
-  subscribe?(listener: () => void): () => void;
+  /** Calls back, once or more, when poll() may have changed, with the events that may have happened anew; returns what ends that. */
+  subscribe?(listener: (events: number) => void): () => void;
   /** Of a pipe: whether its other end is open, or was since. A FIFO's open(2) waits for that. */
   hasPartner?(): boolean;
   /** Of a pipe: reads what stays there. */

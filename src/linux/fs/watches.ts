@@ -16,6 +16,8 @@ export const enum FileEvent {
   MoveSelf = 0x800,
   Overflow = 0x4000,
   Ignored = 0x8000,
+  /** Only for F_NOTIFY: to another name in the directory. */
+  MovedWithin = 0x1000_0000,
   Directory = 0x4000_0000,
 }
 
@@ -100,6 +102,7 @@ export class Watches {
     return () => {
       this.inDirectory(FileEvent.MovedFrom, from, cookie);
       this.inDirectory(FileEvent.MovedTo, { ...to, inode }, cookie);
+      if (from.directory === to.directory) this.inDirectory(FileEvent.MovedWithin, from);
       replaced();
       if (watches) tellAll(watches, FileEvent.MoveSelf, '', 0);
     };

@@ -440,4 +440,6 @@ export const NUMBERS: Readonly<Record<string, number>> = {
   process_mrelease: 448,
   futex_waitv: 449,
   set_mempolicy_home_node: 450,
+  cachestat: 451,
+  fchmodat2: 452,
 };

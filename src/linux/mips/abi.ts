@@ -5,7 +5,8 @@ import { PagePermission } from '../../vcpu/guest-memory.ts';
 import type { Abi } from '../abi.ts';
 import { MIPS_TOP } from '../address-space.ts';
 import { commonCalls } from '../calls/common.ts';
-import { prctl, wordCredentialCalls } from '../calls/process.ts';
+import { PRCTL_NOTE, prctl } from '../calls/prctl.ts';
+import { wordCredentialCalls } from '../calls/process.ts';
 import { readSet, sigaction, sigreturn, sigsuspend } from '../calls/signal.ts';
 import { Errno, mipsErrno } from '../errno.ts';
 import type { Process } from '../process.ts';
@@ -75,10 +76,7 @@ const ownCalls: Calls = {
     return 0;
   },
   sysmips: partial((p, a) => sysmips(p, a[0], a[1], a[2]), 'FLUSH_CACHE, MIPS_FIXADE, MIPS_ATOMIC_SET'),
-  prctl: partial(
-    (p, a) => fpModeCall(p, a[0], a[1]) ?? prctl(p, a[0], a[1], a[2]),
-    'name, dumpable, parent-death signal, no_new_privs, seccomp, floating-point mode',
-  ),
+  prctl: partial((p, a) => fpModeCall(p, a[0], a[1]) ?? prctl(p, a), `${PRCTL_NOTE}, floating-point mode`),
   cacheflush: (p, a) => cacheflush(p, a[0], a[1]),
   cachectl: () => -Errno.ENOSYS,
   sigaction: (p, a) => sigaction(p, a[0], a[1], a[2], readAction, writeAction),

@@ -424,4 +424,6 @@ export const NUMBERS: Readonly<Record<string, number>> = {
   process_mrelease: 4448,
   futex_waitv: 4449,
   set_mempolicy_home_node: 4450,
+  cachestat: 4451,
+  fchmodat2: 4452,
 };

@@ -82,12 +82,12 @@ export class Socket implements OpenFile {
     return `socket:[${this.inode.number}]`;
   }
 
-  wake(): void {
-    this.queue.wake();
+  wake(events?: number): void {
+    this.queue.wake(events);
   }
 
   /** Who sends datagrams waits for what they are sent to, too. */
-  subscribe = (listener: () => void): (() => void) => {
+  subscribe = (listener: (events: number) => void): (() => void) => {
     const ends = [this.queue.subscribe(listener)];
     if (!this.isConnection && this.peer) ends.push(this.peer.queue.subscribe(listener));
     return () => {
@@ -125,8 +125,8 @@ export class Socket implements OpenFile {
     if (received) {
       reading.received = received;
       if (!reading.peek) {
-        this.wake();
-        if (this.isConnection) this.peer?.wake();
+        this.wake(0);
+        if (this.isConnection) this.peer?.wake(Poll.Out);
       }
       return received.count;
     }
@@ -156,7 +156,7 @@ export class Socket implements OpenFile {
       return from.length;
     }
     const count = peer.inbox.put(from, { sender: this.owner, ...enclosed });
-    if (count > 0 || this.keepsMessages) peer.wake();
+    if (count > 0 || this.keepsMessages) peer.wake(ARRIVAL);
     return count;
   }
 
@@ -177,7 +177,7 @@ export class Socket implements OpenFile {
     // one that is connected hears only its peer
     if (to.peer && to.peer !== this) fail('EPERM');
     const count = to.inbox.put(from, { from: this.local, sender: this.owner, ...enclosed });
-    if (count !== WOULD_BLOCK) to.wake();
+    if (count !== WOULD_BLOCK) to.wake(ARRIVAL);
     return count;
   }
 
@@ -274,6 +274,8 @@ export class Socket implements OpenFile {
   }
 }
 
+/** What waits for the other end. */
+const ARRIVAL = Poll.In | Poll.ReadNormal;
 const LARGEST_UDP = 65507;
 /** What a connection that waits takes of the host's memory. */
 const PENDING_COST = 2048;

@@ -1,5 +1,6 @@
 import type { Abi } from '../../../src/linux/abi.ts';
 import { fileCalls } from '../../../src/linux/calls/files.ts';
+import { initialCapabilities } from '../../../src/linux/capabilities.ts';
 import { Errno, type ErrnoName } from '../../../src/linux/errno.ts';
 import { MemoryFileSystem } from '../../../src/linux/fs/memory-fs.ts';
 import { makePipe } from '../../../src/linux/fs/pipe.ts';
@@ -88,7 +89,10 @@ export function makeGuest(abi: 'i386' | 'mips' | 'mipsel' = 'i386', options: Par
     files: table,
     limits: defaultLimits(),
     host: defaultHost,
-    credentials: { uid: 0, euid: 0, suid: 0, gid: 0, egid: 0, sgid: 0, groups: [] as number[] },
+    credentials: {
+      ...{ uid: 0, euid: 0, suid: 0, gid: 0, egid: 0, sgid: 0, fsuid: 0, fsgid: 0, groups: [] as number[] },
+      capabilities: initialCapabilities(0),
+    },
     pid: 7,
     group,
     map,

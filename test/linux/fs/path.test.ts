@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { initialCapabilities } from '../../../src/linux/capabilities.ts';
 import { MemoryFileSystem } from '../../../src/linux/fs/memory-fs.ts';
 import { Namespace } from '../../../src/linux/fs/namespace.ts';
 import { mountInformation } from '../../../src/linux/fs/tree.ts';
@@ -149,7 +150,7 @@ describe('path resolution', () => {
     g.put('/mine', 'x');
     g.call('chown', '/mine', 1000, 1000);
     g.call('chmod', '/mine', 0o400);
-    g.p.credentials.euid = 1000;
+    Object.assign(g.p.credentials, { euid: 1000, fsuid: 1000, capabilities: initialCapabilities(1000) });
     expect(g.get('/locked/f')).toBe('EACCES');
     expect(g.get('/mine')).toBe('x');
     expect(g.call('open', '/mine', 1)).toBe('EACCES');
