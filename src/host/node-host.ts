@@ -38,6 +38,11 @@ function now(): bigint {
   const ticked = BigInt(Date.now()) * MILLISECOND;
   const monotonic = process.hrtime.bigint();
   // the tick is less than a millisecond old, unless the clock was set
-  if (base + monotonic < ticked || base + monotonic >= ticked + MILLISECOND) base = ticked - monotonic;
+  if (base + monotonic < ticked) base = ticked - monotonic;
+  else if (base + monotonic >= ticked + MILLISECOND) {
+    // or unless time has gone by between the two
+    const end = (BigInt(Date.now()) + 1n) * MILLISECOND;
+    if (base + monotonic >= end) base = end - 1n - monotonic;
+  }
   return base + monotonic;
 }

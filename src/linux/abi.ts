@@ -106,10 +106,10 @@ export interface Abi extends FileAbi {
   errno(generic: number): number;
   readonly mmap: MmapFlags;
   readonly sockets: SocketAbi;
-  /** struct shmid64_ds: its bytes, and where shm_cpid is in it. */
-  readonly segments: { readonly bytes: number; readonly creatorAt: number };
-  /** struct semid64_ds: its bytes, and where sem_nsems is in it. */
-  readonly semaphores: { readonly bytes: number; readonly countAt: number };
+  /** struct shmid64_ds: its bytes, and where shm_cpid is in it, and the times of attaching, detaching and change. */
+  readonly segments: { readonly bytes: number; readonly creatorAt: number; readonly times: readonly [number, number, number] };
+  /** struct semid64_ds: its bytes, and where sem_nsems is in it, and the times of operation and change. */
+  readonly semaphores: { readonly bytes: number; readonly countAt: number; readonly times: readonly [number, number] };
   readonly signals: Readonly<Record<SignalName, number>>;
   /** The highest signal (_NSIG): 64 or 128. */
   readonly signalCount: number;

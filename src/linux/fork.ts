@@ -20,6 +20,7 @@ export function makeGroup(
     executed: false,
     deathSignal: 0,
     dumpable: true,
+    subreaper: false,
     processorTime: 0n,
     childrenTime: 0n,
     threads: new Map(),

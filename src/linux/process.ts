@@ -17,6 +17,13 @@ import type { Space } from './spaces.ts';
 import type { System } from './system.ts';
 import type { Timer } from './timers.ts';
 
+/** What sched(7) has been asked for; of a deadline its runtime, deadline and period in nanoseconds. */
+export interface Scheduling {
+  readonly policy: number;
+  readonly priority: number;
+  readonly deadline: readonly [bigint, bigint, bigint];
+}
+
 /** User and group of the guest. */
 export interface Credentials {
   uid: number;
@@ -76,6 +83,10 @@ export interface ThreadGroup {
   noNewPrivileges: boolean;
   /** What it is sent when its parent ends (prctl(PR_SET_PDEATHSIG)); 0 for nothing. */
   deathSignal: number;
+  /** Orphans among its descendants become its children (prctl(PR_SET_CHILD_SUBREAPER)). */
+  subreaper: boolean;
+  /** Nanoseconds (prctl(PR_SET_TIMERSLACK)); it has no effect. */
+  timerSlack?: number;
   /** prctl(PR_SET_DUMPABLE) */
   dumpable: boolean;
   /** It runs another program than its parent did. */
@@ -128,6 +139,7 @@ export interface Process {
   interrupted?: { readonly at: number; readonly errno: number } | undefined;
   /** The last exception that raised a signal (x86), and the address of the last page fault that did: every frame shows them. */
   lastTrap?: NonNullable<SignalInfo['trap']> & { readonly address: number };
+  scheduling: Scheduling;
   /** What it may call, if not everything (seccomp(2)). */
   seccomp?: Seccomp | undefined;
   /** By whom it is traced, if it is. */

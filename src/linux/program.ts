@@ -236,6 +236,7 @@ function makeFirst(abi: Abi, system: System, options: ProgramOptions, files: Fil
     images: [],
     name: '',
     hostname: options.hostname ?? 'wasmvisor',
+    scheduling: { policy: 0, priority: 0, deadline: [0n, 0n, 0n] },
     clearTid: 0,
     robustList: 0,
     stack: { low: 0, neighbourhood: 0 },

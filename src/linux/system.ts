@@ -221,11 +221,17 @@ export function makeSystem(host: Host, options: SystemOptions): System {
       }
       group.letParentGo?.();
       if (group.sid === group.pid) system.terminals.leave(group.sid, true);
+      let heir = group.parent;
+      while (heir && (!heir.subreaper || heir.end)) heir = heir.parent;
       for (const child of group.children) {
         if (child.deathSignal !== 0 && !child.end)
           child.leader.signals.raise(child.deathSignal, { code: SiCode.User, pid: group.pid, uid: group.leader.credentials.uid });
-        child.parent = undefined;
-        if (buried.has(child)) processes.delete(child.pid);
+        child.parent = heir;
+        heir?.children.add(child);
+        if (buried.has(child)) {
+          if (heir) system.tellOfEnd(child);
+          else processes.delete(child.pid);
+        }
       }
       group.children.clear();
       group.endEvents.wake();

@@ -13,6 +13,7 @@ import { messageQueueCalls } from './mqueue.ts';
 import { pidfdCalls } from './pidfd.ts';
 import { processCalls } from './process.ts';
 import { ptraceCalls } from './ptrace.ts';
+import { schedulingCalls } from './scheduling.ts';
 import { seccompCalls } from './seccomp.ts';
 import { segmentCalls } from './segment.ts';
 import { signalCalls } from './signal.ts';
@@ -32,6 +33,7 @@ export const commonCalls: Calls = {
   ...memoryCalls,
   ...mountCalls,
   ...messageQueueCalls,
+  ...schedulingCalls,
   ...seccompCalls,
   ...segmentCalls,
   ...processCalls,

@@ -4,9 +4,25 @@ import { fail } from '../fs/fail.ts';
 import { WOULD_BLOCK } from '../fs/vfs.ts';
 import { WaitQueue } from '../fs/wait.ts';
 import type { Process } from '../process.ts';
-import { type Calls, partial, type SyscallResult } from '../syscall.ts';
+import type { Calls, SyscallResult } from '../syscall.ts';
 import { waitFor } from './arguments.ts';
-import { freeId, IPC_64, IPC_NOWAIT, IpcCommand, keyed, type Owned, owner, setOwner, writeOwner } from './sysv.ts';
+import {
+  demandOwner,
+  demandUse,
+  freeId,
+  highest,
+  IPC_64,
+  IPC_NOWAIT,
+  IpcCommand,
+  keyed,
+  type Owned,
+  owner,
+  seconds,
+  setOwner,
+  Use,
+  writeOwner,
+  writeWords,
+} from './sysv.ts';
 
 const MSG_NOERROR = 0o10000;
 const MSG_EXCEPT = 0o20000;
@@ -18,8 +34,17 @@ const MOST_QUEUES = 32000;
 /** What a message takes besides its text, and what all of them may take. */
 const OVERHEAD = 128;
 const MOST_TOGETHER = 64 << 20;
-/** struct msqid64_ds, the same in all ABIs. */
+/** Commands besides those of all kinds. */
+const enum Command {
+  Status = 11,
+  Info = 12,
+  StatusAny = 13,
+}
+/** struct msqid64_ds, the same in all ABIs; of the times the low words, in little-endian ones. */
 const enum Status {
+  SENT = 36,
+  RECEIVED = 44,
+  CHANGED = 52,
   BYTES = 60,
   COUNT = 64,
   LIMIT = 68,
@@ -34,26 +59,37 @@ export interface Mailbox extends Owned {
   limit: number;
   sender: number;
   receiver: number;
+  /** Bytes of all messages. */
+  bytes: number;
+  sentAt: number;
+  receivedAt: number;
   readonly changed: WaitQueue;
 }
 
 const boxOf = (p: Process, id: number): Mailbox => p.system.mailboxes.get(id) ?? fail('EINVAL');
-const filled = ({ messages }: Mailbox): number => messages.reduce((sum, { text }) => sum + text.length, 0);
 
-/** What all queues take of the host's memory. */
-function held(mailboxes: ReadonlyMap<number, Mailbox>): number {
-  let sum = 0;
-  for (const box of mailboxes.values()) sum += filled(box) + box.messages.length * OVERHEAD;
-  return sum;
+/** Bytes and number of the messages in all queues of a system. */
+const together = new WeakMap<ReadonlyMap<number, Mailbox>, { bytes: number; count: number }>();
+function totals(p: Process): { bytes: number; count: number } {
+  const found = together.get(p.system.mailboxes) ?? { bytes: 0, count: 0 };
+  together.set(p.system.mailboxes, found);
+  return found;
+}
+function count(p: Process, box: Mailbox, bytes: number, messages: number): void {
+  const all = totals(p);
+  box.bytes += bytes;
+  all.bytes += bytes;
+  all.count += messages;
 }
 
 function msgget(p: Process, key: number, flags: number): number {
   const { mailboxes } = p.system;
-  const found = keyed(mailboxes, key, flags);
+  const found = keyed(p, mailboxes, key, flags);
   if (found) return found.id;
   if (mailboxes.size >= MOST_QUEUES) return -Errno.ENOSPC;
   const id = freeId(mailboxes);
-  mailboxes.set(id, { ...owner(p, id, key, flags), messages: [], limit: MOST_BYTES, sender: 0, receiver: 0, changed: new WaitQueue() });
+  const empty = { messages: [], bytes: 0, limit: MOST_BYTES, sender: 0, receiver: 0, sentAt: 0, receivedAt: 0, changed: new WaitQueue() };
+  mailboxes.set(id, { ...owner(p, id, key, flags), ...empty });
   return id;
 }
 
@@ -78,9 +114,13 @@ function msgsnd(p: Process, id: number, at: number, size: number, flags: number)
   if (type < 1) return -Errno.EINVAL;
   const box = boxOf(p, id);
   return waitForBox(p, box, flags, -Errno.EAGAIN, () => {
-    if (filled(box) + size > box.limit || box.messages.length >= box.limit) return WOULD_BLOCK;
-    if (held(p.system.mailboxes) + size + OVERHEAD > MOST_TOGETHER) return -Errno.ENOMEM;
+    demandUse(p, box, Use.Write);
+    if (box.bytes + size > box.limit || box.messages.length >= box.limit) return WOULD_BLOCK;
+    const all = totals(p);
+    if (all.bytes + size + (all.count + 1) * OVERHEAD > MOST_TOGETHER) return -Errno.ENOMEM;
     box.messages.push({ type, text });
+    count(p, box, size, 1);
+    box.sentAt = seconds(p);
     box.sender = p.pid;
     box.changed.wake();
     return 0;
@@ -96,47 +136,76 @@ function findMessage({ messages }: Mailbox, type: number, flags: number): number
 }
 
 function msgrcv(p: Process, id: number, at: number, size: number, type: number, flags: number): SyscallResult {
-  if (flags & MSG_COPY) return -Errno.ENOSYS;
   if ((size | 0) < 0) return -Errno.EINVAL;
+  const copies = (flags & MSG_COPY) !== 0;
+  if (copies && (flags & MSG_EXCEPT || !(flags & IPC_NOWAIT))) return -Errno.EINVAL;
   const box = boxOf(p, id);
   return waitForBox(p, box, flags, -Errno.ENOMSG, () => {
-    const found = findMessage(box, type | 0, flags);
+    demandUse(p, box, Use.Read);
+    const found = copies ? (type < box.messages.length ? type : -1) : findMessage(box, type | 0, flags);
     if (found < 0) return WOULD_BLOCK;
     const message = box.messages[found];
     if (message.text.length > size && !(flags & MSG_NOERROR)) return -Errno.E2BIG;
     const text = message.text.subarray(0, size);
-    box.messages.splice(found, 1);
-    box.receiver = p.pid;
-    box.changed.wake();
+    if (!copies) {
+      box.messages.splice(found, 1);
+      count(p, box, -message.text.length, -1);
+      box.receiver = p.pid;
+      box.receivedAt = seconds(p);
+      box.changed.wake();
+    }
     p.memory.setU32(at, message.type);
     p.memory.write(at + 4, text);
     return text.length;
   });
 }
 
+/** struct msginfo: pool, map, max, mnb, mni, ssz, tql, seg */
+function writeInfo(p: Process, address: number, inUse: boolean): number {
+  const { mailboxes } = p.system;
+  const { bytes, count: messages } = totals(p);
+  const [pool, map, tql] = inUse ? [mailboxes.size, messages, bytes] : [(MOST_QUEUES * MOST_BYTES) / 1024, MOST_BYTES, MOST_BYTES];
+  writeWords(p, address, [pool, map, LONGEST, MOST_BYTES, MOST_QUEUES, 16, tql]);
+  p.memory.setU16(address + 28, 0xffff);
+  return highest(mailboxes);
+}
+
 function msgctl(p: Process, id: number, command: number, address: number): number {
+  const kind = command & ~IPC_64;
+  if (kind === IpcCommand.Info || kind === Command.Info) return writeInfo(p, address, kind === Command.Info);
   const box = boxOf(p, id);
-  switch (command & ~IPC_64) {
+  switch (kind) {
     case IpcCommand.Remove:
+      demandOwner(p, box);
+      count(p, box, -box.bytes, -box.messages.length);
       p.system.mailboxes.delete(id);
       box.changed.wake();
       return 0;
     case IpcCommand.Set: {
       const limit = p.memory.u32(address + Status.LIMIT);
+      demandOwner(p, box);
       if (limit > MOST_BYTES && !capable(p, Cap.SysResource)) return -Errno.EPERM;
       box.limit = limit;
       box.changed.wake();
       return setOwner(p, box, address);
     }
     case IpcCommand.Status:
+    case Command.Status:
+    case Command.StatusAny: {
+      if (kind !== Command.StatusAny) demandUse(p, box, Use.Read);
+      const low = p.abi.isa.endian === 'little' ? 0 : 4;
       p.memory.view(address, Status.SIZE, 'write').fill(0);
       writeOwner(p, box, address);
-      p.memory.setU32(address + Status.BYTES, filled(box));
+      p.memory.setU32(address + Status.BYTES, box.bytes);
       p.memory.setU32(address + Status.COUNT, box.messages.length);
       p.memory.setU32(address + Status.LIMIT, box.limit);
       p.memory.setU32(address + Status.SENDER, box.sender);
       p.memory.setU32(address + Status.RECEIVER, box.receiver);
-      return 0;
+      p.memory.setU32(address + Status.SENT + low, box.sentAt);
+      p.memory.setU32(address + Status.RECEIVED + low, box.receivedAt);
+      p.memory.setU32(address + Status.CHANGED + low, box.changedAt);
+      return kind === IpcCommand.Status ? 0 : id;
+    }
     default:
       return -Errno.EINVAL;
   }
@@ -146,5 +215,5 @@ export const mailboxCalls = {
   msgget: (p, a) => msgget(p, a[0], a[1]),
   msgsnd: (p, a) => msgsnd(p, a[0], a[1], a[2], a[3]),
   msgrcv: (p, a) => msgrcv(p, a[0], a[1], a[2], a[3], a[4]),
-  msgctl: partial((p, a) => msgctl(p, a[0], a[1], a[2]), 'no MSG_STAT, MSG_INFO, IPC_INFO; no times; permissions are not checked'),
+  msgctl: (p, a) => msgctl(p, a[0], a[1], a[2]),
 } satisfies Calls;

@@ -1,8 +1,9 @@
+import { Cap, capable } from '../capabilities.ts';
 import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import { Fifo } from '../fs/fifo.ts';
 import { type Description, describe } from '../fs/file-table.ts';
-import { Seal } from '../fs/memory-fs.ts';
+import { MemoryFileSystem, Seal } from '../fs/memory-fs.ts';
 import { decodeName } from '../fs/names.ts';
 import { demand, type Place, Want } from '../fs/namespace.ts';
 import { makePipe } from '../fs/pipe.ts';
@@ -39,7 +40,6 @@ function openAt(p: Process, fd: number, path: string, flags: number, mode: numbe
     flags: flags & (o.O_DSYNC | o.O_SYNC | o.O_DIRECT | o.O_LARGEFILE | o.O_DIRECTORY | o.O_NOFOLLOW | o.O_NOATIME | o.O_PATH),
     pathOnly,
   };
-  if (!pathOnly && (flags & o.O_TMPFILE) === o.O_TMPFILE) fail('EOPNOTSUPP');
   const place = p.files.namespace.resolve(startAt(p, fd, path), path, flags & o.O_NOFOLLOW || exclusive ? 'nofollow' : 'follow', who);
   const { inode } = place;
   const { busy, watches } = p.files.namespace;
@@ -55,6 +55,16 @@ function openAt(p: Process, fd: number, path: string, flags: number, mode: numbe
     return description;
   };
 
+  if (!pathOnly && (flags & o.O_TMPFILE) === o.O_TMPFILE) {
+    if (!access.write) fail('EINVAL');
+    if (!inode || !isDirectory(inode)) fail(inode ? 'ENOTDIR' : 'ENOENT');
+    demand(inode, Want.Write | Want.Execute, who);
+    if (!(inode.fileSystem instanceof MemoryFileSystem)) fail('EOPNOTSUPP');
+    const file = inode.fileSystem.anonymous(mode & ~p.files.umask & Mode.Permissions);
+    own(p, inode, file);
+    file.isLinkable = !(flags & o.O_EXCL);
+    return describe(file, file.open(access), access, `${p.files.namespace.pathOfPlace(place)}/#${file.number} (deleted)`, options);
+  }
   if (!inode) {
     if (!create) fail('ENOENT');
     if (place.slash) fail('EISDIR');
@@ -74,6 +84,7 @@ function openAt(p: Process, fd: number, path: string, flags: number, mode: numbe
   }
   if (wantDirectory) fail('ENOTDIR');
   if (pathOnly) return describePlace(place, undefined);
+  if (flags & o.O_NOATIME && inode.stat().uid !== who.uid && !capable(p, Cap.Fowner)) fail('EPERM');
   const truncate = (flags & o.O_TRUNC) !== 0 && inode.format === Mode.Regular;
   demand(inode, wants(access) | (truncate ? Want.Write : 0), who);
   if (!inode.open) fail('ENXIO');

@@ -20,6 +20,7 @@ const enum Pr {
   SetSeccomp = 22,
   ReadBounds = 23,
   LeaveBounds = 24,
+  GetTsc = 25,
   GetSecureBits = 27,
   SetSecureBits = 28,
   SetTimerSlack = 29,
@@ -43,7 +44,7 @@ export function prctl(p: Process, a: readonly number[]): number {
   const { group } = p;
   switch (option) {
     case Pr.SetName:
-      p.name = decodeName(p.memory.cString(argument, 15).slice());
+      p.name = decodeName(p.memory.cString(argument, 15).slice(0, 15));
       return 0;
     case Pr.GetName: {
       const bytes = new Uint8Array(16);
@@ -69,9 +70,19 @@ export function prctl(p: Process, a: readonly number[]): number {
     case Pr.SetTiming:
       return argument === 0 ? 0 : -Errno.EINVAL;
     case Pr.SetTimerSlack:
+      group.timerSlack = argument || TIMER_SLACK;
       return 0;
     case Pr.GetTimerSlack:
-      return TIMER_SLACK;
+      return group.timerSlack ?? TIMER_SLACK;
+    case Pr.GetTsc:
+      p.memory.setU32(argument, 1);
+      return 0;
+    case Pr.SetChildSubreaper:
+      group.subreaper = argument !== 0;
+      return 0;
+    case Pr.GetChildSubreaper:
+      p.memory.setU32(argument, Number(group.subreaper));
+      return 0;
     case Pr.SetNoNewPrivileges:
       if (argument !== 1 || second || third || fourth) return -Errno.EINVAL;
       group.noNewPrivileges = true;

@@ -5,7 +5,6 @@ import type { Limit, LimitName } from '../limits.ts';
 import type { Process, ThreadGroup } from '../process.ts';
 import { type Calls, partial, type Syscall } from '../syscall.ts';
 import { INIT } from '../system.ts';
-import { type WriteTime, writeTimespec, writeTimespec64 } from './time.ts';
 
 type CredentialName = 'uid' | 'euid' | 'suid' | 'gid' | 'egid' | 'sgid';
 
@@ -227,11 +226,6 @@ function setpgid(p: Process, pid: number, pgid: number): number {
 
 /** Scheduling is asked of threads, and of processes by their first thread. */
 const isThread = (p: Process, id: number): boolean => id === 0 || id === INIT || p.group.threads.has(id) || p.system.processes.has(id);
-const only =
-  (result: number): Syscall =>
-  (p, a) =>
-    isThread(p, a[0]) ? result : -Errno.ESRCH;
-
 /** The processes that getpriority(2) means: PRIO_PROCESS, PRIO_PGRP, PRIO_USER. */
 function prioritized(p: Process, which: number, who: number): ThreadGroup[] {
   const all = [...p.system.processes.values()].filter(({ end }) => !end);
@@ -248,18 +242,6 @@ function setNice(p: Process, group: ThreadGroup, wanted: number): number {
   return 0;
 }
 
-/** How long a thread runs before another has its turn, whatever its policy. */
-const TURN = 10_000_000n;
-
-function roundRobin(p: Process, a: readonly number[], write: WriteTime): number {
-  if ((a[0] | 0) < 0) return -Errno.EINVAL;
-  if (!isThread(p, a[0])) return -Errno.ESRCH;
-  write(p, a[1], TURN);
-  return 0;
-}
-
-/** Bytes of the first struct sched_attr. */
-const SCHED_ATTR = 48;
 /** What a mask of the one processor takes. */
 const CPU_MASK = 4;
 
@@ -267,16 +249,17 @@ export const processCalls: Calls = {
   getpid: (p) => p.pid,
   getppid: (p) => p.group.parent?.pid ?? INIT,
   getpgrp: (p) => p.group.pgid,
-  getpgid: (p, a) => processOf(p, a[0])?.pgid ?? -Errno.ESRCH,
+  getpgid: (p, a) => (a[0] === INIT ? INIT : (processOf(p, a[0])?.pgid ?? -Errno.ESRCH)),
   setpgid: (p, a) => setpgid(p, a[0], a[1]),
-  getsid: (p, a) => processOf(p, a[0])?.sid ?? -Errno.ESRCH,
+  getsid: (p, a) => (a[0] === INIT ? INIT : (processOf(p, a[0])?.sid ?? -Errno.ESRCH)),
   setsid: (p) => {
     if ([...p.system.processes.values()].some(({ pgid }) => pgid === p.pid)) return -Errno.EPERM;
     p.group.pgid = p.pid;
     p.group.sid = p.pid;
     return p.pid;
   },
-  getrlimit: (p, a) => getrlimit(p, a[0], a[1], infinity32(p)),
+  // i386 has it for programs that take numbers for signed ones
+  getrlimit: (p, a) => getrlimit(p, a[0], a[1], 0x7fff_ffff),
   ugetrlimit: (p, a) => getrlimit(p, a[0], a[1], infinity32(p)),
   setrlimit: partial((p, a) => {
     const limit = limitOf(p, a[0]);
@@ -301,26 +284,6 @@ export const processCalls: Calls = {
     return Math.min(0, ...groups.map((group) => setNice(p, group, a[2] | 0)));
   },
   nice: (p, a) => (setNice(p, p.group, p.group.nice + (a[0] | 0)) < 0 ? -Errno.EPERM : 0),
-  sched_getscheduler: only(0),
-  sched_setscheduler: only(0),
-  sched_setparam: only(0),
-  sched_getparam: (p, a) => {
-    p.memory.setU32(a[1], 0);
-    return isThread(p, a[0]) ? 0 : -Errno.ESRCH;
-  },
-  sched_get_priority_max: (_p, a) => (a[0] === 1 || a[0] === 2 ? 99 : a[0] <= 6 ? 0 : -Errno.EINVAL),
-  sched_get_priority_min: (_p, a) => (a[0] === 1 || a[0] === 2 ? 1 : a[0] <= 6 ? 0 : -Errno.EINVAL),
-  sched_rr_get_interval: (p, a) => roundRobin(p, a, writeTimespec),
-  sched_rr_get_interval_time64: (p, a) => roundRobin(p, a, writeTimespec64),
-  sched_getattr: (p, a) => {
-    if (a[2] < SCHED_ATTR || a[3] !== 0) return -Errno.EINVAL;
-    if (!isThread(p, a[0])) return -Errno.ESRCH;
-    p.memory.view(a[1], SCHED_ATTR, 'write').fill(0);
-    p.memory.setU32(a[1], SCHED_ATTR);
-    p.memory.setU32(a[1] + 16, processOf(p, a[0])?.nice ?? p.group.nice);
-    return 0;
-  },
-  sched_setattr: only(0),
   sched_getaffinity: (p, a) => {
     if (!isThread(p, a[0])) return -Errno.ESRCH;
     if (a[1] < CPU_MASK || a[1] % 4) return -Errno.EINVAL;

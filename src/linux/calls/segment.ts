@@ -1,5 +1,6 @@
 import { PAGE_SIZE } from '../../isa/code.ts';
 import { PagePermission } from '../../vcpu/guest-memory.ts';
+import { Cap, capable } from '../capabilities.ts';
 import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import { type Description, describe, release } from '../fs/file-table.ts';
@@ -10,7 +11,22 @@ import { type Calls, partial, type SyscallResult } from '../syscall.ts';
 import { anonymousFile } from './anonymous.ts';
 import { mailboxCalls } from './mailbox.ts';
 import { semaphoreCalls } from './semaphore.ts';
-import { freeId, IPC_64, IpcCommand, keyed } from './sysv.ts';
+import {
+  demandOwner,
+  demandUse,
+  freeId,
+  highest,
+  IPC_64,
+  IpcCommand,
+  keyed,
+  type Owned,
+  owner,
+  seconds,
+  setOwner,
+  Use,
+  writeOwner,
+  writeWords,
+} from './sysv.ts';
 
 const SHM_RDONLY = 0o10000;
 const SHM_RND = 0o20000;
@@ -37,13 +53,15 @@ const enum Ipc {
 }
 
 /** A segment of shared memory (System V): a file in memory that has a number instead of a name. */
-export interface Segment {
-  readonly id: number;
-  readonly key: number;
+export interface Segment extends Owned {
   readonly size: number;
   /** A reference of it is the system's, until it is removed. */
   readonly description: Description;
   readonly creator: number;
+  /** Who attached or detached it last, and when. */
+  last: number;
+  attachedAt: number;
+  detachedAt: number;
 }
 
 function segmentOf(p: Process, id: number): Segment {
@@ -52,8 +70,10 @@ function segmentOf(p: Process, id: number): Segment {
 
 function shmget(p: Process, key: number, size: number, flags: number): number {
   const { segments } = p.system;
-  const found = keyed(segments, key, flags);
-  if (found) return size > found.size ? -Errno.EINVAL : found.id;
+  const found = keyed(p, segments, key, flags, (segment) => {
+    if (size > segment.size) fail('EINVAL');
+  });
+  if (found) return found.id;
   if (size === 0) return -Errno.EINVAL;
   if (segments.size >= MOST_SEGMENTS) return -Errno.ENOSPC;
   const total = [...segments.values()].reduce((sum, segment) => sum + pageUp(segment.size), 0);
@@ -72,14 +92,16 @@ function shmget(p: Process, key: number, size: number, flags: number): number {
   }
   description.references++;
   const id = freeId(segments);
-  segments.set(id, { id, key, size, description, creator: p.pid });
+  segments.set(id, { ...owner(p, id, key, flags), size, description, creator: p.pid, last: 0, attachedAt: 0, detachedAt: 0 });
   return id;
 }
 
 function shmat(p: Process, id: number, address: number, flags: number): number {
-  const { description } = segmentOf(p, id);
+  const segment = segmentOf(p, id);
+  const { description } = segment;
   const start = flags & SHM_RND ? address - (address % PAGE_SIZE) : address;
   if (!isPageAligned(start) || (flags & SHM_REMAP && start === 0)) return -Errno.EINVAL;
+  demandUse(p, segment, flags & SHM_RDONLY ? Use.Read : Use.Read | Use.Write);
   const backing = { file: mappable(description), offset: 0 };
   const result = p.map.map({
     address: start,
@@ -90,6 +112,7 @@ function shmat(p: Process, id: number, address: number, flags: number): number {
     backing,
   });
   if (result < 0) backing.file.release?.();
+  else Object.assign(segment, { last: p.pid, attachedAt: seconds(p) });
   return result === -Errno.EEXIST ? -Errno.EINVAL : result;
 }
 
@@ -97,36 +120,70 @@ function shmat(p: Process, id: number, address: number, flags: number): number {
 function shmdt(p: Process, address: number): number {
   const area = p.map.areas.at(address);
   if (!area || area.start !== address || !area.name.startsWith('/SYSV') || area.backing?.offset !== 0) return -Errno.EINVAL;
+  const segment = [...p.system.segments.values()].find(({ description: { path } }) => path === area.name);
+  if (segment) Object.assign(segment, { last: p.pid, detachedAt: seconds(p) });
   return p.map.unmap(address, area.end - address);
 }
 
+const enum Command {
+  Lock = 11,
+  Unlock = 12,
+  Status = 13,
+  Info = 14,
+  StatusAny = 15,
+}
+/** In a segment's mode. */
+const SHM_LOCKED = 0o2000;
+
+function writeInfo(p: Process, address: number, inUse: boolean): number {
+  const { segments } = p.system;
+  const pages = [...segments.values()].reduce((sum, { size }) => sum + pageUp(size) / PAGE_SIZE, 0);
+  // struct shm_info: ids, pages, resident and swapped ones; struct shminfo64: max, min, mni, seg, all
+  if (inUse) writeWords(p, address, [segments.size, pages, pages, 0, 0, 0]);
+  else writeWords(p, address, [MOST_BYTES, 1, MOST_SEGMENTS, MOST_SEGMENTS, MOST_BYTES / PAGE_SIZE, 0, 0, 0, 0]);
+  return highest(segments);
+}
+
 function shmctl(p: Process, id: number, command: number, address: number): number {
+  const kind = command & ~IPC_64;
+  if (kind === IpcCommand.Info || kind === Command.Info) return writeInfo(p, address, kind === Command.Info);
   const segment = segmentOf(p, id);
-  switch (command & ~IPC_64) {
+  switch (kind) {
     case IpcCommand.Remove:
+      demandOwner(p, segment);
       // it stays for those who have attached it
       p.system.segments.delete(id);
       release(segment.description);
       return 0;
-    case IpcCommand.Status:
-      writeStatus(p, segment, address);
+    case IpcCommand.Set:
+      return setOwner(p, segment, address);
+    case Command.Lock:
+    case Command.Unlock:
+      if (!capable(p, Cap.IpcLock)) demandOwner(p, segment);
+      segment.mode = kind === Command.Lock ? segment.mode | SHM_LOCKED : segment.mode & ~SHM_LOCKED;
       return 0;
+    case IpcCommand.Status:
+    case Command.Status:
+    case Command.StatusAny:
+      if (kind !== Command.StatusAny) demandUse(p, segment, Use.Read);
+      writeStatus(p, segment, address);
+      return kind === IpcCommand.Status ? 0 : id;
     default:
       return -Errno.EINVAL;
   }
 }
 
-/** struct shmid64_ds: struct ipc64_perm and the size are the same in all ABIs. Times are not told. */
-function writeStatus(p: Process, { key, size, description, creator }: Segment, address: number): void {
-  const { uid, gid, mode } = description.inode.stat();
-  const { creatorAt, bytes } = p.abi.segments;
+/** struct shmid64_ds: struct ipc64_perm and the size are the same in all ABIs. */
+function writeStatus(p: Process, segment: Segment, address: number): void {
+  const { size, description, creator, last, attachedAt, detachedAt, changedAt } = segment;
+  const { creatorAt, bytes, times } = p.abi.segments;
   p.memory.view(address, bytes, 'write').fill(0);
-  [key, uid, gid, uid, gid, mode & 0o777].forEach((word, n) => {
-    p.memory.setU32(address + n * 4, word);
-  });
+  writeOwner(p, segment, address);
   p.memory.setU32(address + 36, size);
-  p.memory.setU32(address + creatorAt, creator);
-  p.memory.setU32(address + creatorAt + 8, description.references - 1);
+  writeWords(p, address + creatorAt, [creator, last, description.references - 1]);
+  [attachedAt, detachedAt, changedAt].forEach((time, n) => {
+    p.memory.setU32(address + times[n], time);
+  });
 }
 
 /** ipc(2) */
@@ -154,7 +211,7 @@ function ipc(p: Process, a: readonly number[]): SyscallResult {
     case Ipc.SEMGET:
       return semget(p, [first, second, third]);
     case Ipc.SEMCTL:
-      return semctl.call(p, [first, second, third, p.memory.u32(pointer)]);
+      return semctl(p, [first, second, third, p.memory.u32(pointer)]);
     case Ipc.MSGSND:
       return msgsnd(p, [first, pointer, second, third]);
     case Ipc.MSGRCV: {
@@ -166,7 +223,7 @@ function ipc(p: Process, a: readonly number[]): SyscallResult {
     case Ipc.MSGGET:
       return msgget(p, [first, second]);
     case Ipc.MSGCTL:
-      return msgctl.call(p, [first, second, pointer]);
+      return msgctl(p, [first, second, pointer]);
     default:
       return -Errno.ENOSYS;
   }
@@ -176,7 +233,7 @@ export const segmentCalls: Calls = {
   shmget: (p, a) => shmget(p, a[0], a[1], a[2]),
   shmat: (p, a) => shmat(p, a[0], a[1], a[2]),
   shmdt: (p, a) => shmdt(p, a[0]),
-  shmctl: partial((p, a) => shmctl(p, a[0], a[1], a[2]), 'IPC_RMID, IPC_STAT without times'),
+  shmctl: partial((p, a) => shmctl(p, a[0], a[1], a[2]), 'none of those that are removed and still attached'),
   ...semaphoreCalls,
   ...mailboxCalls,
   ipc: partial(ipc, 'as the calls that it makes'),

@@ -3,10 +3,26 @@ import { fail } from '../fs/fail.ts';
 import { WOULD_BLOCK } from '../fs/vfs.ts';
 import { WaitQueue } from '../fs/wait.ts';
 import type { Process, ThreadGroup } from '../process.ts';
-import { type Calls, partial, type SyscallResult } from '../syscall.ts';
+import type { Calls, SyscallResult } from '../syscall.ts';
 import type { System } from '../system.ts';
 import { waitFor } from './arguments.ts';
-import { freeId, IPC_64, IPC_NOWAIT, IpcCommand, keyed, type Owned, owner, setOwner, writeOwner } from './sysv.ts';
+import {
+  demandOwner,
+  demandUse,
+  freeId,
+  highest,
+  IPC_64,
+  IPC_NOWAIT,
+  IpcCommand,
+  keyed,
+  type Owned,
+  owner,
+  seconds,
+  setOwner,
+  Use,
+  writeOwner,
+  writeWords,
+} from './sysv.ts';
 import { readTimespec, readTimespec64 } from './time.ts';
 
 /** semctl(2) */
@@ -19,6 +35,9 @@ const enum Command {
   GetZero = 15,
   SetValue = 16,
   SetAll = 17,
+  Status = 18,
+  Info = 19,
+  StatusAny = 20,
 }
 const SEM_UNDO = 0x1000;
 /** SEMVMX, SEMMSL, SEMOPM and SEMMNI */
@@ -34,6 +53,7 @@ export interface SemaphoreSet extends Owned {
   readonly values: Int32Array;
   /** Who changed each of them last. */
   readonly pids: Int32Array;
+  operatedAt: number;
   readonly changed: WaitQueue;
   /** What the end of a process takes back. */
   readonly undo: Map<ThreadGroup, Int32Array>;
@@ -51,8 +71,10 @@ const setOf = (p: Process, id: number): SemaphoreSet => p.system.semaphores.get(
 
 function semget(p: Process, key: number, count: number, flags: number): number {
   const { semaphores } = p.system;
-  const found = keyed(semaphores, key, flags);
-  if (found) return count > found.values.length ? -Errno.EINVAL : found.id;
+  const found = keyed(p, semaphores, key, flags, ({ values }) => {
+    if (count > values.length) fail('EINVAL');
+  });
+  if (found) return found.id;
   if (count === 0 || count > MOST_SEMAPHORES) return -Errno.EINVAL;
   const total = [...semaphores.values()].reduce((sum, { values }) => sum + values.length, count);
   if (semaphores.size >= MOST_SETS || total > MOST_TOGETHER) return -Errno.ENOSPC;
@@ -61,6 +83,7 @@ function semget(p: Process, key: number, count: number, flags: number): number {
     ...owner(p, id, key, flags),
     values: new Int32Array(count),
     pids: new Int32Array(count),
+    operatedAt: 0,
     changed: new WaitQueue(),
     undo: new Map(),
     waits: new Set(),
@@ -82,6 +105,7 @@ function operate(p: Process, set: SemaphoreSet, operations: readonly Operation[]
     next[semaphore] = value;
   }
   set.values.set(next);
+  set.operatedAt = seconds(p);
   for (const { semaphore, change, flags } of operations) {
     set.pids[semaphore] = p.pid;
     if (!(flags & SEM_UNDO)) continue;
@@ -102,6 +126,7 @@ function semop(p: Process, id: number, at: number, count: number, milliseconds?:
     return { semaphore, change: signed(change), flags };
   });
   const set = setOf(p, id);
+  demandUse(p, set, operations.some(({ change }) => change !== 0) ? Use.Write : Use.Read);
   if (operations.some(({ semaphore }) => semaphore >= set.values.length)) return -Errno.EFBIG;
   let wait: { readonly semaphore: number; readonly isZero: boolean } | undefined;
   const attempt = (last: boolean): number => {
@@ -138,28 +163,52 @@ export function undoSemaphores(system: System, group: ThreadGroup): void {
 function setValue(p: Process, set: SemaphoreSet, semaphore: number, value: number): void {
   set.values[semaphore] = value;
   set.pids[semaphore] = p.pid;
+  set.changedAt = seconds(p);
   for (const undo of set.undo.values()) undo[semaphore] = 0;
 }
 
+/** struct seminfo: map, mni, mns, mnu, msl, opm, ume, usz, vmx, aem */
+function writeInfo(p: Process, address: number, inUse: boolean): number {
+  const { semaphores } = p.system;
+  const all = [...semaphores.values()].reduce((sum, { values }) => sum + values.length, 0);
+  const most = MOST_SETS * MOST_SEMAPHORES;
+  const [usz, aem] = inUse ? [semaphores.size, all] : [20, HIGHEST];
+  writeWords(p, address, [most, MOST_SETS, most, most, MOST_SEMAPHORES, MOST_OPERATIONS, MOST_OPERATIONS, usz, HIGHEST, aem]);
+  return highest(semaphores);
+}
+
 function semctl(p: Process, id: number, semaphore: number, command: number, argument: number): number {
+  const asked = command & ~IPC_64;
+  if (asked === IpcCommand.Info || asked === Command.Info) return writeInfo(p, argument, asked === Command.Info);
   const set = setOf(p, id);
   const { values } = set;
   const waiting = (zero: boolean): number => [...set.waits].filter((wait) => wait.semaphore === semaphore && wait.isZero === zero).length;
-  const kind = command & ~IPC_64;
+  const kind = asked;
   const isOfOne = kind >= Command.GetPid && kind !== Command.GetAll && kind !== Command.SetAll;
   if (isOfOne && semaphore >= values.length) return -Errno.EINVAL;
+  const reads = kind >= Command.GetPid && kind < Command.SetValue;
+  if (reads) demandUse(p, set, Use.Read);
+  if (kind === Command.SetValue || kind === Command.SetAll) demandUse(p, set, Use.Write);
   switch (kind) {
     case IpcCommand.Remove:
+      demandOwner(p, set);
       p.system.semaphores.delete(id);
       set.changed.wake();
       return 0;
     case IpcCommand.Set:
       return setOwner(p, set, argument);
     case IpcCommand.Status:
+    case Command.Status:
+    case Command.StatusAny: {
+      if (kind !== Command.StatusAny) demandUse(p, set, Use.Read);
+      const [operated, changed] = p.abi.semaphores.times;
       p.memory.view(argument, p.abi.semaphores.bytes, 'write').fill(0);
       writeOwner(p, set, argument);
       p.memory.setU32(argument + p.abi.semaphores.countAt, values.length);
-      return 0;
+      p.memory.setU32(argument + operated, set.operatedAt);
+      p.memory.setU32(argument + changed, set.changedAt);
+      return kind === IpcCommand.Status ? 0 : id;
+    }
     case Command.GetPid:
       return set.pids[semaphore];
     case Command.GetValue:
@@ -197,5 +246,5 @@ export const semaphoreCalls = {
   semop: (p, a) => semop(p, a[0], a[1], a[2]),
   semtimedop: (p, a) => semop(p, a[0], a[1], a[2], a[3] === 0 ? undefined : readTimespec(p, a[3])),
   semtimedop_time64: (p, a) => semop(p, a[0], a[1], a[2], a[3] === 0 ? undefined : readTimespec64(p, a[3])),
-  semctl: partial((p, a) => semctl(p, a[0], a[1], a[2], a[3]), 'no SEM_STAT, SEM_INFO, IPC_INFO; no times; permissions are not checked'),
+  semctl: (p, a) => semctl(p, a[0], a[1], a[2], a[3]),
 } satisfies Calls;

@@ -113,6 +113,9 @@ function chown(p: Process, spot: FoundSpot, uid: number, gid: number): number {
   });
 }
 
+/** Of a descriptor that O_PATH has not made. */
+const openSpot = (p: Process, fd: number): FoundSpot => (p.files.get(fd).pathOnly ? fail('EBADF') : spotOf(p, fd));
+
 /** A 16-bit id of the old calls, whose −1 leaves the owner as it is. */
 const id16 = (id: number): number => ((id & 0xffff) === 0xffff ? 0xffffffff : id & 0xffff);
 
@@ -232,16 +235,16 @@ export const statusCalls = {
   faccessat: (p, a) => access(p, a[0], a[1], a[2], 0),
   faccessat2: (p, a) => access(p, a[0], a[1], a[2], a[3]),
   chmod: (p, a) => chmod(p, spotAt(p, At.FDCWD, a[0], 0), a[1]),
-  fchmod: (p, a) => chmod(p, spotOf(p, a[0]), a[1]),
+  fchmod: (p, a) => chmod(p, openSpot(p, a[0]), a[1]),
   fchmodat: (p, a) => chmod(p, spotAt(p, a[0], a[1], 0), a[2]),
   fchmodat2: (p, a) => (a[3] & ~(At.SYMLINK_NOFOLLOW | At.EMPTY_PATH) ? -Errno.EINVAL : chmod(p, spotAt(p, a[0], a[1], a[3]), a[2])),
   chown: (p, a) => chown(p, spotAt(p, At.FDCWD, a[0], 0), a[1], a[2]),
   lchown: (p, a) => chown(p, spotAt(p, At.FDCWD, a[0], At.SYMLINK_NOFOLLOW), a[1], a[2]),
-  fchown: (p, a) => chown(p, spotOf(p, a[0]), a[1], a[2]),
+  fchown: (p, a) => chown(p, openSpot(p, a[0]), a[1], a[2]),
   fchownat: (p, a) => chown(p, spotAt(p, a[0], a[1], a[4]), a[2], a[3]),
   chown16: (p, a) => chown(p, spotAt(p, At.FDCWD, a[0], 0), id16(a[1]), id16(a[2])),
   lchown16: (p, a) => chown(p, spotAt(p, At.FDCWD, a[0], At.SYMLINK_NOFOLLOW), id16(a[1]), id16(a[2])),
-  fchown16: (p, a) => chown(p, spotOf(p, a[0]), id16(a[1]), id16(a[2])),
+  fchown16: (p, a) => chown(p, openSpot(p, a[0]), id16(a[1]), id16(a[2])),
   utime: (p, a) => {
     const times = a[1] === 0 ? undefined : ([BigInt(p.memory.i32(a[1])) * SECOND, BigInt(p.memory.i32(a[1] + 4)) * SECOND] as const);
     return setTimes(p, spotAt(p, At.FDCWD, a[0], 0), times);

@@ -1,3 +1,5 @@
+import { Cap, capable } from '../capabilities.ts';
+import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import type { Process } from '../process.ts';
 
@@ -12,6 +14,13 @@ export const enum IpcCommand {
   Remove = 0,
   Set = 1,
   Status = 2,
+  Info = 3,
+}
+
+/** What a call does with it, as permission bits of all kinds of users. */
+export const enum Use {
+  Read = 0o444,
+  Write = 0o222,
 }
 
 /** What has a number and perhaps a key instead of a name (sysvipc(7)). */
@@ -23,17 +32,48 @@ export interface Owned {
   readonly cuid: number;
   readonly cgid: number;
   mode: number;
+  /** Seconds since 1970. */
+  changedAt: number;
 }
 
-export function owner({ credentials: { euid, egid } }: Process, id: number, key: number, flags: number): Owned {
-  return { id, key, uid: euid, gid: egid, cuid: euid, cgid: egid, mode: flags & 0o777 };
+export const seconds = (p: Process): number => Number(p.host.now() / 1_000_000_000n);
+
+export function owner(p: Process, id: number, key: number, flags: number): Owned {
+  const { euid, egid } = p.credentials;
+  return { id, key, uid: euid, gid: egid, cuid: euid, cgid: egid, mode: flags & 0o777, changedAt: seconds(p) };
 }
 
-/** What a key leads to; undefined: it is to be made. */
-export function keyed<T extends { readonly key: number }>(all: ReadonlyMap<number, T>, key: number, flags: number): T | undefined {
+/** EACCES if the caller may not use it so. */
+export function demandUse(p: Process, one: Owned, use: number): void {
+  const { euid, egid, groups } = p.credentials;
+  const wanted = ((use >> 6) | (use >> 3) | use) & 7;
+  const isOwner = euid === one.uid || euid === one.cuid;
+  const isInGroup = [one.gid, one.cgid].some((gid) => gid === egid || groups.includes(gid));
+  const granted = one.mode >> (isOwner ? 6 : isInGroup ? 3 : 0);
+  if (wanted & ~granted && !capable(p, Cap.IpcOwner)) fail('EACCES');
+}
+
+/** EPERM if it is neither the caller's nor was made by it. */
+export function demandOwner(p: Process, { uid, cuid }: Owned): void {
+  const { euid } = p.credentials;
+  if (euid !== uid && euid !== cuid && !capable(p, Cap.SysAdmin)) fail('EPERM');
+}
+
+/** What a key leads to, if it passes `check`; undefined: it is to be made. */
+export function keyed<T extends Owned>(
+  p: Process,
+  all: ReadonlyMap<number, T>,
+  key: number,
+  flags: number,
+  check?: (found: T) => void,
+): T | undefined {
   const found = key === IPC_PRIVATE ? undefined : [...all.values()].find((one) => one.key === key);
   if (found && flags & IPC_CREAT && flags & IPC_EXCL) fail('EEXIST');
   if (!found && key !== IPC_PRIVATE && !(flags & IPC_CREAT)) fail('ENOENT');
+  if (found) {
+    check?.(found);
+    demandUse(p, found, flags);
+  }
   return found;
 }
 
@@ -43,16 +83,25 @@ export function freeId(all: ReadonlyMap<number, unknown>): number {
   return id;
 }
 
+/** What …_INFO gives besides what it writes: the highest number in use. */
+export const highest = (all: ReadonlyMap<number, unknown>): number => Math.max(0, ...all.keys());
+
 /** struct ipc64_perm, the same in all ABIs: key, uid, gid, cuid, cgid, mode. */
 export function writeOwner(p: Process, { key, uid, gid, cuid, cgid, mode }: Owned, address: number): void {
-  [key, uid, gid, cuid, cgid, mode].forEach((word, n) => {
-    p.memory.setU32(address + n * 4, word);
+  writeWords(p, address, [key, uid, gid, cuid, cgid, mode]);
+}
+
+export function writeWords(p: Process, address: number, words: readonly number[]): void {
+  words.forEach((word, n) => {
+    p.memory.setU32(address + n * 4, word >>> 0);
   });
 }
 
 /** IPC_SET */
 export function setOwner(p: Process, one: Owned, address: number): number {
   const [uid, gid, mode] = [4, 8, 20].map((offset) => p.memory.u32(address + offset));
-  Object.assign(one, { uid, gid, mode: mode & 0o777 });
+  demandOwner(p, one);
+  if (uid === 0xffff_ffff || gid === 0xffff_ffff) return -Errno.EINVAL;
+  Object.assign(one, { uid, gid, mode: mode & 0o777, changedAt: seconds(p) });
   return 0;
 }

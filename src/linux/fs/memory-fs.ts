@@ -218,6 +218,8 @@ export class MemoryFile extends MemoryInode {
   readonly format = Mode.Regular;
   /** What may not be done any more; undefined if it cannot be sealed. */
   seals: number | undefined;
+  /** Without a name, it may get one (O_TMPFILE). */
+  isLinkable = false;
   /** Of its shared mappings. */
   readonly futexes = new Futexes();
   private content = new Uint8Array(0);
@@ -434,6 +436,7 @@ export class MemoryDirectory extends MemoryInode implements Directory {
     this.checkNew(name);
     if (!(target instanceof MemoryInode) || target.fileSystem !== this.fileSystem) fail('EXDEV');
     if (isDirectory(target)) fail('EPERM');
+    if (target.links === 0 && !(target instanceof MemoryFile && target.isLinkable)) fail('ENOENT');
     target.links++;
     target.ctime = this.fileSystem.now();
     this.add(name, target);

@@ -27,7 +27,7 @@ export interface ProcessView {
   readonly pid: number;
   ppid(): number;
   /** As in /proc/<pid>/status. */
-  state(): string;
+  state(tid?: number): string;
   pgid(): number;
   sid(): number;
   uid(): number;
@@ -69,7 +69,7 @@ function statLine(view: ProcessView, tid = view.pid): string {
   const fields = [
     tid,
     `(${view.threadName(tid)})`,
-    view.state()[0],
+    view.state(tid)[0],
     view.ppid(),
     view.pgid(),
     view.sid(),
@@ -91,7 +91,7 @@ function statusText(view: ProcessView, tid = view.pid): string {
   const ids = (id: number) => [id, id, id, id].join('\t');
   return [
     `Name:\t${view.threadName(tid)}`,
-    `State:\t${view.state()}`,
+    `State:\t${view.state(tid)}`,
     `Tgid:\t${view.pid}`,
     `Pid:\t${tid}`,
     `PPid:\t${view.ppid()}`,

@@ -54,7 +54,7 @@ function processView(get: () => Process, pid: number): ProcessView {
   return {
     pid,
     ppid: () => get().group.parent?.pid ?? INIT,
-    state: () => stateOf(get()),
+    state: (tid) => stateOf((tid !== undefined && get().group.threads.get(tid)) || get()),
     auxv: () => get().auxv,
     processorTime: () => get().group.processorTime,
     pgid: () => get().group.pgid,
