@@ -134,7 +134,6 @@ export interface Process {
   images: readonly Image[];
   /** prctl(PR_SET_NAME), up to 15 bytes. */
   name: string;
-  readonly hostname: string;
   /** A call that a signal interrupted: the pc of its instruction, and one of the ERESTART numbers. */
   interrupted?: { readonly at: number; readonly errno: number } | undefined;
   /** The last exception that raised a signal (x86), and the address of the last page fault that did: every frame shows them. */

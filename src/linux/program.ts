@@ -102,6 +102,7 @@ export async function loadProgram(elfBytes: Uint8Array, options: ProgramOptions)
     onStop: options.onStop,
     network: options.network,
     warn,
+    hostname: options.hostname ?? 'wasmvisor',
     onEnd: (group) => run.onEnd?.(group),
   });
   const files = openFiles(options, host, system);
@@ -235,7 +236,6 @@ function makeFirst(abi: Abi, system: System, options: ProgramOptions, files: Fil
     auxv: new Uint8Array(0),
     images: [],
     name: '',
-    hostname: options.hostname ?? 'wasmvisor',
     scheduling: { policy: 0, priority: 0, deadline: [0n, 0n, 0n] },
     clearTid: 0,
     robustList: 0,

@@ -35,6 +35,8 @@ export interface System {
   readonly hooks: Hooks;
   /** Of files in memory that no directory names. */
   readonly anonymous: MemoryFileSystem;
+  /** utsname.nodename and utsname.domainname, up to 64 bytes. */
+  readonly names: { host: string; domain: string };
   /** What file systems in memory that guests mount hold. */
   readonly mounted: MemoryAccount;
   /** Shared memory (System V), by number. */
@@ -82,6 +84,7 @@ export interface SystemOptions {
   /** The first process was stopped by SIGTSTP. */
   readonly onStop?: (() => void) | undefined;
   readonly network?: Network | undefined;
+  readonly hostname: string;
   /** Tells the user once per key. */
   readonly warn: (key: string, text: string) => void;
   /** Before what a process has goes. */
@@ -140,6 +143,7 @@ export function makeSystem(host: Host, options: SystemOptions): System {
     translations: options.translations,
     knownFiles: new KnownFiles(),
     anonymous: new MemoryFileSystem(),
+    names: { host: options.hostname, domain: '(none)' },
     mounted: { used: 0, entries: 0 },
     segments: new Map(),
     semaphores: new Map(),

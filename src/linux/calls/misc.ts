@@ -1,5 +1,6 @@
 import { Cap, capable } from '../capabilities.ts';
 import { Errno } from '../errno.ts';
+import { decodeName, encodeName } from '../fs/names.ts';
 import type { Process } from '../process.ts';
 import { type Calls, missing, partial, type Syscall } from '../syscall.ts';
 import { buffer } from './arguments.ts';
@@ -11,10 +12,11 @@ export const VERSION = '#1 SMP';
 
 function uname(p: Process, address: number): number {
   const FIELD = 65;
-  const fields = ['Linux', p.hostname, RELEASE, VERSION, p.abi.machine, '(none)'];
+  const { host, domain } = p.system.names;
+  const fields = ['Linux', host, RELEASE, VERSION, p.abi.machine, domain];
   const bytes = new Uint8Array(fields.length * FIELD);
   fields.forEach((text, index) => {
-    bytes.set(new TextEncoder().encode(text).subarray(0, FIELD - 1), index * FIELD);
+    bytes.set(encodeName(text).subarray(0, FIELD - 1), index * FIELD);
   });
   p.memory.write(address, bytes);
   return 0;
@@ -54,6 +56,17 @@ const refuse =
   () =>
     -errno;
 
+/** __NEW_UTS_LEN */
+const MOST_NAME = 64;
+const setName =
+  (which: 'host' | 'domain'): Syscall =>
+  (p, a) => {
+    if (!capable(p, Cap.SysAdmin)) return -Errno.EPERM;
+    if (a[1] > MOST_NAME) return -Errno.EINVAL;
+    p.system.names[which] = decodeName(p.memory.view(a[0], a[1], 'read').slice());
+    return 0;
+  };
+
 const enum Unshare {
   /** CLONE_FS, CLONE_FILES, CLONE_SYSVSEM */
   Files = 0x400,
@@ -73,8 +86,8 @@ export const miscCalls: Calls = {
   prctl: partial(prctl, PRCTL_NOTE),
   uname: (p, a) => uname(p, a[0]),
   sysinfo: (p, a) => sysinfo(p, a[0]),
-  sethostname: refuse(Errno.EPERM),
-  setdomainname: refuse(Errno.EPERM),
+  sethostname: setName('host'),
+  setdomainname: setName('domain'),
   getrandom: (p, a) => getrandom(p, a[0], a[1], a[2]),
   rseq: partial(refuse(Errno.ENOSYS), 'ENOSYS'),
   syslog: refuse(Errno.EPERM),

@@ -178,8 +178,12 @@ function getrlimit(p: Process, resource: number, address: number, infinity: numb
   return 0;
 }
 
+/** /proc/sys/fs/nr_open */
+const MOST_DESCRIPTORS = 1 << 20;
+
 function setLimit(p: Process, limit: Limit, soft: number, hard: number): number {
   if (soft > hard) return -Errno.EINVAL;
+  if (limit === p.limits.nofile && hard > MOST_DESCRIPTORS) return -Errno.EPERM;
   if (hard > limit.hard && !capable(p, Cap.SysResource)) return -Errno.EPERM;
   limit.soft = soft;
   limit.hard = hard;

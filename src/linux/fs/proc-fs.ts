@@ -16,6 +16,10 @@ export interface SystemView {
   age(): bigint;
   mounts(): string;
   mountInformation(): string;
+  /** utsname.nodename and utsname.domainname. */
+  names(): { readonly host: string; readonly domain: string };
+  /** The texts of /proc/sysvipc. */
+  systemV(kind: 'msg' | 'sem' | 'shm'): string;
   /** The text of /proc/cpuinfo. */
   cpuinfo(): string;
   /** utsname.release and utsname.version. */
@@ -216,7 +220,6 @@ function addProcess(fileSystem: SyntheticFileSystem, directory: SyntheticDirecto
 /** What does not change below /proc/sys (admin-guide/sysctl). */
 const KERNEL_VALUES: Readonly<Record<string, string>> = {
   tainted: '0',
-  domainname: '(none)',
   core_pattern: 'core',
   core_uses_pid: '0',
   randomize_va_space: '0',
@@ -230,6 +233,11 @@ const KERNEL_VALUES: Readonly<Record<string, string>> = {
   msgmnb: '16384',
   msgmni: '32000',
   sem: '32000\t1024000000\t500\t32000',
+};
+const INOTIFY_VALUES: Readonly<Record<string, string>> = {
+  max_queued_events: '16384',
+  max_user_instances: '128',
+  max_user_watches: '65536',
 };
 const FILE_VALUES: Readonly<Record<string, string>> = {
   'file-max': '32768',
@@ -282,7 +290,8 @@ export function procFileSystem(view: SystemView, random: (bytes: Uint8Array<Arra
   value(kernel, 'ostype', () => 'Linux');
   value(kernel, 'osrelease', () => view.release);
   value(kernel, 'version', () => view.version);
-  value(kernel, 'hostname', () => 'wasmvisor');
+  value(kernel, 'hostname', () => view.names().host);
+  value(kernel, 'domainname', () => view.names().domain);
   value(kernel, 'pid_max', () => '32768');
   value(kernel, 'ngroups_max', () => '65536');
   for (const [name, text] of Object.entries(KERNEL_VALUES)) value(kernel, name, () => text);
@@ -302,5 +311,9 @@ export function procFileSystem(view: SystemView, random: (bytes: Uint8Array<Arra
   value(memory, 'max_map_count', () => '65530');
   const files = sys.addDirectory('fs');
   for (const [name, text] of Object.entries(FILE_VALUES)) value(files, name, () => text);
+  const inotify = files.addDirectory('inotify');
+  for (const [name, text] of Object.entries(INOTIFY_VALUES)) value(inotify, name, () => text);
+  const ipc = root.addDirectory('sysvipc');
+  for (const kind of ['msg', 'sem', 'shm'] as const) ipc.add(kind, new ComputedFile(fileSystem, () => view.systemV(kind)));
   return fileSystem;
 }

@@ -6,6 +6,7 @@ import type { Process } from '../process.ts';
 import { INIT, type System } from '../system.ts';
 import { fail } from './fail.ts';
 import type { ProcessView, SystemView } from './proc-fs.ts';
+import { systemVText } from './system-v.ts';
 import { mountInformation, mountsText } from './tree.ts';
 
 function mapLine(area: Area, device: number): string {
@@ -26,6 +27,8 @@ export function systemView(system: System, release: string, version: string): Sy
     current: () => current().pid,
     processes: () => [...system.processes.keys()],
     process: (pid) => processView(() => system.processes.get(pid)?.leader ?? fail('ESRCH'), pid),
+    names: () => system.names,
+    systemV: (kind) => systemVText(system, kind),
     cpuinfo: () => `processor\t: 0\nmodel name\t: wasmvisor ${current().abi.isa.name}\n\n`,
     memoryUsed: () => system.spaces.budget.used,
     memoryTotal: () => system.spaces.budget.limit,
