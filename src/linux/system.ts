@@ -117,8 +117,9 @@ export function makeSystem(host: Host, options: SystemOptions): System {
 
   function tell(parent: ThreadGroup | undefined, child: ThreadGroup, signal: number): void {
     if (!parent || parent.end) return;
-    if (signal !== 0) parent.leader.signals.raise(signal, childInfo(child));
+    // who waits has the child, not EINTR
     parent.childEvents.wake();
+    if (signal !== 0) parent.leader.signals.raise(signal, childInfo(child));
   }
   function tellOfChange(child: ThreadGroup, change: number): void {
     child.change = change;

@@ -32,6 +32,7 @@ function mmap(p: Process, address: number, length: number, prot: number, flags: 
   let backing: { file: MappableFile; offset: number } | undefined;
   if (!(flags & MAP_ANONYMOUS)) {
     const description = p.files.get(fd);
+    if (description.pathOnly) return -Errno.EBADF;
     if (shared && prot & PagePermission.Write && !description.access.write) return -Errno.EACCES;
     if (shared && prot & PagePermission.Write && isSealed(description.inode)) return -Errno.EPERM;
     backing = { file: mappable(description), offset: position };

@@ -2,6 +2,7 @@ import { Cap, capable } from '../capabilities.ts';
 import { Errno } from '../errno.ts';
 import type { Process, Scheduling } from '../process.ts';
 import type { Calls, Syscall } from '../syscall.ts';
+import { INIT } from '../system.ts';
 import { threadOf } from './signal.ts';
 import { type WriteTime, writeTimespec, writeTimespec64 } from './time.ts';
 
@@ -38,6 +39,8 @@ const LEAST_RUNTIME = 1024n;
 /** Numbers that are negative are invalid, others may be nobody's. */
 function target(p: Process, pid: number): Process | number {
   if ((pid | 0) < 0) return -Errno.EINVAL;
+  // init is no guest process
+  if (pid === INIT) return { ...p.system.first.leader, scheduling: { policy: Policy.Other, priority: 0, deadline: [0n, 0n, 0n] } };
   return pid === 0 ? p : (threadOf(p, pid) ?? p.system.processes.get(pid)?.leader ?? -Errno.ESRCH);
 }
 

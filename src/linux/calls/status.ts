@@ -241,7 +241,10 @@ export const statusCalls = {
   chown: (p, a) => chown(p, spotAt(p, At.FDCWD, a[0], 0), a[1], a[2]),
   lchown: (p, a) => chown(p, spotAt(p, At.FDCWD, a[0], At.SYMLINK_NOFOLLOW), a[1], a[2]),
   fchown: (p, a) => chown(p, openSpot(p, a[0]), a[1], a[2]),
-  fchownat: (p, a) => chown(p, spotAt(p, a[0], a[1], a[4]), a[2], a[3]),
+  fchownat: (p, a) => {
+    if (a[4] & ~(At.SYMLINK_NOFOLLOW | At.EMPTY_PATH)) return -Errno.EINVAL;
+    return chown(p, spotAt(p, a[0], a[1], a[4]), a[2], a[3]);
+  },
   chown16: (p, a) => chown(p, spotAt(p, At.FDCWD, a[0], 0), id16(a[1]), id16(a[2])),
   lchown16: (p, a) => chown(p, spotAt(p, At.FDCWD, a[0], At.SYMLINK_NOFOLLOW), id16(a[1]), id16(a[2])),
   fchown16: (p, a) => chown(p, openSpot(p, a[0]), id16(a[1]), id16(a[2])),
