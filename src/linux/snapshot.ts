@@ -2,6 +2,7 @@ import { Layout } from '../../assembly/shared/layout.ts';
 import { type Saved, type SavedFields, SnapshotError, type SnapshotKind, snapshotBody, snapshotFile } from '../snapshot/file.ts';
 import { GuestMemory, PagePermission } from '../vcpu/guest-memory.ts';
 import type { Area } from './areas.ts';
+import type { Capabilities } from './capabilities.ts';
 import { ElfError, parseElf } from './elf.ts';
 import { runProgram } from './exec.ts';
 import { type Description, describe } from './fs/file-table.ts';
@@ -15,7 +16,7 @@ import { type Access, type Inode, identity, isDirectory, Mode } from './fs/vfs.t
 import type { Limits } from './limits.ts';
 import type { Image } from './load.ts';
 import { isPageAligned, type MapLayout, type MappableFile } from './memory-map.ts';
-import type { Credentials, Process } from './process.ts';
+import type { Process, Scheduling } from './process.ts';
 import { sharedMemory } from './shared-memory.ts';
 import type { Action, Pending } from './signals.ts';
 import type { Space } from './spaces.ts';
@@ -59,6 +60,7 @@ export function demandSimple(program: SavedProgram): void {
   if (group.timers.size > 0 || group.posixTimers.size > 0) refuse('it has a timer');
   if (namespace.locks.any) refuse('it has a lock on a file');
   if (namespace.hasNamed) refuse('there is a named pipe or socket');
+  if (namespace.changed) refuse('it has mounted or unmounted a file system');
   if (namespace.root !== namespace.mounts[0].fileSystem.root) refuse('it has changed its root (chroot)');
   for (const [what, { size }] of Object.entries({
     'shared memory': system.segments,
@@ -126,6 +128,16 @@ const saveAction = ([signal, { handler, flags, mask, restorer }]: readonly [numb
   restorer,
 });
 
+const SETS = ['effective', 'permitted', 'inheritable', 'bounding', 'ambient'] as const;
+const saveCapabilities = (capabilities: Capabilities): Saved => ({
+  secureBits: capabilities.secureBits,
+  ...Object.fromEntries(SETS.map((set) => [set, String(capabilities[set])])),
+});
+function restoreCapabilities(into: Capabilities, saved: Fields): void {
+  for (const set of SETS) into[set] = BigInt(saved[set] as string);
+  into.secureBits = Number(saved.secureBits);
+}
+
 function body(program: SavedProgram): SavedFields {
   const { p, identity: of, callAt } = program;
   const { group, files, space, signals, vcpu, system } = p;
@@ -149,8 +161,8 @@ function body(program: SavedProgram): SavedFields {
   space.map.sync();
   const { pc, mode, state } = saveRegisters(p);
   const { altStack, mask, actions, pending } = signals.state;
-  const { executable, argv, env, auxv, name, stack, trampolines, clearTid, robustList, lastTrap, started, credentials } = p;
-  const { pgid, sid, personality, nice, noNewPrivileges, executed, processorTime, childrenTime } = group;
+  const { executable, argv, env, auxv, name, stack, trampolines, clearTid, robustList, lastTrap, started, credentials, scheduling } = p;
+  const { pgid, sid, personality, nice, noNewPrivileges, executed, dumpable, subreaper, processorTime, childrenTime } = group;
   return {
     identity: { ...of },
     monotonic: String(p.host.monotonic()),
@@ -184,7 +196,8 @@ function body(program: SavedProgram): SavedFields {
       robustList,
       lastTrap: lastTrap ? { ...lastTrap } : null,
       started: String(started),
-      credentials: { ...credentials },
+      credentials: { ...credentials, capabilities: saveCapabilities(credentials.capabilities) },
+      scheduling: { policy: scheduling.policy, priority: scheduling.priority },
     },
     limits: Object.fromEntries(Object.entries(p.limits).map(([which, limit]) => [which, { ...limit }])),
     images: p.images.map(({ path, bias, start, end }) => ({ path: encodeName(path), bias, start, end })),
@@ -195,10 +208,13 @@ function body(program: SavedProgram): SavedFields {
       nice,
       noNewPrivileges,
       executed,
+      dumpable,
+      subreaper,
       processorTime: String(processorTime),
       childrenTime: String(childrenTime),
     },
     terminal: { ...system.terminals.host },
+    names: { host: encodeName(system.names.host), domain: encodeName(system.names.domain) },
     signals: {
       altStack: { ...altStack },
       mask: String(mask),
@@ -353,7 +369,7 @@ export function restoreProgram(...given: Parameters<typeof restore>): void {
   }
 }
 function restore(p: Process, streams: StandardStreams, elf: Image['elf'], saved: SavedFields): void {
-  const { executable, argv, env, auxv, name, stack, trampolines, clearTid, robustList, lastTrap, started, credentials } =
+  const { executable, argv, env, auxv, name, stack, trampolines, clearTid, robustList, lastTrap, started, credentials, scheduling } =
     saved.process as Fields;
   Object.assign(p, {
     executable: text(executable),
@@ -368,11 +384,16 @@ function restore(p: Process, streams: StandardStreams, elf: Image['elf'], saved:
     started: BigInt(started as string),
     ...(lastTrap !== null && { lastTrap }),
   });
-  Object.assign(p.credentials, credentials as unknown as Credentials);
+  const { capabilities, ...ids } = credentials as Fields;
+  Object.assign(p.credentials, ids);
+  restoreCapabilities(p.credentials.capabilities, capabilities as Fields);
+  p.scheduling = { ...(scheduling as unknown as Pick<Scheduling, 'policy' | 'priority'>), deadline: [0n, 0n, 0n] };
   Object.assign(p.limits, saved.limits as unknown as Limits);
   const { processorTime, childrenTime, ...group } = saved.group as Fields;
   Object.assign(p.group, group, { processorTime: BigInt(processorTime as string), childrenTime: BigInt(childrenTime as string) });
   Object.assign(p.system.terminals.host, saved.terminal as object);
+  const { host, domain } = saved.names as Fields;
+  Object.assign(p.system.names, { host: text(host), domain: text(domain) });
   const { altStack, mask, actions, pending } = saved.signals as Fields;
   p.signals.restore({
     altStack: altStack as unknown as { start: number; size: number; disabled: boolean },

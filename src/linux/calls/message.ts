@@ -246,7 +246,9 @@ async function several(
 function recvmmsg(secondsAt: (p: Process, address: number) => number): Syscall {
   return (p, a) => {
     socketOf(p, a[0]);
-    const due = a[4] === 0 ? undefined : p.host.monotonic() + BigInt(Math.round(secondsAt(p, a[4]) * 1e9));
+    const seconds = a[4] === 0 ? undefined : secondsAt(p, a[4]);
+    if (seconds !== undefined && seconds < 0) return -Errno.EINVAL;
+    const due = seconds === undefined ? undefined : p.host.monotonic() + BigInt(Math.round(seconds * 1e9));
     return several(p, recvmsg, a, () => due !== undefined && p.host.monotonic() >= due);
   };
 }

@@ -34,8 +34,11 @@ function find(p: Process, address: number, follow = true): FoundPlace {
 
 const asksAdministrator =
   (call: Syscall): Syscall =>
-  (p, a) =>
-    capable(p, Cap.SysAdmin) ? call(p, a) : -Errno.EPERM;
+  (p, a) => {
+    if (!capable(p, Cap.SysAdmin)) return -Errno.EPERM;
+    p.files.namespace.noteChange();
+    return call(p, a);
+  };
 
 /** MemoryFileSystem's options from those of tmpfs(5). */
 function newFileSystem(p: Process, type: string, text: string, readOnly: boolean): FileSystem {

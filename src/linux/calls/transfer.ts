@@ -229,6 +229,19 @@ export function write(p: Process, fd: number, segments: readonly Segment[], at?:
 const one = (a: readonly number[]): Segment[] => [{ address: a[1], length: Math.min(a[2], MAX_TRANSFER) }];
 
 /** The position of preadv and pwritev: low word, then high word, in all ABIs. */
+/** Of preadv2(2); files of the host and in memory never make a call wait. */
+const enum Rwf {
+  NoWait = 8,
+  Append = 16,
+  /** RWF_HIPRI, RWF_DSYNC, RWF_SYNC and that. */
+  Idle = 7 | NoWait,
+}
+
+function checkRwFlags(p: Process, fd: number, flags: number, known: number): void {
+  const { inode } = p.files.get(fd);
+  if (flags & ~known || (flags & Rwf.NoWait && inode.format !== Mode.Regular)) fail('EOPNOTSUPP');
+}
+
 const vectorPosition = (a: readonly number[]): number => (a[4] | 0) * 0x1_0000_0000 + a[3];
 
 const enum Seek {
@@ -380,14 +393,21 @@ export const transferCalls = {
   preadv: (p, a) => read(p, a[0], vector(p, a[1], a[2]), vectorPosition(a)),
   pwritev: (p, a) => write(p, a[0], vector(p, a[1], a[2]), vectorPosition(a)),
   preadv2: (p, a) => {
-    if (a[5] !== 0) fail('EOPNOTSUPP');
+    checkRwFlags(p, a[0], a[5], Rwf.Idle);
     const at = vectorPosition(a);
     return read(p, a[0], vector(p, a[1], a[2]), at === -1 ? undefined : at);
   },
   pwritev2: (p, a) => {
-    if (a[5] !== 0) fail('EOPNOTSUPP');
+    checkRwFlags(p, a[0], a[5], Rwf.Idle | Rwf.Append);
     const at = vectorPosition(a);
-    return write(p, a[0], vector(p, a[1], a[2]), at === -1 ? undefined : at);
+    const description = p.files.get(a[0]);
+    const { append } = description;
+    description.append ||= (a[5] & Rwf.Append) !== 0;
+    try {
+      return write(p, a[0], vector(p, a[1], a[2]), at === -1 ? undefined : at);
+    } finally {
+      description.append = append;
+    }
   },
   lseek: (p, a) => {
     const description = p.files.get(a[0]);

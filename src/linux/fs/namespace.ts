@@ -85,6 +85,14 @@ export class Namespace {
   private readonly covered = new Map<Directory, Map<string, Inode[]>>();
   private readonly mountOf = new Map<Inode, Mount>();
   private nextDevice = 0x10;
+  /** Calls have changed what is mounted; the same for all that have other roots. */
+  private readonly history = { changed: false };
+  get changed(): boolean {
+    return this.history.changed;
+  }
+  noteChange(): void {
+    this.history.changed = true;
+  }
   /** Where the nodes of devices are. */
   devices?: Directory;
   /** A further /proc. */

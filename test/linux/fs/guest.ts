@@ -96,7 +96,13 @@ export function makeGuest(abi: 'i386' | 'mips' | 'mipsel' = 'i386', options: Par
     pid: 7,
     group,
     map,
-    system: { scheduler: { current: { map } }, anonymous: new MemoryFileSystem(), sockets: { names: new MemoryFileSystem() }, terminals, processes: new Map([[7, group]]) },
+    system: {
+      scheduler: { current: { map } },
+      anonymous: new MemoryFileSystem(),
+      sockets: { names: new MemoryFileSystem() },
+      terminals,
+      processes: new Map([[7, group]]),
+    },
     signals: {
       raiseHere: (name: string) => raised.push(name),
       suspendMask() {},
