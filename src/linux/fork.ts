@@ -1,7 +1,7 @@
 import { fail } from './fs/fail.ts';
 import { WaitQueue } from './fs/wait.ts';
 import { Futexes } from './futexes.ts';
-import type { Process, ThreadGroup } from './process.ts';
+import { NO_SCHEDULING, type Process, type ThreadGroup } from './process.ts';
 import { TraceEvent, traceChild, traceEvent } from './ptrace.ts';
 
 /** A process without a leader yet. */
@@ -54,7 +54,8 @@ export interface ForkOptions {
 /** A thread like `p`, of its process or another, with what is its own. */
 export function copyThread(p: Process, own: Partial<Process> & Pick<Process, 'tid' | 'signals' | 'clearTid'>): Process {
   const { exited: _, interrupted: __, tracing: ___, ...same } = p;
-  return { ...same, robustList: 0, ...own, interrupt: () => own.signals.interrupt() };
+  const scheduling = p.scheduling.resets ? NO_SCHEDULING : p.scheduling;
+  return { ...same, scheduling, robustList: 0, ...own, interrupt: () => own.signals.interrupt() };
 }
 
 /** A new process that goes on where the caller is, with 0 as the call's result. Gives its number. */

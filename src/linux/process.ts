@@ -22,7 +22,11 @@ export interface Scheduling {
   readonly policy: number;
   readonly priority: number;
   readonly deadline: readonly [bigint, bigint, bigint];
+  /** Children begin without (SCHED_RESET_ON_FORK). */
+  readonly resets: boolean;
 }
+
+export const NO_SCHEDULING: Scheduling = { policy: 0, priority: 0, deadline: [0n, 0n, 0n], resets: false };
 
 /** User and group of the guest. */
 export interface Credentials {

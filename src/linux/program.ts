@@ -22,7 +22,7 @@ import { defaultHost, type Host, LONGEST_TIMER, seededRandom } from './host.ts';
 import { launch, stackBytes } from './launch.ts';
 import { defaultLimits, STACK_LIMIT } from './limits.ts';
 import type { ExitStatus, Program, ProgramOptions } from './options.ts';
-import type { Process, ThreadGroup } from './process.ts';
+import { NO_SCHEDULING, type Process, type ThreadGroup } from './process.ts';
 import { Profiler } from './profile.ts';
 import { tellTracer, tracedExit } from './ptrace.ts';
 import { type FaultReport, makeReport } from './report.ts';
@@ -236,7 +236,7 @@ function makeFirst(abi: Abi, system: System, options: ProgramOptions, files: Fil
     auxv: new Uint8Array(0),
     images: [],
     name: '',
-    scheduling: { policy: 0, priority: 0, deadline: [0n, 0n, 0n] },
+    scheduling: NO_SCHEDULING,
     clearTid: 0,
     robustList: 0,
     stack: { low: 0, neighbourhood: 0 },

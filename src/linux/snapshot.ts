@@ -16,7 +16,7 @@ import { type Access, type Inode, identity, isDirectory, Mode } from './fs/vfs.t
 import type { Limits } from './limits.ts';
 import type { Image } from './load.ts';
 import { isPageAligned, type MapLayout, type MappableFile } from './memory-map.ts';
-import type { Process, Scheduling } from './process.ts';
+import { NO_SCHEDULING, type Process, type Scheduling } from './process.ts';
 import { sharedMemory } from './shared-memory.ts';
 import type { Action, Pending } from './signals.ts';
 import type { Space } from './spaces.ts';
@@ -197,7 +197,7 @@ function body(program: SavedProgram): SavedFields {
       lastTrap: lastTrap ? { ...lastTrap } : null,
       started: String(started),
       credentials: { ...credentials, capabilities: saveCapabilities(credentials.capabilities) },
-      scheduling: { policy: scheduling.policy, priority: scheduling.priority },
+      scheduling: { policy: scheduling.policy, priority: scheduling.priority, resets: scheduling.resets },
     },
     limits: Object.fromEntries(Object.entries(p.limits).map(([which, limit]) => [which, { ...limit }])),
     images: p.images.map(({ path, bias, start, end }) => ({ path: encodeName(path), bias, start, end })),
@@ -387,7 +387,7 @@ function restore(p: Process, streams: StandardStreams, elf: Image['elf'], saved:
   const { capabilities, ...ids } = credentials as Fields;
   Object.assign(p.credentials, ids);
   restoreCapabilities(p.credentials.capabilities, capabilities as Fields);
-  p.scheduling = { ...(scheduling as unknown as Pick<Scheduling, 'policy' | 'priority'>), deadline: [0n, 0n, 0n] };
+  p.scheduling = { ...NO_SCHEDULING, ...(scheduling as unknown as Omit<Scheduling, 'deadline'>) };
   Object.assign(p.limits, saved.limits as unknown as Limits);
   const { processorTime, childrenTime, ...group } = saved.group as Fields;
   Object.assign(p.group, group, { processorTime: BigInt(processorTime as string), childrenTime: BigInt(childrenTime as string) });

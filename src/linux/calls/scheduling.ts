@@ -1,6 +1,6 @@
 import { Cap, capable } from '../capabilities.ts';
 import { Errno } from '../errno.ts';
-import type { Process, Scheduling } from '../process.ts';
+import { NO_SCHEDULING, type Process, type Scheduling } from '../process.ts';
 import type { Calls, Syscall } from '../syscall.ts';
 import { INIT } from '../system.ts';
 import { threadOf } from './signal.ts';
@@ -40,7 +40,7 @@ const LEAST_RUNTIME = 1024n;
 function target(p: Process, pid: number): Process | number {
   if ((pid | 0) < 0) return -Errno.EINVAL;
   // init is no guest process
-  if (pid === INIT) return { ...p.system.first.leader, scheduling: { policy: Policy.Other, priority: 0, deadline: [0n, 0n, 0n] } };
+  if (pid === INIT) return { ...p.system.first.leader, scheduling: NO_SCHEDULING };
   return pid === 0 ? p : (threadOf(p, pid) ?? p.system.processes.get(pid)?.leader ?? -Errno.ESRCH);
 }
 
@@ -69,7 +69,8 @@ function setScheduler(p: Process, pid: number, policy: number | undefined, addre
   const of = target(p, pid);
   if (typeof of === 'number') return of;
   const wanted = policy === undefined ? of.scheduling.policy : policy & ~RESET_ON_FORK;
-  return set(p, of, { policy: wanted, priority, deadline: [0n, 0n, 0n] });
+  const resets = policy === undefined ? of.scheduling.resets : (policy & RESET_ON_FORK) !== 0;
+  return set(p, of, { ...NO_SCHEDULING, policy: wanted, priority, resets });
 }
 
 const ask =
@@ -98,7 +99,8 @@ function setAttr(p: Process, a: readonly number[]): number {
   const time = (n: number): bigint => p.memory.u64(address + Attr.Runtime + n * 8);
   const policy = p.memory.u32(address + Attr.Policy);
   const nice = p.memory.i32(address + Attr.Nice);
-  const error = set(p, of, { policy, priority: p.memory.u32(address + Attr.Priority), deadline: [time(0), time(1), time(2)] });
+  const resets = (p.memory.u32(address + Attr.Flags) & 1) !== 0;
+  const error = set(p, of, { policy, priority: p.memory.u32(address + Attr.Priority), deadline: [time(0), time(1), time(2)], resets });
   if (error === 0 && (policy === Policy.Other || policy === Policy.Batch)) of.group.nice = Math.max(-20, Math.min(19, nice));
   return error;
 }
@@ -108,10 +110,11 @@ function getAttr(p: Process, a: readonly number[]): number {
   if (address === 0 || size < Attr.Size || size > PAGE || flags !== 0) return -Errno.EINVAL;
   const of = target(p, pid);
   if (typeof of === 'number') return of;
-  const { policy, priority, deadline } = of.scheduling;
+  const { policy, priority, deadline, resets } = of.scheduling;
   p.memory.view(address, Attr.Size, 'write').fill(0);
   p.memory.setU32(address, Attr.Size);
   p.memory.setU32(address + Attr.Policy, policy);
+  p.memory.setU32(address + Attr.Flags, Number(resets));
   p.memory.setU32(address + Attr.Nice, of.group.nice >>> 0);
   p.memory.setU32(address + Attr.Priority, priority);
   deadline.forEach((time, n) => {
@@ -123,7 +126,7 @@ function getAttr(p: Process, a: readonly number[]): number {
 export const schedulingCalls: Calls = {
   sched_setscheduler: (p, a) => setScheduler(p, a[0], a[1], a[2]),
   sched_setparam: (p, a) => setScheduler(p, a[0], undefined, a[1]),
-  sched_getscheduler: ask((_p, { scheduling }) => scheduling.policy),
+  sched_getscheduler: ask((_p, { scheduling }) => scheduling.policy | (scheduling.resets ? RESET_ON_FORK : 0)),
   sched_getparam: (p, a) => {
     if (a[1] === 0) return -Errno.EINVAL;
     const of = target(p, a[0]);
