@@ -30,6 +30,7 @@ export {
 } from './x86/system/control';
 export {
   x86_breakpoint,
+  x86_debug_access,
   x86_hold_interrupt,
   x86_read_debug,
   x86_stepped,

@@ -149,6 +149,8 @@ export function updateMode(): void {
   if (level === 3 && cr0 & Cr0.AM && flags & Eflags.AC) mode |= Mode.ALIGN;
   // what was left there while nobody looked
   if (mode & Mode.STEP && !(load<u32>(Layout.MODE) & Mode.STEP)) set(System.SHADOW, 0);
+  // the next instruction clears it, which without breakpoints nothing else shows
+  if (!(mode & Mode.STEP)) set(X86.OTHER_FLAGS, flags & ~Eflags.RF);
   store<u32>(Layout.MODE, mode);
 }
 

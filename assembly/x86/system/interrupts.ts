@@ -8,7 +8,7 @@ import { flushTlb } from '../../paged';
 import { ExitKind, Fault } from '../../shared/exit';
 import { Layout } from '../../shared/layout';
 import { cpl, eflags, external, get, raise, raiseSelector, set, setExternal, setForce, systemCanRead, systemLoad } from './core';
-import { debugTrap } from './debug';
+import { debugTrap, endDebugGuard } from './debug';
 import {
   baseOf,
   checkStackSelector,
@@ -145,6 +145,7 @@ export function x86_software_interrupt(kind: u32, next: u32): u32 {
   if (isInt1) set(System.DR6, get(System.DR6) & ~Eflags.IF);
   const done = enter(kind & 0xff, !isInt1, false, 0, currentEip(next), eflags());
   setExternal(0);
+  if (done && isInt1) endDebugGuard();
   return u32(!done);
 }
 
@@ -167,7 +168,10 @@ export function deliverException(first: u32, firstCode: u32, at: u32): Delivery 
     const real = !isProtected() && !isVirtual();
     const done = enter(vector, false, !real && vector < 32 && ((WITH_CODE >>> vector) & 1) !== 0, code, eip, flags);
     setExternal(0);
-    if (done) return Delivery.DONE;
+    if (done) {
+      if (vector === Vector.DB) endDebugGuard();
+      return Delivery.DONE;
+    }
     // what the delivery itself raised
     const arg1 = load<u32>(Layout.EXIT_ARG1);
     if (arg1 & Fault.WRITES_CODE) return Delivery.RETRY;

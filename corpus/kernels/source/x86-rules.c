@@ -469,8 +469,11 @@ static u32 dr6(void) {
   ASM("mov %%dr6, %0" : "=r"(value));
   return value;
 }
+extern u8 broken_next[];
+static void i_break_next(void) { ASM("mov %0, %%dr0\nmov %1, %%dr7\nbroken_next: nop" ::"r"(broken_next), "r"(2)); }
+static void i_read_debug(void) { ASM("mov %%dr0, %%eax" ::: "eax"); }
 static void debug_registers(u32 address, u32 control) {
-  ASM("mov %0, %%dr0\nmov %1, %%dr7\nmov %2, %%dr6" ::"r"(address), "r"(control), "r"(0xffff0ff0));
+  ASM("mov %0, %%dr0\nmov %2, %%dr6\nmov %1, %%dr7" ::"r"(address), "r"(control), "r"(0xffff0ff0));
 }
 
 static void exceptions(void) {
@@ -521,6 +524,13 @@ static void exceptions(void) {
   expect("after it, too", last.eip, (u32)x87_next);
   debug_registers((u32)shadow_broken, 2);
   expect("no breakpoint right after a load of SS", fault_of(i_shadow_break), NONE);
+  debug_registers(0, 0);
+  ASM("pushl $0x10002\npush %%cs\npush $1f\niret\n1:" ::: "memory");
+  expect("a breakpoint, long after IRET with RF", fault_of(i_break_next), FAULT(DB, 0));
+  debug_registers(0, 0x2000);
+  expect("a read of a debug register with DR7.GD", fault_of(i_read_debug), FAULT(DB, 0));
+  expect("which the handler's entry clears", fault_of(i_read_debug), NONE);
+  expect("DR6.BD", dr6() & 0x200f, 0x2000);
   debug_registers(0, 0);
   expect("a single step", fault_of(i_shadow_step), FAULT(DB, 0));
   expect("passes over the instruction after a load of SS", last.eip, (u32)shadow_stepped);

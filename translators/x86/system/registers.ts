@@ -33,6 +33,7 @@ export const registerHelpers: readonly Helper[] = [
   { name: 'x86_load_msw', params: [I32, I32], result: I32, state: true, pure: false },
   { name: 'x86_clts', params: [I32], result: I32, state: true, pure: false },
   { name: 'x86_invlpg', params: [I32], result: Type.None, state: true, pure: false },
+  { name: 'x86_debug_access', params: [], result: I32, state: true, pure: false },
   { name: 'x86_read_debug', params: [I32], result: I32, state: true, pure: false },
   { name: 'x86_write_debug', params: [I32, I32, I32], result: I32, state: true, pure: false },
   { name: 'x86_rdmsr', params: [], result: I32, state: true, pure: false },
@@ -54,11 +55,13 @@ export const lmsw: Meaning = privileged((b, i) => transfer(b, i, b.helper('x86_l
 export const clts: Meaning = privileged((b, i) => transfer(b, i, b.helper('x86_clts', b.i32(i.next))));
 
 export const readDebug: Meaning = privileged((b, i) => {
+  exitIfRaised(b, b.helper('x86_debug_access'));
   b.set(general(i.rm), b.helper('x86_read_debug', b.i32(i.reg)));
 });
-export const writeDebug: Meaning = privileged((b, i) =>
-  transfer(b, i, b.helper('x86_write_debug', b.i32(i.reg), b.get(I32, general(i.rm)), b.i32(i.next))),
-);
+export const writeDebug: Meaning = privileged((b, i) => {
+  exitIfRaised(b, b.helper('x86_debug_access'));
+  transfer(b, i, b.helper('x86_write_debug', b.i32(i.reg), b.get(I32, general(i.rm)), b.i32(i.next)));
+});
 
 export const rdmsr: Meaning = privileged((b) => exitIfRaised(b, b.helper('x86_rdmsr')));
 export const wrmsr: Meaning = privileged((b) => exitIfRaised(b, b.helper('x86_wrmsr')));
