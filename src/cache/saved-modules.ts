@@ -1,4 +1,5 @@
 import type { SlowPaths } from '../backend/wasm/options.ts';
+import { type Part, partOf } from './parts.ts';
 
 /** Bytes of guest code: pc and length. */
 export type SavedRange = readonly [pc: number, size: number];
@@ -42,53 +43,45 @@ export const rangesOf = (module: Pick<SavedModule, 'regions' | 'callees'>): Save
   ...module.callees,
 ];
 
-/** Bytes of modules kept for one program. */
-const MOST_BYTES = 8 << 20;
+type Header = Omit<SavedModule, 'code' | 'wasm'> & { readonly lengths: readonly [code: number, wasm: number] };
 
-type Header = readonly (Omit<SavedModule, 'code' | 'wasm'> & { readonly lengths: readonly [code: number, wasm: number] })[];
-
-/** The first modules count most, if there are too many. */
-export function encodeModules(modules: readonly SavedModule[]): Uint8Array {
-  const kept: SavedModule[] = [];
-  let size = 0;
-  for (const module of modules) {
-    size += module.code.length + module.wasm.length;
-    if (size > MOST_BYTES) break;
-    kept.push(module);
-  }
-  const header: Header = kept.map(({ code, wasm, ...rest }) => ({ ...rest, lengths: [code.length, wasm.length] }));
+export function encodeModule({ code, wasm, ...rest }: SavedModule): Uint8Array {
+  const header: Header = { ...rest, lengths: [code.length, wasm.length] };
   const text = new TextEncoder().encode(JSON.stringify(header));
-  const out = new Uint8Array(4 + text.length + kept.reduce((sum, { code, wasm }) => sum + code.length + wasm.length, 0));
+  const size = 4 + text.length + code.length + wasm.length;
+  const out = new Uint8Array(Math.ceil(size / 4) * 4);
   new DataView(out.buffer).setUint32(0, text.length, true);
   out.set(text, 4);
-  let at = 4 + text.length;
-  for (const { code, wasm } of kept) {
-    out.set(code, at);
-    out.set(wasm, at + code.length);
-    at += code.length + wasm.length;
-  }
+  out.set(code, 4 + text.length);
+  out.set(wasm, 4 + text.length + code.length);
   return out;
 }
 
-/** The modules in the data, none if it is damaged anywhere. */
-export function decodeModules(data: Uint8Array): SavedModule[] {
+/** The module in the data, undefined if it is damaged anywhere. */
+export function decodeModule(data: Uint8Array<ArrayBuffer>): SavedModule | undefined {
   try {
     const length = new DataView(data.buffer, data.byteOffset, data.length).getUint32(0, true);
-    const header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(data.subarray(4, 4 + length))) as Header;
-    let at = 4 + length;
-    const take = (bytes: number): Uint8Array<ArrayBuffer> => {
-      if (!isCount(bytes) || at + bytes > data.length) throw new RangeError('truncated');
-      at += bytes;
-      return data.slice(at - bytes, at);
-    };
-    const modules = header.map(({ lengths, ...rest }) => ({ ...rest, code: take(lengths[0]), wasm: take(lengths[1]) }));
-    return at === data.length && modules.every(isModule) ? modules : [];
+    const { lengths, ...rest } = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(data.subarray(4, 4 + length))) as Header;
+    const [code, wasm] = lengths;
+    const start = 4 + length;
+    if (!isCount(code) || !isCount(wasm) || Math.ceil((start + code + wasm) / 4) * 4 !== data.length) return undefined;
+    const module = { ...rest, code: data.subarray(start, start + code), wasm: data.subarray(start + code, start + code + wasm) };
+    return isModule(module) ? module : undefined;
   } catch (error) {
     // JSON, text or lengths that are none; a shape that nothing can be read from
-    if (error instanceof SyntaxError || error instanceof RangeError || error instanceof TypeError) return [];
+    if (error instanceof SyntaxError || error instanceof RangeError || error instanceof TypeError) return undefined;
     throw error;
   }
 }
+
+/** Entries of its regions that are current. */
+const liveEntries = ({ regions }: SavedModule): number[] => regions.filter(({ live }) => live).map(({ entry }) => entry);
+
+/** A module that is here, and where it is found. */
+export const modulePart = (module: SavedModule): readonly [pcs: readonly number[], part: Part<SavedModule>] => [
+  liveEntries(module),
+  partOf(module, encodeModule),
+];
 
 const isCount = (n: unknown): n is number => Number.isInteger(n) && (n as number) >= 0 && (n as number) <= 0xffffffff;
 const isCounts = (list: unknown): boolean => Array.isArray(list) && list.every(isCount);

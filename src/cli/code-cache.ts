@@ -1,7 +1,6 @@
 import fs from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import v8 from 'node:v8';
 import vm from 'node:vm';
 import { makeFolder } from '../host/make-folder.ts';
 
@@ -15,6 +14,8 @@ interface Exports {
   readonly main: (argv: readonly string[], memory: WebAssembly.Memory | undefined) => Promise<void>;
   /** Names for the parts of it that this start has used: where one is new, the code compiled is worth saving anew. */
   readonly parts: ReadonlySet<string>;
+  /** Sets V8's flags as they were at the start. */
+  readonly flagsOfStart: () => void;
 }
 
 /**
@@ -33,7 +34,7 @@ export function loadCommand(file: string, require: (name: string) => unknown): E
     process.on('exit', () => {
       const known = cached && !script.cachedDataRejected ? cached.parts : [];
       const parts = new Set([...known, ...module.exports.parts]);
-      if (parts.size > known.length) attempt(() => save(saved, script, [...parts]));
+      if (parts.size > known.length) attempt(() => save(saved, script, [...parts], module.exports.flagsOfStart));
     });
   const run = script.runInThisContext() as (...values: unknown[]) => void;
   run(module.exports, require, module, file, path.dirname(file), (specifier: string) => import(specifier));
@@ -75,9 +76,8 @@ function read(file: string): Cached | undefined {
   return { code, parts: once.toString('utf8', code.length, end).split(' ') };
 }
 
-function save(file: string, script: vm.Script, parts: readonly string[]): void {
-  // V8 takes code only under the flags that it was made with
-  v8.setFlagsFromString('--opt');
+function save(file: string, script: vm.Script, parts: readonly string[], flagsOfStart: () => void): void {
+  flagsOfStart();
   const folder = path.dirname(file);
   makeFolder(folder);
   if (!isOurs(folder)) return;

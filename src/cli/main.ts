@@ -4,6 +4,7 @@ import { bootCommand } from './boot.ts';
 import { conformanceCommand } from './conformance.ts';
 import { demoCommand } from './demo.ts';
 import { disasmCommand } from './disasm.ts';
+import { flagsOfStart, usualFlags } from './engine-flags.ts';
 import { CliError, ExitCode } from './errors.ts';
 import { inspectCommand } from './inspect.ts';
 import { listCommand } from './list.ts';
@@ -50,7 +51,7 @@ const SIGPIPE = 13;
 const REPLACED = '\ufffd';
 process.on('uncaughtException', (error) => process.exit(explain(error)));
 
-export { parts };
+export { flagsOfStart, parts };
 
 export async function main(argv: readonly string[], memory?: WebAssembly.Memory): Promise<void> {
   reserved.memory = memory;
@@ -66,6 +67,7 @@ export async function main(argv: readonly string[], memory?: WebAssembly.Memory)
   // only the one that is wanted, if it is known: making all takes longer than hello runs
   const [wanted, make] = COMMANDS.find(([name]) => name === argv[2]) ?? ['usage', undefined];
   parts.add(wanted);
+  if (wanted !== 'run' && wanted !== 'usage') usualFlags();
   for (const command of make ? [make()] : COMMANDS.map(([, each]) => each())) program.addCommand(command.copyInheritedSettings(program));
   for (const command of [program, ...program.commands, ...program.commands.flatMap((c) => c.commands)]) command.exitOverride();
   try {

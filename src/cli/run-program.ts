@@ -5,7 +5,7 @@ import type { TranslationStore } from '../cache/persistence.ts';
 import type { MountPoint } from '../linux/fs/tree.ts';
 import { type FileSystem, Mode } from '../linux/fs/vfs.ts';
 import type { ExitStatus, Program, ProgramOptions } from '../linux/program.ts';
-import { compileLate, optimiseLater } from './engine-flags.ts';
+import { compilePatiently, optimiseLater, usualPatience } from './engine-flags.ts';
 import { CliError, ExitCode } from './errors.ts';
 import { hostNetwork } from './guest-network.ts';
 import type { RunOptions } from './guest-options.ts';
@@ -50,7 +50,7 @@ export async function run(
 
   const network = await hostNetwork(options);
   optimiseLater();
-  const runtime = compileLate(node.nodeRuntime);
+  const runtime = compilePatiently(node.nodeRuntime);
   const folder = options.cache ? (options.cacheDir ?? cacheFolder()) : undefined;
   let program: Program;
   try {
@@ -80,6 +80,7 @@ export async function run(
       ...more,
       onStop: () => process.kill(process.pid, 'SIGSTOP'),
       ...(options.strace && { trace: (line) => process.stderr.write(`${line}\n`) }),
+      beforeModules: usualPatience,
       onWarning: (text) => process.stderr.write(`wasmvisor: ${text}\n`),
     });
   } catch (error) {

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import type { KeptBytes } from '../cache/parts.ts';
 import type { TranslationStore } from '../cache/persistence.ts';
 import { makeFolder } from './make-folder.ts';
 
@@ -15,11 +16,18 @@ export interface TranslationFolderOptions {
 /** Files are touched when they are used, but not more often than this. */
 const TOUCH_MS = 60_000;
 
+/** Larger files are read in parts. */
+const WHOLE = 1 << 19;
+/** Files that are open for that at most; others are read whole. */
+const MOST_OPEN = 64;
+let openFiles = 0;
+
 /**
  * A folder as store of translations. Files are replaced as a whole, so that several processes can share it, and hold everything
- * twice, so that damaged ones are ignored: comparing is faster than any digest, and than to load one. A folder that others can
- * write to is not used: who can write there could have code of his own run in the guest (not outside: it imports nothing but the
- * guest's memory and helpers). A short program is over before an asynchronous call to the file system, so there are none.
+ * twice, so that damaged ones are ignored: comparing is faster than any digest, and than to load one. Of a large file only the
+ * parts are read that are asked for. A folder that others can write to is not used: who can write there could have code of his
+ * own run in the guest (not outside: it imports nothing but the guest's memory and helpers). A short program is over before an
+ * asynchronous call to the file system, so there are none.
  */
 export function nodeTranslationStore(folder: string, { limit = 128 << 20 }: TranslationFolderOptions = {}): TranslationStore {
   const place = (key: string): string => path.join(folder, `${PREFIX}${key}`);
@@ -30,15 +38,19 @@ export function nodeTranslationStore(folder: string, { limit = 128 << 20 }: Tran
   return {
     async load(key) {
       if (!isOurs()) return undefined;
-      const file = place(key);
-      const bytes = fs.readFileSync(file);
-      const length = (bytes.length - LENGTH) >>> 1;
-      if (bytes.length < LENGTH || bytes.readUInt32LE() !== length) return undefined;
-      const data = bytes.subarray(LENGTH, LENGTH + length);
-      if (!data.equals(bytes.subarray(LENGTH + length))) return undefined;
-      const now = Date.now();
-      if (now - fs.statSync(file).mtimeMs > TOUCH_MS) fs.utimesSync(file, now / 1000, now / 1000);
-      return data;
+      const fd = fs.openSync(place(key), 'r');
+      let parts: KeptBytes | undefined;
+      try {
+        const { size, mtimeMs } = fs.fstatSync(fd);
+        const length = (size - LENGTH) >>> 1;
+        if (size < LENGTH || readAt(fd, 0, LENGTH)?.readUInt32LE() !== length) return undefined;
+        const now = Date.now();
+        if (now - mtimeMs > TOUCH_MS) fs.futimesSync(fd, now / 1000, now / 1000);
+        if (size > WHOLE && openFiles < MOST_OPEN) parts = partsOfFile(fd, length);
+        return parts ?? readTwice(fd, length, 0, length);
+      } finally {
+        if (!parts) fs.closeSync(fd);
+      }
     },
     async save(key, data) {
       makeFolder(folder);
@@ -54,6 +66,39 @@ export function nodeTranslationStore(folder: string, { limit = 128 << 20 }: Tran
       }
       fs.renameSync(temporary, place(key));
       evict(folder, limit);
+    },
+  };
+}
+
+function readAt(fd: number, position: number, length: number): Buffer<ArrayBuffer> | undefined {
+  const bytes = Buffer.from(new ArrayBuffer(length));
+  return fs.readSync(fd, bytes, 0, length, position) === length ? bytes : undefined;
+}
+
+/** Bytes of the data, if both copies are the same. `length`: of all data. */
+function readTwice(fd: number, length: number, start: number, end: number): Uint8Array<ArrayBuffer> | undefined {
+  const [one, other] = [0, length].map((from) => readAt(fd, LENGTH + from + start, end - start));
+  return one && other && one.equals(other) ? new Uint8Array(one.buffer) : undefined;
+}
+
+/** An open file stays what it was when others replace it. */
+function partsOfFile(fd: number, length: number): KeptBytes {
+  let open = true;
+  openFiles++;
+  return {
+    length,
+    read(start, end) {
+      try {
+        return open ? readTwice(fd, length, start, end) : undefined;
+      } catch {
+        return undefined;
+      }
+    },
+    close() {
+      if (!open) return;
+      open = false;
+      openFiles--;
+      fs.closeSync(fd);
     },
   };
 }

@@ -90,6 +90,8 @@ export interface ProgramOptions {
   readonly loadCompiler?: () => Promise<Compiler>;
   /** What `Program.snapshot` gave: it goes on from there, with the same file, root and mounts; argv, env, cwd, uid and gid are those that it had. */
   readonly restore?: Uint8Array;
+  /** Called before the compiler is loaded, or a module of translated code is made: the engine may be told how to compile those. */
+  readonly beforeModules?: () => void;
   /** Where translations are kept from run to run. What goes wrong with it is of no account. */
   readonly translations?: TranslationStore;
   /** Looks about every so many guest instructions where the program is; see Program.profile. */

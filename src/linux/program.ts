@@ -152,6 +152,7 @@ function makeVcpu(abi: Abi, memory: GuestMemory, runtime: Runtime, options: Prog
     executor: options.executor ?? 'tiered',
     loadCompiler: options.loadCompiler ?? (() => import('../backend/wasm/compile.ts')),
     ...(options.startCompiler && { startCompiler: options.startCompiler }),
+    ...(options.beforeModules && { beforeModules: options.beforeModules }),
     ...(options.translateFrom !== undefined && { translateFrom: options.translateFrom }),
     ...(options.translateUntil !== undefined && { translateUntil: options.translateUntil }),
     ...(options.memoryModel && { memoryModel: options.memoryModel }),

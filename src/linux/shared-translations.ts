@@ -1,9 +1,11 @@
+import type { KeptBytes } from '../cache/parts.ts';
 import { decodeTranslations, encodeTranslations, type TranslationStore, type Translations } from '../cache/persistence.ts';
 
 /** Translations by program, for all processes of a run and, with a store, for later runs. */
 export class SharedTranslations {
   private readonly programs = new Map<string, Translations | undefined>();
   private readonly changed = new Set<string>();
+  private readonly sources: KeptBytes[] = [];
 
   constructor(private readonly store: TranslationStore | undefined) {}
 
@@ -14,6 +16,7 @@ export class SharedTranslations {
   async load(key: string): Promise<Translations | undefined> {
     if (this.programs.has(key)) return this.programs.get(key);
     const bytes = await this.store?.load(key).catch(() => undefined);
+    if (bytes && !(bytes instanceof Uint8Array)) this.sources.push(bytes);
     const found = bytes && decodeTranslations(bytes);
     // another process may have been faster
     if (!this.programs.has(key)) this.programs.set(key, found);
@@ -25,8 +28,9 @@ export class SharedTranslations {
     this.changed.add(key);
   }
 
-  /** For later runs. */
+  /** For later runs. None of them will be asked for any more. */
   async save(): Promise<void> {
     for (const key of this.changed) await this.store?.save(key, encodeTranslations(this.programs.get(key)!)).catch(() => undefined);
+    for (const source of this.sources) source.close?.();
   }
 }

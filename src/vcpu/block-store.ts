@@ -1,9 +1,18 @@
-import { Layout } from '../../assembly/shared/layout.ts';
 import { BlockHeader } from '../../assembly/shared/uop.ts';
-import { attach, detach, move } from '../backend/interpret/relocate.ts';
+import { attach, detach } from '../backend/interpret/relocate.ts';
 import { POOL_WORDS, type Runtime } from '../backend/runtime.ts';
 import type { CachedBlock, CodeCache } from '../cache/code-cache.ts';
-import { blockCount, firstBlockFrom, SavedBlock, type SavedBlocks } from '../cache/saved-blocks.ts';
+import { partsOf } from '../cache/parts.ts';
+import {
+  blockCount,
+  firstBlockFrom,
+  isBlock,
+  pageOf,
+  pagePart,
+  SavedBlock,
+  type SavedBlocks,
+  type SavedPage,
+} from '../cache/saved-blocks.ts';
 import { PAGE_SIZE } from '../isa/code.ts';
 import { type PhysicalPlaces, sameBytes } from './code-places.ts';
 import { GuestMemory } from './guest-memory.ts';
@@ -28,36 +37,41 @@ interface StoreContext {
   readonly hasSavedRegion: (pc: number) => boolean;
 }
 
-/** µop words and blocks that are saved at most. */
-const MOST_WORDS = 8 << 20;
-const MOST_BLOCKS = 1 << 17;
+/** µop words of overwritten code that are saved at most. */
+const MOST_GONE = 4 << 20;
 
 /** Saving is worth its time for one new block in so many. */
 const WORTH = 64;
 
-/** Where the µops of saved blocks begin: the first that an empty cache gives. */
-const HOME = Layout.UOPS;
+/** Bytes of guest code of which all saved blocks are put in place where the guest first comes to one. */
+const NEAR = 512;
 
 /** What is saved of one block. */
 interface Kept {
   readonly pc: number;
   readonly mode: number;
+  /** As they would be at address 0. */
   readonly uops: Int32Array;
-  /** The address that they are for. */
-  readonly address: number;
   readonly code: Uint8Array;
+}
+
+/** A page of an earlier run, of which blocks were asked for. */
+interface OpenPage {
+  readonly saved: SavedPage;
+  /** By number of a block: 1 if it was put in place. */
+  readonly placed: Uint8Array;
+  /** Where its µops were copied, if they were: as they are kept, but for those that were put in place. */
+  address: number | undefined;
 }
 
 /** The interpreter's blocks of an earlier run, and what is kept of this run's for the next. */
 export class BlockStore {
   /** Whether µops of `saved` may run: their constants are in the pool. */
   private usable = false;
-  /** Pages of which all saved blocks were looked at. */
+  /** By the pc that they begin at. */
+  private readonly pages = new Map<number, OpenPage | undefined>();
+  /** Where all saved blocks were looked at, by the pc that so many bytes begin at. */
   private readonly seen = new Set<number>();
-  /** By number of a saved block: 1 if it lies at HOME, and was not put in place yet. */
-  private atHome = new Uint8Array(0);
-  /** By number of a saved block: 1 if it was put in place. */
-  private readonly placed: Uint8Array;
   /** Memory model paged: blocks whose code the guest has overwritten since, such as that of a kernel's start. */
   private readonly gone: Kept[] = [];
   private goneWords = 0;
@@ -66,7 +80,6 @@ export class BlockStore {
     private readonly context: StoreContext,
     private readonly saved: SavedBlocks | undefined,
   ) {
-    this.placed = new Uint8Array(saved ? blockCount(saved) : 0);
     this.begin();
   }
 
@@ -74,61 +87,74 @@ export class BlockStore {
   begin(): void {
     const { saved, context } = this;
     this.seen.clear();
-    this.atHome = new Uint8Array(0);
+    for (const page of this.pages.values()) if (page) page.address = undefined;
     this.usable = saved !== undefined && saved.options === context.options() && saved.constants.length <= POOL_WORDS;
-    if (!saved || !this.usable) return;
-    const { constants, words } = context.runtime;
-    constants.set(saved.constants);
-    if (context.cache.uopAddress !== HOME || saved.uops.length > MOST_WORDS) return;
-    this.atHome = new Uint8Array(blockCount(saved)).fill(1);
-    words.set(saved.uops, HOME >>> 2);
-    context.cache.uopAddress = HOME + 4 * saved.uops.length;
+    if (saved && this.usable) context.runtime.constants.set(saved.constants);
   }
 
-  /** Puts the block at `pc` in place, with others of its page, if the guest's code is the same. `end`: of the room for µops. */
-  restore(pc: number, end: number): boolean {
-    const { saved, context } = this;
-    if (!saved || !this.usable) return false;
-    const page = pc - (pc % PAGE_SIZE);
-    const pageKey = context.cache.places.key(page);
-    const known = this.seen.has(pageKey);
-    this.seen.add(pageKey);
-    const mode = context.paged?.mode ?? 0;
-    const last = known ? pc : page + PAGE_SIZE - 1;
-    for (let n = firstBlockFrom(saved, known ? pc : page), count = blockCount(saved); n < count; n++) {
-      const at = saved.index[n * SavedBlock.WORDS + SavedBlock.PC];
-      if (at > last) break;
-      if (saved.index[n * SavedBlock.WORDS + SavedBlock.MODE] !== mode) continue;
-      if ((at === pc || !context.hasSavedRegion(at)) && !context.cache.block(at)) this.place(saved, n, end);
+  private page(pc: number): OpenPage | undefined {
+    const start = pageOf(pc);
+    if (!this.usable) return undefined;
+    if (!this.pages.has(start)) {
+      const saved = this.saved?.pages.at(start)?.value();
+      this.pages.set(start, saved && { saved, placed: new Uint8Array(blockCount(saved)), address: undefined });
     }
-    return context.cache.block(pc) !== undefined;
+    return this.pages.get(start);
   }
 
-  private place({ index, uops, code }: SavedBlocks, n: number, end: number): void {
+  /** Puts the block at `pc` in place, with others near to it, if the guest's code is the same. `end`: of the room for µops. */
+  restore(pc: number, end: number): boolean {
+    const { context } = this;
+    const { cache, runtime } = context;
+    const page = this.page(pc);
+    if (!page) return false;
+    const { index, uops } = page.saved;
+    const near = pc - (pc % NEAR);
+    const nearKey = cache.places.key(near);
+    const known = this.seen.has(nearKey);
+    this.seen.add(nearKey);
+    // a program's page most often has this code, so all is copied at once
+    if (page.address === undefined && !context.paged && cache.uopAddress + 4 * uops.length <= end) {
+      page.address = cache.uopAddress;
+      runtime.words.set(uops, page.address >>> 2);
+      cache.uopAddress += 4 * uops.length;
+    }
+    const mode = context.paged?.mode ?? 0;
+    const last = known ? pc : near + NEAR - 1;
+    for (let n = firstBlockFrom(page.saved, known ? pc : near), count = blockCount(page.saved); n < count; n++) {
+      const i = n * SavedBlock.WORDS;
+      const at = index[i + SavedBlock.PC];
+      if (at > last) break;
+      if (index[i + SavedBlock.MODE] !== mode) continue;
+      if ((at === pc || !context.hasSavedRegion(at)) && !cache.block(at)) this.place(page, n, end);
+    }
+    return cache.block(pc) !== undefined;
+  }
+
+  private place({ saved, placed, address: copied }: OpenPage, n: number, end: number): void {
     const { runtime, cache, jumpSites, paged } = this.context;
+    const { index, uops, code } = saved;
     const i = n * SavedBlock.WORDS;
     const pc = index[i + SavedBlock.PC];
     const size = index[i + SavedBlock.SIZE];
-    if (!this.isThere(pc, size, code, index[i + SavedBlock.CODE])) return;
+    if (!isBlock(saved, n) || !this.isThere(pc, size, code, index[i + SavedBlock.CODE])) return;
     const from = index[i + SavedBlock.UOPS];
     const length = index[i + SavedBlock.WORDS + SavedBlock.UOPS] - from;
-    const home = HOME + 4 * from;
-    const first = this.atHome[n] === 1;
-    this.atHome[n] = 0;
-    const address = first ? home : cache.uopAddress;
-    if (!first) {
+    const isCopied = copied !== undefined && !placed[n];
+    const address = isCopied ? copied + 4 * from : cache.uopAddress;
+    if (!isCopied) {
       if (address + 4 * length > end) return;
       runtime.words.set(uops.subarray(from, from + length), address >>> 2);
     }
-    if (!attach(runtime.words, address, length, pc, home, () => jumpSites.at(pc))) return;
-    if (!first) cache.uopAddress = address + 4 * length;
+    if (!attach(runtime.words, address, length, pc, 0, () => jumpSites.at(pc))) return;
+    if (!isCopied) cache.uopAddress = address + 4 * length;
     const cached: CachedBlock = { block: placeOnly(pc, size), address, restored: true };
     if (paged) {
       paged.note(cached.block);
       runtime.words[(address + BlockHeader.PAGE) >>> 2] = paged.mappedPages([cached.block])[0].word;
       runtime.words[(address + BlockHeader.NEXT_PAGE) >>> 2] = 0;
     }
-    this.placed[n] = 1;
+    placed[n] = 1;
     cache.addBlock(cached);
     cache.publishBlock(cached);
     this.context.stats.restoredBlocks++;
@@ -155,12 +181,12 @@ export class BlockStore {
     const { pc, size } = block;
     const start = paged ? paged.indexOf(block) : GuestMemory.index(pc);
     const mode = cache.places.modeOf(block);
-    return { pc, mode, uops: detach(runtime.words, address), address: 0, code: memory.bytes.subarray(start, start + size) };
+    return { pc, mode, uops: detach(runtime.words, address), code: memory.bytes.subarray(start, start + size) };
   }
   /** Memory model paged: the guest is about to write to this physical page, which has blocks. */
   leave(page: number): void {
     for (const cached of this.context.cache.blocksOn(page).filter(this.mayKeep)) {
-      if (this.goneWords > MOST_WORDS / 2) return;
+      if (this.goneWords > MOST_GONE) return;
       const kept = this.kept(cached);
       this.goneWords += kept.uops.length;
       this.gone.push({ ...kept, code: kept.code.slice() });
@@ -175,55 +201,58 @@ export class BlockStore {
     return own.filter(({ restored }) => !restored).length * WORTH > own.length;
   }
 
-  /** Blocks for the next run. */
+  /** Blocks for the next run: first the pages that this one has been to, then the others as they are. */
   save(): SavedBlocks {
-    return this.joined(different([...this.own().map((cached) => this.kept(cached)), ...this.gone, ...this.unused()]));
+    const own = new Map<number, Kept[]>();
+    for (const block of [...this.own().map((cached) => this.kept(cached)), ...this.gone]) {
+      const page = pageOf(block.pc);
+      own.set(page, [...(own.get(page) ?? []), block]);
+    }
+    const pages = [...own].map(([pc, blocks]) => [[pc], pagePart(joined(different([...blocks, ...this.unused(pc)])))] as const);
+    const others = this.usable ? this.saved!.pages.all().filter(([[pc]]) => !own.has(pc)) : [];
+    return { options: this.context.options(), constants: this.context.runtime.constants.words, pages: partsOf([...pages, ...others]) };
   }
 
-  /** Saved blocks that this run did not come to. */
-  private unused(): Kept[] {
-    if (!this.saved || !this.usable) return [];
+  /** Saved blocks of a page that this run did not come to. */
+  private unused(page: number): Kept[] {
+    const found = this.page(page);
+    if (!found) return [];
     const { cache, paged } = this.context;
-    const { index, uops, code } = this.saved;
+    const { index, uops, code } = found.saved;
     const out: Kept[] = [];
-    for (let i = 0; i < index.length - SavedBlock.WORDS; i += SavedBlock.WORDS) {
-      const pc = index[i + SavedBlock.PC];
+    for (let n = 0; n < blockCount(found.saved); n++) {
+      const i = n * SavedBlock.WORDS;
       const next = i + SavedBlock.WORDS;
-      if (paged ? !this.placed[i / SavedBlock.WORDS] : !cache.block(pc)?.address)
+      const pc = index[i + SavedBlock.PC];
+      if (isBlock(found.saved, n) && (paged ? !found.placed[n] : !cache.block(pc)?.address))
         out.push({
           pc,
           mode: index[i + SavedBlock.MODE],
           uops: uops.subarray(index[i + SavedBlock.UOPS], index[next + SavedBlock.UOPS]),
-          address: HOME + 4 * index[i + SavedBlock.UOPS],
-          code: code.subarray(index[i + SavedBlock.CODE], index[next + SavedBlock.CODE]),
+          code: code.subarray(index[i + SavedBlock.CODE], index[i + SavedBlock.CODE] + index[i + SavedBlock.SIZE]),
         });
     }
     return out;
   }
+}
 
-  /** The first count most, if there are too many. */
-  private joined(blocks: readonly Kept[]): SavedBlocks {
-    let words = 0;
-    let count = 0;
-    while (count < Math.min(blocks.length, MOST_BLOCKS) && words + blocks[count].uops.length <= MOST_WORDS)
-      words += blocks[count++].uops.length;
-    const kept = blocks.slice(0, count).sort((a, b) => a.pc - b.pc);
-    const index = new Uint32Array((count + 1) * SavedBlock.WORDS);
-    const uops = new Int32Array(words);
-    const code = new Uint8Array(kept.reduce((sum, block) => sum + block.code.length, 0));
-    let uopAt = 0;
-    let codeAt = 0;
-    for (const [n, block] of kept.entries()) {
-      index.set([block.pc, block.code.length, uopAt, codeAt, block.mode], n * SavedBlock.WORDS);
-      uops.set(block.uops, uopAt);
-      move(uops, uopAt, block.uops.length, block.address, HOME + 4 * uopAt);
-      code.set(block.code, codeAt);
-      uopAt += block.uops.length;
-      codeAt += block.code.length;
-    }
-    index.set([0, 0, uopAt, codeAt, 0], count * SavedBlock.WORDS);
-    return { options: this.context.options(), constants: this.context.runtime.constants.words, index, uops, code };
+/** Blocks of one page. */
+function joined(blocks: Kept[]): SavedPage {
+  const size = (of: (block: Kept) => ArrayLike<number>): number => blocks.reduce((sum, block) => sum + of(block).length, 0);
+  const index = new Uint32Array((blocks.length + 1) * SavedBlock.WORDS);
+  const uops = new Int32Array(size((block) => block.uops));
+  const code = new Uint8Array(size((block) => block.code));
+  let uopAt = 0;
+  let codeAt = 0;
+  for (const [n, block] of blocks.sort((a, b) => a.pc - b.pc).entries()) {
+    index.set([block.pc, block.code.length, uopAt, codeAt, block.mode], n * SavedBlock.WORDS);
+    uops.set(block.uops, uopAt);
+    code.set(block.code, codeAt);
+    uopAt += block.uops.length;
+    codeAt += block.code.length;
   }
+  index.set([0, 0, uopAt, codeAt, 0], blocks.length * SavedBlock.WORDS);
+  return { index, uops, code };
 }
 
 /** Without blocks that an earlier one is the same as. */

@@ -1,6 +1,7 @@
 import type { CompileOptions } from '../backend/wasm/options.ts';
 import type { Region } from '../backend/wasm/region.ts';
-import type { SavedModule } from '../cache/saved-modules.ts';
+import { type Part, type Parts, partsOf } from '../cache/parts.ts';
+import { modulePart, type SavedModule } from '../cache/saved-modules.ts';
 import type { Block } from '../ir/block.ts';
 import type { PhysicalPlaces } from './code-places.ts';
 import { GuestMemory } from './guest-memory.ts';
@@ -31,25 +32,29 @@ export interface KeepableModule {
 
 /** Modules that earlier runs compiled, and what is kept of this run's for the next. */
 export class ModuleStore {
-  /** Those that have not been looked at, by entry of a live region. */
-  private readonly unused = new Map<number, SavedModule>();
+  /** Those that have been looked at. */
+  private readonly taken = new Set<Part<SavedModule>>();
 
   constructor(
     private readonly context: StoreContext,
-    saved: readonly SavedModule[],
-  ) {
-    for (const module of saved) for (const { entry, live } of module.regions) if (live) this.unused.set(entry, module);
-  }
+    private readonly earlier: Parts<SavedModule>,
+  ) {}
 
+  private unused(entry: number): Part<SavedModule> | undefined {
+    const part = this.earlier.at(entry);
+    return part && !this.taken.has(part) ? part : undefined;
+  }
   has(entry: number): boolean {
-    return this.unused.has(entry);
+    return this.unused(entry) !== undefined;
   }
 
   /** The module that has the region at `pc`, if the guest's code is the same. It is given only once. */
   take(pc: number): SavedModule | undefined {
-    const saved = this.unused.get(pc);
+    const part = this.unused(pc);
+    const saved = part?.value();
     const { context } = this;
-    if (!saved || saved.options !== context.options()) return undefined;
+    if (part && !saved) this.taken.add(part);
+    if (!part || !saved || saved.options !== context.options()) return undefined;
     const { paged, memory, coherentCode } = context;
     // what is mapped elsewhere now, or is other code, may be as it was later
     if (paged && (saved.mode !== paged.mode || !saved.pages.every(([page, word]) => paged.isMapped(page, word | 0)))) return undefined;
@@ -57,17 +62,18 @@ export class ModuleStore {
       paged ? paged.hasCode(at, size, code, from) : hasRange(at, size, memory, coherentCode, code, from),
     );
     if (paged && !is) return undefined;
-    for (const { entry } of saved.regions) if (this.unused.get(entry) === saved) this.unused.delete(entry);
+    this.taken.add(part);
     return is ? saved : undefined;
   }
 
   /** Modules for the next run. `patience` is asked by entry of a region. */
-  save(modules: readonly KeepableModule[], patience: (entry: number) => number, accessMap: AccessMap): SavedModule[] {
+  save(modules: readonly KeepableModule[], patience: (entry: number) => number, accessMap: AccessMap): Parts<SavedModule> {
     const kept = modules.map((module) => this.saved(module, patience, accessMap)).filter((module) => module !== undefined);
-    const entries = new Set(kept.flatMap(({ regions }) => regions.filter(({ live }) => live).map(({ entry }) => entry)));
+    const parts = kept.map(modulePart);
+    const entries = new Set(parts.flatMap(([pcs]) => pcs));
     // and what this run did not come to
-    const unused = new Set(this.unused.values());
-    return [...kept, ...[...unused].filter(({ regions }) => !regions.some(({ entry, live }) => live && entries.has(entry)))];
+    const unused = this.earlier.all().filter(([pcs, part]) => !this.taken.has(part) && !pcs.some((pc) => entries.has(pc)));
+    return partsOf([...parts, ...unused]);
   }
 
   private saved(module: KeepableModule, patience: (entry: number) => number, accessMap: AccessMap): SavedModule | undefined {

@@ -17,6 +17,8 @@ export interface VcpuOptions {
   readonly loadCompiler: () => Promise<Compiler>;
   /** Starts the Wasm back end on another thread, for `tiered`; then `loadCompiler` is not called. */
   readonly startCompiler?: () => BackgroundCompiler;
+  /** Called before the compiler is loaded, and before a module of an earlier run is made. */
+  readonly beforeModules?: () => void;
   /** With `translate`: blocks that are reached before this pc are interpreted. */
   readonly translateFrom?: number;
   /** With `translate`: what is first reached at this pc and after it is interpreted. */

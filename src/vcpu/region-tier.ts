@@ -3,6 +3,7 @@ import type { Runtime } from '../backend/runtime.ts';
 import { type Access, accessIn, type CompileOptions, type SlowPaths } from '../backend/wasm/options.ts';
 import { formFragment, formRegion, type Region, type RegionLimits } from '../backend/wasm/region.ts';
 import type { CodeCache, CompiledModule } from '../cache/code-cache.ts';
+import type { Parts } from '../cache/parts.ts';
 import type { SavedModule } from '../cache/saved-modules.ts';
 import type { Block } from '../ir/block.ts';
 import { type Isa, isLasting } from '../isa/isa.ts';
@@ -46,6 +47,8 @@ interface TierContext {
   /** What compiling a guest instruction costs, in interpreted guest instructions (tiered). */
   readonly compilingCost: number;
   readonly slowPaths: SlowPaths | 'adapt';
+  /** See VcpuOptions.beforeModules. */
+  readonly beforeModules: () => void;
   readonly limits: RegionLimits;
   readonly codeLimit: CodeLimit;
 }
@@ -383,6 +386,7 @@ export class RegionTier {
       callSlots: new Map(saved.slots.map((at, i) => [at, this.slots.of(keys[i])])),
       jumpSites,
     };
+    context.beforeModules();
     const number = this.nextModule++;
     const job: Job = { number, regions, options, instructions: saved.regions.reduce((sum, r) => sum + r.instructions, 0) };
     try {
@@ -421,7 +425,7 @@ export class RegionTier {
     return this.modules.keepable().some(({ binary }) => binary !== undefined);
   }
   /** Modules for the next run. */
-  save(store: ModuleStore): SavedModule[] {
+  save(store: ModuleStore): Parts<SavedModule> {
     return store.save(
       this.modules.keepable().map((module) => this.withoutOld(module)),
       (entry) => this.partial.patience(entry),

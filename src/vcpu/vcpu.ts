@@ -2,7 +2,8 @@ import { Layout } from '../../assembly/shared/layout.ts';
 import type { Runtime } from '../backend/runtime.ts';
 import { INLINED_INSTRUCTIONS, REGION_LIMITS, UNROLLED_INSTRUCTIONS } from '../backend/wasm/region.ts';
 import { CodeCache } from '../cache/code-cache.ts';
-import { decodeTranslations, encodeTranslations, TRANSLATOR, type Translations } from '../cache/persistence.ts';
+import type { KeptBytes } from '../cache/parts.ts';
+import { decodeTranslations, encodeTranslations, NO_TRANSLATIONS, TRANSLATOR, type Translations } from '../cache/persistence.ts';
 import { PAGE_SIZE } from '../isa/code.ts';
 import type { Isa } from '../isa/isa.ts';
 import { BlockStore } from './block-store.ts';
@@ -82,6 +83,7 @@ export class Vcpu {
       compilingCost: options.hotThreshold !== undefined ? 0 : this.paged ? COMPILING_COST_IN_MACHINE : COMPILING_COST,
       slowPaths: options.slowPaths ?? 'adapt',
       codeLimit: options.codeLimit ?? CODE_LIMIT,
+      beforeModules: () => options.beforeModules?.(),
       limits: {
         ...REGION_LIMITS,
         inlined: INLINED_INSTRUCTIONS,
@@ -157,6 +159,7 @@ export class Vcpu {
   private wantedSince = 0;
   private loading: Promise<void> | undefined;
   private loadCompiler(): Promise<void> {
+    this.options.beforeModules?.();
     this.loading ??= this.options.loadCompiler().then((compiler) => {
       this.tier.compiler = compiler;
       if (this.executor === 'tiered') this.compilerIsThere();
@@ -197,16 +200,16 @@ export class Vcpu {
    * Begins with translations of an earlier run (or of another process, for a `short` life), and has those of this one kept for
    * `translations`.
    */
-  persist(earlier: Translations | Uint8Array = NO_TRANSLATIONS, short = false): void {
+  persist(earlier: Translations | Uint8Array | KeptBytes = NO_TRANSLATIONS, short = false): void {
     this.restoresHot = short && this.executor === 'tiered';
     const { memory, runtime, cache } = this;
     const { coherentCode } = this.isa;
     if (this.executor === 'interpret' || this.options.limits || (this.paged && this.executor !== 'tiered')) return;
-    const { modules, blocks } = earlier instanceof Uint8Array ? decodeTranslations(earlier) : earlier;
+    const { modules, blocks } = 'modules' in earlier ? earlier : decodeTranslations(earlier);
     const options = (): string => this.translationKey;
     const store = new ModuleStore({ memory, coherentCode, options, paged: this.paged }, modules);
     this.tier.store = store;
-    if (this.executor === 'tiered' && !short && modules.length > 0 && !this.tier.canCompile && this.options.compilerAfter !== undefined)
+    if (this.executor === 'tiered' && !short && !modules.empty && !this.tier.canCompile && this.options.compilerAfter !== undefined)
       this.header.set(Layout.HOT_THRESHOLD, this.hotThreshold * WARM_START);
     // who translates all does without blocks, and calls are noted where they are lifted
     if (this.executor !== 'tiered' || this.blocks.notesCalls) return;
@@ -404,6 +407,7 @@ export class Vcpu {
     if (this.wantsCompiler && this.mayLoadCompiler()) {
       this.wantsCompiler = false;
       if (this.options.startCompiler && this.executor === 'tiered') {
+        this.options.beforeModules?.();
         this.tier.background = this.options.startCompiler();
         this.compilerIsThere();
       } else void this.loadCompiler();
@@ -419,12 +423,25 @@ export class Vcpu {
   /** Something must be there for the dispatcher to run at `pc`; false if nothing can be fetched there. */
   private provide(pc: number): boolean {
     if (this.paged && this.paged.key(pc) < 0) return false;
-    if (this.tier.republish(pc) || (!this.restoresHot && this.tier.restore(pc)) || this.blocks.restore(pc)) return true;
-    if (this.executor === 'translate' && this.translates(pc)) {
-      this.blocks.assumptions.begin(pc);
-      if (this.tier.compile(pc)) return true;
+    if (this.tier.republish(pc)) return true;
+    if (this.executor === 'translate') {
+      if (this.tier.restore(pc)) return true;
+      if (this.translates(pc)) {
+        this.blocks.assumptions.begin(pc);
+        if (this.tier.compile(pc)) return true;
+      }
     }
-    return this.blocks.publish(pc);
+    if (!this.blocks.restore(pc) && !this.blocks.publish(pc)) return false;
+    if (!this.restoresHot && this.tier.store?.has(pc) && !this.cache.region(pc)) this.restoreSoon(pc);
+    return true;
+  }
+
+  /** Entries of saved regions that the interpreter still runs. */
+  private readonly restoring = new Set<number>();
+  private restoreSoon(pc: number): void {
+    const threshold = this.header.get(Layout.HOT_THRESHOLD);
+    this.restoring.add(pc);
+    this.tier.worth.rest(pc, Math.min(RESTORE_AFTER, threshold), threshold);
   }
 
   /** With `translate`: whether what begins at `pc` is to be. */
@@ -435,17 +452,17 @@ export class Vcpu {
   }
 
   private becameHot(pc: number): void {
-    if (this.restoresHot && this.tier.restore(pc)) return;
-    const wait = this.tier.heated(pc);
+    const early = this.restoring.delete(pc);
+    if (!this.cache.region(pc) && this.tier.restore(pc)) return;
+    const threshold = this.header.get(Layout.HOT_THRESHOLD);
+    const wait = early ? threshold - RESTORE_AFTER : this.tier.heated(pc);
     if (this.tier.worth.wantsCompiler && this.wantedSince === 0) {
       this.wantsCompiler = true;
       this.wantedSince = performance.now();
     }
-    if (wait > 0) this.tier.worth.rest(pc, wait, this.header.get(Layout.HOT_THRESHOLD));
+    if (wait > 0) this.tier.worth.rest(pc, wait, threshold);
   }
 }
-
-const NO_TRANSLATIONS: Translations = { modules: [], blocks: undefined };
 
 /** About what it takes to load the compiler and to have it warm. */
 const LOADING_MS = 300;
@@ -455,6 +472,9 @@ const LOADING_MS = 300;
  * loading it.
  */
 const WARM_START = 100;
+
+/** Arrivals at a region's entry after which its module of an earlier run is put in place: that takes as long as interpreting it so often. */
+const RESTORE_AFTER = 64;
 
 /** Arrivals after which code is translated. A kernel that boots has much code that runs some hundred times. */
 const HOT = 3000;

@@ -135,7 +135,8 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
   const { translations } = options;
   const program = options.kernel ?? rom;
   const translationsKey = program && `${storeKey(program)}-${options.machine}`;
-  if (translations && translationsKey) vcpu.persist(await translations.load(translationsKey).catch(() => undefined));
+  const kept = translationsKey ? await translations?.load(translationsKey).catch(() => undefined) : undefined;
+  if (translations && translationsKey) vcpu.persist(kept);
 
   physical.listener = {
     written: (address, length) => vcpu.invalidatePhysical(address, length),
@@ -286,6 +287,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     if (!end) return undefined;
     const learnt = translations && vcpu.translations();
     if (learnt && translationsKey) await translations.save(translationsKey, learnt).catch(() => undefined);
+    if (kept && 'read' in kept) kept.close?.();
     vcpu.close();
     for (const listener of listeners.exit) listener(end);
     return end;

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import * as compiler from '../../src/backend/wasm/compile.ts';
+import { type KeptBytes, partsOf } from '../../src/cache/parts.ts';
 import { decodeTranslations, encodeTranslations, type TranslationStore } from '../../src/cache/persistence.ts';
-import { decodeModules, encodeModules, type SavedModule } from '../../src/cache/saved-modules.ts';
+import { decodeModule, encodeModule, modulePart, type SavedModule } from '../../src/cache/saved-modules.ts';
 import { corpusPath, corpusPrograms } from '../../src/cli/corpus.ts';
 import { nodeTranslationStore } from '../../src/host/translation-folder.ts';
 import { compile, lacks, TARGETS } from '../linux/compiled.ts';
@@ -14,23 +15,29 @@ const folder = mkdtempSync(join(tmpdir(), 'wasmvisor-translations-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** A store in memory; whatever it is asked for, it has what was saved last. */
-function oneEntry(): TranslationStore & { data: Uint8Array | undefined } {
+function oneEntry(): TranslationStore & { data: Uint8Array<ArrayBuffer> | undefined } {
   return {
     data: undefined,
     async load() {
       return this.data;
     },
     async save(_key, data) {
-      this.data = data;
+      this.data = data.slice();
     },
   };
 }
 
-const run = (elf: Uint8Array, args: readonly string[], translations: TranslationStore, mayCompile = true) =>
+const modulesOf = (data: Uint8Array): SavedModule[] =>
+  decodeTranslations(data)
+    .modules.all()
+    .map(([, part]) => part.value()!);
+const modules = (list: readonly SavedModule[]) => partsOf(list.map(modulePart));
+
+const run = (elf: Uint8Array, args: readonly string[], translations: TranslationStore, mayCompile = true, hotThreshold = 20) =>
   runProgram(elf, {
     argv: ['guest', ...args],
     executor: 'tiered',
-    hotThreshold: 20,
+    hotThreshold,
     translations,
     // loaded already, so that it is there in time
     loadCompiler: () => (mayCompile ? Promise.resolve(compiler) : new Promise(() => undefined)),
@@ -47,17 +54,17 @@ describe('kept translations', { timeout: 300_000 }, () => {
     const store = oneEntry();
     const first = await run(elf, expected.args, store);
     expect([first.stdout, first.stats.restored]).toEqual([expected.stdout, 0]);
-    const { modules, blocks } = decodeTranslations(store.data!);
-    expect([modules.length > 0, blocks !== undefined]).toEqual([true, true]);
-    expect(encodeTranslations({ modules, blocks })).toEqual(store.data);
+    const saved = decodeTranslations(store.data!);
+    expect([saved.modules.empty, saved.blocks !== undefined]).toEqual([false, true]);
+    expect(encodeTranslations(saved)).toEqual(store.data);
+    expect(encodeTranslations({ ...saved, modules: modules(modulesOf(store.data!)) })).toEqual(store.data);
 
-    const second = await run(elf, expected.args, store, false);
+    // put in place long before the code would be hot
+    const second = await run(elf, expected.args, store, false, 1e9);
     expect([second.stdout, second.stats.compileTime]).toEqual([expected.stdout, 0]);
     expect(second.stats.restored).toBeGreaterThan(0);
     expect(second.stats.instructions).toBe(first.stats.instructions);
     expect(second.stats.restoredBlocks).toBeGreaterThan(0);
-    // translated from near the start on, not when hot
-    expect(second.stats.blocks + second.stats.restoredBlocks).toBeLessThan(first.stats.blocks);
   });
 
   it('are not used where the guest has other code, and the guest is right', async () => {
@@ -75,12 +82,12 @@ describe('kept translations', { timeout: 300_000 }, () => {
     const { elf, expected } = corpus('mips/states');
     const store = oneEntry();
     await run(elf, expected.args, store);
-    const { modules, blocks } = decodeTranslations(store.data!);
+    const { blocks } = decodeTranslations(store.data!);
     const other = (options: string): string => `${options}x`;
     store.data = encodeTranslations({
-      modules: modules.map((module) => ({ ...module, options: other(module.options) })),
+      modules: modules(modulesOf(store.data!).map((module) => ({ ...module, options: other(module.options) }))),
       blocks: blocks && { ...blocks, options: other(blocks.options) },
-    });
+    }).slice();
     const second = await run(elf, expected.args, store);
     expect([second.stdout, second.stats.restored, second.stats.restoredBlocks]).toEqual([expected.stdout, 0, 0]);
   });
@@ -90,18 +97,62 @@ describe('kept translations', { timeout: 300_000 }, () => {
     const store = oneEntry();
     await run(elf, expected.args, store);
     const saved = decodeTranslations(store.data!);
-    const data = encodeModules(saved.modules);
-    for (const length of [0, 3, 4, 100, data.length - 1]) expect(decodeModules(data.subarray(0, length))).toEqual([]);
-    expect(decodeModules(new Uint8Array([...data, 0]))).toEqual([]);
-    const [module, ...rest] = saved.modules;
-    const broken = { ...module, wasm: module.wasm.slice(0, -1) };
-    store.data = encodeTranslations({ ...saved, modules: [broken, ...rest] });
-    const second = await run(elf, expected.args, store);
-    expect(second.stdout).toBe(expected.stdout);
+    const [module, ...rest] = modulesOf(store.data!);
+    const data = encodeModule(module) as Uint8Array<ArrayBuffer>;
+    expect(decodeModule(data)).toEqual(module);
+    for (const length of [0, 3, 4, 100, data.length - 4]) expect(decodeModule(data.slice(0, length))).toBeUndefined();
     for (const wrong of [{ callees: [[0, 4]] }, { sites: [-1] }, { regions: [{}] }])
-      expect(decodeModules(encodeModules([{ ...module, ...wrong } as SavedModule]))).toEqual([]);
-    for (const length of [0, 3, 4, 30, 1000])
-      expect(decodeTranslations(store.data.subarray(0, length))).toEqual({ modules: [], blocks: undefined });
+      expect(decodeModule(encodeModule({ ...module, ...wrong } as SavedModule) as Uint8Array<ArrayBuffer>)).toBeUndefined();
+    const broken = { ...module, wasm: module.wasm.slice(0, -1) };
+    const whole = encodeTranslations({ ...saved, modules: modules([broken, ...rest]) }).slice();
+    store.data = whole;
+    expect((await run(elf, expected.args, store)).stdout).toBe(expected.stdout);
+    for (const length of [0, 3, 4, 30, 1000, whole.length - 4])
+      expect(decodeTranslations(whole.subarray(0, length))).toMatchObject({ modules: { empty: true }, blocks: undefined });
+    // each word of what comes before the parts made another
+    const words = new Uint32Array(whole.buffer, 0, whole.length / 4);
+    for (let i = 0; i < words[0] / 4; i += i < 6 ? 1 : 97)
+      for (const wrong of [0, 0xffffffff, words[i] + 4]) {
+        const changed = words.slice();
+        changed[i] = wrong;
+        const { modules: found, blocks } = decodeTranslations(new Uint8Array(changed.buffer));
+        for (const parts of [found, blocks?.pages])
+          for (const [pcs, part] of parts?.all() ?? []) expect([pcs, part.value()]).toHaveLength(2);
+      }
+  });
+
+  it('are read in parts, and no more than are needed', async () => {
+    const { elf, expected } = corpus('x86/states');
+    const store = oneEntry();
+    await run(elf, expected.args, store);
+    let read = 0;
+    let closed = 0;
+    let damaged = false;
+    const data = store.data!;
+    const source: KeptBytes = {
+      length: data.length,
+      read(start, end) {
+        read += end - start;
+        // what is not as it was kept
+        return damaged && start > 0 ? undefined : data.slice(start, end);
+      },
+      close: () => void closed++,
+    };
+    const parted: TranslationStore = { load: async () => source, save: async () => undefined };
+    const second = await run(elf, expected.args, parted, false);
+    expect([second.stdout, second.stats.blocks, closed]).toEqual([expected.stdout, 0, 1]);
+    expect(second.stats.restored).toBeGreaterThan(0);
+    read = 0;
+    const { modules: found, blocks } = decodeTranslations(source);
+    const [[pcs]] = found.all();
+    expect([found.at(pcs[0]) === undefined, found.at(4), blocks?.pages.at(0)]).toEqual([false, undefined, undefined]);
+    expect(read).toBeLessThan(data.length / 2);
+    found.at(pcs[0])?.value();
+    found.at(pcs[0])?.value();
+    expect(read).toBeLessThan(data.length);
+    damaged = true;
+    const third = await run(elf, expected.args, parted);
+    expect([third.stdout, third.stats.restored, third.stats.restoredBlocks]).toEqual([expected.stdout, 0, 0]);
   });
 
   const [target] = TARGETS;
@@ -122,8 +173,7 @@ it(`hold no region that another took the place of${lacks(TARGETS[0])}`, { timeou
   const store = oneEntry();
   const { status } = await run(new Uint8Array(readFileSync(compile(target, 'widened'))), [], store);
   expect(status).toMatchObject({ name: 'SIGSEGV' });
-  const { modules } = decodeTranslations(store.data!);
-  const regions = modules.flatMap((module) => module.regions);
+  const regions = modulesOf(store.data!).flatMap((module) => module.regions);
   expect(regions.length).toBeGreaterThan(1);
   expect(regions.filter(({ live }) => !live)).toEqual([]);
 });
@@ -136,7 +186,7 @@ describe('a folder of translations', () => {
     const stores = [nodeTranslationStore(place), nodeTranslationStore(place)];
     await Promise.all([stores[0].save('x', data(1)), stores[1].save('y', data(2))]);
     await stores[1].save('x', data(3));
-    expect(new Uint8Array((await stores[0].load('x'))!)).toEqual(data(3));
+    expect(await stores[0].load('x')).toEqual(data(3));
     const [file] = readdirSync(place).map((name) => join(place, name));
     const bytes = readFileSync(file);
     bytes[500] ^= 1;
@@ -147,6 +197,32 @@ describe('a folder of translations', () => {
       expect(await stores[0].load('x')).toBeUndefined();
     }
     await expect(stores[0].load('never')).rejects.toThrow('ENOENT');
+  });
+
+  it('gives parts of what is large, as it was when it was asked for, and none that are damaged', async () => {
+    const place = join(folder, 'parts');
+    const store = nodeTranslationStore(place);
+    const large = new Uint8Array(1 << 19).map((_, i) => i * 7);
+    await store.save('x', large);
+    const file = join(place, readdirSync(place)[0]);
+    const [old, other] = [(await store.load('x')) as KeptBytes, (await store.load('x')) as KeptBytes];
+    await store.save('x', data(1));
+    expect(old.length).toBe(large.length);
+    expect(old.read(1000, 5000)).toEqual(large.slice(1000, 5000));
+    old.close?.();
+    old.close?.();
+    expect(old.read(1000, 5000)).toBeUndefined();
+    expect(other.read(0, 4)).toEqual(large.slice(0, 4));
+    other.close?.();
+    await store.save('x', large);
+    const found = (await store.load('x')) as KeptBytes;
+    const bytes = readFileSync(file);
+    bytes[4 + 2000] ^= 1;
+    writeFileSync(file, bytes);
+    expect([found.read(1000, 2004), found.read(0, 2000)]).toEqual([undefined, large.slice(0, 2000)]);
+    truncateSync(file, large.length);
+    expect(found.read(0, 2000)).toBeUndefined();
+    found.close?.();
   });
 
   it('is not used if others can write to it', async () => {

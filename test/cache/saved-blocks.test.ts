@@ -3,8 +3,9 @@ import { Layout } from '../../assembly/shared/layout.ts';
 import { BlockFlag, BlockHeader } from '../../assembly/shared/uop.ts';
 import { lowerBlock } from '../../src/backend/interpret/lower.ts';
 import { attach, detach } from '../../src/backend/interpret/relocate.ts';
-import { decodeTranslations, encodeTranslations } from '../../src/cache/persistence.ts';
-import { decodeBlocks, encodeBlocks, SavedBlock, type SavedBlocks } from '../../src/cache/saved-blocks.ts';
+import { partsOf } from '../../src/cache/parts.ts';
+import { decodeTranslations, encodeTranslations, NO_TRANSLATIONS } from '../../src/cache/persistence.ts';
+import { decodePage, encodePage, pagePart, SavedBlock, type SavedPage } from '../../src/cache/saved-blocks.ts';
 import type { Block } from '../../src/ir/block.ts';
 import type { Builder } from '../../src/ir/builder.ts';
 import { Type } from '../../src/ir/ops.ts';
@@ -26,8 +27,16 @@ async function run(isa: IsaName, program: string, saved?: Uint8Array, options: P
   return guest;
 }
 
-const blocksOf = (saved: Uint8Array | undefined): SavedBlocks => decodeTranslations(saved!).blocks!;
-const only = (blocks: SavedBlocks): Uint8Array => encodeTranslations({ modules: [], blocks });
+const pagesOf = (saved: Uint8Array | undefined): SavedPage[] =>
+  decodeTranslations(saved!)
+    .blocks!.pages.all()
+    .map(([, part]) => part.value()!);
+/** The same with every page changed, and without modules. */
+function changed(saved: Uint8Array, change: (page: SavedPage) => SavedPage): Uint8Array {
+  const blocks = decodeTranslations(saved).blocks!;
+  const pages = blocks.pages.all().map(([pcs, part]) => [pcs, pagePart(change(part.value()!))] as const);
+  return encodeTranslations({ ...NO_TRANSLATIONS, blocks: { ...blocks, pages: partsOf(pages) } });
+}
 
 describe.each(['x86', 'mips'] as const)('blocks of an earlier run on %s', { timeout: 300_000 }, (isa) => {
   it('are run instead of lifted ones', async () => {
@@ -87,32 +96,43 @@ describe.each(['x86', 'mips'] as const)('blocks of an earlier run on %s', { time
 
   it('that cannot be blocks are lifted', async () => {
     const first = await run(isa, 'states');
-    const saved = blocksOf(first.vcpu.translations());
+    const saved = first.vcpu.translations()!;
     for (const [field, value] of [
       [BlockHeader.PC, 4],
       [BlockHeader.TABLE, 0x7ffffff0],
       [BlockHeader.INSTRUCTIONS, 4000],
       [BlockHeader.END, 8],
     ]) {
-      const uops = saved.uops.slice();
-      for (let i = 0; i < saved.index.length - SavedBlock.WORDS; i += SavedBlock.WORDS)
-        uops[saved.index[i + SavedBlock.UOPS] + field / 4] = value;
-      const guest = await run(isa, 'states', only({ ...saved, uops }));
+      const wrong = changed(saved, (page) => {
+        const uops = page.uops.slice();
+        for (let i = 0; i < page.index.length - SavedBlock.WORDS; i += SavedBlock.WORDS)
+          uops[page.index[i + SavedBlock.UOPS] + field / 4] = value;
+        return { ...page, uops };
+      });
+      const guest = await run(isa, 'states', wrong);
       expect([guest.output, guest.vcpu.stats.restoredBlocks]).toEqual([first.output, 0]);
     }
   });
 });
 
-it('an index that leads out of the data is not read', async () => {
-  const saved = blocksOf((await run('x86', 'hello')).vcpu.translations());
-  const data = encodeBlocks(saved);
-  expect(decodeBlocks(data)).toEqual(saved);
-  for (const length of [0, 3, 20, 200, data.length - 1]) expect(decodeBlocks(data.subarray(0, length))).toBeUndefined();
-  for (let i = 0; i < SavedBlock.WORDS; i++) {
-    const index = saved.index.slice();
-    index[SavedBlock.WORDS + i] = 0xfffffff0;
-    expect(decodeBlocks(encodeBlocks({ ...saved, index }))).toBeUndefined();
-  }
+it('an index that leads out of the data is not followed', async () => {
+  const first = await run('x86', 'hello');
+  const saved = first.vcpu.translations()!;
+  const [page] = pagesOf(saved);
+  const data = encodePage(page);
+  expect(decodePage(data)).toEqual(page);
+  for (const length of [0, 3, 12, 200, data.length - 4]) expect(decodePage(data.slice(0, length))).toBeUndefined();
+  for (let field = 0; field < SavedBlock.WORDS; field++)
+    for (const wrong of [0, 0x7fffffff, 0xfffffff0]) {
+      // µops at 0 are those of the first block, which is of another pc; code at 0, that of another
+      const kept = changed(saved, ({ index, ...rest }) => ({
+        ...rest,
+        index: index.map((word, i) => (i % SavedBlock.WORDS === field && i >= SavedBlock.WORDS ? wrong : word)),
+      }));
+      const guest = await run('x86', 'hello', kept);
+      expect([guest.output, guest.state()]).toEqual([first.output, first.state()]);
+      if (!(field === SavedBlock.MODE && wrong === 0)) expect(guest.vcpu.stats.restoredBlocks).toBeLessThan(first.vcpu.stats.blocks / 2);
+    }
 });
 
 describe('a block that is moved', () => {

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import * as compiler from '../../src/backend/wasm/compile.ts';
-import { decodeTranslations, encodeTranslations } from '../../src/cache/persistence.ts';
-import { SavedBlock } from '../../src/cache/saved-blocks.ts';
-import type { SavedModule } from '../../src/cache/saved-modules.ts';
+import { partsOf } from '../../src/cache/parts.ts';
+import { decodeTranslations, encodeTranslations, NO_TRANSLATIONS } from '../../src/cache/persistence.ts';
+import { pagePart, SavedBlock } from '../../src/cache/saved-blocks.ts';
+import { modulePart, type SavedModule } from '../../src/cache/saved-modules.ts';
 import { createMachine, type Machine } from '../../src/vmm/machine.ts';
 import type { MachineOptions } from '../../src/vmm/options.ts';
 import { systemModule } from '../support/runtime.ts';
@@ -51,9 +52,14 @@ test('the second boot runs the blocks of the first', { timeout: 300_000 }, async
   expect(blocks).toBeLessThan(restoredBlocks / 10);
   // where another machine has its memory is of no account, nor are blocks that cannot be
   const saved = decodeTranslations(first.left!).blocks!;
-  const uops = saved.uops.map((word, i) => (i % 7 === 0 ? 0x7fffff : word));
-  for (let i = 0; i < saved.index.length - SavedBlock.WORDS; i += SavedBlock.WORDS) uops[saved.index[i + SavedBlock.UOPS]] = 1;
-  const third = await boot(RULES, encodeTranslations({ modules: [], blocks: { ...saved, uops } }), { memory: 64 << 20 });
+  const pages = saved.pages.all().map(([pcs, part]) => {
+    const page = part.value()!;
+    const uops = page.uops.map((word, i) => (i % 7 === 0 ? 0x7fffff : word));
+    for (let i = 0; i < page.index.length - SavedBlock.WORDS; i += SavedBlock.WORDS) uops[page.index[i + SavedBlock.UOPS]] = 1;
+    return [pcs, pagePart({ ...page, uops })] as const;
+  });
+  const wrong = encodeTranslations({ ...NO_TRANSLATIONS, blocks: { ...saved, pages: partsOf(pages) } });
+  const third = await boot(RULES, wrong, { memory: 64 << 20 });
   expect([third.text, third.code, third.machine.stats.restoredBlocks]).toEqual([first.text, first.code, 0]);
 });
 
@@ -61,7 +67,9 @@ test('the second boot takes compiled modules from the first, where its pages are
   // loaded already, so that it is there in time
   const hot = { hotThreshold: 20, loadCompiler: async () => compiler };
   const first = await boot(RULES, undefined, hot);
-  const modules = decodeTranslations(first.left!).modules;
+  const modules = decodeTranslations(first.left!)
+    .modules.all()
+    .map(([, part]) => part.value()!);
   expect(modules.length).toBeGreaterThan(10);
   const second = await boot(RULES, first.left, hot);
   expect([second.text, second.code, second.machine.vcpu.retired]).toEqual([first.text, first.code, first.machine.vcpu.retired]);
@@ -73,7 +81,7 @@ test('the second boot takes compiled modules from the first, where its pages are
     (m: SavedModule): SavedModule => ({ ...m, mode: 0 }),
     (m: SavedModule): SavedModule => ({ ...m, code: m.code.map((byte) => byte ^ 1) }),
   ]) {
-    const other = await boot(RULES, encodeTranslations({ modules: modules.map(change), blocks: undefined }), hot);
+    const other = await boot(RULES, encodeTranslations({ modules: partsOf(modules.map(change).map(modulePart)), blocks: undefined }), hot);
     expect([other.text, other.code, other.machine.stats.restored]).toEqual([first.text, first.code, 0]);
   }
 });
