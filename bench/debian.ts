@@ -56,7 +56,7 @@ const WORKLOADS: readonly Workload[] = [
   },
   { name: 'xz', path: '/usr/bin/xz', args: ['-T1', '-3', '-k', '-c', 'data.txt'] },
   { name: 'gzip', path: '/bin/gzip', args: ['-6', '-n', '-c', 'data.txt'] },
-  { name: '7zip', path: '/usr/lib/p7zip/7za', args: ['a', '-txz', '-mmt1', '-mx3', '-an', '-so', 'data.txt'] },
+  { name: '7zip', path: '/usr/lib/p7zip/7zr', args: ['a', '-txz', '-mmt1', '-mx3', '-an', '-so', 'data.txt'] },
   {
     name: 'openssl sha256',
     path: '/usr/bin/openssl',
