@@ -140,8 +140,9 @@ describe('kept translations', { timeout: 300_000 }, () => {
     };
     const parted: TranslationStore = { load: async () => source, save: async () => undefined };
     const second = await run(elf, expected.args, parted, false);
-    expect([second.stdout, second.stats.blocks, closed]).toEqual([expected.stdout, 0, 1]);
+    expect([second.stdout, closed]).toEqual([expected.stdout, 1]);
     expect(second.stats.restored).toBeGreaterThan(0);
+    expect(second.stats.restoredBlocks).toBeGreaterThan(second.stats.blocks);
     read = 0;
     const { modules: found, blocks } = decodeTranslations(source);
     const [[pcs]] = found.all();
