@@ -78,11 +78,15 @@ export function encodeTranslations({ modules, blocks }: Translations): Uint8Arra
 }
 
 /** What is all here. */
-const here = (data: Uint8Array): KeptBytes => ({ length: data.length, read: (start, end) => data.slice(start, end) });
+const here = (data: Uint8Array): KeptBytes => ({
+  length: data.length,
+  // a Buffer's own slice is no copy
+  read: (start, end) => new Uint8Array(data.subarray(start, end)),
+});
 
 /** Nothing of what is damaged; parts that are, show when they are asked for. */
 export function decodeTranslations(data: Uint8Array | KeptBytes): Translations {
-  const source = data instanceof Uint8Array ? here(data) : data;
+  const source = 'read' in data ? data : here(data);
   const start = source.length < 4 * HEADER ? undefined : source.read(0, 4 * HEADER);
   const body = start && new Uint32Array(start.buffer, start.byteOffset, HEADER)[0];
   if (body === undefined || body < 4 * HEADER || body % 4 !== 0 || body > source.length) return NO_TRANSLATIONS;

@@ -9,10 +9,10 @@ const SETTLED_MS = 300;
  */
 const PATIENT_BUDGET = '--wasm-tiering-budget=2000000000';
 /** V8's own number. */
-const USUAL_BUDGET = `--wasm-tiering-budget=${Number.parseInt(process.versions.v8, 10) < 12 ? 1_800_000 : 13_000_000}`;
+export const USUAL_BUDGET = `--wasm-tiering-budget=${Number.parseInt(process.versions.v8, 10) < 12 ? 1_800_000 : 13_000_000}`;
 
 /** With these the command's first line (start.ts) starts Node: what else sets them takes a tenth of a short program's time to load. */
-const FIRST_LINE = ['--no-opt', PATIENT_BUDGET];
+export const FIRST_LINE = ['--no-opt', PATIENT_BUDGET];
 const fromFirstLine = FIRST_LINE.every((flag) => process.execArgv.includes(flag));
 
 const now = { optimises: !fromFirstLine, isPatient: fromFirstLine };

@@ -67,7 +67,7 @@ export async function main(argv: readonly string[], memory?: WebAssembly.Memory)
   // only the one that is wanted, if it is known: making all takes longer than hello runs
   const [wanted, make] = COMMANDS.find(([name]) => name === argv[2]) ?? ['usage', undefined];
   parts.add(wanted);
-  if (wanted !== 'run' && wanted !== 'usage') usualFlags();
+  if (wanted !== 'run') usualFlags();
   for (const command of make ? [make()] : COMMANDS.map(([, each]) => each())) program.addCommand(command.copyInheritedSettings(program));
   for (const command of [program, ...program.commands, ...program.commands.flatMap((c) => c.commands)]) command.exitOverride();
   try {

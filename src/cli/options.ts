@@ -23,7 +23,11 @@ export function seconds(text: string): number {
 
 /** A folder that may not be there yet. */
 export function folderToBe(folder: string): string {
-  if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() === false) throw new InvalidArgumentError('It is no folder.');
+  try {
+    if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() === false) throw new Error('it is no folder');
+  } catch (error) {
+    throw new InvalidArgumentError(`It cannot be used: ${(error as Error).message}.`);
+  }
   return folder;
 }
 

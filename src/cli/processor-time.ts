@@ -7,11 +7,12 @@ const CHILDREN = [13, 14];
 
 /**
  * Milliseconds of processor time that this thread and the processes it has waited for have had: unlike time on the clock it goes on only
- * while they run. Those of processes are counted in steps of 10. Where there is no /proc, it is time on the clock.
+ * while they run. Those of processes are counted in steps of 10. Where there is no /proc, or it does not tell, it is time on the clock.
  */
 export function processorTime(): number {
   try {
     const thread = Number(readFileSync('/proc/thread-self/schedstat', 'latin1').split(' ')[0]) / 1e6;
+    if (thread === 0) return performance.now();
     const fields = readFileSync('/proc/self/stat', 'latin1').split(') ')[1].split(' ');
     return thread + CHILDREN.reduce((sum, field) => sum + (Number(fields[field]) * 1000) / TICKS_PER_SECOND, 0);
   } catch {

@@ -1,11 +1,14 @@
-import { realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import fs from 'node:fs';
 
-/** Writes a snapshot. A file that was there stays if that fails, which is told. False then. */
+/** Where a file can be written that no other can be put in place of: one that is a mount by itself, or in a folder of somebody else's. */
+const IN_PLACE: ReadonlySet<string | undefined> = new Set(['EACCES', 'EBUSY', 'EPERM', 'EROFS']);
+
+/** Writes a snapshot. A file that was there keeps its permissions, and stays if there is no room for the new one. False if it fails, which is told. */
 export function writeSnapshot(path: string, bytes: Uint8Array): boolean {
   try {
-    const stats = statSync(path, { throwIfNoEntry: false });
-    if (stats && !stats.isFile()) writeFileSync(path, bytes);
-    else replace(stats ? realpathSync(path) : path, bytes);
+    const stats = fs.statSync(path, { throwIfNoEntry: false });
+    if (stats && !stats.isFile()) fs.writeFileSync(path, bytes);
+    else replace(stats ? fs.realpathSync(path) : path, bytes, stats && stats.mode & 0o777);
     return true;
   } catch (error) {
     process.stderr.write(`wasmvisor: --save ${path}: ${(error as Error).message}\r\n`);
@@ -13,13 +16,16 @@ export function writeSnapshot(path: string, bytes: Uint8Array): boolean {
   }
 }
 
-function replace(path: string, bytes: Uint8Array): void {
-  const part = `${path}.part`;
+/** `mode`: permissions of the file that was there. */
+function replace(path: string, bytes: Uint8Array, mode: number | undefined): void {
+  const part = `${path}.${process.pid}.part`;
   try {
-    writeFileSync(part, bytes);
-    renameSync(part, path);
+    fs.writeFileSync(part, bytes, { mode });
+    if (mode !== undefined) fs.chmodSync(part, mode);
+    fs.renameSync(part, path);
   } catch (error) {
-    rmSync(part, { force: true });
-    throw error;
+    fs.rmSync(part, { force: true });
+    if (mode === undefined || !IN_PLACE.has((error as NodeJS.ErrnoException).code)) throw error;
+    fs.writeFileSync(path, bytes);
   }
 }

@@ -44,8 +44,7 @@ export function nodeTranslationStore(folder: string, { limit = 128 << 20 }: Tran
         const { size, mtimeMs } = fs.fstatSync(fd);
         const length = (size - LENGTH) >>> 1;
         if (size < LENGTH || readAt(fd, 0, LENGTH)?.readUInt32LE() !== length) return undefined;
-        const now = Date.now();
-        if (now - mtimeMs > TOUCH_MS) fs.futimesSync(fd, now / 1000, now / 1000);
+        if (Date.now() - mtimeMs > TOUCH_MS) touch(fd);
         if (size > WHOLE && openFiles < MOST_OPEN) parts = partsOfFile(fd, length);
         return parts ?? readTwice(fd, length, 0, length);
       } finally {
@@ -56,18 +55,31 @@ export function nodeTranslationStore(folder: string, { limit = 128 << 20 }: Tran
       makeFolder(folder);
       if (!isOurs() || LENGTH + 2 * data.length > limit) return;
       const temporary = `${place(key)}.${process.pid}`;
-      const fd = fs.openSync(temporary, 'w', 0o600);
       try {
-        const length = Buffer.alloc(LENGTH);
-        length.writeUInt32LE(data.length);
-        for (const part of [length, data, data]) fs.writeFileSync(fd, part);
-      } finally {
-        fs.closeSync(fd);
+        const fd = fs.openSync(temporary, 'w', 0o600);
+        try {
+          const length = Buffer.alloc(LENGTH);
+          length.writeUInt32LE(data.length);
+          for (const part of [length, data, data]) fs.writeFileSync(fd, part);
+        } finally {
+          fs.closeSync(fd);
+        }
+        fs.renameSync(temporary, place(key));
+      } catch (error) {
+        fs.rmSync(temporary, { force: true });
+        throw error;
       }
-      fs.renameSync(temporary, place(key));
       evict(folder, limit);
     },
   };
+}
+
+/** Where nothing can be written, what is there serves all the same. */
+function touch(fd: number): void {
+  try {
+    const now = Date.now() / 1000;
+    fs.futimesSync(fd, now, now);
+  } catch {}
 }
 
 function readAt(fd: number, position: number, length: number): Buffer<ArrayBuffer> | undefined {

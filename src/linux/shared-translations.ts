@@ -16,7 +16,7 @@ export class SharedTranslations {
   async load(key: string): Promise<Translations | undefined> {
     if (this.programs.has(key)) return this.programs.get(key);
     const bytes = await this.store?.load(key).catch(() => undefined);
-    if (bytes && !(bytes instanceof Uint8Array)) this.sources.push(bytes);
+    if (bytes && 'read' in bytes) this.sources.push(bytes);
     const found = bytes && decodeTranslations(bytes);
     // another process may have been faster
     if (!this.programs.has(key)) this.programs.set(key, found);

@@ -1,7 +1,7 @@
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import fs, { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import * as compiler from '../../src/backend/wasm/compile.ts';
 import { type KeptBytes, partsOf } from '../../src/cache/parts.ts';
 import { decodeTranslations, encodeTranslations, type TranslationStore } from '../../src/cache/persistence.ts';
@@ -121,6 +121,16 @@ describe('kept translations', { timeout: 300_000 }, () => {
       }
   });
 
+  it('may come in a Buffer, which begins anywhere', async () => {
+    const { elf, expected } = corpus('x86/states');
+    const store = oneEntry();
+    await run(elf, expected.args, store);
+    const data = Buffer.concat([new Uint8Array(1), store.data!]).subarray(1);
+    const second = await run(elf, expected.args, { load: async () => data, save: async () => undefined }, false);
+    expect(second.stdout).toBe(expected.stdout);
+    expect(second.stats.restoredBlocks).toBeGreaterThan(0);
+  });
+
   it('are read in parts, and no more than are needed', async () => {
     const { elf, expected } = corpus('x86/states');
     const store = oneEntry();
@@ -224,6 +234,23 @@ describe('a folder of translations', () => {
     truncateSync(file, large.length);
     expect(found.read(0, 2000)).toBeUndefined();
     found.close?.();
+  });
+
+  it('is used where nothing can be written, and leaves nothing of what it could not write', async () => {
+    const place = join(folder, 'full');
+    const store = nodeTranslationStore(place);
+    await store.save('x', data(1));
+    const file = join(place, readdirSync(place)[0]);
+    utimesSync(file, 1, 1);
+    const fails = (code: string) => (): never => {
+      throw Object.assign(new Error(code), { code });
+    };
+    vi.spyOn(fs, 'futimesSync').mockImplementationOnce(fails('EROFS'));
+    expect(await store.load('x')).toEqual(data(1));
+    vi.spyOn(fs, 'writeFileSync').mockImplementationOnce(fails('ENOSPC'));
+    await expect(store.save('y', data(2))).rejects.toThrow('ENOSPC');
+    vi.restoreAllMocks();
+    expect(readdirSync(place).map((name) => join(place, name))).toEqual([file]);
   });
 
   it('is not used if others can write to it', async () => {

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { call, exit, FOREVER, IGNORE_SIGINT, ILLEGAL, makeElf, NULL_STORE, RECURSE, SPEAK } from './elf.ts';
@@ -200,7 +200,8 @@ describe('run', () => {
     [['run', '--cwd', 'rel', 'y'], 2, /not an absolute path/],
     [['nonsense'], 2, /unknown command 'nonsense'/],
     [['run', '/absent-program'], 127, /\/absent-program: no such file/],
-    [['run', '--cache-dir', '/etc/passwd', 'x'], 2, /--cache-dir .*It is no folder/],
+    [['run', '--cache-dir', '/etc/passwd', 'x'], 2, /--cache-dir .*it is no folder/],
+    [['run', '--cache-dir', '/etc/passwd/x', 'x'], 2, /--cache-dir .*ENOTDIR/],
     [['run', '/'], 126, /is a directory/],
     [['run', join(CORPUS, 'README.md')], 126, /not an ELF file/],
     [['run', process.execPath], 126, /not for MIPS or x86|not 32-bit/],
@@ -242,7 +243,7 @@ test(
     child.kill('SIGUSR2');
     expect(await ended).toBe(0);
     expect(await wasmvisor('run', '--restore', file, elf)).toEqual({ code: 7, stdout: 'two\n', stderr: '' });
-    expect(existsSync(`${file}.part`)).toBe(false);
+    expect(readdirSync(folder).filter((name) => name.startsWith('state'))).toEqual(['state']);
 
     const refused = async (message: RegExp, code: number, ...args: string[]): Promise<void> =>
       expect(await wasmvisor('run', '--restore', file, ...args)).toMatchObject({

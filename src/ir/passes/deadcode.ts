@@ -1,4 +1,4 @@
-import { Block, type Terminator } from '../block.ts';
+import { Block, type Terminator, type Value } from '../block.ts';
 import { OPS, op, STATE_GRANULES, TYPE_SIZES } from '../ops.ts';
 
 const HELPER = op('helper');
@@ -98,12 +98,12 @@ export function compact(block: Block, keep: Uint8Array, same?: Int32Array): Bloc
     c[m] = mask & 4 ? to[block.c[v]] : block.c[v];
     d[m] = mask & 8 ? to[block.d[v]] : block.d[v];
   }
-  const terminator = renumber(block.terminator);
+  const terminator = renumber(block.terminator, to);
   return new Block(block.pc, block.size, block.instructions, n, opcodes, a, b, c, d, terminator, block.shuffles, block.helpers);
 }
 
-/** Written out, since what a spread makes has another shape for the engine. */
-function renumber(t: Terminator): Terminator {
+/** With values numbered as `to` says. Written out, since what a spread makes has another shape for the engine. */
+export function renumber(t: Terminator, to: ArrayLike<Value>): Terminator {
   switch (t.kind) {
     case 'branch':
       return { kind: t.kind, condition: to[t.condition], taken: t.taken, next: t.next };

@@ -1,5 +1,6 @@
 import { Block, type Value } from '../block.ts';
 import { OPS, op, TYPE_SIZES, Type } from '../ops.ts';
+import { renumber } from './deadcode.ts';
 
 /** Bytes of the guest's state that are accessed as one type only. */
 export interface Place {
@@ -72,13 +73,6 @@ export function retype(block: Block, placeOf: (offset: number) => Place | undefi
     const operand = (i: number, x: number): number => (mask & (1 << i) ? to[x] : x);
     to[v] = append(block.op[v], operand(0, block.a[v]), operand(1, block.b[v]), operand(2, block.c[v]), operand(3, block.d[v]));
   }
-  const t = block.terminator;
-  const terminator =
-    t.kind === 'branch'
-      ? { ...t, condition: to[t.condition] }
-      : t.kind === 'call-indirect' || t.kind === 'return' || t.kind === 'jump'
-        ? { ...t, target: to[t.target] }
-        : t;
   return new Block(
     block.pc,
     block.size,
@@ -89,7 +83,7 @@ export function retype(block: Block, placeOf: (offset: number) => Place | undefi
     b,
     c,
     d,
-    terminator,
+    renumber(block.terminator, to),
     block.shuffles,
     block.helpers,
   );
