@@ -109,6 +109,8 @@ export function decodeTranslations(data: Uint8Array | KeptBytes): Translations {
   const foundModules = partsIn(source, middle, moduleEnds, moduleTable, decodeModule);
   if (!foundPages || !foundModules) return NO_TRANSLATIONS;
   const options = new TextDecoder().decode(head.subarray(body - 4 * textWords, body - 4 * textWords + text));
+  // of another build nothing can be used, and modules that wait in vain would make code wait that is hot
+  if (pages > 0 && !options.startsWith(`${TRANSLATOR} `)) return NO_TRANSLATIONS;
   return { modules: foundModules, blocks: pages === 0 ? undefined : { options, constants: pool, pages: foundPages } };
 }
 

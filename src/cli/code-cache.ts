@@ -48,7 +48,7 @@ function cacheFile(file: string): string | undefined {
   const flags = [...process.execArgv, process.env.NODE_OPTIONS ?? '']
     .join(' ')
     .replace(/[^\w=.-]+/g, '_')
-    .slice(0, 100);
+    .slice(0, 180);
   const version = `${process.version}-${process.arch}-${flags}`;
   return path.join(folder, 'wasmvisor', `${PREFIX}${path.parse(file).name}-${version}`);
 }

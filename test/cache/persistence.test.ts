@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import * as compiler from '../../src/backend/wasm/compile.ts';
 import { type KeptBytes, partsOf } from '../../src/cache/parts.ts';
-import { decodeTranslations, encodeTranslations, type TranslationStore } from '../../src/cache/persistence.ts';
+import { decodeTranslations, encodeTranslations, NO_TRANSLATIONS, type TranslationStore } from '../../src/cache/persistence.ts';
 import { decodeModule, encodeModule, modulePart, type SavedModule } from '../../src/cache/saved-modules.ts';
 import { corpusPath, corpusPrograms } from '../../src/cli/corpus.ts';
 import { nodeTranslationStore } from '../../src/host/translation-folder.ts';
@@ -90,6 +90,10 @@ describe('kept translations', { timeout: 300_000 }, () => {
     }).slice();
     const second = await run(elf, expected.args, store);
     expect([second.stdout, second.stats.restored, second.stats.restoredBlocks]).toEqual([expected.stdout, 0, 0]);
+
+    const saved = decodeTranslations(store.data!);
+    const older = encodeTranslations({ ...saved, blocks: { ...saved.blocks!, options: 'older x86' } });
+    expect([saved.modules.empty, decodeTranslations(older)]).toEqual([false, NO_TRANSLATIONS]);
   });
 
   it('are ignored where they are cut short or malformed', async () => {
