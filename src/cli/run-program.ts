@@ -142,7 +142,8 @@ function noting(store: TranslationStore): TranslationStore {
 }
 
 function variable(text: string): string[] {
-  if (text.includes('=')) return text.startsWith('=') ? [] : [text];
+  if (text === '' || text.startsWith('=')) throw new CliError(`--env '${text}': a variable has a name`, ExitCode.Usage);
+  if (text.includes('=')) return [text];
   const value = process.env[text];
   return value === undefined ? [] : [`${text}=${value}`];
 }

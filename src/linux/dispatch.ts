@@ -80,7 +80,9 @@ export function makeDispatcher(abi: Abi, onSyscall?: OnSyscall, trace?: Trace): 
         trace?.(`${p.tid} ${text} = ${describeResult(p, name, given)}`);
       };
       let result: number | Promise<number>;
-      const instead = p.seccomp && answer === undefined && !takePassed(p) ? restrict(p, p.seccomp, asked(p), exit) : answer;
+      const passed = takePassed(p);
+      const isFiltered = answer === undefined && !(passed && number === NO_CALL);
+      const instead = p.seccomp && isFiltered ? restrict(p, p.seccomp, { number, name, args }, exit, passed) : answer;
       if (instead === 'stopped') return undefined;
       if (instead !== undefined) result = instead;
       else if (p.tracing && number === NO_CALL) result = skippedResult(p);

@@ -1,6 +1,7 @@
 import { fail } from './fs/fail.ts';
 import { WaitQueue } from './fs/wait.ts';
 import { Futexes } from './futexes.ts';
+import { MOST_PROCESSES } from './limits.ts';
 import { NO_SCHEDULING, type Process, type ThreadGroup } from './process.ts';
 import { TraceEvent, traceChild, traceEvent } from './ptrace.ts';
 
@@ -65,7 +66,7 @@ export async function forkProcess(p: Process, options: ForkOptions = {}): Promis
   const { size } = system.processes;
   // zombies take hardly any memory
   const isFull = size >= system.mostProcesses && [...system.processes.values()].filter(({ end }) => !end).length >= system.mostProcesses;
-  if (isFull || size >= p.limits.nproc.soft) fail('EAGAIN');
+  if (isFull || size >= Math.min(p.limits.nproc.soft, MOST_PROCESSES)) fail('EAGAIN');
   const registers = system.scheduler.registers(p);
   const space = sharesMemory ? p.space : await system.spaces.copy(p.space);
   // it was killed meanwhile

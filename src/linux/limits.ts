@@ -29,7 +29,7 @@ export const STACK_LIMIT = 8 << 20;
 export const PROGRAM_LIMIT = 1 << 30;
 
 /** With those that have ended and that nobody has waited for. How many may run is the embedder's choice. */
-const MOST_PROCESSES = 4096;
+export const MOST_PROCESSES = 4096;
 
 export function defaultLimits(): Limits {
   const limit = (soft: number, hard = soft): Limit => ({ soft, hard });

@@ -5,6 +5,7 @@ import { type Area, Areas, type Backing } from './areas.ts';
 import type { ReadableFile } from './elf-symbols.ts';
 import { Errno } from './errno.ts';
 import type { Futexes } from './futexes.ts';
+import { STACK_LIMIT } from './limits.ts';
 import { SyscallError } from './syscall.ts';
 
 /** What a mapping needs of a file. */
@@ -60,7 +61,6 @@ export interface MapRequest {
 
 /** What of a MemoryMap is not its areas. */
 export interface MapLayout {
-  readonly used: number;
   readonly stackStart: number;
   readonly breakStart: number;
   readonly breakEnd: number;
@@ -211,13 +211,15 @@ export class MemoryMap {
   }
 
   private fill(start: number, end: number, backing: Backing, fileEnd: number): void {
-    const into = this.raw(start, Math.min(end, fileEnd) - start);
+    // a part of a mapping may be beyond the end of the file altogether
+    const shownEnd = Math.max(start, Math.min(end, fileEnd));
+    const into = this.raw(start, shownEnd - start);
     for (let done = 0; done < into.length; ) {
       const count = backing.file.read(into.subarray(done), backing.offset + done);
       if (count <= 0) break;
       done += count;
     }
-    if (fileEnd < end) this.memory.protect(fileEnd, end - fileEnd, 0);
+    if (shownEnd < end) this.memory.protect(shownEnd, end - shownEnd, 0);
   }
 
   /** Before areas go or change their content: shared changes are written back, translations voided. */
@@ -455,17 +457,20 @@ export class MemoryMap {
 
   /** Where its parts are, for `restore`. */
   get layout(): MapLayout {
-    const { used, stackStart, breakStart, breakEnd } = this;
-    return { used, stackStart, breakStart, breakEnd };
+    const { stackStart, breakStart, breakEnd } = this;
+    return { stackStart, breakStart, breakEnd };
   }
   /** An empty one has these areas. What they show is for the caller to fill in, but for what is shared with a file. Throws ENOMEM beyond the budget. */
   restore(areas: readonly Area[], layout: MapLayout): void {
-    if (!this.charge(layout.used)) throw new SyscallError(Errno.ENOMEM);
-    this.areas.replace(0, this.options.top, areas);
+    const { top } = this.options;
+    this.areas.replace(0, top, areas);
+    const stack = this.areas.at(layout.stackStart);
+    const uncharged = stack?.permission ? Math.min(layout.stackStart - stack.start, STACK_LIMIT) : 0;
+    if (!this.charge(this.chargedWithin(0, top) - uncharged)) throw new SyscallError(Errno.ENOMEM);
     for (const { start, end, permission, shared, backing, fileEnd = end } of areas) {
       this.memory.map(start, end - start, permission);
       if (shared && backing?.file.identity) this.fill(start, end, backing, fileEnd);
-      else if (fileEnd < end) this.memory.protect(fileEnd, end - fileEnd, 0);
+      else if (fileEnd < end) this.memory.protect(Math.max(start, fileEnd), end - Math.max(start, fileEnd), 0);
     }
     this.stackStart = layout.stackStart;
     this.breakStart = layout.breakStart;

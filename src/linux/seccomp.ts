@@ -5,6 +5,7 @@ export const enum Action {
   KillThread = 0,
   Trap = 0x0003_0000,
   Errno = 0x0005_0000,
+  UserNotification = 0x7fc0_0000,
   Trace = 0x7ff0_0000,
   Log = 0x7ffc_0000,
   Allow = 0x7fff_0000,
@@ -26,6 +27,8 @@ interface Instruction {
 /** BPF_MAXINSNS; what all filters of a thread may have, each counted with four more; BPF_MEMWORDS. */
 const MOST_INSTRUCTIONS = 4096;
 const MOST_IN_ALL = 32768;
+/** What all threads together may have. */
+const MOST_TOGETHER = 1 << 20;
 const MEMORY_WORDS = 16;
 /** sizeof(struct seccomp_data) */
 const DATA_BYTES = 64;
@@ -119,11 +122,16 @@ function isSafe(filter: Filter): boolean {
   return true;
 }
 
-/** With one more filter, or undefined if those are too many (ENOMEM). */
-export function withFilter(before: Seccomp | undefined, filter: Filter): Seccomp | undefined {
+/** Instructions of filters, and four more for each. */
+const total = (filters: readonly Filter[]): number => filters.reduce((sum, { length }) => sum + length + 4, 0);
+
+/** With one more filter, or undefined if those are too many (ENOMEM): of this thread, or of `all` that there are. */
+export function withFilter(before: Seccomp | undefined, filter: Filter, all: Iterable<Seccomp>): Seccomp | undefined {
   const filters = [filter, ...(before?.mode === 'filter' ? before.filters : [])];
-  const total = filters.reduce((sum, { length }) => sum + length + 4, 0);
-  return total > MOST_IN_ALL ? undefined : { mode: 'filter', filters };
+  const own = total(filters);
+  let together = own;
+  for (const other of all) if (other.mode === 'filter') together += total(other.filters);
+  return own > MOST_IN_ALL || together > MOST_TOGETHER ? undefined : { mode: 'filter', filters };
 }
 
 /** What the filters say of a call, given the words of its struct seccomp_data: the newest of those that allow least. */
@@ -222,9 +230,9 @@ function compute(operation: number, a: number, operand: number): number {
     case 0x50:
       return a & operand;
     case 0x60:
-      return operand < 32 ? a << operand : 0;
+      return a << operand;
     case 0x70:
-      return operand < 32 ? a >>> operand : 0;
+      return a >>> operand;
     default:
       return a ^ operand;
   }

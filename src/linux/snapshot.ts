@@ -1,7 +1,7 @@
 import { Layout } from '../../assembly/shared/layout.ts';
 import { type Saved, type SavedFields, SnapshotError, type SnapshotKind, snapshotBody, snapshotFile } from '../snapshot/file.ts';
 import { GuestMemory, PagePermission } from '../vcpu/guest-memory.ts';
-import type { Area } from './areas.ts';
+import type { Area, Backing } from './areas.ts';
 import type { Capabilities } from './capabilities.ts';
 import { ElfError, parseElf } from './elf.ts';
 import { runProgram } from './exec.ts';
@@ -13,10 +13,9 @@ import { restoreTree, saveTree } from './fs/saved-tree.ts';
 import type { StandardStreams } from './fs/stdio.ts';
 import { mountedAt, readWhole } from './fs/tree.ts';
 import { type Access, type Inode, identity, isDirectory, Mode } from './fs/vfs.ts';
-import type { Limits } from './limits.ts';
 import type { Image } from './load.ts';
 import { isPageAligned, type MapLayout, type MappableFile } from './memory-map.ts';
-import { NO_SCHEDULING, type Process, type Scheduling } from './process.ts';
+import { NO_SCHEDULING, type Process } from './process.ts';
 import { sharedMemory } from './shared-memory.ts';
 import type { Action, Pending } from './signals.ts';
 import type { Space } from './spaces.ts';
@@ -25,7 +24,9 @@ import { loadRegisters, saveRegisters } from './threads.ts';
 
 export { SnapshotError };
 
-const KIND: SnapshotKind = { magic: 'WASMVPRG', version: 1, of: 'a program' };
+const KIND: SnapshotKind = { magic: 'WASMVPRG', version: 2, of: 'a program' };
+
+const ALL_PERMISSIONS = PagePermission.Read | PagePermission.Write | PagePermission.Execute;
 
 /** What a snapshot belongs to. */
 export interface Identity {
@@ -128,6 +129,26 @@ const saveAction = ([signal, { handler, flags, mask, restorer }]: readonly [numb
   restorer,
 });
 
+const GROUP = ['pgid', 'sid', 'personality', 'nice', 'noNewPrivileges', 'executed', 'dumpable', 'subreaper'] as const;
+const IDS = ['uid', 'euid', 'suid', 'gid', 'egid', 'sgid', 'fsuid', 'fsgid'] as const;
+const NUMBERS = ['trampolines', 'clearTid', 'robustList'] as const;
+
+/** Some fields of something. */
+const pick = <Name extends string>(from: Readonly<Record<Name, Saved>>, names: readonly Name[]): Saved =>
+  Object.fromEntries(names.map((name) => [name, from[name]]));
+/** Puts them back. Throws RangeError if they are not what they were. */
+function put<Name extends string>(into: Record<Name, number> | Record<Name, number | boolean>, names: readonly Name[], saved: Saved): void {
+  for (const name of names) {
+    const value = (saved as Fields)[name];
+    if (typeof value !== typeof into[name] || Number.isNaN(value)) throw new RangeError(`no ${name}`);
+    Object.assign(into, { [name]: value });
+  }
+}
+const whole = (value: Saved): number => {
+  if (Number.isSafeInteger(value) && Number(value) >= 0) return Number(value);
+  throw new RangeError(`${value} is no number of anything`);
+};
+
 const SETS = ['effective', 'permitted', 'inheritable', 'bounding', 'ambient'] as const;
 const saveCapabilities = (capabilities: Capabilities): Saved => ({
   secureBits: capabilities.secureBits,
@@ -161,8 +182,7 @@ function body(program: SavedProgram): SavedFields {
   space.map.sync();
   const { pc, mode, state } = saveRegisters(p);
   const { altStack, mask, actions, pending } = signals.state;
-  const { executable, argv, env, auxv, name, stack, trampolines, clearTid, robustList, lastTrap, started, credentials, scheduling } = p;
-  const { pgid, sid, personality, nice, noNewPrivileges, executed, dumpable, subreaper, processorTime, childrenTime } = group;
+  const { executable, argv, env, auxv, name, stack, lastTrap, started, credentials, scheduling } = p;
   return {
     identity: { ...of },
     monotonic: String(p.host.monotonic()),
@@ -191,29 +211,20 @@ function body(program: SavedProgram): SavedFields {
       auxv,
       name: encodeName(name),
       stack: { ...stack },
-      trampolines,
-      clearTid,
-      robustList,
+      numbers: pick(p, NUMBERS),
       lastTrap: lastTrap ? { ...lastTrap } : null,
       started: String(started),
-      credentials: { ...credentials, capabilities: saveCapabilities(credentials.capabilities) },
+      ids: pick(credentials, IDS),
+      groups: credentials.groups,
+      capabilities: saveCapabilities(credentials.capabilities),
       scheduling: { policy: scheduling.policy, priority: scheduling.priority, resets: scheduling.resets },
     },
     limits: Object.fromEntries(Object.entries(p.limits).map(([which, limit]) => [which, { ...limit }])),
     images: p.images.map(({ path, bias, start, end }) => ({ path: encodeName(path), bias, start, end })),
-    group: {
-      pgid,
-      sid,
-      personality,
-      nice,
-      noNewPrivileges,
-      executed,
-      dumpable,
-      subreaper,
-      processorTime: String(processorTime),
-      childrenTime: String(childrenTime),
-    },
-    terminal: { ...system.terminals.host },
+    group: pick(group, GROUP),
+    processorTime: String(group.processorTime),
+    childrenTime: String(group.childrenTime),
+    terminal: pick(system.terminals.host, ['session', 'foreground']),
     names: { host: encodeName(system.names.host), domain: encodeName(system.names.domain) },
     signals: {
       altStack: { ...altStack },
@@ -271,16 +282,21 @@ function restoreBacking(p: Process, saved: Saved): MappableFile {
 
 function restoreMemory(p: Process, space: Space, saved: SavedFields): void {
   const { map, memory, vcpu } = space;
+  const backingOf = (file: Saved, offset: Saved): Backing => {
+    const found = backings[whole(file)];
+    if (!found || !isPageAligned(whole(offset))) throw new RangeError('mappings of no file');
+    return { file: found, offset: whole(offset) };
+  };
   const backings = (saved.backings as readonly Saved[]).map((backing) => restoreBacking(p, backing));
   const areas = (saved.areas as readonly Fields[]).map(
     ({ start, end, permission, shared, name, fileEnd, file, offset }): Area => ({
       start: Number(start),
       end: Number(end),
-      permission: Number(permission),
+      permission: whole(permission) & ALL_PERMISSIONS,
       shared: shared === true,
       name: text(name),
       fileEnd: fileEnd === null ? undefined : Number(fileEnd),
-      backing: file === undefined ? undefined : { file: backings[Number(file)], offset: Number(offset) },
+      backing: file === undefined ? undefined : backingOf(file, offset),
     }),
   );
   const { top } = map.options;
@@ -316,7 +332,7 @@ function restoreFiles(p: Process, streams: StandardStreams, saved: SavedFields):
     const access = { read: fields.read === true, write: fields.write === true };
     if (fields.stream === undefined) {
       const description = openAgain(p, text(fields.path), access, fields);
-      description.position = Number(fields.position);
+      description.position = whole(fields.position);
       return description;
     }
     const { inode, file } = streams[fields.stream as (typeof STREAMS)[number]];
@@ -325,7 +341,7 @@ function restoreFiles(p: Process, streams: StandardStreams, saved: SavedFields):
   });
   files.closeAll();
   for (const { fd, closeOnExec, description } of saved.descriptors as readonly Fields[])
-    files.install(descriptions[Number(description)], Number.POSITIVE_INFINITY, closeOnExec === true, Number(fd));
+    files.install(descriptions[Number(description)], Number.POSITIVE_INFINITY, closeOnExec === true, whole(fd));
   const place = files.namespace.resolve(files.namespace.root, text(saved.cwd), 'follow');
   files.cwd = files.namespace.directory(place);
   files.umask = Number(saved.umask);
@@ -369,29 +385,29 @@ export function restoreProgram(...given: Parameters<typeof restore>): void {
   }
 }
 function restore(p: Process, streams: StandardStreams, elf: Image['elf'], saved: SavedFields): void {
-  const { executable, argv, env, auxv, name, stack, trampolines, clearTid, robustList, lastTrap, started, credentials, scheduling } =
+  const { executable, argv, env, auxv, name, stack, numbers, lastTrap, started, ids, groups, capabilities, scheduling } =
     saved.process as Fields;
   Object.assign(p, {
     executable: text(executable),
     argv: (argv as readonly Saved[]).map(text),
     env: (env as readonly Saved[]).map(text),
-    auxv,
+    auxv: (auxv as Uint8Array).slice(),
     name: text(name),
-    stack,
-    trampolines,
-    clearTid,
-    robustList,
+    stack: { low: whole((stack as Fields).low), neighbourhood: whole((stack as Fields).neighbourhood) },
     started: BigInt(started as string),
     ...(lastTrap !== null && { lastTrap }),
   });
-  const { capabilities, ...ids } = credentials as Fields;
-  Object.assign(p.credentials, ids);
+  put(p, NUMBERS, numbers);
+  put(p.credentials, IDS, ids);
+  p.credentials.groups = (groups as readonly Saved[]).map(whole);
   restoreCapabilities(p.credentials.capabilities, capabilities as Fields);
-  p.scheduling = { ...NO_SCHEDULING, ...(scheduling as unknown as Omit<Scheduling, 'deadline'>) };
-  Object.assign(p.limits, saved.limits as unknown as Limits);
-  const { processorTime, childrenTime, ...group } = saved.group as Fields;
-  Object.assign(p.group, group, { processorTime: BigInt(processorTime as string), childrenTime: BigInt(childrenTime as string) });
-  Object.assign(p.system.terminals.host, saved.terminal as object);
+  const { policy, priority, resets } = scheduling as Fields;
+  p.scheduling = { ...NO_SCHEDULING, policy: whole(policy), priority: whole(priority), resets: resets === true };
+  for (const [which, limit] of Object.entries(p.limits)) put(limit, ['soft', 'hard'], (saved.limits as Fields)[which]);
+  put(p.group, GROUP, saved.group);
+  p.group.processorTime = BigInt(saved.processorTime as string);
+  p.group.childrenTime = BigInt(saved.childrenTime as string);
+  put(p.system.terminals.host, ['session', 'foreground'], saved.terminal);
   const { host, domain } = saved.names as Fields;
   Object.assign(p.system.names, { host: text(host), domain: text(domain) });
   const { altStack, mask, actions, pending } = saved.signals as Fields;
@@ -399,7 +415,10 @@ function restore(p: Process, streams: StandardStreams, elf: Image['elf'], saved:
     altStack: altStack as unknown as { start: number; size: number; disabled: boolean },
     mask: BigInt(mask as string),
     actions: (actions as readonly Fields[]).map(restoreAction),
-    pending: pending as unknown as readonly Pending[],
+    pending: (pending as readonly Fields[]).map(({ signal, info }) => {
+      if (!p.signals.isValid(whole(signal))) throw new RangeError(`signal ${signal}`);
+      return { signal, info } as unknown as Pending;
+    }),
   });
   restoreTrees(p, saved);
   restoreFiles(p, streams, saved);

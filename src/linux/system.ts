@@ -218,11 +218,14 @@ export function makeSystem(host: Host, options: SystemOptions): System {
       // the first one's stays for its embedder
       if (group === first) space.map.sync();
       else {
-        // a zombie holds no memory; what it had in common with others stays, as at the end of any turn
+        // a zombie holds hardly any memory; what it had in common with others stays, as at the end of any turn
         const { space: kept, vcpu, memory, map } = first!.leader;
         if (system.scheduler.current.group === group) changeMemory(space.map, map);
         system.spaces.release(space);
-        for (const p of [group.leader, ...group.threads.values()]) Object.assign(p, { space: kept, vcpu, memory, map });
+        for (const p of [group.leader, ...group.threads.values()]) {
+          Object.assign(p, { space: kept, vcpu, memory, map, seccomp: undefined });
+          p.credentials.groups = [];
+        }
       }
       group.letParentGo?.();
       if (group.sid === group.pid) system.terminals.leave(group.sid, true);

@@ -25,6 +25,8 @@ const VERSION_AT = 8;
 const LENGTH_AT = 12;
 const HASH_AT = 16;
 const BODY_AT = 48;
+/** Of a body: lengths in it have 32 bits. */
+const MOST_BYTES = 2 ** 32;
 
 async function digest(file: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   const covered = file.slice();
@@ -34,7 +36,9 @@ async function digest(file: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
 
 /** The body is taken before this gives its promise. */
 export async function snapshotFile({ magic, version }: SnapshotKind, body: SavedFields): Promise<Uint8Array<ArrayBuffer>> {
-  const packed = await through(encodeSaved(body), new CompressionStream('gzip'));
+  const bytes = encodeSaved(body);
+  if (bytes.length > MOST_BYTES) throw new SnapshotError('it cannot be saved: there are more than 4 GiB of it');
+  const packed = await through(bytes, new CompressionStream('gzip'));
   const file = new Uint8Array(BODY_AT + packed.length);
   const head = new DataView(file.buffer);
   for (let i = 0; i < magic.length; i++) file[i] = magic.charCodeAt(i);
@@ -59,7 +63,7 @@ export async function snapshotBody(kind: SnapshotKind, given: Uint8Array): Promi
   const sum = await digest(file);
   if (sum.some((byte, index) => byte !== file[HASH_AT + index])) throw damaged();
   try {
-    return decodeSaved(await through(file.slice(BODY_AT), new DecompressionStream('gzip'))) as SavedFields;
+    return decodeSaved(await through(file.slice(BODY_AT), new DecompressionStream('gzip'), MOST_BYTES)) as SavedFields;
   } catch {
     throw damaged();
   }

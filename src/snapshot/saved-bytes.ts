@@ -120,4 +120,5 @@ export function decodeSaved(bytes: Uint8Array): Saved {
   return value;
 }
 
-const MOST_DEPTH = 64;
+/** Arrays and objects in one another. */
+const MOST_DEPTH = 1024;

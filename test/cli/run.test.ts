@@ -198,6 +198,8 @@ describe('run', () => {
     [['run', '--root', join(CORPUS, 'README.md'), 'x'], 2, /--root .*: not a folder/],
     [['run', '--mount', 'x', 'y'], 2, /--mount x: not of the form/],
     [['run', '--cwd', 'rel', 'y'], 2, /not an absolute path/],
+    [['run', '--env', '', join(CORPUS, 'mipsel/fib')], 2, /--env '': a variable has a name/],
+    [['run', '--env', '=x', join(CORPUS, 'mipsel/fib')], 2, /--env '=x'/],
     [['nonsense'], 2, /unknown command 'nonsense'/],
     [['run', '/absent-program'], 127, /\/absent-program: no such file/],
     [['run', '--cache-dir', '/etc/passwd', 'x'], 2, /--cache-dir .*it is no folder/],

@@ -2,12 +2,15 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { nodeFileSystem, nodeHost } from '../../src/host/node.ts';
 import { exitCode, loadProgram, type ProgramOptions } from '../../src/linux/program.ts';
-import { SnapshotError } from '../../src/snapshot/file.ts';
+import { type Saved, SnapshotError, snapshotBody, snapshotFile } from '../../src/snapshot/file.ts';
 import { runtimeModule } from '../support/runtime.ts';
 import { compile, lacks, runElsewhere, TARGETS } from './compiled.ts';
 
 // the processor says what the program prints, for all instruction sets
 const processor = TARGETS.find(({ name }) => name === 'i386')!;
+
+const KIND = { magic: 'WASMVPRG', version: 2, of: 'a program' };
+type Fields = Record<string, Saved>;
 
 describe.each(TARGETS)('a saved program on $name', (target) => {
   const missing = lacks(target) || lacks(processor);
@@ -67,6 +70,33 @@ describe.each(TARGETS)('a saved program on $name', (target) => {
       second.type('x');
       expect(exitCode(await end)).toBe(7);
       expect(first.output.text + second.output.text).toBe(runElsewhere(processor, build(processor)).stdout);
+    }
+  });
+
+  it.skipIf(missing !== '')(`is refused where somebody has made it up${missing}`, { timeout: 60_000 }, async () => {
+    const { program, waiting } = await load([]);
+    const end = program.run();
+    await waiting;
+    const snapshot = await program.snapshot(() => false);
+    await end;
+    const first = (list: Saved): Fields => (list as Fields[])[0];
+    for (const change of [
+      (body: Fields) => (first(body.descriptors).fd = 0.5),
+      (body: Fields) => (first(body.descriptors).fd = 2 ** 30),
+      (body: Fields) => ((body.limits as Record<string, Fields>).nproc.soft = Number.NaN),
+      (body: Fields) => ((body.group as Fields).pgid = 'all'),
+      (body: Fields) => (first(body.areas).end = 2 ** 40),
+      (body: Fields) => Object.assign(first(body.areas), { file: 99, offset: 0 }),
+      (body: Fields) => Object.assign(first(body.areas), { file: 0, offset: -4096 }),
+      (body: Fields) => ((body.signals as Fields).pending = [{ signal: 1000, info: {} }]),
+      (body: Fields) => ((body.registers as Fields).state = new Uint8Array(8)),
+      (body: Fields) => (body.table = new Uint8Array(1 << 20)),
+      (body: Fields) => (body.process = null),
+    ]) {
+      const body = (await snapshotBody(KIND, snapshot)) as Fields;
+      change(body);
+      const restore = await snapshotFile(KIND, body);
+      await expect(load([], { restore }), `${change}`).rejects.toThrow(SnapshotError);
     }
   });
 

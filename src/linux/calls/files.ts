@@ -23,15 +23,15 @@ export const fileCalls = {
 
 /** What is missing or different from Linux in some of them; published with the list of calls. */
 export const fileNotes: Partial<Record<keyof typeof fileCalls, string>> = {
-  open: 'no O_TMPFILE, no effect of O_DIRECT, O_SYNC, O_NOATIME',
+  open: 'O_TMPFILE only in memory, no effect of O_DIRECT, O_SYNC, O_NOATIME',
   openat: 'as open',
   openat2: 'as open; ENOSYS with RESOLVE_ flags',
-  fcntl: 'locks hold among the guest’s processes only and deadlocks are not found, no leases',
+  fcntl: 'locks hold among the guest’s processes only, no leases',
   fcntl64: 'as fcntl',
   flock: 'among the guest’s processes only',
   ioctl:
     'terminals, FIONREAD, FIONBIO, FIOCLEX, FIOASYNC, SIOCGIF…; of termios, no flow control and no VTIME; the host is told only raw or not, and no size',
-  mknod: 'regular files and FIFOs, which the host does not see',
+  mknod: 'the host sees regular files only; of devices, those in /dev can be opened',
   mknodat: 'as mknod',
   renameat2: 'RENAME_NOREPLACE only',
   fallocate: 'no FALLOC_FL_COLLAPSE_RANGE and FALLOC_FL_INSERT_RANGE; what is punched out is zeros and takes room',
@@ -40,7 +40,4 @@ export const fileNotes: Partial<Record<keyof typeof fileCalls, string>> = {
   preadv2: 'RWF_NOWAIT only on files',
   pwritev2: 'RWF_NOWAIT only on files',
   epoll_ctl: 'EPOLLET may report once more what is ready, no EPOLLEXCLUSIVE',
-  mount: 'EPERM',
-  umount2: 'EPERM',
-  pivot_root: 'EPERM',
 };

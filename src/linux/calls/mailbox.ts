@@ -9,12 +9,14 @@ import { waitFor } from './arguments.ts';
 import {
   demandOwner,
   demandUse,
+  enter,
   freeId,
   highest,
   IPC_64,
   IPC_NOWAIT,
   IpcCommand,
   keyed,
+  leave,
   type Owned,
   owner,
   seconds,
@@ -89,7 +91,7 @@ function msgget(p: Process, key: number, flags: number): number {
   if (mailboxes.size >= MOST_QUEUES) return -Errno.ENOSPC;
   const id = freeId(mailboxes);
   const empty = { messages: [], bytes: 0, limit: MOST_BYTES, sender: 0, receiver: 0, sentAt: 0, receivedAt: 0, changed: new WaitQueue() };
-  mailboxes.set(id, { ...owner(p, id, key, flags), ...empty });
+  enter(mailboxes, { ...owner(p, id, key, flags), ...empty });
   return id;
 }
 
@@ -178,7 +180,7 @@ function msgctl(p: Process, id: number, command: number, address: number): numbe
     case IpcCommand.Remove:
       demandOwner(p, box);
       count(p, box, -box.bytes, -box.messages.length);
-      p.system.mailboxes.delete(id);
+      leave(p.system.mailboxes, box);
       box.changed.wake();
       return 0;
     case IpcCommand.Set: {

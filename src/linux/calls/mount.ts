@@ -24,7 +24,7 @@ const enum UnmountFlag {
   All = 15,
 }
 
-/** Mounts made by guests at most. */
+/** Mounts at most. */
 const MOST_MOUNTS = 256;
 
 function find(p: Process, address: number, follow = true): FoundPlace {
@@ -40,17 +40,27 @@ const asksAdministrator =
     return call(p, a);
   };
 
+/** What guests have mounted, not their embedder. */
+const ofGuests = new WeakSet<FileSystem>();
+
+/** A number of an option; EINVAL if it is none. */
+function numeral(text: string, digits: RegExp, base: number): number {
+  const value = digits.test(text) ? Number.parseInt(text, base) : Number.NaN;
+  return value < 0xffff_ffff ? value : fail('EINVAL');
+}
+
 /** MemoryFileSystem's options from those of tmpfs(5). */
 function newFileSystem(p: Process, type: string, text: string, readOnly: boolean): FileSystem {
   if (type === 'proc') return p.files.namespace.makeProc?.() ?? fail('ENODEV');
   if (type !== 'tmpfs' && type !== 'ramfs') fail('ENODEV');
   const options = new Map(text.split(',').map((option) => [option.split('=')[0], option.split('=')[1]] as const));
-  const mode = Number.parseInt(options.get('mode') ?? '1777', 8);
-  const { fsuid, fsgid } = p.credentials;
-  const owner = { uid: Number(options.get('uid') ?? fsuid), gid: Number(options.get('gid') ?? fsgid) };
+  const mode = numeral(options.get('mode') ?? '1777', /^[0-7]+$/, 8);
+  const id = (name: string, own: number): number => numeral(options.get(name) ?? `${own}`, /^\d+$/, 10);
+  const owner = { uid: id('uid', p.credentials.fsuid), gid: id('gid', p.credentials.fsgid) };
   const fileSystem = new MemoryFileSystem({ ...owner, now: () => p.host.now(), account: p.system.mounted });
   fileSystem.root.setAttributes({ mode });
   fileSystem.readOnly = readOnly;
+  ofGuests.add(fileSystem);
   return fileSystem;
 }
 
@@ -62,13 +72,14 @@ function mount(p: Process, target: number, type: number, flags: number, data: nu
     const { fileSystem } = place.inode;
     if (place.inode !== fileSystem.root) return -Errno.EINVAL;
     if (readOnly && !fileSystem.readOnly && isWritten(p, fileSystem)) return -Errno.EBUSY;
-    if (fileSystem instanceof MemoryFileSystem) fileSystem.readOnly = readOnly;
+    if (fileSystem instanceof MemoryFileSystem && !fileSystem.staysReadOnly) fileSystem.readOnly = readOnly;
     else if (fileSystem.readOnly !== readOnly) return -Errno.EINVAL;
     return 0;
   }
   if (flags & MountFlag.Propagation) return place.inode === place.inode.fileSystem.root ? 0 : -Errno.EINVAL;
   if (flags & (MountFlag.Bind | MountFlag.Move)) return -Errno.EINVAL;
   if (type === 0) return -Errno.EINVAL;
+  if (place.name === '') return -Errno.EBUSY;
   if (namespace.mounts.length >= MOST_MOUNTS) return -Errno.ENOSPC;
   const options = data === 0 ? '' : decodeName(p.memory.cString(data, 4096));
   const fileSystem = newFileSystem(p, decodeName(p.memory.cString(type, 4096)), options, readOnly);
@@ -104,7 +115,7 @@ function unmount(p: Process, target: number, flags: number): number {
     return -Errno.EAGAIN;
   }
   namespace.uncover(mount);
-  if (!isUsed && fileSystem instanceof MemoryFileSystem) fileSystem.drop();
+  if (!isUsed && fileSystem instanceof MemoryFileSystem && ofGuests.has(fileSystem)) fileSystem.clear();
   return 0;
 }
 /** What MNT_EXPIRE has asked for once. */
@@ -124,7 +135,7 @@ function pivotRoot(p: Process, newRoot: number, putOld: number): number {
   if (!mount?.parent || !own || !isBelow) return -Errno.EINVAL;
   const next = namespace.below(at.inode);
   namespace.move(mount, undefined);
-  namespace.move(own, below);
+  namespace.move(own, below.inode === at.inode ? { directory: at.inode, name: '' } : below);
   for (const { end, leader } of p.system.processes.values()) {
     if (end || leader.files.namespace.root !== root) continue;
     leader.files.namespace = next;

@@ -48,9 +48,10 @@ function setgid(p: Process, id: number): number {
 /** The saved id becomes the effective one if the real one is set, or the effective one to something else than that. */
 function setreuid(p: Process, real: number, effective: number): number {
   const { uid, euid, suid } = p.credentials;
-  const error = change(p, { uid: real, euid: effective }, { uid: [uid, euid], euid: [uid, euid, suid] });
-  if (error === 0 && (real !== UNCHANGED || (effective !== UNCHANGED && effective !== uid))) p.credentials.suid = p.credentials.euid;
-  return error;
+  const saved = effective === UNCHANGED ? euid : effective;
+  const saves = real !== UNCHANGED || (effective !== UNCHANGED && effective !== uid);
+  const wanted = { uid: real, euid: effective, suid: saves ? saved : UNCHANGED };
+  return change(p, wanted, { uid: [uid, euid], euid: [uid, euid, suid], suid: [saved] });
 }
 function setregid(p: Process, real: number, effective: number): number {
   const { gid, egid, sgid } = p.credentials;

@@ -37,12 +37,19 @@ const isFamily = (p: Process, other: Process): boolean => {
   return other.seccomp?.mode !== 'strict' && its.every((filter, index) => filter === own[own.length - its.length + index]);
 };
 
+/** What threads have, those in common once. */
+function inUse({ system }: Process): Set<Seccomp> {
+  const found = new Set<Seccomp>();
+  for (const { threads } of system.processes.values()) for (const { seccomp } of threads.values()) if (seccomp) found.add(seccomp);
+  return found;
+}
+
 function setFilter(p: Process, flags: number, address: number): number {
   if (flags & ~Flag.All || p.seccomp?.mode === 'strict') return -Errno.EINVAL;
   const filter = readFilter(p.memory, address);
   if (!filter) return -Errno.EINVAL;
   if (!p.group.noNewPrivileges && !capable(p, Cap.SysAdmin)) return -Errno.EACCES;
-  const next = withFilter(p.seccomp, filter);
+  const next = withFilter(p.seccomp, filter, inUse(p));
   if (!next) return -Errno.ENOMEM;
   if (flags & Flag.Tsync) {
     const stranger = [...p.group.threads.values()].find((other) => other !== p && !isFamily(p, other));
@@ -83,13 +90,14 @@ function endThread(p: Process, signal: number): number {
 
 /**
  * What a thread's seccomp makes of a call: a result in its place, 'stopped' if its tracer decides before the call is made, undefined if
- * it may be made.
+ * it may be made. `passed`: the tracer has let it go on, perhaps as another call.
  */
 export function restrict(
   p: Process,
   seccomp: Seccomp,
   call: { readonly number: number; readonly name: string; readonly args: readonly number[] },
   exit: Extract<Exit, { kind: 'syscall' }>,
+  passed: boolean,
 ): number | 'stopped' | undefined {
   const { signals, group } = p;
   if (seccomp.mode === 'strict') return STRICT_CALLS.has(call.name) ? undefined : endThread(p, signals.number('SIGKILL'));
@@ -101,7 +109,10 @@ export function restrict(
       return undefined;
     case Action.Errno:
       return -genericErrno(p, Math.min(data, MAX_ERRNO));
+    case Action.UserNotification:
+      return -Errno.ENOSYS;
     case Action.Trace:
+      if (passed) return undefined;
       return seccompEvent(p, exit, data) ? 'stopped' : -Errno.ENOSYS;
     case Action.Trap: {
       const told = { pc: p.vcpu.pc, number: call.number, architecture: p.abi.trace.architecture, data };

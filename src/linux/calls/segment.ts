@@ -14,11 +14,13 @@ import { semaphoreCalls } from './semaphore.ts';
 import {
   demandOwner,
   demandUse,
+  enter,
   freeId,
   highest,
   IPC_64,
   IpcCommand,
   keyed,
+  leave,
   type Owned,
   owner,
   seconds,
@@ -92,7 +94,7 @@ function shmget(p: Process, key: number, size: number, flags: number): number {
   }
   description.references++;
   const id = freeId(segments);
-  segments.set(id, { ...owner(p, id, key, flags), size, description, creator: p.pid, last: 0, attachedAt: 0, detachedAt: 0 });
+  enter(segments, { ...owner(p, id, key, flags), size, description, creator: p.pid, last: 0, attachedAt: 0, detachedAt: 0 });
   return id;
 }
 
@@ -116,13 +118,16 @@ function shmat(p: Process, id: number, address: number, flags: number): number {
   return result === -Errno.EEXIST ? -Errno.EINVAL : result;
 }
 
-/** What begins at the address, if that is a segment. */
+/** The segment that begins at the address, in all its parts. */
 function shmdt(p: Process, address: number): number {
   const area = p.map.areas.at(address);
   if (!area || area.start !== address || !area.name.startsWith('/SYSV') || area.backing?.offset !== 0) return -Errno.EINVAL;
   const segment = [...p.system.segments.values()].find(({ description: { path } }) => path === area.name);
   if (segment) Object.assign(segment, { last: p.pid, detachedAt: seconds(p) });
-  return p.map.unmap(address, area.end - address);
+  const { file } = area.backing;
+  const parts = [...p.map.areas].filter(({ start, backing }) => backing?.file === file && start - backing.offset === address);
+  for (const { start, end } of parts) p.map.unmap(start, end - start);
+  return 0;
 }
 
 const enum Command {
@@ -152,7 +157,7 @@ function shmctl(p: Process, id: number, command: number, address: number): numbe
     case IpcCommand.Remove:
       demandOwner(p, segment);
       // it stays for those who have attached it
-      p.system.segments.delete(id);
+      leave(p.system.segments, segment);
       release(segment.description);
       return 0;
     case IpcCommand.Set:

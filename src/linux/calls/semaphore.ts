@@ -9,12 +9,14 @@ import { waitFor } from './arguments.ts';
 import {
   demandOwner,
   demandUse,
+  enter,
   freeId,
   highest,
   IPC_64,
   IPC_NOWAIT,
   IpcCommand,
   keyed,
+  leave,
   type Owned,
   owner,
   seconds,
@@ -45,8 +47,9 @@ const HIGHEST = 32767;
 const MOST_SEMAPHORES = 32000;
 const MOST_OPERATIONS = 500;
 const MOST_SETS = 32000;
-/** SEMMNS: of all sets. */
+/** SEMMNS: of all sets; and of those that processes take back what they did to. */
 const MOST_TOGETHER = 1_024_000;
+const MOST_UNDONE = 4 * MOST_TOGETHER;
 
 /** A set of semaphores (System V). */
 export interface SemaphoreSet extends Owned {
@@ -69,6 +72,14 @@ interface Operation {
 
 const setOf = (p: Process, id: number): SemaphoreSet => p.system.semaphores.get(id) ?? fail('EINVAL');
 
+/** Semaphores of all sets, and what there is to take back of them. */
+const together = new WeakMap<ReadonlyMap<number, SemaphoreSet>, { values: number; undo: number }>();
+function totals(sets: ReadonlyMap<number, SemaphoreSet>): { values: number; undo: number } {
+  const found = together.get(sets) ?? { values: 0, undo: 0 };
+  together.set(sets, found);
+  return found;
+}
+
 function semget(p: Process, key: number, count: number, flags: number): number {
   const { semaphores } = p.system;
   const found = keyed(p, semaphores, key, flags, ({ values }) => {
@@ -76,10 +87,11 @@ function semget(p: Process, key: number, count: number, flags: number): number {
   });
   if (found) return found.id;
   if (count === 0 || count > MOST_SEMAPHORES) return -Errno.EINVAL;
-  const total = [...semaphores.values()].reduce((sum, { values }) => sum + values.length, count);
-  if (semaphores.size >= MOST_SETS || total > MOST_TOGETHER) return -Errno.ENOSPC;
+  const all = totals(semaphores);
+  if (semaphores.size >= MOST_SETS || all.values + count > MOST_TOGETHER) return -Errno.ENOSPC;
+  all.values += count;
   const id = freeId(semaphores);
-  semaphores.set(id, {
+  enter<SemaphoreSet>(semaphores, {
     ...owner(p, id, key, flags),
     values: new Int32Array(count),
     pids: new Int32Array(count),
@@ -104,14 +116,19 @@ function operate(p: Process, set: SemaphoreSet, operations: readonly Operation[]
     if (value > HIGHEST) fail('ERANGE');
     next[semaphore] = value;
   }
+  const all = totals(p.system.semaphores);
+  let undo = set.undo.get(p.group);
+  if (!undo && operations.some(({ flags }) => flags & SEM_UNDO)) {
+    if (all.undo + next.length > MOST_UNDONE) fail('ENOMEM');
+    all.undo += next.length;
+    undo = new Int32Array(next.length);
+    set.undo.set(p.group, undo);
+  }
   set.values.set(next);
   set.operatedAt = seconds(p);
   for (const { semaphore, change, flags } of operations) {
     set.pids[semaphore] = p.pid;
-    if (!(flags & SEM_UNDO)) continue;
-    const undo = set.undo.get(p.group) ?? new Int32Array(next.length);
-    undo[semaphore] -= change;
-    set.undo.set(p.group, undo);
+    if (undo && flags & SEM_UNDO) undo[semaphore] -= change;
   }
   set.changed.wake();
   return undefined;
@@ -152,6 +169,7 @@ export function undoSemaphores(system: System, group: ThreadGroup): void {
     const undo = set.undo.get(group);
     if (!undo) continue;
     set.undo.delete(group);
+    totals(system.semaphores).undo -= undo.length;
     undo.forEach((change, semaphore) => {
       set.values[semaphore] = Math.min(HIGHEST, Math.max(0, set.values[semaphore] + change));
       if (change !== 0) set.pids[semaphore] = group.pid;
@@ -170,7 +188,7 @@ function setValue(p: Process, set: SemaphoreSet, semaphore: number, value: numbe
 /** struct seminfo: map, mni, mns, mnu, msl, opm, ume, usz, vmx, aem */
 function writeInfo(p: Process, address: number, inUse: boolean): number {
   const { semaphores } = p.system;
-  const all = [...semaphores.values()].reduce((sum, { values }) => sum + values.length, 0);
+  const all = totals(semaphores).values;
   const most = MOST_SETS * MOST_SEMAPHORES;
   const [usz, aem] = inUse ? [semaphores.size, all] : [20, HIGHEST];
   writeWords(p, address, [most, MOST_SETS, most, most, MOST_SEMAPHORES, MOST_OPERATIONS, MOST_OPERATIONS, usz, HIGHEST, aem]);
@@ -192,7 +210,9 @@ function semctl(p: Process, id: number, semaphore: number, command: number, argu
   switch (kind) {
     case IpcCommand.Remove:
       demandOwner(p, set);
-      p.system.semaphores.delete(id);
+      leave(p.system.semaphores, set);
+      totals(p.system.semaphores).values -= values.length;
+      totals(p.system.semaphores).undo -= set.undo.size * values.length;
       set.changed.wake();
       return 0;
     case IpcCommand.Set:

@@ -59,6 +59,28 @@ export function demandOwner(p: Process, { uid, cuid }: Owned): void {
   if (euid !== uid && euid !== cuid && !capable(p, Cap.SysAdmin)) fail('EPERM');
 }
 
+/** By key, and the number below which none is free. */
+const indexes = new WeakMap<ReadonlyMap<number, Owned>, { readonly byKey: Map<number, Owned>; taken: number }>();
+function indexOf(all: ReadonlyMap<number, Owned>): { readonly byKey: Map<number, Owned>; taken: number } {
+  const found = indexes.get(all) ?? { byKey: new Map<number, Owned>(), taken: 0 };
+  indexes.set(all, found);
+  return found;
+}
+
+/** There is one more. */
+export function enter<T extends Owned>(all: Map<number, T>, one: T): void {
+  const index = indexOf(all);
+  all.set(one.id, one);
+  if (one.key !== IPC_PRIVATE) index.byKey.set(one.key, one);
+}
+/** IPC_RMID */
+export function leave<T extends Owned>(all: Map<number, T>, { id, key }: T): void {
+  const index = indexOf(all);
+  all.delete(id);
+  index.byKey.delete(key);
+  index.taken = Math.min(index.taken, id);
+}
+
 /** What a key leads to, if it passes `check`; undefined: it is to be made. */
 export function keyed<T extends Owned>(
   p: Process,
@@ -67,7 +89,7 @@ export function keyed<T extends Owned>(
   flags: number,
   check?: (found: T) => void,
 ): T | undefined {
-  const found = key === IPC_PRIVATE ? undefined : [...all.values()].find((one) => one.key === key);
+  const found = indexOf(all).byKey.get(key) as T | undefined;
   if (found && flags & IPC_CREAT && flags & IPC_EXCL) fail('EEXIST');
   if (!found && key !== IPC_PRIVATE && !(flags & IPC_CREAT)) fail('ENOENT');
   if (found) {
@@ -77,14 +99,19 @@ export function keyed<T extends Owned>(
   return found;
 }
 
-export function freeId(all: ReadonlyMap<number, unknown>): number {
-  let id = 0;
-  while (all.has(id)) id++;
-  return id;
+/** The lowest number that none has. */
+export function freeId(all: ReadonlyMap<number, Owned>): number {
+  const index = indexOf(all);
+  while (all.has(index.taken)) index.taken++;
+  return index.taken;
 }
 
 /** What …_INFO gives besides what it writes: the highest number in use. */
-export const highest = (all: ReadonlyMap<number, unknown>): number => Math.max(0, ...all.keys());
+export function highest(all: ReadonlyMap<number, unknown>): number {
+  let id = 0;
+  for (const one of all.keys()) id = Math.max(id, one);
+  return id;
+}
 
 /** struct ipc64_perm, the same in all ABIs: key, uid, gid, cuid, cgid, mode. */
 export function writeOwner(p: Process, { key, uid, gid, cuid, cgid, mode }: Owned, address: number): void {

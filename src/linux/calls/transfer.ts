@@ -228,7 +228,6 @@ export function write(p: Process, fd: number, segments: readonly Segment[], at?:
 
 const one = (a: readonly number[]): Segment[] => [{ address: a[1], length: Math.min(a[2], MAX_TRANSFER) }];
 
-/** The position of preadv and pwritev: low word, then high word, in all ABIs. */
 /** Of preadv2(2); files of the host and in memory never make a call wait. */
 const enum Rwf {
   NoWait = 8,
@@ -242,6 +241,7 @@ function checkRwFlags(p: Process, fd: number, flags: number, known: number): voi
   if (flags & ~known || (flags & Rwf.NoWait && inode.format !== Mode.Regular)) fail('EOPNOTSUPP');
 }
 
+/** The position of preadv and pwritev: low word, then high word, in all ABIs. */
 const vectorPosition = (a: readonly number[]): number => (a[4] | 0) * 0x1_0000_0000 + a[3];
 
 const enum Seek {

@@ -56,8 +56,9 @@ export class MemoryFileSystem implements FileSystem {
   readonly gid: number;
   readonly now: () => bigint;
   inodes = 0;
+  /** Whether its embedder says that nobody may write. */
+  readonly staysReadOnly: boolean;
   private readonly account: MemoryAccount;
-  private readonly own: MemoryAccount = { used: 0, entries: 0 };
   private nextInode = 1;
 
   constructor(options: MemoryFileSystemOptions = {}) {
@@ -66,7 +67,8 @@ export class MemoryFileSystem implements FileSystem {
     this.gid = options.gid ?? 0;
     this.account = options.account ?? { used: 0, entries: 0 };
     this.now = options.now ?? wallClock;
-    this.readOnly = options.readOnly ?? false;
+    this.staysReadOnly = options.readOnly ?? false;
+    this.readOnly = this.staysReadOnly;
     this.root = new MemoryDirectory(this, 0o755, undefined, '');
   }
 
@@ -74,20 +76,19 @@ export class MemoryFileSystem implements FileSystem {
     return this.account.used;
   }
   set used(bytes: number) {
-    this.own.used += bytes - this.account.used;
     this.account.used = bytes;
   }
   get entries(): number {
     return this.account.entries;
   }
   set entries(bytes: number) {
-    this.own.entries += bytes - this.account.entries;
     this.account.entries = bytes;
   }
-  /** Nothing can reach it any more. */
-  drop(): void {
-    this.account.used -= this.own.used;
-    this.account.entries -= this.own.entries;
+  /** All names go; what is open stays until it is closed. */
+  clear(): void {
+    const directories = [this.root];
+    for (const directory of directories) for (const below of directory.clear()) directories.push(below);
+    this.root.removed = true;
   }
 
   takeInode(): number {
@@ -455,6 +456,16 @@ export class MemoryDirectory extends MemoryInode implements Directory {
     if (inode.children.size > 0) fail('ENOTEMPTY');
     this.checkWritable();
     this.drop(name, inode);
+  }
+
+  /** Takes all names away. Gives the directories that had one, which have their content still. */
+  clear(): MemoryDirectory[] {
+    const below: MemoryDirectory[] = [];
+    for (const [name, inode] of [...this.children]) {
+      if (inode instanceof MemoryDirectory) below.push(inode);
+      this.drop(name, inode);
+    }
+    return below;
   }
 
   private drop(name: string, inode: MemoryInode): void {

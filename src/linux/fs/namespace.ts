@@ -174,11 +174,11 @@ export class Namespace {
     this.mountOf.delete(mount.fileSystem.root);
   }
 
-  /** A mount is elsewhere from now on; `to` undefined: it is a root. */
-  move(mount: Mount, to: FoundPlace | undefined): void {
+  /** A mount is elsewhere from now on; `to` undefined: it is a root; without a name: above that directory, where no path leads. */
+  move(mount: Mount, to: Pick<FoundPlace, 'directory' | 'name'> | undefined): void {
     if (mount.parent) this.lift(mount);
     Object.assign(mount, { parent: to?.directory, name: to?.name ?? '' });
-    if (!to) return;
+    if (!to?.name) return;
     const names = this.covered.get(to.directory) ?? new Map<string, Inode[]>();
     names.set(to.name, [...(names.get(to.name) ?? []), mount.fileSystem.root]);
     this.covered.set(to.directory, names);

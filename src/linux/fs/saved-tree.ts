@@ -18,13 +18,17 @@ function setAttributes(inode: MemoryInode, { mode, uid, gid, atime, mtime }: Ent
   });
 }
 
+/** Folders in one another: each takes two levels of what can be decoded. */
+const MOST_DEPTH = 256;
+
 /** All that is in a directory in memory. `known`: files that have a name already. Throws SnapshotError. */
-export function saveTree(directory: MemoryDirectory, known = new Map<MemoryFile, Uint8Array>(), above = ''): Entry {
+export function saveTree(directory: MemoryDirectory, known = new Map<MemoryFile, Uint8Array>(), above = '', depth = 0): Entry {
+  if (depth > MOST_DEPTH) throw new SnapshotError(`folders in memory are in one another more than ${MOST_DEPTH} deep`);
   const entries = directory.list().map(({ name }): Entry => {
     const inode = directory.lookup(name)!;
     const path = `${above}/${name}`;
     const named = { name: encodeName(name) };
-    if (inode instanceof MemoryDirectory) return { ...named, ...saveTree(inode, known, path) };
+    if (inode instanceof MemoryDirectory) return { ...named, ...saveTree(inode, known, path, depth + 1) };
     if (isSymlink(inode)) return { ...named, target: encodeName(inode.readlink()) };
     if (!(inode instanceof MemoryFile)) throw new SnapshotError(`${path}, which is in memory, is neither a file nor a folder`);
     const first = known.get(inode);

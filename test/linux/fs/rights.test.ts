@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { initialCapabilities } from '../../../src/linux/capabilities.ts';
+import { mountCalls } from '../../../src/linux/calls/mount.ts';
+import { dividedCredentialCalls } from '../../../src/linux/calls/process.ts';
+import { ALL_CAPABILITIES, initialCapabilities } from '../../../src/linux/capabilities.ts';
 import { Locks } from '../../../src/linux/fs/locks.ts';
 import { MemoryFileSystem } from '../../../src/linux/fs/memory-fs.ts';
 import { placeOf } from '../../../src/linux/fs/namespace.ts';
 import { isDirectory, Mode } from '../../../src/linux/fs/vfs.ts';
+import type { Syscall } from '../../../src/linux/syscall.ts';
 import { makeGuest } from './guest.ts';
 
 type Guest = ReturnType<typeof makeGuest>;
@@ -59,7 +62,105 @@ describe('files and who may do what', () => {
   });
 });
 
+describe('capabilities', () => {
+  it('are gone with the last id that is root’s', () => {
+    for (const call of ['setreuid32', 'setresuid32', 'setuid32']) {
+      const { p } = makeGuest();
+      const set = dividedCredentialCalls[call] as Syscall;
+      expect(set(p, [1000, 1000, 1000])).toBe(0);
+      expect(p.credentials).toMatchObject({ uid: 1000, euid: 1000, suid: 1000, capabilities: { permitted: 0n, effective: 0n } });
+    }
+  });
+  it('are kept for one that may be root again', () => {
+    const { p } = makeGuest();
+    (dividedCredentialCalls.setreuid32 as Syscall)(p, [0xffff_ffff, 1000]);
+    expect(p.credentials).toMatchObject({ uid: 0, euid: 1000, suid: 1000, capabilities: { permitted: ALL_CAPABILITIES, effective: 0n } });
+  });
+});
+
+/** A call of mount(2)'s family; what fails is thrown. */
+function administer(g: Guest, name: keyof typeof mountCalls, ...list: (number | string)[]): number {
+  const row = mountCalls[name];
+  const call = typeof row === 'function' ? row : row.call;
+  return call(g.p, [...list.map((one) => (typeof one === 'string' ? g.text(one) : one)), 0, 0]) as number;
+}
+function makeAdministrator(options = {}): Guest {
+  const g = makeGuest('i386', options);
+  Object.assign(g.p.group, { leader: g.p });
+  Object.assign(g.p.system, { mounted: { used: 0, entries: 0 } });
+  g.call('mkdir', '/m', 0o755);
+  return g;
+}
+const EINVAL = -22;
+const EBUSY = -16;
+
 describe('mounts', () => {
+  it('count what they hold until nobody has it', () => {
+    const g = makeAdministrator();
+    const { mounted } = g.p.system;
+    administer(g, 'mount', 'none', '/m', 'tmpfs', 0, 0);
+    g.call('mkdir', '/m/d', 0o755);
+    g.put('/m/d/f', 'x'.repeat(1000));
+    const fd = g.call('open', '/m/d/f', 2) as number;
+    const description = g.p.files.get(fd);
+    description.references++;
+    // as one that is on its way through a socket
+    g.call('close', fd);
+    const { used } = mounted;
+    expect(used).toBeGreaterThanOrEqual(1000);
+    expect(administer(g, 'umount2', '/m', 0)).toBe(0);
+    expect(mounted).toEqual({ used, entries: 0 });
+    description.file!.truncate!(0);
+    description.file!.close!();
+    expect(mounted).toEqual({ used: 0, entries: 0 });
+  });
+
+  it('may go deep', () => {
+    const g = makeAdministrator();
+    const { mounted } = g.p.system;
+    administer(g, 'mount', 'none', '/m', 'tmpfs', 0, 0);
+    const fileSystem = g.p.files.namespace.mounts.at(-1)!.fileSystem as MemoryFileSystem;
+    let directory = fileSystem.root;
+    for (let depth = 0; depth < 20_000; depth++) directory = directory.makeDirectory('d', 0o755);
+    expect(administer(g, 'umount2', '/m', 0)).toBe(0);
+    expect(mounted.entries).toBe(0);
+    expect(directory.removed).toBe(true);
+  });
+
+  it('stay read-only, and are not emptied, where the embedder has made them', () => {
+    const fileSystem = new MemoryFileSystem({ readOnly: true });
+    const own = new MemoryFileSystem();
+    own.root.makeFile('f', 0o644);
+    const g = makeAdministrator({
+      mounts: [
+        { path: '/fixed', fileSystem },
+        { path: '/own', fileSystem: own },
+      ],
+    });
+    expect(administer(g, 'mount', 'none', '/fixed', 0, 0x20, 0)).toBe(EINVAL);
+    expect(fileSystem.readOnly).toBe(true);
+    expect(administer(g, 'umount2', '/own', 0)).toBe(0);
+    expect(own.root.lookup('f')).toBeDefined();
+    expect(administer(g, 'mount', 'none', '/', 'tmpfs', 0, 0)).toBe(EBUSY);
+  });
+
+  it('change places with the root, which may be above the new one', () => {
+    const g = makeAdministrator();
+    const { files } = g.p;
+    administer(g, 'mount', 'none', '/m', 'tmpfs', 0, 0);
+    g.put('/below', 'old');
+    g.put('/m/new', 'new');
+    const old = files.namespace.root;
+    files.cwd = files.namespace.directory(files.namespace.resolve(old, '/m', 'follow'));
+    expect(administer(g, 'pivot_root', '.', '.')).toBe(0);
+    expect(g.get('/new')).toBe('new');
+    expect(g.list('/')).toEqual(['.', '..', 'new']);
+    files.cwd = old;
+    expect(files.namespace.pathOf(old)).toBe('/');
+    expect(administer(g, 'umount2', '.', 2)).toBe(0);
+    expect(g.get('/below')).toBe('ENOENT');
+  });
+
   it('cover each other, and go away in turn', () => {
     const g = makeGuest();
     const { namespace } = g.p.files;

@@ -246,7 +246,9 @@ static void segments(void) {
   printf("still %s\n", here);
   printf("not there: %d", shmdt(here + 4096));
   printf(" %s\n", strerror(errno));
+  mprotect(here, 4096, PROT_READ);
   printf("gone: %d", shmdt(here));
+  printf(", all of it: %d", mprotect(here + 4096, 4096, PROT_READ));
   printf(" %d", shmdt(here));
   printf(" %s\n", strerror(errno));
   printf("none: %d", shmget(0x7a7b7c, 1, 0));

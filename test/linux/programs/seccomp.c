@@ -92,6 +92,16 @@ static void computes(void) {
     printf("dup(%d) = %d, %d\n", fd, result, errno);
   }
 }
+static void shifts(void) {
+  /* getsid(0): fails with 1 << 35, of which 5 bits count */
+  FILTER(LOAD(DATA(nr)), SKIP_UNLESS(SYS_getsid, 5), BPF_STMT(BPF_LD | BPF_IMM, 1), BPF_STMT(BPF_LDX | BPF_IMM, 35), BPF_STMT(BPF_ALU | BPF_LSH | BPF_X, 0),
+         BPF_STMT(BPF_ALU | BPF_OR | BPF_K, SECCOMP_RET_ERRNO), BPF_STMT(BPF_RET | BPF_A, 0), RETURN(SECCOMP_RET_ALLOW));
+  told("shifted", getsid(0));
+}
+static void notifies(void) {
+  FILTER(ON(SYS_getsid, SECCOMP_RET_USER_NOTIF));
+  told("without listener", getsid(0));
+}
 static void asks_tracer(void) {
   ptrace(PTRACE_TRACEME, 0, 0, 0);
   raise(SIGSTOP);
@@ -128,6 +138,8 @@ int main(void) {
   child("strict", strict_kill);
   child("strict and exit", strict_exit);
   child("computes", computes);
+  child("shift of 35", shifts);
+  child("notification", notifies);
 
   struct sigaction action_ = {.sa_sigaction = trapped, .sa_flags = SA_SIGINFO};
   sigaction(SIGSYS, &action_, 0);
