@@ -20,6 +20,8 @@ const enum Output {
   NotReset = 1,
   A20 = 2,
 }
+/** Bytes of an AT keyboard's buffer: of what nobody reads, no more is kept. */
+const MOST_BYTES = 16;
 const ACK = 0xfa;
 const RESEND = 0xfe;
 const SELF_TEST_PASSED = 0xaa;
@@ -54,10 +56,11 @@ export function makeI8042(options: I8042Options): I8042 {
     options.irq1(first !== undefined && !auxiliary && (memory[0] & Config.Interrupt) !== 0);
     options.irq12(auxiliary && (memory[0] & Config.AuxiliaryInterrupt) !== 0);
   };
-  const reply = (...bytes: number[]): void => {
-    queue.push(...bytes);
+  function send(bytes: readonly number[]): void {
+    for (const byte of bytes) if (queue.length < MOST_BYTES) queue.push(byte);
     settle();
-  };
+  }
+  const reply = (...bytes: number[]): void => send(bytes);
   function setOutput(value: number): void {
     output = value;
     options.a20((value & Output.A20) !== 0);
@@ -202,7 +205,7 @@ export function makeI8042(options: I8042Options): I8042 {
       }
     },
     press(codes) {
-      if (scanning && !(memory[0] & Config.KeyboardOff)) reply(...codes);
+      if (scanning && !(memory[0] & Config.KeyboardOff)) send(codes);
     },
     reset() {
       memory.fill(0);

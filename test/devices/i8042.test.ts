@@ -56,6 +56,15 @@ describe('8042', () => {
     expect(replies()).toEqual([0x1e, 0x9e]);
   });
 
+  test('keeps no more than a keyboard does for a guest that never reads', () => {
+    const { data, replies, i8042 } = made();
+    for (let n = 0; n < 1000; n++) data(0xf4);
+    i8042.press([0x1e, 0x9e]);
+    expect(replies()).toEqual(Array(16).fill(0xfa));
+    i8042.press([0x1e]);
+    expect(replies()).toEqual([0x1e]);
+  });
+
   test('nothing is at the auxiliary port', () => {
     const { command, data, replies, i8042, irq12 } = made();
     command(0xd4);

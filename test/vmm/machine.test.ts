@@ -62,6 +62,13 @@ describe('a machine', () => {
     expect((await machine.run())?.reason).toBe('shutdown');
   });
 
+  test.each(['interpret', 'translate'] as const)('a page of STI: %s', async (executor) => {
+    // mov edi, 0x300000; mov ecx, 5000; mov al, 0xfb; cld; rep stosb; mov word [edi], UD2; mov eax, 0x300000; jmp eax
+    const fill = [0xbf, ...little(0x300000), 0xb9, ...little(5000), 0xb0, 0xfb, 0xfc, 0xf3, 0xaa, 0x66, 0xc7, 0x07, 0x0f, 0x0b];
+    const machine = await make({ executor, kernel: kernel(...fill, 0xb8, ...little(0x300000), 0xff, 0xe0) });
+    expect(await machine.run()).toEqual({ reason: 'shutdown', code: 4 });
+  });
+
   test('input comes in over the serial port', async () => {
     // wait for LSR.DR; read; send; power off with it
     const wait = [0x66, 0xba, 0xfd, 0x03, 0xec, 0xa8, 1, 0x74, 0xfb];

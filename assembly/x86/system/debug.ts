@@ -110,17 +110,16 @@ export function x86_read_debug(number: u32): u32 {
 export function x86_debug_access(): u32 {
   if (!(get(System.DR7) & Dr7.GD)) return 0;
   set(System.DR6, get(System.DR6) | Dr6.FIXED | Dr6.BD);
-  return u32(!raise(Vector.DB, 0));
+  raise(Vector.DB, 0);
+  return 1;
 }
 /** The handler of #DB may use them. */
 export function endDebugGuard(): void {
   set(System.DR7, get(System.DR7) & ~Dr7.GD);
 }
-export function x86_write_debug(number: u32, value: u32, next: u32): u32 {
+export function x86_write_debug(number: u32, value: u32): void {
   if (number < 4) set(System.DR0 + number * 4, value);
   else if (number & 1) set(System.DR7, value);
   else set(System.DR6, value);
   updateMode();
-  goTo(next);
-  return 0;
 }

@@ -142,7 +142,6 @@ function toInner(selector: u32, size: i32, hasCode: bool, code: u32, eip: u32, f
 export function x86_software_interrupt(kind: u32, next: u32): u32 {
   const isInt1 = (kind & 0x300) === 0x300;
   setExternal(u32(isInt1));
-  if (isInt1) set(System.DR6, get(System.DR6) & ~Eflags.IF);
   const done = enter(kind & 0xff, !isInt1, false, 0, currentEip(next), eflags());
   setExternal(0);
   if (done && isInt1) endDebugGuard();
@@ -311,8 +310,7 @@ function wanted(): bool {
   return (get(System.INTERRUPT) & get(X86.OTHER_FLAGS)) !== 0 || (get(System.NMI) !== 0 && get(System.NMI_BLOCKED) === 0);
 }
 
-/** Takes NMI, if one waits, else the external interrupt `vector`. */
-/** 0, or 1 if the processor shuts down. */
+/** Takes NMI, if one waits, else the external interrupt `vector`: 0, or 1 if the processor shuts down. */
 export function x86_take_interrupt(vector: u32): u32 {
   let number = vector;
   if (get(System.NMI) && !get(System.NMI_BLOCKED)) {

@@ -15,6 +15,8 @@ export interface RegionLimits {
   /** Jumps that go to each other's targets may meet; see Region.dispatches. */
   readonly dispatches?: boolean;
 }
+/** Ops of a region, about: engines refuse functions of more than 7.6 MB. */
+const MOST_OPS = 1 << 16;
 export const REGION_LIMITS: RegionLimits = { blocks: 400, instructions: 4000 };
 /** For RegionLimits.inlined. */
 export const INLINED_INSTRUCTIONS = 150;
@@ -240,13 +242,15 @@ function collectBlocks(
   const found = new Map<number, Block>([[entry, first]]);
   const queue = [first];
   let instructions = first.instructions;
+  let ops = first.length;
   const add = (pc: number): void => {
-    if (found.has(pc) || found.size >= limits.blocks || instructions >= limits.instructions || endsBefore(pc)) return;
+    if (found.has(pc) || found.size >= limits.blocks || instructions >= limits.instructions || ops >= MOST_OPS || endsBefore(pc)) return;
     const block = lift(pc);
     if (!block) return;
     found.set(pc, block);
     queue.push(block);
     instructions += block.instructions;
+    ops += block.length;
   };
   for (const pc of entries) add(pc);
   for (const block of queue) for (const pc of successorPcs(block, jumpTargets)) add(pc);

@@ -460,6 +460,21 @@ describe('a region', () => {
     expect(formRegion(at(0), (pc) => lift(pc))!.blocks[0].size).toBe(16);
   });
 
+  it('has no more ops than engines take in one function', () => {
+    // each instruction is a thousand of them, and goes on at the next
+    const region = formRegion(at(0), (pc) => {
+      const b = new Builder([]);
+      b.begin(pc);
+      b.insn(pc, 4);
+      for (let n = 0; n < 1000; n++) b.set(4 * (n & 7), b.add(r(b, n & 7), b.i32(n)));
+      b.goto(pc + 4);
+      return b.finish(pc + 4);
+    })!;
+    const ops = region.blocks.reduce((sum, block) => sum + block.length, 0);
+    expect(ops).toBeGreaterThan(60_000);
+    expect(ops).toBeLessThan(70_000);
+  });
+
   it('cuts a loop with two entries and stays right', () => {
     const irreducible: Record<number, Lift> = {
       [at(0)]: (b) => {

@@ -86,13 +86,15 @@ export function build(b: Builder, i: Insn): void {
   if (mode & Mode.STEP && !b.ended) b.goto(i.next);
 }
 
-/** Interrupts come after the instruction that follows: with a jump, in a step, or where a region is left before it, STI_SHADOW sees to that. */
+/** Interrupts come after the instruction that follows: with a jump, another STI, in a step, or where a region is left before it, STI_SHADOW sees to that. */
 function liftAfterSti(table: OpcodeTable, i: Insn, b: Builder, code: Code, mode: number): number {
   const { next } = i;
   let end = next;
   try {
     const decoded = decode(table, i, code, next, mode & Mode.CODE32 ? 4 : 2);
-    if (decoded === Decoded.Ok && i.row.group !== 'control') end = liftSystem(table, i, b, code, next, mode);
+    // a page of them would be one instruction
+    const apart = i.row.group === 'control' || i.row.system === sti;
+    if (decoded === Decoded.Ok && !apart) end = liftSystem(table, i, b, code, next, mode);
   } catch (error) {
     if (!(error instanceof FetchFault)) throw error;
   }

@@ -35,7 +35,7 @@ export const registerHelpers: readonly Helper[] = [
   { name: 'x86_invlpg', params: [I32], result: Type.None, state: true, pure: false },
   { name: 'x86_debug_access', params: [], result: I32, state: true, pure: false },
   { name: 'x86_read_debug', params: [I32], result: I32, state: true, pure: false },
-  { name: 'x86_write_debug', params: [I32, I32, I32], result: I32, state: true, pure: false },
+  { name: 'x86_write_debug', params: [I32, I32], result: Type.None, state: true, pure: false },
   { name: 'x86_rdmsr', params: [], result: I32, state: true, pure: false },
   { name: 'x86_wrmsr', params: [], result: I32, state: true, pure: false },
   { name: 'x86_system_cpuid', params: [], result: Type.None, state: true, pure: false },
@@ -60,7 +60,8 @@ export const readDebug: Meaning = privileged((b, i) => {
 });
 export const writeDebug: Meaning = privileged((b, i) => {
   exitIfRaised(b, b.helper('x86_debug_access'));
-  transfer(b, i, b.helper('x86_write_debug', b.i32(i.reg), b.get(I32, general(i.rm)), b.i32(i.next)));
+  b.helper('x86_write_debug', b.i32(i.reg), b.get(I32, general(i.rm)));
+  transferNext(b, i);
 });
 
 export const rdmsr: Meaning = privileged((b) => exitIfRaised(b, b.helper('x86_rdmsr')));
