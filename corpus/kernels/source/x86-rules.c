@@ -471,6 +471,20 @@ static u32 dr6(void) {
 }
 extern u8 broken_next[];
 static void i_break_next(void) { ASM("mov %0, %%dr0\nmov %1, %%dr7\nbroken_next: nop" ::"r"(broken_next), "r"(2)); }
+extern u8 broken_rep[];
+static u8 repeated[4];
+static void i_break_rep(void) {
+  ASM("mov $broken_rep, %%ecx\n"
+      "mov %%ecx, %%dr0\n"
+      "mov $2, %%ecx\n"
+      "mov %%ecx, %%dr7\n"
+      "mov $4, %%ecx\n"
+      "pushl $0x10002\n"
+      "push %%cs\n"
+      "push $broken_rep\n"
+      "iret\n"
+      "broken_rep: rep stosb" ::"a"(7), "D"(repeated) : "ecx", "memory");
+}
 static void i_read_debug(void) { ASM("mov %%dr0, %%eax" ::: "eax"); }
 static void debug_registers(u32 address, u32 control) {
   ASM("mov %0, %%dr0\nmov %2, %%dr6\nmov %1, %%dr7" ::"r"(address), "r"(control), "r"(0xffff0ff0));
@@ -527,6 +541,8 @@ static void exceptions(void) {
   debug_registers(0, 0);
   ASM("pushl $0x10002\npush %%cs\npush $1f\niret\n1:" ::: "memory");
   expect("a breakpoint, long after IRET with RF", fault_of(i_break_next), FAULT(DB, 0));
+  expect("none, with RF, of REP STOSB", fault_of(i_break_rep), NONE);
+  expect("which is done", *(u32 *)repeated, 0x07070707);
   debug_registers(0, 0x2000);
   expect("a read of a debug register with DR7.GD", fault_of(i_read_debug), FAULT(DB, 0));
   expect("which the handler's entry clears", fault_of(i_read_debug), NONE);
