@@ -241,15 +241,29 @@ export const saveProgram = (program: SavedProgram): Promise<Uint8Array<ArrayBuff
 /** A snapshot that was read and found whole, and belongs to this program. Rejects with SnapshotError. */
 export async function openSnapshot(given: Uint8Array, { abi, x87, key }: Identity): Promise<SavedFields> {
   const saved = await snapshotBody(KIND, given);
-  const of = saved.identity as unknown as Identity;
-  if (of.abi !== abi || of.key !== key) throw new SnapshotError('the snapshot is of another program');
+  const of = saved.identity as Partial<Identity> | undefined;
+  if (of?.abi !== abi || of.key !== key) throw new SnapshotError('the snapshot is of another program');
   if (of.x87 !== x87) throw new SnapshotError(`the snapshot is of a program with an x87 of ${of.x87} bits, this one has ${x87}`);
   return saved;
 }
 
-export const savedKey = (saved: SavedFields): string => saved.key as string;
-/** Nanoseconds of the monotonic clock when it was saved. */
-export const savedTime = (saved: SavedFields): bigint => BigInt(saved.monotonic as string);
+/** What goes wrong is a SnapshotError. */
+function restoring<T>(act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof SnapshotError) throw error;
+    throw new SnapshotError(`the snapshot cannot be restored here: ${(error as Error).message}`);
+  }
+}
+
+/** As storeKey gives it, and nothing else: it becomes a part of a file's name. Throws SnapshotError. */
+export function savedKey({ key }: SavedFields): string {
+  if (typeof key === 'string' && /^[0-9a-f]{16}$/.test(key)) return key;
+  throw new SnapshotError('the snapshot is of no program');
+}
+/** Nanoseconds of the monotonic clock when it was saved. Throws SnapshotError. */
+export const savedTime = (saved: SavedFields): bigint => restoring(() => BigInt(saved.monotonic as string));
 
 type Fields = Readonly<Record<string, Saved>>;
 const text = (value: Saved): string => decodeName(value as Uint8Array);
@@ -376,14 +390,7 @@ const restoreAction = ({ signal, handler, flags, mask, restorer }: Fields): read
 ];
 
 /** Puts a process that has nothing but its streams into the saved state. Throws SnapshotError. */
-export function restoreProgram(...given: Parameters<typeof restore>): void {
-  try {
-    restore(...given);
-  } catch (error) {
-    if (error instanceof SnapshotError) throw error;
-    throw new SnapshotError(`the snapshot cannot be restored here: ${(error as Error).message}`);
-  }
-}
+export const restoreProgram = (...given: Parameters<typeof restore>): void => restoring(() => restore(...given));
 function restore(p: Process, streams: StandardStreams, elf: Image['elf'], saved: SavedFields): void {
   const { executable, argv, env, auxv, name, stack, numbers, lastTrap, started, ids, groups, capabilities, scheduling } =
     saved.process as Fields;

@@ -63,7 +63,9 @@ export async function snapshotBody(kind: SnapshotKind, given: Uint8Array): Promi
   const sum = await digest(file);
   if (sum.some((byte, index) => byte !== file[HASH_AT + index])) throw damaged();
   try {
-    return decodeSaved(await through(file.slice(BODY_AT), new DecompressionStream('gzip'), MOST_BYTES)) as SavedFields;
+    const body = decodeSaved(await through(file.slice(BODY_AT), new DecompressionStream('gzip'), MOST_BYTES));
+    if (typeof body !== 'object' || body === null) throw damaged();
+    return body as SavedFields;
   } catch {
     throw damaged();
   }

@@ -258,3 +258,11 @@ describe('madvise(MADV_DONTNEED)', () => {
     expect(map.discard(0x20_0000, PAGE)).toBe(-Errno.ENOMEM);
   });
 });
+
+it('what is mapped after the end of a file is left alone when the rest of that mapping is filled anew', () => {
+  const start = 0x10_0000;
+  map.map({ address: start, length: 4 * PAGE, permission: R, placement: 'fixed', backing: { file: file([1]), offset: 0 } });
+  anonymous(PAGE, { address: start + PAGE, placement: 'fixed' });
+  map.discard(start + 2 * PAGE, 2 * PAGE);
+  expect([0, 1, 2, 3].map((page) => map.memory.permission(start + page * PAGE) & (R | W))).toEqual([R, R | W, 0, 0]);
+});

@@ -92,6 +92,10 @@ describe.each(TARGETS)('a saved program on $name', (target) => {
       (body: Fields) => ((body.registers as Fields).state = new Uint8Array(8)),
       (body: Fields) => (body.table = new Uint8Array(1 << 20)),
       (body: Fields) => (body.process = null),
+      (body: Fields) => (body.identity = null),
+      (body: Fields) => (body.monotonic = 'noon'),
+      // it names a file
+      (body: Fields) => (body.key = '/../../../key'),
     ]) {
       const body = (await snapshotBody(KIND, snapshot)) as Fields;
       change(body);

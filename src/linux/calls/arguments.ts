@@ -36,16 +36,18 @@ export function effective(p: Process): Identity {
 }
 
 /** A new file is its maker's; its group is the directory's where that has a set-group-ID bit. A host that does not allow it keeps its own user's. */
-export function own(p: Process, directory: Directory, inode: Inode): void {
+export function own(p: Process, directory: Directory, inode: Inode | undefined): void {
+  // the host may have removed it
+  if (!inode) return;
   const { fsuid, fsgid } = p.credentials;
-  const above = directory.stat();
-  const inherits = (above.mode & Mode.SetGid) !== 0;
-  const [uid, gid] = [fsuid, inherits ? above.gid : fsgid];
-  const now = inode.stat();
-  const mode = now.mode & Mode.Permissions;
-  const setsGroup = inherits && isDirectory(inode);
-  if (now.uid === uid && now.gid === gid && !setsGroup) return;
   try {
+    const above = directory.stat();
+    const inherits = (above.mode & Mode.SetGid) !== 0;
+    const [uid, gid] = [fsuid, inherits ? above.gid : fsgid];
+    const now = inode.stat();
+    const mode = now.mode & Mode.Permissions;
+    const setsGroup = inherits && isDirectory(inode);
+    if (now.uid === uid && now.gid === gid && !setsGroup) return;
     if (now.uid !== uid || now.gid !== gid) inode.setAttributes({ uid, gid });
     if (setsGroup || mode & (Mode.SetUid | Mode.SetGid)) inode.setAttributes({ mode: mode | (setsGroup ? Mode.SetGid : 0) });
   } catch (error) {

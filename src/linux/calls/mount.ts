@@ -84,6 +84,7 @@ function mount(p: Process, target: number, type: number, flags: number, data: nu
   const options = data === 0 ? '' : decodeName(p.memory.cString(data, 4096));
   const fileSystem = newFileSystem(p, decodeName(p.memory.cString(type, 4096)), options, readOnly);
   if (!isDirectory(place.inode)) return -Errno.ENOTDIR;
+  if (place.inode.removed) return -Errno.ENOENT;
   namespace.cover(place.directory, place.name, fileSystem);
   return 0;
 }
@@ -131,8 +132,7 @@ function pivotRoot(p: Process, newRoot: number, putOld: number): number {
   const mount = namespace.mounts.find(({ fileSystem }) => fileSystem.root === at.inode);
   const own = namespace.mounts.find(({ fileSystem }) => fileSystem.root === root);
   if (at.inode === root || below.inode.fileSystem === root.fileSystem) return -Errno.EBUSY;
-  const isBelow = below.inode === at.inode || namespace.pathOf(below.inode)?.startsWith(`${namespace.pathOf(at.inode)}/`);
-  if (!mount?.parent || !own || !isBelow) return -Errno.EINVAL;
+  if (!mount?.parent || !own || !namespace.isBelow(below.inode, at.inode)) return -Errno.EINVAL;
   const next = namespace.below(at.inode);
   namespace.move(mount, undefined);
   namespace.move(own, below.inode === at.inode ? { directory: at.inode, name: '' } : below);

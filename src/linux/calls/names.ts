@@ -44,7 +44,7 @@ function made(p: Process, { directory, name }: Place): number {
 function mkdir(p: Process, fd: number, address: number, mode: number): number {
   const place = newPlace(p, fd, address, true);
   place.directory.makeDirectory(place.name, mode & ~p.files.umask & (Mode.Permissions & ~(Mode.SetUid | Mode.SetGid)));
-  own(p, place.directory, p.files.namespace.child(place.directory, place.name)!);
+  own(p, place.directory, p.files.namespace.child(place.directory, place.name));
   return made(p, place);
 }
 
@@ -136,7 +136,7 @@ function symlink(p: Process, target: number, fd: number, address: number): numbe
   if (text === '') return -Errno.ENOENT;
   const place = newPlace(p, fd, address, false);
   place.directory.makeSymlink(place.name, text);
-  own(p, place.directory, p.files.namespace.child(place.directory, place.name)!);
+  own(p, place.directory, p.files.namespace.child(place.directory, place.name));
   return made(p, place);
 }
 

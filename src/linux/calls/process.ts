@@ -182,9 +182,9 @@ function getrlimit(p: Process, resource: number, address: number, infinity: numb
 /** /proc/sys/fs/nr_open */
 const MOST_DESCRIPTORS = 1 << 20;
 
-function setLimit(p: Process, limit: Limit, soft: number, hard: number): number {
+function setLimit(p: Process, of: Process, limit: Limit, soft: number, hard: number): number {
   if (soft > hard) return -Errno.EINVAL;
-  if (limit === p.limits.nofile && hard > MOST_DESCRIPTORS) return -Errno.EPERM;
+  if (limit === of.limits.nofile && hard > MOST_DESCRIPTORS) return -Errno.EPERM;
   if (hard > limit.hard && !capable(p, Cap.SysResource)) return -Errno.EPERM;
   limit.soft = soft;
   limit.hard = hard;
@@ -195,14 +195,20 @@ const INFINITY64 = 0xffff_ffff_ffff_ffffn;
 const from64 = (value: bigint): number => (value === INFINITY64 ? Infinity : Number(value));
 const to64 = (value: number): bigint => (value === Infinity ? INFINITY64 : BigInt(value));
 
+/** Whether all ids of a process are the caller's real ones. */
+function isSame({ credentials: { uid, gid } }: Process, { credentials: its }: Process): boolean {
+  return [its.uid, its.euid, its.suid].every((id) => id === uid) && [its.gid, its.egid, its.sgid].every((id) => id === gid);
+}
+
 function prlimit64(p: Process, pid: number, resource: number, next: number, old: number): number {
   const target = pid === 0 ? p : processOf(p, pid)?.leader;
   if (!target) return -Errno.ESRCH;
+  if (target.group !== p.group && !isSame(p, target) && !capable(p, Cap.SysResource)) return -Errno.EPERM;
   const limit = limitOf(target, resource);
   if (!limit) return -Errno.EINVAL;
   const { soft, hard } = limit;
   if (next !== 0) {
-    const error = setLimit(p, limit, from64(p.memory.u64(next)), from64(p.memory.u64(next + 8)));
+    const error = setLimit(p, target, limit, from64(p.memory.u64(next)), from64(p.memory.u64(next + 8)));
     if (error) return error;
   }
   if (old !== 0) {
@@ -273,7 +279,7 @@ export const processCalls: Calls = {
       const word = p.memory.u32(address);
       return word >= infinity32(p) ? Infinity : word;
     };
-    return setLimit(p, limit, value(a[1]), value(a[1] + 4));
+    return setLimit(p, p, limit, value(a[1]), value(a[1] + 4));
   }, 'only RLIMIT_NOFILE, RLIMIT_FSIZE, RLIMIT_NPROC (downwards) and, in execve, RLIMIT_STACK (downwards) have an effect'),
   prlimit64: partial(
     (p, a) => prlimit64(p, a[0], a[1], a[2], a[3]),

@@ -261,6 +261,13 @@ export class Namespace {
     return list.sort((a, b) => compareNames(a.name, b.name));
   }
 
+  /** Whether a directory is `above` or below it, without the root between them. */
+  isBelow(directory: Directory, above: Directory): boolean {
+    let at: Directory | undefined = directory;
+    while (at && at !== above && at !== this.root) at = at.parent ?? this.mountOf.get(at)?.parent;
+    return at === above;
+  }
+
   /** Absolute path of a directory, as getcwd(2) gives it for one outside of the root; undefined once it is removed. */
   pathOf(directory: Directory): string | undefined {
     const names: string[] = [];

@@ -1,16 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { mountCalls } from '../../../src/linux/calls/mount.ts';
-import { dividedCredentialCalls } from '../../../src/linux/calls/process.ts';
+import { dividedCredentialCalls, processCalls } from '../../../src/linux/calls/process.ts';
 import { ALL_CAPABILITIES, initialCapabilities } from '../../../src/linux/capabilities.ts';
 import { Locks } from '../../../src/linux/fs/locks.ts';
 import { MemoryFileSystem } from '../../../src/linux/fs/memory-fs.ts';
 import { placeOf } from '../../../src/linux/fs/namespace.ts';
 import { isDirectory, Mode } from '../../../src/linux/fs/vfs.ts';
-import type { Syscall } from '../../../src/linux/syscall.ts';
+import type { PartialCall, Syscall } from '../../../src/linux/syscall.ts';
 import { makeGuest } from './guest.ts';
 
 type Guest = ReturnType<typeof makeGuest>;
 const statusOf = (g: Guest, path: string) => g.p.files.namespace.resolve(g.p.files.cwd, path, 'nofollow').inode!.stat();
+const EPERM = -1;
+const EBUSY = -16;
+const EINVAL = -22;
+
 function become(g: Guest, id: number): void {
   Object.assign(g.p.credentials, { euid: id, egid: id, fsuid: id, fsgid: id, capabilities: initialCapabilities(id) });
 }
@@ -71,6 +75,18 @@ describe('capabilities', () => {
       expect(p.credentials).toMatchObject({ uid: 1000, euid: 1000, suid: 1000, capabilities: { permitted: 0n, effective: 0n } });
     }
   });
+  it('let one ask for the limits of others’ processes', () => {
+    const [g, other] = [makeGuest(), makeGuest()];
+    Object.assign(other.p.group, { pid: 8, leader: other.p });
+    g.p.system.processes.set(8, other.p.group);
+    const { call } = processCalls.prlimit64 as PartialCall;
+    const RLIMIT_NOFILE = 7;
+    const ask = () => call(g.p, [8, RLIMIT_NOFILE, 0, g.alloc(16)]);
+    expect(ask()).toBe(0);
+    become(g, 1000);
+    g.p.credentials.uid = 1000;
+    expect(ask()).toBe(EPERM);
+  });
   it('are kept for one that may be root again', () => {
     const { p } = makeGuest();
     (dividedCredentialCalls.setreuid32 as Syscall)(p, [0xffff_ffff, 1000]);
@@ -91,8 +107,6 @@ function makeAdministrator(options = {}): Guest {
   g.call('mkdir', '/m', 0o755);
   return g;
 }
-const EINVAL = -22;
-const EBUSY = -16;
 
 describe('mounts', () => {
   it('count what they hold until nobody has it', () => {
@@ -159,6 +173,19 @@ describe('mounts', () => {
     expect(files.namespace.pathOf(old)).toBe('/');
     expect(administer(g, 'umount2', '.', 2)).toBe(0);
     expect(g.get('/below')).toBe('ENOENT');
+  });
+
+  it('do not change places with what covers them', () => {
+    const g = makeAdministrator();
+    const { files } = g.p;
+    const mount = () => administer(g, 'mount', 'none', '/m', 'tmpfs', 0, 0);
+    mount();
+    files.cwd = files.namespace.directory(files.namespace.resolve(files.namespace.root, '/m', 'follow'));
+    mount();
+    g.call('mkdir', '/m/x', 0o755);
+    expect(administer(g, 'pivot_root', '.', '/m/x')).toBe(EINVAL);
+    expect(administer(g, 'pivot_root', '/m', '/m/x')).toBe(0);
+    expect(g.list('/x')).toContain('m');
   });
 
   it('cover each other, and go away in turn', () => {
