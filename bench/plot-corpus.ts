@@ -8,6 +8,9 @@ const SERIES: readonly (readonly [Runner, string])[] = [
   ['processor', 'the processor'],
 ];
 
+/** Milliseconds: time of processes is counted in steps of ten. */
+const COUNTABLE = 50;
+
 interface Result {
   readonly node: string;
   readonly processor: string;
@@ -21,7 +24,7 @@ const bars = ({ node, processor, programs }: Result): Bars => ({
     const [group, name] = file.split('/');
     return SERIES.flatMap(([runner, series]) => {
       const [time, qemu] = [steady[runner], steady.qemu];
-      if (time === undefined || qemu === undefined) return [];
+      if (time === undefined || qemu === undefined || time < COUNTABLE) return [];
       const rounds = steadySamples[runner]!;
       return [{ group, name, series, value: qemu / time, low: qemu / Math.max(...rounds), high: qemu / Math.min(...rounds) }];
     });
