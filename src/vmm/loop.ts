@@ -54,6 +54,7 @@ const IDLE_MS = 1000;
 const IDLE_LATE_MS = 28;
 const TICK_INSTRUCTIONS = 8000;
 const SPARE_INSTRUCTIONS = 200;
+const LITTLE_BEYOND = (IDLE_MS / 2) * SPARE_INSTRUCTIONS;
 /** More than a virtio request waits for one after the other. */
 const PROMISES = 16;
 /** Without a reason, an AbortController makes an error with its stack. */
@@ -150,7 +151,8 @@ export function makeLoop(parts: LoopParts): Loop {
     if (milliseconds <= 0) return;
     const start = elapsed();
     beyond = Math.max(0, beyond - (start - sleptAt) * SPARE_INSTRUCTIONS) + Math.max(0, worked - interrupts * TICK_INSTRUCTIONS);
-    if (beyond > (IDLE_MS / 2) * SPARE_INSTRUCTIONS) busyAt = start;
+    if (beyond > LITTLE_BEYOND) busyAt = start;
+    beyond = Math.min(beyond, LITTLE_BEYOND);
     sleptAt = start;
     worked = 0;
     interrupts = 0;

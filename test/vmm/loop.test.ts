@@ -146,6 +146,22 @@ describe('machine loop', () => {
     });
   });
 
+  test('host time: a second after a boot of thousands of millions of instructions, too', async () => {
+    let halts = 0;
+    const m = made(() => {
+      if (++halts === 700) m.loop.stop();
+      return { ran: halts < 5 ? 1e9 : 4000, exit: { kind: 'halt', pc: 0 } };
+    }, 'host');
+    const timer = m.clock.timer(() => {
+      m.raise();
+      timer.set(m.clock.now() + 4e6);
+    });
+    timer.set(4e6);
+    await m.loop.run();
+    expect(m.slept.slice(0, 250)).not.toContain(32);
+    expect(m.slept.slice(-200).every((ms) => ms === 32)).toBe(true);
+  });
+
   test('host time: an idle guest sleeps until its timer', async () => {
     let halts = 0;
     const m = made(() => {
