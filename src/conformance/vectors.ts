@@ -1,3 +1,4 @@
+import { concat } from '../isa/bytes.ts';
 import type { IsaName } from '../isas.ts';
 
 /**
@@ -186,13 +187,6 @@ export interface RecordedSuite extends Omit<Header, 'templates' | 'forms'> {
   readonly forms: readonly (Omit<Form, 'vectors' | 'at'> & { readonly vectors: readonly RecordedVector[] })[];
 }
 
-const concat = (a: Uint8Array, b: Uint8Array): Uint8Array => {
-  const out = new Uint8Array(a.length + b.length);
-  out.set(a);
-  out.set(b, a.length);
-  return out;
-};
-
 /** Which bits of the state no vector compares. */
 function ignoredMask(header: Pick<Header, 'ignored' | 'imageBytes'>): Uint8Array {
   const mask = new Uint8Array(header.imageBytes);
@@ -218,7 +212,7 @@ export function encodeSuite(suite: RecordedSuite): Uint8Array {
       }
       previous = v;
       out.u(v.template);
-      out.diff(templates[v.template], concat(v.before, v.memory));
+      out.diff(templates[v.template], concat([v.before, v.memory]));
       const hasIgnored = v.ignoredMemory[1] > v.ignoredMemory[0];
       out.u(v.end.kind | (Number(v.anyAddress) << 2) | (Number(hasIgnored) << 3) | (v.end.number << 4));
       if (v.end.kind === EndKind.Fault) out.u(v.end.address);

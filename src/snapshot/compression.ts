@@ -1,3 +1,5 @@
+import { concat } from '../isa/bytes.ts';
+
 type Bytes = Uint8Array<ArrayBuffer>;
 
 export class TooLarge extends RangeError {}
@@ -17,13 +19,7 @@ export async function collect(stream: ReadableStream<Uint8Array>, limit = Number
     }
     pieces.push(value);
   }
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
+  return concat(pieces);
 }
 
 /** The bytes after `stream` has packed or unpacked them. Rejects if they cannot be, or make more than `limit`. */

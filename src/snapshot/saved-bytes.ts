@@ -1,3 +1,5 @@
+import { concat } from '../isa/bytes.ts';
+
 /** What a part of a machine or a program is saved as. */
 export type Saved = number | string | boolean | null | Uint8Array | readonly Saved[] | { readonly [name: string]: Saved };
 
@@ -15,35 +17,30 @@ const enum Tag {
 /** Saved data as bytes: a tag, then a double, or a 32-bit length with text, bytes, elements or pairs. */
 export function encodeSaved(value: Saved): Uint8Array<ArrayBuffer> {
   const chunks: Uint8Array[] = [];
-  let length = 0;
   const text = new TextEncoder();
-  const push = (bytes: Uint8Array): void => {
-    chunks.push(bytes);
-    length += bytes.length;
-  };
   const head = (tag: Tag, size: number): void => {
     const bytes = new Uint8Array(5);
     bytes[0] = tag;
     new DataView(bytes.buffer).setUint32(1, size, true);
-    push(bytes);
+    chunks.push(bytes);
   };
   const string = (value: string): void => {
     const bytes = text.encode(value);
     head(Tag.String, bytes.length);
-    push(bytes);
+    chunks.push(bytes);
   };
   const put = (v: Saved): void => {
-    if (v === null) push(Uint8Array.of(Tag.Null));
-    else if (typeof v === 'boolean') push(Uint8Array.of(v ? Tag.True : Tag.False));
+    if (v === null) chunks.push(Uint8Array.of(Tag.Null));
+    else if (typeof v === 'boolean') chunks.push(Uint8Array.of(v ? Tag.True : Tag.False));
     else if (typeof v === 'number') {
       const bytes = new Uint8Array(9);
       bytes[0] = Tag.Number;
       new DataView(bytes.buffer).setFloat64(1, v, true);
-      push(bytes);
+      chunks.push(bytes);
     } else if (typeof v === 'string') string(v);
     else if (v instanceof Uint8Array) {
       head(Tag.Bytes, v.length);
-      push(v);
+      chunks.push(v);
     } else if (Array.isArray(v)) {
       head(Tag.Array, v.length);
       v.forEach(put);
@@ -57,13 +54,7 @@ export function encodeSaved(value: Saved): Uint8Array<ArrayBuffer> {
     }
   };
   put(value);
-  const result = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    result.set(chunk, at);
-    at += chunk.length;
-  }
-  return result;
+  return concat(chunks);
 }
 
 /** What encodeSaved made. Throws RangeError on anything else. */

@@ -80,6 +80,15 @@ function made(guest: (budget: number) => { ran: number; exit: Exit }, kind: 'hos
 }
 const budgetExit: Exit = { kind: 'budget', pc: 0 };
 
+/** An interrupt every 4 ms. */
+function tick({ clock, raise }: ReturnType<typeof made>): void {
+  const timer = clock.timer(() => {
+    raise();
+    timer.set(clock.now() + 4e6);
+  });
+  timer.set(4e6);
+}
+
 describe('machine loop', () => {
   test('virtual time: a timer interrupts after exactly its instructions', async () => {
     const at: number[] = [];
@@ -152,11 +161,7 @@ describe('machine loop', () => {
       if (++halts === 700) m.loop.stop();
       return { ran: halts < 5 ? 1e9 : 4000, exit: { kind: 'halt', pc: 0 } };
     }, 'host');
-    const timer = m.clock.timer(() => {
-      m.raise();
-      timer.set(m.clock.now() + 4e6);
-    });
-    timer.set(4e6);
+    tick(m);
     await m.loop.run();
     expect(m.slept.slice(0, 250)).not.toContain(32);
     expect(m.slept.slice(-200).every((ms) => ms === 32)).toBe(true);
@@ -168,11 +173,7 @@ describe('machine loop', () => {
       if (++halts === 3) m.loop.stop();
       return { ran: 1, exit: { kind: 'halt', pc: 0 } };
     }, 'host');
-    const timer = m.clock.timer(() => {
-      m.raise();
-      timer.set(m.clock.now() + 4e6);
-    });
-    timer.set(4e6);
+    tick(m);
     await m.loop.run();
     expect(m.slept).toEqual([4, 4]);
     expect(m.loop.idle).toBeCloseTo(8);

@@ -9,16 +9,14 @@ import { waitFor } from './arguments.ts';
 import {
   demandOwner,
   demandUse,
-  enter,
-  freeId,
   highest,
   IPC_64,
   IPC_NOWAIT,
   IpcCommand,
   keyed,
   leave,
+  make,
   type Owned,
-  owner,
   seconds,
   setOwner,
   Use,
@@ -89,10 +87,8 @@ function msgget(p: Process, key: number, flags: number): number {
   const found = keyed(p, mailboxes, key, flags);
   if (found) return found.id;
   if (mailboxes.size >= MOST_QUEUES) return -Errno.ENOSPC;
-  const id = freeId(mailboxes);
   const empty = { messages: [], bytes: 0, limit: MOST_BYTES, sender: 0, receiver: 0, sentAt: 0, receivedAt: 0, changed: new WaitQueue() };
-  enter(mailboxes, { ...owner(p, id, key, flags), ...empty });
-  return id;
+  return make(p, mailboxes, key, flags, empty);
 }
 
 /** Waits for a change of the queue as long as `attempt` gives WOULD_BLOCK; `refused` is what it then gives that does not wait. */

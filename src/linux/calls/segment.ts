@@ -14,15 +14,13 @@ import { semaphoreCalls } from './semaphore.ts';
 import {
   demandOwner,
   demandUse,
-  enter,
-  freeId,
   highest,
   IPC_64,
   IpcCommand,
   keyed,
   leave,
+  make,
   type Owned,
-  owner,
   seconds,
   setOwner,
   Use,
@@ -93,9 +91,7 @@ function shmget(p: Process, key: number, size: number, flags: number): number {
     return -Errno.ENOMEM;
   }
   description.references++;
-  const id = freeId(segments);
-  enter(segments, { ...owner(p, id, key, flags), size, description, creator: p.pid, last: 0, attachedAt: 0, detachedAt: 0 });
-  return id;
+  return make(p, segments, key, flags, { size, description, creator: p.pid, last: 0, attachedAt: 0, detachedAt: 0 });
 }
 
 function shmat(p: Process, id: number, address: number, flags: number): number {

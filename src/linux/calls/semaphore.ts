@@ -9,16 +9,14 @@ import { waitFor } from './arguments.ts';
 import {
   demandOwner,
   demandUse,
-  enter,
-  freeId,
   highest,
   IPC_64,
   IPC_NOWAIT,
   IpcCommand,
   keyed,
   leave,
+  make,
   type Owned,
-  owner,
   seconds,
   setOwner,
   Use,
@@ -90,9 +88,7 @@ function semget(p: Process, key: number, count: number, flags: number): number {
   const all = totals(semaphores);
   if (semaphores.size >= MOST_SETS || all.values + count > MOST_TOGETHER) return -Errno.ENOSPC;
   all.values += count;
-  const id = freeId(semaphores);
-  enter<SemaphoreSet>(semaphores, {
-    ...owner(p, id, key, flags),
+  return make(p, semaphores, key, flags, {
     values: new Int32Array(count),
     pids: new Int32Array(count),
     operatedAt: 0,
@@ -100,7 +96,6 @@ function semget(p: Process, key: number, count: number, flags: number): number {
     undo: new Map(),
     waits: new Set(),
   });
-  return id;
 }
 
 /** All of them or none; what has to be waited for, if something. */

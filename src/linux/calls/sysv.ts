@@ -38,11 +38,6 @@ export interface Owned {
 
 export const seconds = (p: Process): number => Number(p.host.now() / 1_000_000_000n);
 
-export function owner(p: Process, id: number, key: number, flags: number): Owned {
-  const { euid, egid } = p.credentials;
-  return { id, key, uid: euid, gid: egid, cuid: euid, cgid: egid, mode: flags & 0o777, changedAt: seconds(p) };
-}
-
 /** EACCES if the caller may not use it so. */
 export function demandUse(p: Process, one: Owned, use: number): void {
   const { euid, egid, groups } = p.credentials;
@@ -67,11 +62,17 @@ function indexOf(all: ReadonlyMap<number, Owned>): { readonly byKey: Map<number,
   return found;
 }
 
-/** There is one more. */
-export function enter<T extends Owned>(all: Map<number, T>, one: T): void {
+/** Makes one, the caller's, with the lowest number that none has; gives that. */
+export function make<T extends Owned>(p: Process, all: Map<number, T>, key: number, flags: number, rest: Omit<T, keyof Owned>): number {
   const index = indexOf(all);
-  all.set(one.id, one);
-  if (one.key !== IPC_PRIVATE) index.byKey.set(one.key, one);
+  while (all.has(index.taken)) index.taken++;
+  const id = index.taken;
+  const { euid, egid } = p.credentials;
+  const owned: Owned = { id, key, uid: euid, gid: egid, cuid: euid, cgid: egid, mode: flags & 0o777, changedAt: seconds(p) };
+  const one = { ...owned, ...rest } as T;
+  all.set(id, one);
+  if (key !== IPC_PRIVATE) index.byKey.set(key, one);
+  return id;
 }
 /** IPC_RMID */
 export function leave<T extends Owned>(all: Map<number, T>, { id, key }: T): void {
@@ -97,13 +98,6 @@ export function keyed<T extends Owned>(
     demandUse(p, found, flags);
   }
   return found;
-}
-
-/** The lowest number that none has. */
-export function freeId(all: ReadonlyMap<number, Owned>): number {
-  const index = indexOf(all);
-  while (all.has(index.taken)) index.taken++;
-  return index.taken;
 }
 
 /** What …_INFO gives besides what it writes: the highest number in use. */

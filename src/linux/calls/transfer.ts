@@ -1,3 +1,4 @@
+import { concat } from '../../isa/bytes.ts';
 import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import type { Description } from '../fs/file-table.ts';
@@ -154,16 +155,6 @@ function writeSegments(p: Process, segments: readonly Segment[]): Uint8Array[] {
   return parts;
 }
 
-function join(parts: Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
-
 /** Shared mappings show what was written. */
 function showWritten({ system }: Process, file: OpenFile, from: number, to: number): void {
   for (const { end, leader } of system.processes.values()) if (!end) leader.map.afterWrite(() => identity(file.inode), from, to);
@@ -181,7 +172,7 @@ function writeAll(
   const length = total(given);
   const isOne = file.keepsMessages ? given.length !== 1 : given.length > 1 && length <= JOIN_MAX;
   if (file.keepsMessages && length > LARGEST_MESSAGE) fail('EMSGSIZE');
-  const parts = isOne ? [join(given, length)] : given;
+  const parts = isOne ? [concat(given)] : given;
   let done = 0;
   let part = 0;
   let offset = 0;
