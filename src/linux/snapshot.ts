@@ -64,9 +64,9 @@ export function demandSimple(program: SavedProgram): void {
   if (namespace.changed) refuse('it has mounted or unmounted a file system');
   if (namespace.root !== namespace.mounts[0].fileSystem.root) refuse('it has changed its root (chroot)');
   for (const [what, { size }] of Object.entries({
-    'shared memory': system.segments,
-    semaphores: system.semaphores,
-    'message queues': system.mailboxes,
+    'shared memory': system.segments.byId,
+    semaphores: system.semaphores.byId,
+    'message queues': system.mailboxes.byId,
     'POSIX message queues': system.messageQueues,
   }))
     if (size > 0) refuse(`there are ${what}`);

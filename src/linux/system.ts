@@ -3,6 +3,7 @@ import type { Mailbox } from './calls/mailbox.ts';
 import type { MessageQueue } from './calls/mqueue.ts';
 import type { Segment } from './calls/segment.ts';
 import { type SemaphoreSet, undoSemaphores } from './calls/semaphore.ts';
+import { noObjects, type Objects } from './calls/sysv.ts';
 import { KnownFiles, leaveProgram } from './exec.ts';
 import { type MemoryAccount, MemoryFileSystem } from './fs/memory-fs.ts';
 import { Terminals } from './fs/terminals.ts';
@@ -39,11 +40,10 @@ export interface System {
   readonly names: { host: string; domain: string };
   /** What file systems in memory that guests mount hold. */
   readonly mounted: MemoryAccount;
-  /** Shared memory (System V), by number. */
-  readonly segments: Map<number, Segment>;
-  /** Semaphores and queues of messages (System V), by number. */
-  readonly semaphores: Map<number, SemaphoreSet>;
-  readonly mailboxes: Map<number, Mailbox>;
+  /** System V: shared memory with its bytes, semaphores with what there is to take back of them, queues with their messages. */
+  readonly segments: Objects<Segment, { bytes: number }>;
+  readonly semaphores: Objects<SemaphoreSet, { values: number; undo: number }>;
+  readonly mailboxes: Objects<Mailbox, { bytes: number; count: number }>;
   /** POSIX message queues, by name. */
   readonly messageQueues: Map<string, MessageQueue>;
   readonly scheduler: Scheduler;
@@ -146,9 +146,9 @@ export function makeSystem(host: Host, options: SystemOptions): System {
     anonymous: new MemoryFileSystem(),
     names: { host: options.hostname, domain: '(none)' },
     mounted: { used: 0, entries: 0 },
-    segments: new Map(),
-    semaphores: new Map(),
-    mailboxes: new Map(),
+    segments: noObjects({ bytes: 0 }),
+    semaphores: noObjects({ values: 0, undo: 0 }),
+    mailboxes: noObjects({ bytes: 0, count: 0 }),
     messageQueues: new Map(),
     sockets: new Sockets(host.random, options.network, options.warn),
     hooks: makeHooks(options.abi, () => [...processes.values()].filter((group) => !group.end).map(anyThread)),

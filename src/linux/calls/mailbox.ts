@@ -66,17 +66,10 @@ export interface Mailbox extends Owned {
   readonly changed: WaitQueue;
 }
 
-const boxOf = (p: Process, id: number): Mailbox => p.system.mailboxes.get(id) ?? fail('EINVAL');
+const boxOf = (p: Process, id: number): Mailbox => p.system.mailboxes.byId.get(id) ?? fail('EINVAL');
 
-/** Bytes and number of the messages in all queues of a system. */
-const together = new WeakMap<ReadonlyMap<number, Mailbox>, { bytes: number; count: number }>();
-function totals(p: Process): { bytes: number; count: number } {
-  const found = together.get(p.system.mailboxes) ?? { bytes: 0, count: 0 };
-  together.set(p.system.mailboxes, found);
-  return found;
-}
 function count(p: Process, box: Mailbox, bytes: number, messages: number): void {
-  const all = totals(p);
+  const all = p.system.mailboxes.totals;
   box.bytes += bytes;
   all.bytes += bytes;
   all.count += messages;
@@ -86,7 +79,7 @@ function msgget(p: Process, key: number, flags: number): number {
   const { mailboxes } = p.system;
   const found = keyed(p, mailboxes, key, flags);
   if (found) return found.id;
-  if (mailboxes.size >= MOST_QUEUES) return -Errno.ENOSPC;
+  if (mailboxes.byId.size >= MOST_QUEUES) return -Errno.ENOSPC;
   const empty = { messages: [], bytes: 0, limit: MOST_BYTES, sender: 0, receiver: 0, sentAt: 0, receivedAt: 0, changed: new WaitQueue() };
   return make(p, mailboxes, key, flags, empty);
 }
@@ -97,7 +90,7 @@ function waitForBox(p: Process, box: Mailbox, flags: number, refused: number, at
     p,
     [{ subscribe: box.changed.subscribe }],
     () => {
-      if (p.system.mailboxes.get(box.id) !== box) return -Errno.EIDRM;
+      if (p.system.mailboxes.byId.get(box.id) !== box) return -Errno.EIDRM;
       const result = attempt();
       return result === WOULD_BLOCK && flags & IPC_NOWAIT ? refused : result;
     },
@@ -114,7 +107,7 @@ function msgsnd(p: Process, id: number, at: number, size: number, flags: number)
   return waitForBox(p, box, flags, -Errno.EAGAIN, () => {
     demandUse(p, box, Use.Write);
     if (box.bytes + size > box.limit || box.messages.length >= box.limit) return WOULD_BLOCK;
-    const all = totals(p);
+    const all = p.system.mailboxes.totals;
     if (all.bytes + size + (all.count + 1) * OVERHEAD > MOST_TOGETHER) return -Errno.ENOMEM;
     box.messages.push({ type, text });
     count(p, box, size, 1);
@@ -161,8 +154,8 @@ function msgrcv(p: Process, id: number, at: number, size: number, type: number, 
 /** struct msginfo: pool, map, max, mnb, mni, ssz, tql, seg */
 function writeInfo(p: Process, address: number, inUse: boolean): number {
   const { mailboxes } = p.system;
-  const { bytes, count: messages } = totals(p);
-  const [pool, map, tql] = inUse ? [mailboxes.size, messages, bytes] : [(MOST_QUEUES * MOST_BYTES) / 1024, MOST_BYTES, MOST_BYTES];
+  const { bytes, count: messages } = mailboxes.totals;
+  const [pool, map, tql] = inUse ? [mailboxes.byId.size, messages, bytes] : [(MOST_QUEUES * MOST_BYTES) / 1024, MOST_BYTES, MOST_BYTES];
   writeWords(p, address, [pool, map, LONGEST, MOST_BYTES, MOST_QUEUES, 16, tql]);
   p.memory.setU16(address + 28, 0xffff);
   return highest(mailboxes);

@@ -65,7 +65,7 @@ export interface Segment extends Owned {
 }
 
 function segmentOf(p: Process, id: number): Segment {
-  return p.system.segments.get(id) ?? fail('EINVAL');
+  return p.system.segments.byId.get(id) ?? fail('EINVAL');
 }
 
 function shmget(p: Process, key: number, size: number, flags: number): number {
@@ -75,9 +75,8 @@ function shmget(p: Process, key: number, size: number, flags: number): number {
   });
   if (found) return found.id;
   if (size === 0) return -Errno.EINVAL;
-  if (segments.size >= MOST_SEGMENTS) return -Errno.ENOSPC;
-  const total = [...segments.values()].reduce((sum, segment) => sum + pageUp(segment.size), 0);
-  if (total + pageUp(size) > MOST_BYTES) return -Errno.ENOMEM;
+  if (segments.byId.size >= MOST_SEGMENTS) return -Errno.ENOSPC;
+  if (segments.totals.bytes + pageUp(size) > MOST_BYTES) return -Errno.ENOMEM;
   const file = anonymousFile(p, flags & 0o777);
   const description = describe(
     file,
@@ -91,6 +90,7 @@ function shmget(p: Process, key: number, size: number, flags: number): number {
     return -Errno.ENOMEM;
   }
   description.references++;
+  segments.totals.bytes += pageUp(size);
   return make(p, segments, key, flags, { size, description, creator: p.pid, last: 0, attachedAt: 0, detachedAt: 0 });
 }
 
@@ -118,7 +118,7 @@ function shmat(p: Process, id: number, address: number, flags: number): number {
 function shmdt(p: Process, address: number): number {
   const area = p.map.areas.at(address);
   if (!area || area.start !== address || !area.name.startsWith('/SYSV') || area.backing?.offset !== 0) return -Errno.EINVAL;
-  const segment = [...p.system.segments.values()].find(({ description: { path } }) => path === area.name);
+  const segment = [...p.system.segments.byId.values()].find(({ description: { path } }) => path === area.name);
   if (segment) Object.assign(segment, { last: p.pid, detachedAt: seconds(p) });
   const { file } = area.backing;
   const parts = [...p.map.areas].filter(({ start, backing }) => backing?.file === file && start - backing.offset === address);
@@ -138,9 +138,9 @@ const SHM_LOCKED = 0o2000;
 
 function writeInfo(p: Process, address: number, inUse: boolean): number {
   const { segments } = p.system;
-  const pages = [...segments.values()].reduce((sum, { size }) => sum + pageUp(size) / PAGE_SIZE, 0);
+  const pages = segments.totals.bytes / PAGE_SIZE;
   // struct shm_info: ids, pages, resident and swapped ones; struct shminfo64: max, min, mni, seg, all
-  if (inUse) writeWords(p, address, [segments.size, pages, pages, 0, 0, 0]);
+  if (inUse) writeWords(p, address, [segments.byId.size, pages, pages, 0, 0, 0]);
   else writeWords(p, address, [MOST_BYTES, 1, MOST_SEGMENTS, MOST_SEGMENTS, MOST_BYTES / PAGE_SIZE, 0, 0, 0, 0]);
   return highest(segments);
 }
@@ -154,6 +154,7 @@ function shmctl(p: Process, id: number, command: number, address: number): numbe
       demandOwner(p, segment);
       // it stays for those who have attached it
       leave(p.system.segments, segment);
+      p.system.segments.totals.bytes -= pageUp(segment.size);
       release(segment.description);
       return 0;
     case IpcCommand.Set:

@@ -68,15 +68,7 @@ interface Operation {
   readonly flags: number;
 }
 
-const setOf = (p: Process, id: number): SemaphoreSet => p.system.semaphores.get(id) ?? fail('EINVAL');
-
-/** Semaphores of all sets, and what there is to take back of them. */
-const together = new WeakMap<ReadonlyMap<number, SemaphoreSet>, { values: number; undo: number }>();
-function totals(sets: ReadonlyMap<number, SemaphoreSet>): { values: number; undo: number } {
-  const found = together.get(sets) ?? { values: 0, undo: 0 };
-  together.set(sets, found);
-  return found;
-}
+const setOf = (p: Process, id: number): SemaphoreSet => p.system.semaphores.byId.get(id) ?? fail('EINVAL');
 
 function semget(p: Process, key: number, count: number, flags: number): number {
   const { semaphores } = p.system;
@@ -85,8 +77,8 @@ function semget(p: Process, key: number, count: number, flags: number): number {
   });
   if (found) return found.id;
   if (count === 0 || count > MOST_SEMAPHORES) return -Errno.EINVAL;
-  const all = totals(semaphores);
-  if (semaphores.size >= MOST_SETS || all.values + count > MOST_TOGETHER) return -Errno.ENOSPC;
+  const all = semaphores.totals;
+  if (semaphores.byId.size >= MOST_SETS || all.values + count > MOST_TOGETHER) return -Errno.ENOSPC;
   all.values += count;
   return make(p, semaphores, key, flags, {
     values: new Int32Array(count),
@@ -111,7 +103,7 @@ function operate(p: Process, set: SemaphoreSet, operations: readonly Operation[]
     if (value > HIGHEST) fail('ERANGE');
     next[semaphore] = value;
   }
-  const all = totals(p.system.semaphores);
+  const all = p.system.semaphores.totals;
   let undo = set.undo.get(p.group);
   if (!undo && operations.some(({ flags }) => flags & SEM_UNDO)) {
     if (all.undo + next.length > MOST_UNDONE) fail('ENOMEM');
@@ -143,7 +135,7 @@ function semop(p: Process, id: number, at: number, count: number, milliseconds?:
   let wait: { readonly semaphore: number; readonly isZero: boolean } | undefined;
   const attempt = (last: boolean): number => {
     if (wait) set.waits.delete(wait);
-    if (p.system.semaphores.get(id) !== set) return -Errno.EIDRM;
+    if (p.system.semaphores.byId.get(id) !== set) return -Errno.EIDRM;
     const blocking = operate(p, set, operations);
     if (!blocking) return 0;
     if (last) return -Errno.EAGAIN;
@@ -160,11 +152,11 @@ function semop(p: Process, id: number, at: number, count: number, milliseconds?:
 
 /** What a process that ends has done with SEM_UNDO. */
 export function undoSemaphores(system: System, group: ThreadGroup): void {
-  for (const set of system.semaphores.values()) {
+  for (const set of system.semaphores.byId.values()) {
     const undo = set.undo.get(group);
     if (!undo) continue;
     set.undo.delete(group);
-    totals(system.semaphores).undo -= undo.length;
+    system.semaphores.totals.undo -= undo.length;
     undo.forEach((change, semaphore) => {
       set.values[semaphore] = Math.min(HIGHEST, Math.max(0, set.values[semaphore] + change));
       if (change !== 0) set.pids[semaphore] = group.pid;
@@ -183,9 +175,9 @@ function setValue(p: Process, set: SemaphoreSet, semaphore: number, value: numbe
 /** struct seminfo: map, mni, mns, mnu, msl, opm, ume, usz, vmx, aem */
 function writeInfo(p: Process, address: number, inUse: boolean): number {
   const { semaphores } = p.system;
-  const all = totals(semaphores).values;
+  const all = semaphores.totals.values;
   const most = MOST_SETS * MOST_SEMAPHORES;
-  const [usz, aem] = inUse ? [semaphores.size, all] : [20, HIGHEST];
+  const [usz, aem] = inUse ? [semaphores.byId.size, all] : [20, HIGHEST];
   writeWords(p, address, [most, MOST_SETS, most, most, MOST_SEMAPHORES, MOST_OPERATIONS, MOST_OPERATIONS, usz, HIGHEST, aem]);
   return highest(semaphores);
 }
@@ -206,8 +198,8 @@ function semctl(p: Process, id: number, semaphore: number, command: number, argu
     case IpcCommand.Remove:
       demandOwner(p, set);
       leave(p.system.semaphores, set);
-      totals(p.system.semaphores).values -= values.length;
-      totals(p.system.semaphores).undo -= set.undo.size * values.length;
+      p.system.semaphores.totals.values -= values.length;
+      p.system.semaphores.totals.undo -= set.undo.size * values.length;
       set.changed.wake();
       return 0;
     case IpcCommand.Set:

@@ -54,43 +54,56 @@ export function demandOwner(p: Process, { uid, cuid }: Owned): void {
   if (euid !== uid && euid !== cuid && !capable(p, Cap.SysAdmin)) fail('EPERM');
 }
 
-/** By key, and the number below which none is free. */
-const indexes = new WeakMap<ReadonlyMap<number, Owned>, { readonly byKey: Map<number, Owned>; taken: number }>();
-function indexOf(all: ReadonlyMap<number, Owned>): { readonly byKey: Map<number, Owned>; taken: number } {
-  const found = indexes.get(all) ?? { byKey: new Map<number, Owned>(), taken: 0 };
-  indexes.set(all, found);
-  return found;
+/** All objects of a kind. */
+export interface Objects<T extends Owned, Totals> {
+  readonly byId: Map<number, T>;
+  readonly byKey: Map<number, T>;
+  /** No number below it is free. */
+  taken: number;
+  /** What they hold together. */
+  readonly totals: Totals;
 }
+export const noObjects = <T extends Owned, Totals>(totals: Totals): Objects<T, Totals> => ({
+  byId: new Map(),
+  byKey: new Map(),
+  taken: 0,
+  totals,
+});
 
 /** Makes one, the caller's, with the lowest number that none has; gives that. */
-export function make<T extends Owned>(p: Process, all: Map<number, T>, key: number, flags: number, rest: Omit<T, keyof Owned>): number {
-  const index = indexOf(all);
-  while (all.has(index.taken)) index.taken++;
-  const id = index.taken;
+export function make<T extends Owned>(
+  p: Process,
+  objects: Objects<T, unknown>,
+  key: number,
+  flags: number,
+  rest: Omit<T, keyof Owned>,
+): number {
+  const { byId, byKey } = objects;
+  while (byId.has(objects.taken)) objects.taken++;
+  const id = objects.taken;
   const { euid, egid } = p.credentials;
   const owned: Owned = { id, key, uid: euid, gid: egid, cuid: euid, cgid: egid, mode: flags & 0o777, changedAt: seconds(p) };
   const one = { ...owned, ...rest } as T;
-  all.set(id, one);
-  if (key !== IPC_PRIVATE) index.byKey.set(key, one);
+  byId.set(id, one);
+  if (key !== IPC_PRIVATE) byKey.set(key, one);
   return id;
 }
 /** IPC_RMID */
-export function leave<T extends Owned>(all: Map<number, T>, { id, key }: T): void {
-  const index = indexOf(all);
-  all.delete(id);
-  index.byKey.delete(key);
-  index.taken = Math.min(index.taken, id);
+export function leave<T extends Owned>(objects: Objects<T, unknown>, { id, key }: T): void {
+  objects.byId.delete(id);
+  objects.byKey.delete(key);
+  objects.taken = Math.min(objects.taken, id);
 }
 
 /** What a key leads to, if it passes `check`; undefined: it is to be made. */
 export function keyed<T extends Owned>(
   p: Process,
-  all: ReadonlyMap<number, T>,
+  { byKey }: Objects<T, unknown>,
   key: number,
   flags: number,
   check?: (found: T) => void,
 ): T | undefined {
-  const found = indexOf(all).byKey.get(key) as T | undefined;
+  const found = byKey.get(key);
   if (found && flags & IPC_CREAT && flags & IPC_EXCL) fail('EEXIST');
   if (!found && key !== IPC_PRIVATE && !(flags & IPC_CREAT)) fail('ENOENT');
   if (found) {
@@ -101,9 +114,9 @@ export function keyed<T extends Owned>(
 }
 
 /** What …_INFO gives besides what it writes: the highest number in use. */
-export function highest(all: ReadonlyMap<number, unknown>): number {
+export function highest<T extends Owned>({ byId }: Objects<T, unknown>): number {
   let id = 0;
-  for (const one of all.keys()) id = Math.max(id, one);
+  for (const one of byId.keys()) id = Math.max(id, one);
   return id;
 }
 

@@ -11,20 +11,20 @@ export function systemVText({ mailboxes, semaphores, segments }: System, kind: '
   const lines = {
     msg: () => [
       '       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime',
-      ...[...mailboxes.values()].map(
+      ...[...mailboxes.byId.values()].map(
         (box) =>
           `${named(box)}  ${row([box.bytes, 10], [box.messages.length, 10], [box.sender, 5], [box.receiver, 5])} ${owners(box)} ${row([box.sentAt, 10], [box.receivedAt, 10], [box.changedAt, 10])}`,
       ),
     ],
     sem: () => [
       '       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime',
-      ...[...semaphores.values()].map(
+      ...[...semaphores.byId.values()].map(
         (set) => `${named(set)} ${column(set.values.length, 10)} ${owners(set)} ${row([set.operatedAt, 10], [set.changedAt, 10])}`,
       ),
     ],
     shm: () => [
       '       key      shmid perms       size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime        rss       swap',
-      ...[...segments.values()].map((segment) => {
+      ...[...segments.byId.values()].map((segment) => {
         const { size, creator, last, description, attachedAt, detachedAt, changedAt } = segment;
         const use = `${row([size, 10], [creator, 5], [last, 5])}  ${column(description.references - 1, 5)}`;
         return `${named(segment)} ${use} ${owners(segment)} ${row([attachedAt, 10], [detachedAt, 10], [changedAt, 10], [size, 10], [0, 10])}`;
