@@ -427,13 +427,53 @@ class NodeDirectory extends NodeInode implements Directory, Place {
         fs.renameSync(from, host);
       }),
     );
-    const moved = this.directories.get(name);
     if (to === this && name === newName) return;
     to.forget(newName);
-    if (!moved) return;
+    const moved = this.take(name);
+    if (moved) to.put(newName, moved);
+  }
+
+  /** By way of a third name, since Node has no such call: on the host it is not done at once. */
+  exchange(name: string, to: Directory, other: string): void {
+    this.fileSystem.writable();
+    if (!(to instanceof NodeDirectory) || to.fileSystem !== this.fileSystem) fail('EXDEV');
+    const aside = `.exchange-${process.pid}-${name}`.slice(0, 80);
+    this.at(name, (first) =>
+      to.at(other, (second) =>
+        this.at(aside, (third) => {
+          if (fs.lstatSync(third, { throwIfNoEntry: false })) fail('EEXIST');
+          fs.lstatSync(second);
+          fs.renameSync(first, third);
+          try {
+            fs.renameSync(second, first);
+          } catch (error) {
+            fs.renameSync(third, first);
+            throw error;
+          }
+          try {
+            fs.renameSync(third, second);
+          } catch (error) {
+            fs.renameSync(first, second);
+            fs.renameSync(third, first);
+            throw error;
+          }
+        }),
+      ),
+    );
+    const [ours, theirs] = [this.take(name), to.take(other)];
+    if (ours) to.put(other, ours);
+    if (theirs) this.put(name, theirs);
+  }
+
+  private take(name: string): NodeDirectory | undefined {
+    const directory = this.directories.get(name);
     this.directories.delete(name);
-    moved.parent = to;
-    moved.name = newName;
-    to.directories.set(newName, moved);
+    return directory;
+  }
+
+  private put(name: string, directory: NodeDirectory): void {
+    directory.parent = this;
+    directory.name = name;
+    this.directories.set(name, directory);
   }
 }

@@ -181,6 +181,11 @@ export class Signals {
     shared.threads.add(this);
   }
 
+  /** What kcmp(2) compares: the same object for all whose handlers are common. */
+  get handlers(): object {
+    return this.shared.actions;
+  }
+
   /** Signals of a new thread of the process: nothing is pending, and the same is blocked. */
   forThread(): Signals {
     const signals = new Signals(this.numbers, this.count, this.shared);

@@ -2,6 +2,7 @@ import type { Calls } from '../syscall.ts';
 import { withNotes } from '../syscall.ts';
 import { capabilityCalls } from './capability.ts';
 import { childCalls } from './child.ts';
+import { compareCalls } from './compare.ts';
 import { extendedCalls } from './extended.ts';
 import { fileCalls, fileNotes } from './files.ts';
 import { futexCalls } from './futex.ts';
@@ -28,6 +29,7 @@ import { timerFileCalls } from './timerfd.ts';
 export const commonCalls: Calls = {
   ...withNotes(fileCalls, fileNotes),
   ...capabilityCalls,
+  ...compareCalls,
   ...extendedCalls,
   ...inotifyCalls,
   ...memoryCalls,

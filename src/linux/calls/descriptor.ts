@@ -52,11 +52,20 @@ const fcntl: Syscall = (p, a) => {
       return 0;
     case 'F_GETFL':
       return statusFlags(p, fd);
-    case 'F_SETFL':
-      description.append = (argument & p.abi.open.O_APPEND) !== 0;
-      description.nonblock = (argument & p.abi.open.O_NONBLOCK) !== 0;
+    case 'F_SETFL': {
+      const { O_APPEND, O_NONBLOCK, O_DIRECT, O_NOATIME } = p.abi.open;
+      const settable = O_DIRECT | O_NOATIME;
+      const { format } = description.inode;
+      if (argument & O_DIRECT && format !== Mode.Regular && format !== Mode.Fifo) return -Errno.EINVAL;
+      const fresh = argument & ~description.flags;
+      if (fresh & O_NOATIME && statSource(p, fd).stat().uid !== p.credentials.fsuid && !capable(p, Cap.Fowner)) return -Errno.EPERM;
+      description.append = (argument & O_APPEND) !== 0;
+      description.nonblock = (argument & O_NONBLOCK) !== 0;
+      description.flags = (description.flags & ~settable) | (argument & settable);
+      description.file?.setPackets?.((argument & O_DIRECT) !== 0);
       setAsynchronous(p, fd, (argument & p.abi.open.O_ASYNC) !== 0);
       return 0;
+    }
     case 'F_GETLK':
     case 'F_GETLK64':
       return getLock(p, description, argument, command === 'F_GETLK64');

@@ -182,6 +182,13 @@ function wait(p: Process, fd: number, address: number, most: number, timeout: nu
   return waitFor(p, files, attempt, { milliseconds, interrupted: () => -Errno.EINTR });
 }
 
+/** What an instance has been told to watch under a descriptor's number, after `skipped` others of that number (kcmp(2)). */
+export function watched(p: Process, fd: number, target: number, skipped: number): Description {
+  const { file } = p.files.get(fd);
+  const interest = instances.get(file ?? fail('EINVAL')) ?? fail('EINVAL');
+  return (skipped === 0 ? interest.get(target)?.description : undefined) ?? fail('ENOENT');
+}
+
 /** epoll over what has poll(). */
 export const epollCalls = {
   epoll_create: (p, a) => ((a[0] | 0) <= 0 ? -Errno.EINVAL : create(p, false)),

@@ -1,4 +1,5 @@
 import { Errno } from '../errno.ts';
+import { fail } from '../fs/fail.ts';
 import type { Futexes, Waiter } from '../futexes.ts';
 import type { Process } from '../process.ts';
 import { type Calls, partial, type SyscallResult } from '../syscall.ts';
@@ -48,8 +49,12 @@ interface Waiting {
   readonly interrupted: number;
 }
 
-/** Until somebody wakes the waiter, its time is over or a signal comes. */
-function wait(p: Process, futexes: Futexes, waiter: Omit<Waiter, 'wake'>, { left, interrupted }: Waiting): SyscallResult {
+/** At one word or several, until somebody wakes one of the waiters, whose place in the list is given, the time is over or a signal comes. */
+function wait(
+  p: Process,
+  waiters: readonly (Omit<Waiter, 'wake'> & { readonly futexes: Futexes })[],
+  { left, interrupted }: Waiting,
+): SyscallResult {
   if (left !== undefined && left <= 0) return -Errno.ETIMEDOUT;
   const signal = p.interrupt();
   if (signal.aborted) return interrupted;
@@ -58,12 +63,12 @@ function wait(p: Process, futexes: Futexes, waiter: Omit<Waiter, 'wake'>, { left
     const end = (result: number): void => {
       signal.removeEventListener('abort', interrupt);
       timer?.abort();
-      futexes.remove(entry);
+      for (const entry of entries) entry.futexes.remove(entry);
       resolve(result);
     };
     const interrupt = (): void => end(interrupted);
-    const entry: Waiter = { ...waiter, wake: () => end(0) };
-    futexes.add(entry);
+    const entries = waiters.map((waiter, index) => ({ ...waiter, wake: () => end(index) }));
+    for (const entry of entries) entry.futexes.add(entry);
     signal.addEventListener('abort', interrupt);
     if (timer) void p.host.sleep(left!, timer.signal).then(() => timer.signal.aborted || end(-Errno.ETIMEDOUT));
   });
@@ -85,7 +90,8 @@ function lock(p: Process, address: number, left: number | undefined, only: boole
   if (only) return -Errno.EAGAIN;
   if (!p.group.threads.has(owner)) return -Errno.ESRCH;
   p.memory.setU32(address, (word | WAITERS) >>> 0);
-  return wait(p, p.group.futexes, { address, bitset: ALL_BITS, owner: p.tid }, { left, interrupted: -Errno.ERESTARTNOINTR });
+  const { futexes } = p.group;
+  return wait(p, [{ futexes, address, bitset: ALL_BITS, owner: p.tid }], { left, interrupted: -Errno.ERESTARTNOINTR });
 }
 
 /** Gives a lock to the first that waits for it. */
@@ -135,12 +141,8 @@ function futex(p: Process, a: readonly number[], read: (p: Process, address: num
       let left = timeout === 0 ? undefined : read(p, timeout);
       if (left !== undefined && command === Futex.WaitBitset) left = until(p, left, realtime);
       if (p.memory.u32(address) !== value) return -Errno.EAGAIN;
-      return wait(
-        p,
-        futexes,
-        { address: key, bitset },
-        { left, interrupted: left === undefined ? -Errno.ERESTARTSYS : -Errno.ERESTARTNOHAND },
-      );
+      const interrupted = left === undefined ? -Errno.ERESTARTSYS : -Errno.ERESTARTNOHAND;
+      return wait(p, [{ futexes, address: key, bitset }], { left, interrupted });
     }
     case Futex.Wake:
     case Futex.WakeBitset:
@@ -175,6 +177,35 @@ function futex(p: Process, a: readonly number[], read: (p: Process, address: num
     default:
       return -Errno.ENOSYS;
   }
+}
+
+/** struct futex_waitv, of which there may be so many: value, address, flags, and a word that is 0. */
+const enum Waitv {
+  Value = 0,
+  Address = 8,
+  Flags = 16,
+  Reserved = 20,
+  Size = 24,
+  Most = 128,
+}
+const FUTEX_32 = 2;
+
+/** futex_waitv(2): until one of them is woken; gives which. */
+function waitAny(p: Process, list: number, count: number, flags: number, timeout: number, clock: number): SyscallResult {
+  if (flags !== 0 || count === 0 || count > Waitv.Most || list === 0) return -Errno.EINVAL;
+  if (timeout !== 0 && clock > 1) return -Errno.EINVAL;
+  const left = timeout === 0 ? undefined : until(p, readTimespec64(p, timeout), clock === 0);
+  const words = Array.from({ length: count }, (_, n) => {
+    const at = list + n * Waitv.Size;
+    const [value, address] = [p.memory.u64(at + Waitv.Value), p.memory.u64(at + Waitv.Address)];
+    const kind = p.memory.u32(at + Waitv.Flags);
+    if ((kind & ~PRIVATE) !== FUTEX_32 || p.memory.u32(at + Waitv.Reserved) !== 0 || value >> 32n !== 0n) fail('EINVAL');
+    if (address >> 32n !== 0n || address % 4n !== 0n) fail('EINVAL');
+    return { value: Number(value), address: Number(address), place: placeOf(p, Number(address), kind) };
+  });
+  for (const { address, value } of words) if (p.memory.u32(address) !== value) return -Errno.EAGAIN;
+  const waiters = words.map(({ place: { futexes, key } }) => ({ futexes, address: key, bitset: ALL_BITS }));
+  return wait(p, waiters, { left, interrupted: -Errno.ERESTARTSYS });
 }
 
 /** Entries of a robust list that are looked at (ROBUST_LIST_LIMIT). */
@@ -220,5 +251,6 @@ const note = 'PI locks in private memory only; no FUTEX_FD, FUTEX_WAIT_REQUEUE_P
 
 export const futexCalls: Calls = {
   futex: partial((p, a) => futex(p, a, readTimespec), note),
+  futex_waitv: (p, a) => waitAny(p, a[0], a[1], a[2], a[3], a[4]),
   futex_time64: partial((p, a) => futex(p, a, readTimespec64), note),
 };

@@ -54,6 +54,24 @@ function mmap(p: Process, address: number, length: number, prot: number, flags: 
   return result;
 }
 
+/** remap_file_pages(2): a part of a shared mapping shows another part of its file. */
+function remapFilePages(p: Process, at: number, bytes: number, prot: number, page: number): number {
+  if (prot !== 0) return -Errno.EINVAL;
+  const address = at - (at % PAGE_SIZE);
+  const length = bytes - (bytes % PAGE_SIZE);
+  const area = p.map.areas.at(address);
+  if (length === 0 || !area?.shared || !area.backing) return -Errno.EINVAL;
+  const { permission, name, backing } = area;
+  const { file } = backing;
+  const parts = p.map.areas.within(address, address + length);
+  const isOne = parts.every((one) => one.backing?.file === file && one.permission === permission);
+  if (!isOne || !p.map.areas.covers(address, address + length)) return -Errno.EINVAL;
+  for (const one of p.map.areas) if (one.backing?.file === file) p.map.sync(one.start, one.end - one.start);
+  const mapped = { file, offset: page * PAGE_SIZE };
+  const result = p.map.map({ address, length, permission, shared: true, name, placement: 'fixed', backing: mapped });
+  return Math.min(result, 0);
+}
+
 const enum Madvise {
   Dontneed = 4,
   Free = 8,
@@ -90,6 +108,7 @@ export const memoryCalls: Calls = {
     if (flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED)) return -Errno.EINVAL;
     return p.map.remap(address, oldLength, newLength, (flags & MREMAP_MAYMOVE) !== 0, flags & MREMAP_FIXED ? a[4] : undefined);
   }, 'no MREMAP_DONTUNMAP'),
+  remap_file_pages: (p, a) => remapFilePages(p, a[0], a[1], a[2], a[3]),
   madvise: (p, a) => {
     if (a[2] === Madvise.Dontneed) return p.map.discard(a[0], a[1]);
     if (!isPageAligned(a[0]) || !HARMLESS_ADVICE.has(a[2])) return -Errno.EINVAL;

@@ -3,6 +3,7 @@ import { Errno, type ErrnoName } from '../errno.ts';
 import { DeviceNode } from '../fs/device-fs.ts';
 import { fail } from '../fs/fail.ts';
 import { Fifo } from '../fs/fifo.ts';
+import { MemoryFileSystem } from '../fs/memory-fs.ts';
 import { decodeName, encodeName } from '../fs/names.ts';
 import { demand, type Namespace, type Place, Want } from '../fs/namespace.ts';
 import { identity, isDirectory, isSymlink, Mode } from '../fs/vfs.ts';
@@ -63,7 +64,8 @@ function makeNode(p: Process, place: Place, mode: number, device: number): numbe
 function mknod(p: Process, fd: number, address: number, mode: number, device: number): number {
   const format = mode & Mode.Format;
   if (format === Mode.Character || format === Mode.Block) {
-    if (!capable(p, Cap.Mknod)) return -Errno.EPERM;
+    // 0, 0 is a whiteout, which anybody may make
+    if ((format === Mode.Block || device !== 0) && !capable(p, Cap.Mknod)) return -Errno.EPERM;
     return makeNode(p, newPlace(p, fd, address, false), mode, device);
   }
   if (format === Mode.Fifo || format === Mode.Socket) return makeNode(p, newPlace(p, fd, address, false), mode, 0);
@@ -101,22 +103,42 @@ function rmdir(p: Process, fd: number, address: number): number {
 const enum RenameFlag {
   NoReplace = 1,
   Exchange = 2,
+  /** A character device 0, 0 takes the place of what was moved. */
+  Whiteout = 4,
+  All = 7,
 }
 
 function rename(p: Process, fromFd: number, fromAddress: number, toFd: number, toAddress: number, flags: number): number {
-  if (flags & ~RenameFlag.NoReplace) return -Errno.EINVAL;
+  const exchanges = (flags & RenameFlag.Exchange) !== 0;
+  if (flags & ~RenameFlag.All || (exchanges && flags !== RenameFlag.Exchange)) return -Errno.EINVAL;
   const from = resolveAt(p, fromFd, fromAddress, 'parent');
   const to = resolveAt(p, toFd, toAddress, 'parent');
   if (from.name === '' || to.name === '') return -Errno.EBUSY;
   const inode = oldPlace(p, from).inode!;
-  if ((from.slash || to.slash) && !isDirectory(inode)) return -Errno.ENOTDIR;
+  if (flags & RenameFlag.NoReplace && to.inode) return -Errno.EEXIST;
+  if (exchanges && !to.inode) return -Errno.ENOENT;
+  if ((from.slash || (to.slash && !exchanges)) && !isDirectory(inode)) return -Errno.ENOTDIR;
+  if (exchanges && to.slash && !isDirectory(to.inode!)) return -Errno.ENOTDIR;
   if (to.inode) oldPlace(p, to);
   else demand(to.directory, Want.Write | Want.Execute, effective(p));
-  if (from.directory.fileSystem !== to.directory.fileSystem) return -Errno.EXDEV;
+  const { fileSystem } = from.directory;
+  if (fileSystem !== to.directory.fileSystem) return -Errno.EXDEV;
+  if (fileSystem.readOnly) return -Errno.EROFS;
   const { namespace } = p.files;
-  const moved = to.inode && identity(to.inode) === identity(inode) ? undefined : namespace.watches.moving(from, to);
+  const { watches } = namespace;
+  if (to.inode && identity(to.inode) === identity(inode)) return 0;
+  if (exchanges) {
+    const nothing = { inode: undefined };
+    const moved = [watches.moving(from, { ...to, ...nothing }), watches.moving(to, { ...from, ...nothing })];
+    namespace.exchange(from.directory, from.name, to.directory, to.name);
+    for (const tell of moved) tell();
+    return 0;
+  }
+  if (flags & RenameFlag.Whiteout && !(fileSystem instanceof MemoryFileSystem)) return -Errno.EINVAL;
+  const moved = watches.moving(from, to);
   namespace.rename(from.directory, from.name, to.directory, to.name, (flags & RenameFlag.NoReplace) !== 0);
-  moved?.();
+  moved();
+  if (flags & RenameFlag.Whiteout) makeNode(p, { ...from, inode: undefined }, Mode.Character, 0);
   return 0;
 }
 

@@ -44,6 +44,7 @@ function openAt(p: Process, fd: number, path: string, flags: number, mode: numbe
   const { inode } = place;
   const { busy, watches } = p.files.namespace;
   const describePlace = (at: Place, file: OpenFile | undefined, closed?: () => void): Description => {
+    if (flags & o.O_DIRECT) file?.setPackets?.(true);
     const spot = { directory: at.directory, name: at.name, inode: file?.inode ?? at.inode };
     const description = describe(at.inode ?? file!.inode, file, access, p.files.namespace.pathOfPlace(at), { ...options, spot });
     if (pathOnly) return description;
@@ -132,13 +133,17 @@ function open(p: Process, fd: number, address: number, flags: number, mode: numb
 
 function pipe(p: Process, address: number, flags: number, inRegisters: boolean): number {
   const { O_CLOEXEC, O_NONBLOCK, O_DIRECT } = p.abi.open;
-  if (flags & ~(O_CLOEXEC | O_NONBLOCK)) return flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT) ? -Errno.EINVAL : -Errno.EOPNOTSUPP;
+  if (flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT)) return -Errno.EINVAL;
   const ends = makePipe(p.files.pipes);
   const limit = p.limits.nofile.soft;
   const closeOnExec = (flags & O_CLOEXEC) !== 0;
   const path = `pipe:[${ends.read.inode.stat().inode}]`;
   const end = (file: OpenFile, write: boolean) =>
-    describe(file.inode, file, { read: !write, write }, path, { nonblock: (flags & O_NONBLOCK) !== 0 });
+    describe(file.inode, file, { read: !write, write }, path, {
+      nonblock: (flags & O_NONBLOCK) !== 0,
+      flags: write ? flags & O_DIRECT : 0,
+    });
+  ends.write.setPackets?.((flags & O_DIRECT) !== 0);
   const read = p.files.install(end(ends.read, false), limit, closeOnExec);
   let write: number;
   try {

@@ -38,7 +38,7 @@ const enum Request {
   GetSyscallInfo = 0x420e,
 }
 
-function mayAccess(p: Process, { credentials: { uid, euid: toEuid, suid } }: Process): boolean {
+export function mayAccess(p: Process, { credentials: { uid, euid: toEuid, suid } }: Process): boolean {
   const { euid } = p.credentials;
   return capable(p, Cap.SysPtrace) || [uid, toEuid, suid].every((id) => id === euid);
 }

@@ -15,7 +15,7 @@ export interface Description {
   append: boolean;
   nonblock: boolean;
   /** Further flags that F_GETFL shows, in the guest's numbering. */
-  readonly flags: number;
+  flags: number;
   /** Guest path at the time of opening, or as `pipe:[3]`. */
   readonly path: string;
   position: number;

@@ -492,7 +492,7 @@ export class MemoryDirectory extends MemoryInode implements Directory {
     if (old === inode) return;
     if (to.removed) fail('ENOENT');
     if (inode instanceof MemoryDirectory) {
-      for (let above: MemoryDirectory | undefined = to; above; above = above.parent) if (above === inode) fail('EINVAL');
+      if (to.isBelow(inode)) fail('EINVAL');
       if (old && !(old instanceof MemoryDirectory)) fail('ENOTDIR');
     }
     if (old instanceof MemoryDirectory) {
@@ -501,13 +501,35 @@ export class MemoryDirectory extends MemoryInode implements Directory {
     }
     if (old) to.drop(newName, old);
     this.remove(name, inode);
-    to.add(newName, inode);
-    inode.ctime = this.ctime;
-    if (inode instanceof MemoryDirectory) {
-      this.links--;
-      to.links++;
-      inode.parent = to;
-      inode.name = newName;
-    }
+    this.give(inode, to, newName);
+  }
+
+  exchange(name: string, to: Directory, other: string): void {
+    const inode = this.children.get(name) ?? fail('ENOENT');
+    if (!(to instanceof MemoryDirectory) || to.fileSystem !== this.fileSystem) fail('EXDEV');
+    const second = to.children.get(other) ?? fail('ENOENT');
+    this.checkWritable();
+    if (inode === second) return;
+    if (to.isBelow(inode) || this.isBelow(second)) fail('EINVAL');
+    this.remove(name, inode);
+    to.remove(other, second);
+    this.give(inode, to, other);
+    to.give(second, this, name);
+  }
+
+  private isBelow(inode: MemoryInode): boolean {
+    for (let at: MemoryDirectory | undefined = this; at; at = at.parent) if (at === inode) return true;
+    return false;
+  }
+
+  /** What had a name here has one there. */
+  private give(inode: MemoryInode, to: MemoryDirectory, name: string): void {
+    to.add(name, inode);
+    inode.ctime = to.ctime;
+    if (!(inode instanceof MemoryDirectory)) return;
+    this.links--;
+    to.links++;
+    inode.parent = to;
+    inode.name = name;
   }
 }

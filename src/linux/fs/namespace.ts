@@ -244,6 +244,21 @@ export class Namespace {
     } else from.rename(name, to, newName, true);
   }
 
+  exchange(from: Directory, name: string, to: Directory, other: string): void {
+    const ours = this.named.get(from)?.get(name);
+    const theirs = this.named.get(to)?.get(other);
+    if (!ours && !theirs) {
+      from.exchange(name, to, other);
+      return;
+    }
+    if (ours) this.dropName(from, name);
+    if (theirs) this.dropName(to, other);
+    if (!theirs) to.rename(other, from, name, true);
+    if (!ours) from.rename(name, to, other, true);
+    if (ours) this.addName(to, other, ours);
+    if (theirs) this.addName(from, name, theirs);
+  }
+
   /** The directory above, the root's being itself. */
   parent(directory: Directory): Directory {
     if (directory === this.root) return directory;

@@ -40,6 +40,9 @@ export function makeChannel(): (inode: Inode, access: Access) => OpenFile {
   const queue = new WaitQueue();
   let start = 0;
   let length = 0;
+  /** Bytes that were read, and where in the stream packets lie that were not (O_DIRECT). Each takes a page of the capacity. */
+  let taken = 0;
+  let packets: { readonly from: number; readonly to: number }[] = [];
   let readers = 0;
   let writers = 0;
   /** How often it was opened. */
@@ -53,6 +56,25 @@ export function makeChannel(): (inode: Inode, access: Access) => OpenFile {
     return count;
   };
 
+  const room = (): number => capacity - length - packets.reduce((sum, { from, to }) => sum + PAGE - (to - from), 0);
+  /** What the next read can have at most. */
+  const readable = (): number =>
+    packets.length === 0 ? length : packets[0].from === taken ? packets[0].to - taken : packets[0].from - taken;
+  function drop(count: number): void {
+    start = (start + count) % buffer.length;
+    length -= count;
+    taken += count;
+  }
+  function put(from: Uint8Array): void {
+    const count = from.length;
+    if (length + count > buffer.length) resize(Math.min(capacity, 2 ** Math.ceil(Math.log2(Math.max(PAGE, length + count)))));
+    const end = (start + length) % buffer.length;
+    const first = Math.min(count, buffer.length - end);
+    buffer.set(from.subarray(0, first), end);
+    buffer.set(from.subarray(first), 0);
+    length += count;
+  }
+
   /** Makes the buffer one of `size` bytes. */
   function resize(size: number): void {
     const next = new Uint8Array(size);
@@ -63,7 +85,7 @@ export function makeChannel(): (inode: Inode, access: Access) => OpenFile {
   function setCapacity(fileSystem: FileSystem, wanted: number): number {
     if (wanted > 1 << 30) fail('EINVAL');
     const size = 2 ** Math.ceil(Math.log2(Math.max(PAGE, wanted)));
-    if (length > size) fail('EBUSY');
+    if (capacity - room() > size) fail('EBUSY');
     if (size > capacity && !hasRoom(fileSystem, size - capacity)) fail('EPERM');
     account(fileSystem, size - capacity);
     capacity = size;
@@ -84,10 +106,17 @@ export function makeChannel(): (inode: Inode, access: Access) => OpenFile {
     if (access.write) writings++;
     const before = { readings, writings: writers > 0 ? -1 : writings };
     let open = true;
+    let writesPackets = false;
     queue.wake();
     return {
       inode,
       seekable: false,
+      get keepsMessages() {
+        return access.read && packets[0]?.from === taken;
+      },
+      setPackets(on) {
+        writesPackets = on;
+      },
       hasPartner: () =>
         access.read === access.write || (access.read ? writings !== before.writings : readers > 0 || readings !== before.readings),
       peek,
@@ -95,10 +124,14 @@ export function makeChannel(): (inode: Inode, access: Access) => OpenFile {
         if (!access.read) fail('EBADF');
         if (into.length === 0) return 0;
         if (length === 0) return writers === 0 ? 0 : WOULD_BLOCK;
-        const wasFull = capacity - length < PIPE_BUF;
-        const count = peek(into);
-        start = (start + count) % buffer.length;
-        length -= count;
+        const wasFull = room() < PIPE_BUF;
+        const most = readable();
+        const count = peek(into.subarray(0, most));
+        // what of a packet does not fit is gone
+        if (packets[0]?.from === taken) {
+          packets = packets.slice(1);
+          drop(most);
+        } else drop(count);
         queue.wake(wasFull ? Poll.Out : 0);
         return count;
       },
@@ -106,15 +139,20 @@ export function makeChannel(): (inode: Inode, access: Access) => OpenFile {
         if (!access.write) fail('EBADF');
         if (readers === 0) fail('EPIPE');
         if (from.length === 0) return 0;
-        const room = capacity - length;
-        if (room === 0 || (from.length <= PIPE_BUF && room < from.length)) return WOULD_BLOCK;
-        const count = Math.min(from.length, room);
-        if (length + count > buffer.length) resize(Math.min(capacity, 2 ** Math.ceil(Math.log2(Math.max(PAGE, length + count)))));
-        const end = (start + length) % buffer.length;
-        const first = Math.min(count, buffer.length - end);
-        buffer.set(from.subarray(0, first), end);
-        buffer.set(from.subarray(first, count), 0);
-        length += count;
+        const free = room();
+        if (writesPackets ? free < PAGE : free === 0 || (from.length <= PIPE_BUF && free < from.length)) return WOULD_BLOCK;
+        let count = 0;
+        if (writesPackets)
+          for (; count < from.length && room() >= PAGE; ) {
+            const packet = from.subarray(count, count + PIPE_BUF);
+            packets.push({ from: taken + length, to: taken + length + packet.length });
+            put(packet);
+            count += packet.length;
+          }
+        else {
+          count = Math.min(from.length, free);
+          put(from.subarray(0, count));
+        }
         queue.wake(Poll.In | Poll.ReadNormal);
         return count;
       },
@@ -126,7 +164,7 @@ export function makeChannel(): (inode: Inode, access: Access) => OpenFile {
           if (writers === 0 && writings !== before.writings) events |= Poll.HangUp;
         }
         if (access.write) {
-          if (capacity - length >= PIPE_BUF) events |= Poll.Out;
+          if (room() >= PIPE_BUF) events |= Poll.Out;
           if (readers === 0) events |= Poll.Error;
         }
         return events;
@@ -145,6 +183,7 @@ export function makeChannel(): (inode: Inode, access: Access) => OpenFile {
           buffer = new Uint8Array(0);
           start = 0;
           length = 0;
+          packets = [];
         }
         queue.wake();
       },

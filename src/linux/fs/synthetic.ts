@@ -240,4 +240,7 @@ export class SyntheticDirectory extends SyntheticInode implements Directory {
   rename(): void {
     fail('EPERM');
   }
+  exchange(): void {
+    fail('EPERM');
+  }
 }

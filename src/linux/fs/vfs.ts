@@ -99,6 +99,8 @@ export interface Directory extends Inode {
   removeDirectory(name: string): void;
   /** `to` belongs to the same file system. Replaces as rename(2) does unless `exclusive`. */
   rename(name: string, to: Directory, newName: string, exclusive: boolean): void;
+  /** Two names of the same file system change places (RENAME_EXCHANGE). */
+  exchange(name: string, to: Directory, other: string): void;
 }
 
 export interface Symlink extends Inode {
@@ -153,6 +155,8 @@ export interface OpenFile {
   /** Of a pipe: bytes that it holds at most; sets that, rounded up. */
   capacity?(): number;
   setCapacity?(size: number): number;
+  /** Of a pipe: whether what is written from now on is read as it was written (O_DIRECT). */
+  setPackets?(on: boolean): void;
   /** Bytes that can be read without waiting (FIONREAD). */
   available?(): number;
   readonly terminal?: Terminal;

@@ -1,0 +1,199 @@
+// Calls that Linux got later, or that few programs make. Prints the same on every Linux since 5.16.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/kcmp.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *error(long result) { return result < 0 ? strerror(errno) : "ok"; }
+
+static void make(const char *name, const char *text) {
+  int fd = open(name, O_CREAT | O_WRONLY | O_TRUNC, 0644);
+  write(fd, text, strlen(text));
+  close(fd);
+}
+
+static void show(const char *name) {
+  char text[64];
+  int fd = open(name, O_RDONLY);
+  ssize_t count = fd < 0 ? -1 : read(fd, text, sizeof text);
+  printf("%s: %.*s (%s)\n", name, count < 0 ? 0 : (int)count, text, error(count));
+  close(fd);
+}
+
+static long rename2(const char *from, const char *to, unsigned flags) { return syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, flags); }
+
+static void exchange(void) {
+  make("one", "first");
+  make("two", "second");
+  mkdir("folder", 0755);
+  make("folder/inside", "inner");
+  printf("no replace: %s\n", error(rename2("one", "two", 1)));
+  printf("to a new name: %s\n", error(rename2("one", "three", 1)));
+  printf("exchange: %s\n", error(rename2("two", "three", 2)));
+  show("two");
+  show("three");
+  printf("file and folder: %s\n", error(rename2("two", "folder", 2)));
+  show("folder");
+  show("two/inside");
+  printf("into itself: %s, %s\n", error(rename2("two", "two/inside", 2)), error(rename2("two/inside", "two", 2)));
+  printf("with nothing: %s\n", error(rename2("three", "none", 2)));
+  printf("both flags: %s, others: %s\n", error(rename2("three", "folder", 3)), error(rename2("three", "folder", 8)));
+  mkfifo("fifo", 0600);
+  printf("file and fifo: %s\n", error(rename2("three", "fifo", 2)));
+  struct stat status;
+  stat("three", &status);
+  printf("a fifo: %d\n", S_ISFIFO(status.st_mode));
+  show("fifo");
+  for (const char **name = (const char *[]){"two/inside", "folder", "three", "fifo", 0}; *name; name++) unlink(*name);
+  printf("left: %s\n", error(rmdir("two")));
+}
+
+static void packets(void) {
+  int ends[2];
+  char text[9000];
+  printf("pipe2: %s\n", error(pipe2(ends, O_DIRECT | O_NONBLOCK)));
+  printf("flags: %d %d\n", !!(fcntl(ends[1], F_GETFL) & O_DIRECT), !!(fcntl(ends[0], F_GETFL) & O_DIRECT));
+  write(ends[1], "a", 1);
+  write(ends[1], "packet", 6);
+  writev(ends[1], (struct iovec[]){{"two ", 4}, {"parts", 5}}, 2);
+  for (int i = 0; i < 3; i++) {
+    char first[4], second[40];
+    ssize_t count = readv(ends[0], (struct iovec[]){{first, sizeof first}, {second, sizeof second}}, 2);
+    printf("%zd: %.*s|%.*s\n", count, count < 4 ? (int)count : 4, first, count < 4 ? 0 : (int)count - 4, second);
+  }
+  memset(text, 'x', sizeof text);
+  ssize_t long1 = write(ends[1], text, 5000), first = read(ends[0], text, sizeof text), rest = read(ends[0], text, sizeof text);
+  printf("a long one: %zd, then %zd and %zd\n", long1, first, rest);
+  write(ends[1], "cut off", 7);
+  write(ends[1], "next", 4);
+  ssize_t count = read(ends[0], text, 3);
+  printf("%.*s, ", (int)count, text);
+  count = read(ends[0], text, sizeof text);
+  printf("%.*s, then %s\n", (int)count, text, error(read(ends[0], text, sizeof text)));
+  int written = 0;
+  while (write(ends[1], "y", 1) == 1) written++;
+  struct pollfd one = {.fd = ends[1], .events = POLLOUT};
+  printf("%d packets of a byte, can be written: %d\n", written, poll(&one, 1, 0));
+  fcntl(ends[1], F_SETFL, O_NONBLOCK);
+  while (read(ends[0], text, sizeof text) == 1) {}
+  write(ends[1], "no ", 3);
+  write(ends[1], "packets", 7);
+  count = read(ends[0], text, sizeof text);
+  printf("%.*s\n", (int)count, text);
+}
+
+static int kcmp(pid_t one, pid_t two, int kind, unsigned long a, unsigned long b) { return syscall(SYS_kcmp, one, two, kind, a, b); }
+
+static void *thread(void *ids) {
+  ((int *)ids)[0] = kcmp(getpid(), syscall(SYS_gettid), KCMP_VM, 0, 0);
+  ((int *)ids)[1] = kcmp(getpid(), syscall(SYS_gettid), KCMP_SIGHAND, 0, 0);
+  return 0;
+}
+
+static void compare(void) {
+  pid_t me = getpid();
+  int fd = open("/dev/null", O_RDONLY), copy = dup(fd), other = open("/dev/null", O_RDONLY);
+  int first = kcmp(me, me, KCMP_FILE, fd, other), second = kcmp(me, me, KCMP_FILE, other, fd);
+  printf("dup: %d, another: %d %d\n", kcmp(me, me, KCMP_FILE, fd, copy), first == 1 || first == 2, first + second);
+  printf("closed: %s\n", error(kcmp(me, me, KCMP_FILE, fd, 900)));
+  printf("unknown: %s\n", error(kcmp(me, me, 99, 0, 0)));
+  pid_t child = fork();
+  if (child == 0) {
+    for (;;) pause();
+  }
+  printf("a child: file %d, memory %d, files %d, handlers %d, undo %d\n", kcmp(me, child, KCMP_FILE, fd, fd),
+         kcmp(me, child, KCMP_VM, 0, 0) > 0, kcmp(me, child, KCMP_FILES, 0, 0) > 0, kcmp(me, child, KCMP_SIGHAND, 0, 0) > 0,
+         kcmp(me, child, KCMP_SYSVSEM, 0, 0));
+  kill(child, SIGKILL);
+  waitpid(child, 0, 0);
+  printf("it has ended: %s\n", error(kcmp(me, child, KCMP_VM, 0, 0)));
+  int ids[2];
+  pthread_t one;
+  pthread_create(&one, 0, thread, ids);
+  pthread_join(one, 0);
+  printf("a thread: %d %d\n", ids[0], ids[1]);
+  int epoll = epoll_create1(0), ends[2];
+  pipe(ends);
+  struct epoll_event event = {.events = EPOLLIN};
+  epoll_ctl(epoll, EPOLL_CTL_ADD, ends[0], &event);
+  struct kcmp_epoll_slot slot = {epoll, ends[0], 0};
+  printf("watched: %d\n", kcmp(me, me, KCMP_EPOLL_TFD, ends[0], (unsigned long)&slot));
+  slot.tfd = ends[1];
+  printf("not watched: %s\n", error(kcmp(me, me, KCMP_EPOLL_TFD, ends[0], (unsigned long)&slot)));
+}
+
+struct waitv {
+  uint64_t value, address;
+  uint32_t flags, reserved;
+};
+static uint32_t words[3];
+static struct timespec64 {
+  int64_t seconds, nanoseconds;
+} past = {0, 0};
+
+static void *wake(void *unused) {
+  // until somebody waits there
+  while (syscall(SYS_futex, &words[1], 1 | 128, 1, 0, 0, 0) == 0) usleep(1000);
+  return unused;
+}
+
+static void waitAny(void) {
+  struct waitv list[3];
+  for (int i = 0; i < 3; i++) list[i] = (struct waitv){0, (uintptr_t)&words[i], 2 | 128, 0};
+  pthread_t one;
+  pthread_create(&one, 0, wake, 0);
+  printf("woken: %ld\n", syscall(SYS_futex_waitv, list, 3, 0, 0, 0));
+  pthread_join(one, 0);
+  printf("too late: %s\n", error(syscall(SYS_futex_waitv, list, 3, 0, &past, CLOCK_MONOTONIC)));
+  words[2] = 5;
+  printf("changed: %s\n", error(syscall(SYS_futex_waitv, list, 3, 0, 0, 0)));
+  list[0].flags = 1;
+  printf("two bytes: %s\n", error(syscall(SYS_futex_waitv, list, 3, 0, 0, 0)));
+  printf("none: %s, too many: %s\n", error(syscall(SYS_futex_waitv, list, 0, 0, 0, 0)), error(syscall(SYS_futex_waitv, list, 129, 0, 0, 0)));
+}
+
+static void remap(void) {
+  size_t page = sysconf(_SC_PAGESIZE);
+  int fd = memfd_create("pages", 0);
+  for (char c = 'a'; c < 'e'; c++) {
+    char text[page];
+    memset(text, c, page);
+    write(fd, text, page);
+  }
+  char *shown = mmap(0, 4 * page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  printf("remap_file_pages: %s, %s\n", error(remap_file_pages(shown, page, 0, 3, 0)), error(remap_file_pages(shown + 2 * page, 2 * page, 0, 0, 0)));
+  printf("pages: %c%c%c%c\n", shown[0], shown[page], shown[2 * page], shown[3 * page]);
+  shown[0] = 'z';
+  msync(shown, page, MS_SYNC);
+  char last;
+  pread(fd, &last, 1, 3 * page);
+  printf("in the file: %c\n", last);
+  printf("with a protection: %s\n", error(remap_file_pages(shown, page, PROT_READ, 1, 0)));
+  char *own = mmap(0, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  printf("not shared: %s\n", error(remap_file_pages(own, page, 0, 0, 0)));
+}
+
+int main(int count, char **arguments) {
+  setvbuf(stdout, 0, _IONBF, 0);
+  if (chdir(arguments[1]) < 0) return 1;
+  exchange();
+  packets();
+  compare();
+  waitAny();
+  remap();
+}
