@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import type { SemaphoreSet } from '../../src/linux/calls/semaphore.ts';
 import { semaphoreCalls } from '../../src/linux/calls/semaphore.ts';
+import { noObjects } from '../../src/linux/calls/sysv.ts';
 import { makeGuest } from './fs/guest.ts';
 
 const IPC_CREAT = 0o1000;
@@ -9,7 +9,7 @@ const ENOSPC = -28;
 
 it('sets of semaphores have the lowest free number, and there are 32000', () => {
   const { p } = makeGuest();
-  Object.assign(p.system, { semaphores: new Map<number, SemaphoreSet>() });
+  Object.assign(p.system, { semaphores: noObjects({ values: 0, undo: 0 }) });
   const get = (key: number) => semaphoreCalls.semget(p, [key, 1, IPC_CREAT | 0o600]);
   for (let n = 0; n < 32000; n++) if (get(n + 1) !== n) expect.fail(`set ${n}`);
   expect(get(0)).toBe(ENOSPC);
