@@ -88,7 +88,8 @@ export function makePiixPm(
       { at: 0x3c, bytes: 1, value: 9, mask: 0xff },
       { at: PM_BASE, bytes: 4, value: 1, mask: 0xffc0 },
       { at: 0x48, bytes: 2, value: 0, mask: 0xffff },
-      { at: 0x58, bytes: 4, value: 0, mask: 0xffffffff },
+      // DEVACTB with APMC_EN: as if SMM had been set up already, since there is none
+      { at: 0x58, bytes: 4, value: 0x02000000, mask: 0xffffffff },
       { at: PM_ENABLE, bytes: 1, value: 0, mask: 1 },
       { at: 0x90, bytes: 4, value: 1, mask: 0xfff0 },
       { at: 0xd2, bytes: 4, value: 0, mask: 0xffffffff },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { acpiTables } from '../../src/vmm/boot/acpi.ts';
+import { placeAcpiTables } from '../../src/vmm/boot/acpi.ts';
 import { BootError } from '../../src/vmm/boot/error.ts';
 import { loadLinuxMips } from '../../src/vmm/boot/linux-mips.ts';
 import { loadLinuxX86 } from '../../src/vmm/boot/linux-x86.ts';
@@ -35,6 +35,11 @@ describe('Linux/x86 boot protocol', () => {
     const map = Array.from({ length: memory.u8(zero + 0x1e8) }, (_, i) => [0, 8, 16].map((o) => memory.u32(zero + 0x2d0 + 20 * i + o)));
     expect(map.at(-1)).toEqual([0x100000, RAM - 0x100000, 1]);
     expect(map.some(([start, , type]) => start === 0xf0000 && type === 2)).toBe(true);
+  });
+
+  test('before protocol 2.10, a kernel lies at 1 MiB, and where newer ones have addresses is its code', () => {
+    const { pc } = loadLinuxX86(kernelMemory(), { kernel: bzImage(Uint8Array.of(0xf4), 0x209), commandLine: '', ram: 4 << 20 });
+    expect(pc).toBe(0x100000);
   });
 
   test('refusals say why', () => {
@@ -103,7 +108,7 @@ describe('Linux for Malta', () => {
 
 test('ACPI tables: found, linked and summed as ACPI wants them', () => {
   const at = 0xf0000;
-  const bytes = acpiTables(at);
+  const bytes = placeAcpiTables(at);
   const data = new DataView(bytes.buffer);
   const sum = (start: number, length: number): number => bytes.subarray(start, start + length).reduce((a, b) => a + b, 0) & 0xff;
   const name = (start: number): string => String.fromCharCode(...bytes.subarray(start, start + 4));
@@ -123,6 +128,6 @@ test('ACPI tables: found, linked and summed as ACPI wants them', () => {
   expect([facs % 64, name(facs - at)]).toEqual([0, 'FACS']);
   expect(data.getUint16(fadt + 46, true)).toBe(9);
   expect([data.getUint32(fadt + 56, true), data.getUint32(fadt + 64, true), data.getUint32(fadt + 76, true)]).toEqual([
-    0xb000, 0xb004, 0xb008,
+    0x600, 0x604, 0x608,
   ]);
 });

@@ -74,26 +74,63 @@ function fadt(facs: number, dsdtAt: number): Uint8Array {
   return table('FACP', 1, body.done());
 }
 
-/** All tables, as bytes that must lie at `at` (a multiple of 64 below 1 MiB, where the root pointer is searched). */
-export function acpiTables(at: number): Uint8Array {
+/** The tables in one piece, which may lie at any multiple of 64 below 4 GiB, and the root pointer, which is searched below 1 MiB. */
+export interface AcpiTables {
+  readonly tables: Uint8Array;
+  readonly root: Uint8Array;
+  /** Where in `tables`, and in `root`, an address of 32 bits is; it counts from the beginning of `tables` as yet. */
+  readonly pointers: readonly number[];
+  readonly rootPointer: number;
+  /** Start and length of each table that has such an address; its sum is at SUM. */
+  readonly summed: readonly (readonly [start: number, length: number])[];
+}
+/** Offsets of the sums in a table and in the root pointer. */
+export const enum Sum {
+  Table = 9,
+  Root = 8,
+}
+const HEADER = 36;
+
+export function makeAcpiTables(): AcpiTables {
   const bytes = new Bytes();
-  const align = (): number => {
+  const put = (part: Uint8Array): number => {
     while (bytes.length % 64) bytes.u8(0);
-    return at + bytes.length;
+    const at = bytes.length;
+    bytes.bytes(part);
+    return at;
   };
-  // the root pointer comes first; it is made last
-  bytes.text('', 64);
-  const facs = align();
-  bytes.text('FACS').u32(64).text('', 56);
-  const dsdtAt = align();
-  bytes.bytes(dsdt());
-  const fadtAt = align();
-  bytes.bytes(fadt(facs, dsdtAt));
-  const rsdtAt = align();
-  bytes.bytes(table('RSDT', 1, new Bytes().u32(fadtAt).done()));
-  const all = bytes.done();
-  const root = new Bytes().text('RSD PTR ').u8(0).text('WASMVR').u8(0).u32(rsdtAt).done();
-  root[8] = checksum(root);
+  const facs = put(new Bytes().text('FACS').u32(64).text('', 56).done());
+  const dsdtAt = put(dsdt());
+  const description = fadt(facs, dsdtAt);
+  const fadtAt = put(description);
+  const list = table('RSDT', 1, new Bytes().u32(fadtAt).done());
+  const rsdtAt = put(list);
+  return {
+    tables: bytes.done(),
+    root: new Bytes().text('RSD PTR ').u8(0).text('WASMVR').u8(0).u32(rsdtAt).done(),
+    pointers: [fadtAt + HEADER, fadtAt + HEADER + 4, rsdtAt + HEADER],
+    rootPointer: 16,
+    summed: [
+      [fadtAt, description.length],
+      [rsdtAt, list.length],
+    ],
+  };
+}
+
+/** All of it as bytes that must lie at `at`, a multiple of 64 below 1 MiB. */
+export function placeAcpiTables(at: number): Uint8Array {
+  const { tables, root, pointers, rootPointer, summed } = makeAcpiTables();
+  const start = 64;
+  const all = new Uint8Array(start + tables.length);
   all.set(root);
+  all.set(tables, start);
+  const data = new DataView(all.buffer);
+  for (const pointer of [rootPointer, ...pointers.map((offset) => start + offset)])
+    data.setUint32(pointer, data.getUint32(pointer, true) + at + start, true);
+  const sum = (where: number, first: number, length: number): void => {
+    all[where] += checksum(all.subarray(first, first + length));
+  };
+  for (const [first, length] of summed) sum(start + first + Sum.Table, start + first, length);
+  sum(Sum.Root, 0, root.length);
   return all;
 }

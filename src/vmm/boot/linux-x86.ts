@@ -1,6 +1,6 @@
 // The Linux/x86 boot protocol (Documentation/arch/x86/boot.rst, zero-page.rst), 32-bit entry.
 import type { PhysicalMemory } from '../physical-memory.ts';
-import { acpiTables } from './acpi.ts';
+import { placeAcpiTables } from './acpi.ts';
 import { Bytes, cString } from './bytes.ts';
 import { loadSegments, parseKernelElf } from './elf.ts';
 import { BootError } from './error.ts';
@@ -50,6 +50,8 @@ const MIB = 1 << 20;
 const OLDEST = 0x206;
 /** First version that says where the packed kernel lies. */
 const WITH_PAYLOAD = 0x208;
+/** First version with a preferred address and a size in memory; before, kernels lie at 1 MiB. */
+const WITH_PLACE = 0x20a;
 
 export interface KernelOptions {
   readonly kernel: Uint8Array;
@@ -116,8 +118,9 @@ export function loadLinuxX86(memory: PhysicalMemory, { kernel, unpacked, initrd,
     );
   const setup = setupSize(kernel);
   const image = kernel.subarray(setup);
-  const at = u32(kernel, Header.PreferredAddress) || MIB;
-  let end = at + Math.max(image.length, u32(kernel, Header.InitSize));
+  const placed = version >= WITH_PLACE;
+  const at = (placed && u32(kernel, Header.PreferredAddress)) || MIB;
+  let end = at + Math.max(image.length, placed ? u32(kernel, Header.InitSize) : 0);
   if (setup >= kernel.length) throw new BootError('the kernel file ends within its setup code');
   if (end > ram) throw new BootError(`the kernel needs memory up to 0x${end.toString(16)}, more than the machine has`);
   const line = cString(commandLine);
@@ -160,6 +163,6 @@ export function loadLinuxX86(memory: PhysicalMemory, { kernel, unpacked, initrd,
   memory.write(LowPlace.Parameters, zero);
   memory.write(LowPlace.CommandLine, line);
   memory.write(LowPlace.Gdt, gdt());
-  memory.write(LowPlace.Tables, acpiTables(LowPlace.Tables));
+  memory.write(LowPlace.Tables, placeAcpiTables(LowPlace.Tables));
   return { pc, registers: { esi: LowPlace.Parameters, gdtr_base: LowPlace.Gdt, gdtr_limit: 0x1f } };
 }

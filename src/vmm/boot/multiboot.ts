@@ -1,6 +1,6 @@
 // Multiboot Specification 0.6.96.
 import type { PhysicalMemory } from '../physical-memory.ts';
-import { acpiTables } from './acpi.ts';
+import { placeAcpiTables } from './acpi.ts';
 import { Bytes, cString } from './bytes.ts';
 import { isElf, loadSegments, parseKernelElf } from './elf.ts';
 import { BootError } from './error.ts';
@@ -92,6 +92,6 @@ export function loadMultiboot(memory: PhysicalMemory, { kernel, initrd, commandL
   memory.write(moduleAt, modules.done());
   memory.write(mapAt, map.done());
   memory.write(LowPlace.Gdt, new Bytes().u32(0, 0, 0, 0, 0x0000ffff, 0x00cf9b00, 0x0000ffff, 0x00cf9300).done());
-  memory.write(LowPlace.Tables, acpiTables(LowPlace.Tables));
+  memory.write(LowPlace.Tables, placeAcpiTables(LowPlace.Tables));
   return { pc, registers: { eax: BOOT_MAGIC, ebx: at, gdtr_base: LowPlace.Gdt, gdtr_limit: 0x1f } };
 }

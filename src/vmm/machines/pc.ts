@@ -1,6 +1,7 @@
 import { makeAcpiPm } from '../../devices/acpi-pm.ts';
-import { makeDebugConsole, makeDebugExit, makeLatch } from '../../devices/debug-exit.ts';
+import { makeDebugExit, makeLatch } from '../../devices/debug-exit.ts';
 import type { Stateful } from '../../devices/device.ts';
+import { makeFwCfg } from '../../devices/fw-cfg.ts';
 import { makeI440fx, type Shadow } from '../../devices/i440fx.ts';
 import { makeI8042 } from '../../devices/i8042.ts';
 import { joinLines } from '../../devices/lines.ts';
@@ -13,11 +14,12 @@ import { makeCoprocessorError, makePort92, makeResetControl } from '../../device
 import { makeUart } from '../../devices/uart.ts';
 import type { Board, MemoryEntry, Wiring } from '../board.ts';
 import { assignPci } from '../boot/pci-setup.ts';
+import { acpiFiles } from '../boot/table-loader.ts';
 import { makeKvm } from '../kvm.ts';
 
 /** Where firmware puts things that have no place of their own. */
 export const enum PcPlace {
-  PmBase = 0xb000,
+  PmBase = 0x600,
   PciPorts = 0xc000,
   PciMemory = 0xe0000000,
   /** The guest sees no RAM at and above it. */
@@ -29,8 +31,8 @@ export const enum PcPlace {
 
 /** INTA# of slots 0, 1, … go to PIRQ (slot − 1) & 3, as on boards with a 440FX. */
 export const pirqOfSlot = (slot: number): number => (slot + 3) & 3;
-/** Interrupts that the firmware routes PIRQA# … PIRQD# to. */
-export const PIRQ_INTERRUPTS = [10, 11, 10, 11] as const;
+/** Interrupts that the firmware routes PIRQA# … PIRQD# to; SeaBIOS, too. */
+export const PIRQ_INTERRUPTS = [10, 10, 11, 11] as const;
 
 const MIB = 1 << 20;
 
@@ -72,8 +74,10 @@ export function makePc(w: Wiring): Board {
     sci: irq(PcPlace.SciInterrupt),
     softOff: PcPlace.SoftOff,
     powerOff: () => w.powerOff(0),
-    acpiMode: w.rom === undefined,
+    acpiMode: true,
   });
+  // SeaBIOS's screen and keyboard are the serial port
+  const fwCfg = w.rom && makeFwCfg({ ...acpiFiles(), 'etc/sercon-port': Uint8Array.of(0xf8, 3), 'etc/show-boot-menu': Uint8Array.of(0) });
   const northbridge = makeI440fx((shadows) => {
     if (w.rom) for (const shadow of shadows) placeShadow(w, shadow);
   });
@@ -104,8 +108,7 @@ export function makePc(w: Wiring): Board {
     { at: 0x02f8, size: 8, device: uarts[1] },
     { at: 0x03f8, size: 8, device: uarts[0] },
     { at: 0x04d0, size: 2, device: pic.elcr },
-    // the firmware's log goes where the console is; without graphics it shows nothing else
-    ...(w.rom ? [{ at: 0x0402, size: 1, device: makeDebugConsole((byte) => w.transmit(0, byte)) }] : []),
+    ...(fwCfg ? [{ at: 0x0510, size: 2, device: fwCfg }] : []),
     { at: 0x0cf8, size: 8, device: config },
     { at: 0x0cf9, size: 1, device: makeResetControl(w.reset) },
   ];
@@ -129,7 +132,7 @@ export function makePc(w: Wiring): Board {
   return {
     memory,
     ports,
-    parts: [pic, pit, rtc, i8042, gate20, ...uarts, pci, config, pm],
+    parts: [pic, pit, rtc, i8042, gate20, ...uarts, pci, config, pm, ...(fwCfg ? [fwCfg] : [])],
     uarts,
     pci,
     slots: Array.from({ length: 30 }, (_, index) => index + 2),
