@@ -78,6 +78,10 @@ const NO_MACHINE: SystemImports = {
 
 const COLD = -0x40000000;
 
+const apart = new WeakMap<WebAssembly.Module, () => WebAssembly.Module>();
+/** `module` was compiled without its custom sections, which this other one has. */
+export const sectionsApart = (module: WebAssembly.Module, other: () => WebAssembly.Module): void => void apart.set(module, other);
+
 /** Instantiates build/runtime.wasm, or build/system.wasm for a machine (given as bytes or compiled), over a guest's memory. */
 export function createRuntime(
   code: WebAssembly.Module | Uint8Array<ArrayBuffer>,
@@ -151,7 +155,7 @@ export function createRuntime(
       if (index === undefined) throw new Error(`the runtime exports no helper ${name}`);
       return index;
     },
-    section: (name) => WebAssembly.Module.customSections(module, name)[0],
+    section: (name) => WebAssembly.Module.customSections(apart.get(module)?.() ?? module, name)[0],
     markStale: (address) => flag(address, BlockFlag.STALE, true),
     markRegion: (address, present) => flag(address, BlockFlag.HAS_REGION, present),
     heat: (address) => words[(address + BlockHeader.HEAT) >>> 2],

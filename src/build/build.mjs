@@ -120,6 +120,62 @@ const seldom = {
   },
 };
 
+/** What most runs do without of a package. */
+const commander = {
+  name: 'commander',
+  setup(build) {
+    build.onResolve({ filter: /^commander$/ }, ({ path, namespace }) =>
+      namespace === 'file' ? { path, namespace: 'commander' } : undefined,
+    );
+    build.onLoad({ filter: /./, namespace: 'commander' }, ({ path }) => ({
+      contents: gettersOf(path, Object.keys(builtins(path))),
+      resolveDir: root,
+    }));
+  },
+};
+
+/** What of our own a short program with saved translations has no need of, the same way. */
+const LATER = new Set(
+  [
+    'src/backend/interpret/table.ts',
+    'src/host/compiler-thread.ts',
+    'src/host/nat-host.ts',
+    'src/host/node-disk.ts',
+    'src/linux/trace.ts',
+  ].map((file) => join(root, file)),
+);
+const later = {
+  name: 'later',
+  setup(build) {
+    build.onResolve({ filter: /\.ts$/ }, ({ path, kind, namespace, resolveDir }) => {
+      const file = resolve(resolveDir, path);
+      return kind === 'import-statement' && namespace === 'file' && LATER.has(file) ? { path: file, namespace: 'later' } : undefined;
+    });
+    build.onLoad({ filter: /./, namespace: 'later' }, async ({ path }) => {
+      return { contents: gettersOf(path, await exportsOf(path)), resolveDir: root };
+    });
+  },
+};
+
+/** A module that loads another one when something of it is used. */
+function gettersOf(path, names) {
+  const getters = names.map((name) => `get ${name}() { return all().${name}; },`);
+  return `let made;\nconst all = () => (made ??= require(${JSON.stringify(path)}));\nmodule.exports = {\n${getters.join('\n')}\n};`;
+}
+
+/** The names of what a TypeScript file exports. */
+async function exportsOf(file) {
+  const { metafile } = await build({
+    entryPoints: [file],
+    format: 'esm',
+    metafile: true,
+    write: false,
+    outdir: 'build',
+    logLevel: 'warning',
+  });
+  return Object.values(metafile.outputs)[0].exports;
+}
+
 /** Node's `performance` is among what loads slowly. This has what we use of it. */
 const BANNER = `
 const __fileUrl = require('node:url').pathToFileURL(__filename).href;
@@ -127,6 +183,21 @@ const __performance = {
   now: () => { const [seconds, nanoseconds] = process.hrtime(); return seconds * 1e3 + nanoseconds / 1e6; },
   get timeOrigin() { return performance.timeOrigin + performance.now() - __performance.now(); },
 };`;
+
+/** Writes a bundle of the command as code-cache.ts takes it, and gives the file's name. */
+function writeCommand({ outputFiles, metafile }) {
+  const [{ path, text: bundle }] = outputFiles;
+  let text = bundle;
+  const dynamic = Object.values(metafile.outputs)[0].imports.filter(({ kind, external }) => external && kind === 'dynamic-import');
+  for (const specifier of new Set(dynamic.map((imported) => imported.path)))
+    text = text.replaceAll(`import("${specifier}")`, `__import("${specifier}")`);
+  text = `(function (exports, require, module, __filename, __dirname, __import) {${text}\n})`;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is what the command is read as
+  if (/[^\x00-\x7f]/.test(text)) throw new Error('the command has characters beyond ASCII');
+  const file = `${basename(path, '.cjs')}-${createHash('sha256').update(text).digest('hex').slice(0, 16)}.cjs`;
+  writeFileSync(join('dist', file), text);
+  return file;
+}
 
 await step('binaryen', () => {
   mkdirSync('dist', { recursive: true });
@@ -165,38 +236,33 @@ await step('dist', async () => {
     plugins: [askedWhereThere],
   });
   const node = { ...common, splitting: false, minify: true, platform: 'node', target: 'node20.19' };
-  // one file, whose compiled code src/cli/code-cache.ts keeps from start to start
-  const main = await build({
+  // files whose compiled code src/cli/code-cache.ts keeps from start to start
+  const commandOptions = (name) => ({
     ...node,
-    entryPoints: [{ in: 'src/cli/main.ts', out: 'main' }],
+    entryPoints: [{ in: `src/cli/${name}.ts`, out: name }],
     outExtension: { '.js': '.cjs' },
     write: false,
     format: 'cjs',
     external: [],
-    plugins: [fromLibrary, seldom],
+    plugins: [fromLibrary, later, commander, seldom],
     define: { 'import.meta.url': '__fileUrl', performance: '__performance', BUILD_DIGEST: JSON.stringify(buildDigest) },
     banner: { js: BANNER },
   });
-  let text = main.outputFiles[0].text;
-  const dynamic = Object.values(main.metafile.outputs)[0].imports.filter(({ kind, external }) => external && kind === 'dynamic-import');
-  for (const path of new Set(dynamic.map((imported) => imported.path))) text = text.replaceAll(`import("${path}")`, `__import("${path}")`);
-  text = `(function (exports, require, module, __filename, __dirname, __import) {${text}\n})`;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is what the command is read as
-  if (/[^\x00-\x7f]/.test(text)) throw new Error('the command has characters beyond ASCII');
-  const mainFile = `main-${createHash('sha256').update(text).digest('hex').slice(0, 16)}.cjs`;
-  writeFileSync(join('dist', mainFile), text);
+  const [run, main] = await Promise.all(['main-run', 'main'].map((name) => build(commandOptions(name))));
+  const [runFile, mainFile] = [run, main].map(writeCommand);
   const start = await build({
     ...node,
     entryPoints: [{ in: 'src/cli/start.ts', out: 'cli' }],
     format: 'cjs',
     outExtension: { '.js': '.cjs' },
     plugins: [seldom],
-    define: { MAIN_FILE: JSON.stringify(mainFile) },
+    define: { RUN_FILE: JSON.stringify(runFile), MAIN_FILE: JSON.stringify(mainFile) },
   });
   // what an earlier build left goes last, so that dist/ works all the time
   const made = new Set([
     'binaryen.js',
     'wabt.js',
+    runFile,
     mainFile,
     ...[library, start].flatMap((result) => Object.keys(result.metafile.outputs).map((file) => basename(file))),
   ]);
@@ -204,7 +270,7 @@ await step('dist', async () => {
   chmodSync('dist/cli.cjs', 0o755);
   writeFileSync(
     'dist/THIRD-PARTY-LICENSES.txt',
-    licences(['node_modules/binaryen/', ...[library, wabt, main, start].flatMap((result) => Object.keys(result.metafile.inputs))]),
+    licences(['node_modules/binaryen/', ...[library, wabt, run, main, start].flatMap((result) => Object.keys(result.metafile.inputs))]),
   );
 });
 

@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import vm from 'node:vm';
 import { makeFolder } from '../host/make-folder.ts';
+import { readTwice } from '../host/read-twice.ts';
 
 /** Files kept: one for each Node, its flags, and build of the command. */
 const KEPT = 8;
@@ -65,15 +66,20 @@ interface Cached {
   readonly parts: readonly string[];
 }
 
-/** The file holds everything twice: V8 does not check what it runs, and comparing is faster than any digest. */
+/** The file holds everything twice: V8 does not check what it runs. */
 function read(file: string): Cached | undefined {
   if (!isOurs(path.dirname(file))) return undefined;
-  const twice = fs.readFileSync(file);
-  const once = twice.subarray(0, twice.length >> 1);
-  if (once.length < 4 || !once.equals(twice.subarray(once.length))) return undefined;
-  const end = once.length - 4;
-  const code = once.subarray(0, once.readUInt32LE(end));
-  return { code, parts: once.toString('utf8', code.length, end).split(' ') };
+  const fd = fs.openSync(file, 'r');
+  try {
+    const length = fs.fstatSync(fd).size >> 1;
+    const once = length < 4 ? undefined : readTwice(fd, 0, length, length);
+    if (!once) return undefined;
+    const end = length - 4;
+    const code = once.subarray(0, once.readUInt32LE(end));
+    return { code, parts: once.toString('utf8', code.length, end).split(' ') };
+  } finally {
+    fs.closeSync(fd);
+  }
 }
 
 function save(file: string, script: vm.Script, parts: readonly string[], flagsOfStart: () => void): void {

@@ -3,8 +3,9 @@ import path from 'node:path';
 import { loadCommand } from './code-cache.ts';
 import { reserveMemory } from './reserve.ts';
 
-/** The file beside this one that has all of the command; its name tells its content. */
+/** Files beside this one: the command with nothing but `run`, and all of it. Their names tell their content. */
+declare const RUN_FILE: string;
 declare const MAIN_FILE: string;
 
 const memory = reserveMemory(process.argv);
-void loadCommand(path.join(__dirname, MAIN_FILE), require).main(process.argv, memory);
+void loadCommand(path.join(__dirname, process.argv[2] === 'run' ? RUN_FILE : MAIN_FILE), require).main(process.argv, memory);

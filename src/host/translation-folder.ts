@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { KeptBytes } from '../cache/parts.ts';
 import type { TranslationStore } from '../cache/persistence.ts';
 import { makeFolder } from './make-folder.ts';
+import { readTwice } from './read-twice.ts';
 
 const PREFIX = 'translations-';
 /** Bytes before the data, which tell how long it is. */
@@ -43,10 +44,10 @@ export function nodeTranslationStore(folder: string, { limit = 128 << 20 }: Tran
       try {
         const { size, mtimeMs } = fs.fstatSync(fd);
         const length = (size - LENGTH) >>> 1;
-        if (size < LENGTH || readAt(fd, 0, LENGTH)?.readUInt32LE() !== length) return undefined;
+        if (size < LENGTH || readLength(fd) !== length) return undefined;
         if (Date.now() - mtimeMs > TOUCH_MS) touch(fd);
         if (size > WHOLE && openFiles < MOST_OPEN) parts = partsOfFile(fd, length);
-        return parts ?? readTwice(fd, length, 0, length);
+        return parts ?? readPart(fd, length, 0, length);
       } finally {
         if (!parts) fs.closeSync(fd);
       }
@@ -82,15 +83,15 @@ function touch(fd: number): void {
   } catch {}
 }
 
-function readAt(fd: number, position: number, length: number): Buffer<ArrayBuffer> | undefined {
-  const bytes = Buffer.from(new ArrayBuffer(length));
-  return fs.readSync(fd, bytes, 0, length, position) === length ? bytes : undefined;
+function readLength(fd: number): number | undefined {
+  const bytes = Buffer.alloc(LENGTH);
+  return fs.readSync(fd, bytes, 0, LENGTH, 0) === LENGTH ? bytes.readUInt32LE() : undefined;
 }
 
 /** Bytes of the data, if both copies are the same. `length`: of all data. */
-function readTwice(fd: number, length: number, start: number, end: number): Uint8Array<ArrayBuffer> | undefined {
-  const [one, other] = [0, length].map((from) => readAt(fd, LENGTH + from + start, end - start));
-  return one && other && one.equals(other) ? new Uint8Array(one.buffer) : undefined;
+function readPart(fd: number, length: number, start: number, end: number): Uint8Array<ArrayBuffer> | undefined {
+  const bytes = readTwice(fd, LENGTH + start, LENGTH + length + start, end - start);
+  return bytes && new Uint8Array(bytes.buffer);
 }
 
 /** An open file stays what it was when others replace it. */
@@ -101,7 +102,7 @@ function partsOfFile(fd: number, length: number): KeptBytes {
     length,
     read(start, end) {
       try {
-        return open ? readTwice(fd, length, start, end) : undefined;
+        return open ? readPart(fd, length, start, end) : undefined;
       } catch {
         return undefined;
       }

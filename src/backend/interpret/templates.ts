@@ -14,11 +14,21 @@ export const TEMPLATES_SECTION = 'templates.';
 const images = new WeakMap<Isa, TemplateImage>();
 const NO_SHUFFLES: readonly (readonly number[])[] = [];
 
+function imageFor(isa: Isa, { first }: IsaTemplates, runtime: Runtime): TemplateImage {
+  let image = images.get(isa);
+  if (!image) {
+    const saved = isa.variant === undefined ? runtime.section(TEMPLATES_SECTION + isa.name) : undefined;
+    image = saved ? TemplateImage.restore(saved, first) : new TemplateImage(first);
+    images.set(isa, image);
+  }
+  return image;
+}
+
 /** Blocks for the interpreter, put together of templates. */
 export class Templates {
   private readonly isaTemplates: IsaTemplates;
-  private readonly maker: TemplateMaker;
-  private readonly image: TemplateImage;
+  private maker: TemplateMaker | undefined;
+  private known: TemplateImage | undefined;
   private readonly memory: Uint8Array;
   private readonly words: Uint32Array;
   /** How much of the image this memory has. */
@@ -32,18 +42,15 @@ export class Templates {
   ) {
     if (!isa.templates) throw new Error(`${isa.name} has no templates`);
     this.isaTemplates = isa.templates;
-    this.maker = new TemplateMaker(isa);
-    let image = images.get(isa);
-    if (!image) {
-      const saved = isa.variant === undefined ? runtime.section(TEMPLATES_SECTION + isa.name) : undefined;
-      const { first } = this.isaTemplates;
-      image = saved ? TemplateImage.restore(saved, first) : new TemplateImage(first);
-      images.set(isa, image);
-    }
-    this.image = image;
     const { buffer } = runtime.words;
     this.memory = new Uint8Array(buffer, Layout.TEMPLATES, Layout.TEMPLATES_END - Layout.TEMPLATES);
     this.words = new Uint32Array(buffer, Layout.TEMPLATES, (Layout.TEMPLATES_END - Layout.TEMPLATES) / 4);
+  }
+
+  /** A run whose blocks were all kept by an earlier one needs none. */
+  private get image(): TemplateImage {
+    this.known ??= imageFor(this.isa, this.isaTemplates, this.runtime);
+    return this.known;
   }
 
   /**
@@ -136,6 +143,7 @@ export class Templates {
   }
   private make(pc: number, mode: number): ReturnType<TemplateMaker['make']> {
     try {
+      this.maker ??= new TemplateMaker(this.isa);
       return this.maker.make(this.code, pc, mode);
     } catch (error) {
       if (error instanceof FetchFault) return undefined;
