@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --stack-size=3900 --min-semi-space-size=8 --no-opt --wasm-tiering-budget=2000000000
+#!/usr/bin/env -S node --stack-size=3900 --min-semi-space-size=8 --v8-pool-size=0 --no-opt --wasm-tiering-budget=2000000000
 import path from 'node:path';
 import { loadCommand } from './code-cache.ts';
 import { reserveMemory } from './reserve.ts';
