@@ -14,11 +14,18 @@ export interface MappableFile extends ReadableFile {
   /** Writes back a shared mapping. Absent: the file was not opened for writing. */
   write?(from: Uint8Array, position: number): number;
   /** Called when the last area of an address space that shows it is gone. Not called if map() fails. */
-  release?(): void;
-  /** Another address space shows it, too. */
-  retain?(): void;
+  release?(map?: MemoryMap): void;
+  /** Another address space, a copy of one that has its turn, shows it, too. */
+  retain?(from: MemoryMap, to: MemoryMap): void;
   /** Present if shared mappings of it are the same memory to all processes: whether there are, or were, others. */
   isCommon?(): boolean;
+  /** Of what has no file, which charges for itself and moves only what was written. */
+  readonly common?: {
+    /** An address space has its turn. False if there is not the memory for what it has to take over. */
+    take(map: MemoryMap): boolean;
+    /** What it has stored counts. */
+    settle(map: MemoryMap): void;
+  };
   /** The same for all ways to the file, and for no two files. */
   identity?(): string;
   /** Who waits at its words, by position. */
@@ -43,6 +50,8 @@ export interface MemoryMapOptions {
   readonly budget: MemoryBudget;
   /** Translations of a range are void. */
   readonly invalidate: (start: number, length: number) => void;
+  /** Where Wasm memory holds bytes other than zero between two indexes, in whole pages. */
+  readonly filled: (from: number, to: number) => Iterable<readonly [from: number, to: number]>;
 }
 
 export interface MapRequest {
@@ -73,9 +82,9 @@ export class MemoryBudget {
   peak = 0;
   constructor(readonly limit: number) {}
 
-  /** False if that is too much. */
-  charge(bytes: number): boolean {
-    if (bytes > 0 && this.used + bytes > this.limit) return false;
+  /** False if that is too much, unless it has to be. */
+  charge(bytes: number, isForced = false): boolean {
+    if (bytes > 0 && this.used + bytes > this.limit && !isForced) return false;
     this.used += bytes;
     this.peak = Math.max(this.peak, this.used);
     return true;
@@ -92,6 +101,10 @@ const MAX_AREAS = 65530;
 export const pageUp = (value: number): number => Math.ceil(value / PAGE_SIZE) * PAGE_SIZE;
 export const pageDown = (value: number): number => value - (value % PAGE_SIZE);
 export const isPageAligned = (value: number): boolean => value % PAGE_SIZE === 0;
+
+/** What a mapping is charged. */
+const cost = (permission: number, length: number, backing: Backing | undefined): number =>
+  permission === 0 || backing?.file.common ? 0 : length;
 
 /** The address space of a program: what mmap and its relatives work on. Results are addresses or 0, or −errno. */
 export class MemoryMap {
@@ -147,7 +160,7 @@ export class MemoryMap {
 
   private chargedWithin(start: number, end: number): number {
     let bytes = 0;
-    for (const area of this.areas.within(start, end)) if (area.permission !== 0) bytes += area.end - area.start;
+    for (const area of this.areas.within(start, end)) bytes += cost(area.permission, area.end - area.start, area.backing);
     return bytes;
   }
 
@@ -179,9 +192,10 @@ export class MemoryMap {
     const end = start + length;
     if (this.areas.count >= MAX_AREAS) return -Errno.ENOMEM;
     const freed = this.chargedWithin(start, end);
-    if (!this.charge((request.permission ? (request.charged ?? length) : 0) - freed)) return -Errno.ENOMEM;
+    const { backing } = request;
+    if (!this.charge(cost(request.permission, request.charged ?? length, backing) - freed)) return -Errno.ENOMEM;
+    if (backing?.file.common) this.peak = Math.max(this.peak, this.used + length);
     this.drop(start, end);
-    const backing = request.backing;
     const fileEnd = backing && start + Math.max(0, pageUp(backing.file.size() - backing.offset));
     this.memory.map(start, length, request.permission);
     const gone = this.areas.within(start, end);
@@ -207,7 +221,7 @@ export class MemoryMap {
     for (const area of gone) if (area.backing) files.add(area.backing.file);
     if (files.size === 0) return;
     for (const area of this.areas) if (area.backing) files.delete(area.backing.file);
-    for (const file of files) file.release?.();
+    for (const file of files) file.release?.(this);
   }
 
   private fill(start: number, end: number, backing: Backing, fileEnd: number): void {
@@ -230,7 +244,8 @@ export class MemoryMap {
 
   private writeBack(area: Area): void {
     const { backing } = area;
-    if (!area.shared || !backing?.file.write || !(area.permission & PagePermission.Write)) return;
+    backing?.file.common?.settle(this);
+    if (!area.shared || !backing?.file.write || backing.file.common || !(area.permission & PagePermission.Write)) return;
     if (backing.file.isCommon && !this.entered) return;
     const length = Math.min(area.end - area.start, backing.file.size() - backing.offset);
     if (length > 0) backing.file.write(this.raw(area.start, length), backing.offset);
@@ -259,10 +274,12 @@ export class MemoryMap {
     const areas = this.areas.within(start, end);
     for (const area of areas)
       if (area.shared && area.backing && !area.backing.file.write && permission & PagePermission.Write) return -Errno.EACCES;
-    if (!this.charge((permission ? length : 0) - this.chargedWithin(start, end))) return -Errno.ENOMEM;
+    let charged = 0;
+    for (const area of areas) charged += cost(permission, area.end - area.start, area.backing);
+    if (!this.charge(charged - this.chargedWithin(start, end))) return -Errno.ENOMEM;
     this.options.invalidate(start, length);
     for (const area of areas) {
-      if (permission === 0) this.writeBack(area);
+      if (!(permission & PagePermission.Write)) this.writeBack(area);
       const open = area.fileEnd === undefined ? area.end : Math.max(area.start, Math.min(area.end, area.fileEnd));
       if (open > area.start) this.memory.protect(area.start, open - area.start, permission);
     }
@@ -319,8 +336,9 @@ export class MemoryMap {
     // the old pages are freed below, so only growth counts
     const { permission, shared, name } = area;
     const { budget } = this.options;
-    if (permission && newLength > oldLength && budget.used + newLength - oldLength > budget.limit) return -Errno.ENOMEM;
-    const moving = permission ? kept : 0;
+    const grows = cost(permission, Math.max(0, newLength - oldLength), backing);
+    if (grows > 0 && budget.used + grows > budget.limit) return -Errno.ENOMEM;
+    const moving = cost(permission, kept, backing);
     this.charge(-moving);
     const placed = this.map({ address: to, length: newLength, permission, shared, name, placement: 'fixed', ...(backing && { backing }) });
     this.used += moving;
@@ -354,7 +372,7 @@ export class MemoryMap {
   }
 
   /** What shared mappings show of a file between two positions. */
-  private *showing(identity: () => string, from: number, to: number): Generator<Shown> {
+  private *shownOf(identity: () => string, from: number, to: number): Generator<Shown> {
     if (!this.areas.haveShownShared) return;
     let wanted: string | undefined;
     for (const area of this.areas) {
@@ -370,7 +388,7 @@ export class MemoryMap {
   }
   /** Before a part of a file is read: what this process has stored through mappings is in it. */
   beforeRead(identity: () => string, from: number, to: number): void {
-    for (const { area, file, address, position, length } of this.showing(identity, from, to)) {
+    for (const { area, file, address, position, length } of this.shownOf(identity, from, to)) {
       if (!file.write || !(area.permission & PagePermission.Write)) continue;
       const stored = this.raw(address, Math.min(length, file.size() - position));
       const known = new Uint8Array(stored.length);
@@ -380,7 +398,7 @@ export class MemoryMap {
   }
   /** After a part of a file was written: mappings show it. */
   afterWrite(identity: () => string, from: number, to: number): void {
-    const shown = [...this.showing(identity, from, to)];
+    const shown = [...this.shownOf(identity, from, to)];
     for (const { area, file, address, position, length } of shown) {
       if (area.fileEnd !== undefined && address + length > area.fileEnd) this.openTo(area, Math.min(area.end, pageUp(address + length)));
       file.read(this.raw(address, length), position);
@@ -400,15 +418,31 @@ export class MemoryMap {
   get hasCommon(): boolean {
     return this.common().length > 0;
   }
-  /** The processor goes on in this address space. */
-  enter(): void {
+  /** The processor goes on in this address space. False if there is not the memory for what others have left. */
+  enter(): boolean {
     this.entered = true;
-    for (const { start, end, backing, fileEnd = end } of this.common()) this.fill(start, end, backing!, fileEnd);
+    let enough = true;
+    for (const { start, end, backing, fileEnd = end } of this.common()) {
+      const { file } = backing!;
+      if (!file.common) this.fill(start, end, backing!, fileEnd);
+      else enough = file.common.take(this) && enough;
+    }
+    return enough;
   }
   /** It goes on in another one. */
   leave(): void {
-    for (const area of this.common()) this.writeBack(area);
+    for (const area of this.common()) if (!area.backing!.file.common) this.writeBack(area);
     this.entered = false;
+  }
+
+  /** Its areas that show a file, with their bytes as they lie in Wasm memory. */
+  *showing(file: MappableFile): Generator<{ readonly area: Area; readonly memory: Uint8Array }> {
+    for (const area of this.areas) if (area.backing?.file === file) yield { area, memory: this.raw(area.start, area.end - area.start) };
+  }
+  /** Where in an area there are bytes other than zero, from its start, in whole pages. */
+  *filled({ start, end }: Area): Generator<readonly [from: number, to: number]> {
+    const index = GuestMemory.index(start);
+    for (const [from, to] of this.options.filled(index, index + end - start)) yield [from - index, to - index];
   }
 
   /** Where brk starts. */
@@ -445,11 +479,8 @@ export class MemoryMap {
   /** All mappings go, after shared changes have been written back. `wipe` makes a part of the Wasm memory zero. */
   clear(wipe: (start: number, end: number) => void): void {
     const areas = [...this.areas];
-    for (const area of areas) {
-      this.writeBack(area);
-      const index = GuestMemory.index(area.start);
-      wipe(index, index + area.end - area.start);
-    }
+    for (const area of areas) this.writeBack(area);
+    for (const { start, end } of areas) wipe(GuestMemory.index(start), GuestMemory.index(start) + end - start);
     this.areas.replace(0, this.options.top, []);
     this.release(areas);
     this.charge(-this.used);
@@ -488,7 +519,7 @@ export class MemoryMap {
       this.memory.copyPages(from.memory, start, end);
       if (backing) files.add(backing.file);
     }
-    for (const file of files) file.retain?.();
+    for (const file of files) file.retain?.(from, this);
     this.areas.replace(0, this.options.top, areas);
     this.stackStart = from.stackStart;
     this.breakStart = from.breakStart;

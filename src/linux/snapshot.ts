@@ -4,6 +4,7 @@ import { GuestMemory, PagePermission } from '../vcpu/guest-memory.ts';
 import type { Area, Backing } from './areas.ts';
 import type { Capabilities } from './capabilities.ts';
 import { ElfError, parseElf } from './elf.ts';
+import { Errno } from './errno.ts';
 import { runProgram } from './exec.ts';
 import { type Description, describe } from './fs/file-table.ts';
 import { mappable } from './fs/mappable.ts';
@@ -289,7 +290,11 @@ function openAgain(p: Process, path: string, access: Access, fields: Fields): De
 
 function restoreBacking(p: Process, saved: Saved): MappableFile {
   const fields = saved as Fields;
-  if (fields.size !== undefined) return sharedMemory(Number(fields.size));
+  if (fields.size !== undefined) {
+    const file = sharedMemory(Number(fields.size), p.system.spaces.budget);
+    if (!file) throw new SyscallError(Errno.ENOMEM);
+    return file;
+  }
   const description = openAgain(p, text(fields.path), { read: true, write: fields.write === true }, fields);
   return mappable(description);
 }

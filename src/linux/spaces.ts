@@ -64,6 +64,7 @@ export class Spaces {
       base: abi.mapBase,
       budget: this.budget,
       invalidate: (start, length) => vcpu.invalidate(start, length),
+      filled: (from, to) => runtime.dirtyPages(from, to),
     });
     const space: Space = { abi, key, vcpu, memory, map, runtime, users: 1, holder: undefined };
     this.live.add(space);

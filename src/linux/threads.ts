@@ -104,7 +104,8 @@ export function makeScheduler(first: Process, host: Host, isOver: () => boolean)
       space.holder = next;
     }
     next.registers = undefined;
-    changeMemory(current.p.map, p.map);
+    // as the kernel's out-of-memory killer would
+    if (!changeMemory(current.p.map, p.map)) p.signals.raise('SIGKILL');
     current = next;
     const { finish } = next;
     next.finish = undefined;

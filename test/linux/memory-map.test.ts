@@ -18,6 +18,7 @@ beforeEach(() => {
     base: MAP_BASE,
     budget: new MemoryBudget(64 * PAGE),
     invalidate: (start, length) => invalidated.push([start, length]),
+    filled: (from, to) => [[from, to]],
   });
 });
 

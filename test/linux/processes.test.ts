@@ -38,6 +38,16 @@ describe.each(TARGETS)('processes on $name', (target) => {
     },
   );
 
+  it.skipIf(missing !== '')(
+    `are killed if there is not the memory for what others have written${missing}`,
+    { timeout: 300_000 },
+    async () => {
+      const { stdout, code } = await run(['hog'], { memoryLimit: 64 << 20 });
+      expect(stdout).toBe('too much: child killed: Killed\n');
+      expect(code).toBe(0);
+    },
+  );
+
   it.skipIf(missing !== '')(`that all wait for each other can be stopped${missing}`, { timeout: 300_000 }, async () => {
     expect(await stopWhenAllWait(build(), options('deadlock'))).toMatchObject({ name: 'SIGKILL' });
   });

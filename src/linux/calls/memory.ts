@@ -36,7 +36,11 @@ function mmap(p: Process, address: number, length: number, prot: number, flags: 
     if (shared && prot & PagePermission.Write && !description.access.write) return -Errno.EACCES;
     if (shared && prot & PagePermission.Write && isSealed(description.inode)) return -Errno.EPERM;
     backing = { file: mappable(description), offset: position };
-  } else if (shared) backing = { file: sharedMemory(pageUp(length)), offset: 0 };
+  } else if (shared) {
+    const file = sharedMemory(pageUp(length), p.system.spaces.budget);
+    if (!file) return -Errno.ENOMEM;
+    backing = { file, offset: 0 };
+  }
   const result = p.map.map({
     address,
     length,

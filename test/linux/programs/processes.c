@@ -226,6 +226,52 @@ static void common(void) {
   printf("%s\n", (char *)(words + 8));
 }
 
+enum { PAGE = 4096, HANDS = 24 };
+
+// what one of them has written, cleared or closed off others see, and much of it is no more for being shown to many
+static void large(void) {
+  size_t size = 64 << 20;
+  volatile char *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  bytes[10 * PAGE] = bytes[20 * PAGE] = 1;
+  pid_t pid = fork();
+  if (pid == 0) {
+    bytes[10 * PAGE] = 0;
+    bytes[size - 1] = 5;
+    mprotect((void *)bytes, size, PROT_READ);
+    _exit(bytes[20 * PAGE]);
+  }
+  waitAndTell("large memory", pid, 0);
+  printf("cleared %d, written %d\n", bytes[10 * PAGE], bytes[size - 1]);
+  sem_t *turns = (sem_t *)bytes;
+  for (int i = 0; i <= HANDS; i++) sem_init(turns + i, 1, 0);
+  for (int i = 0; i < HANDS; i++)
+    if (fork() == 0) {
+      sem_wait(turns + i);
+      bytes[(100 * i + 200) * PAGE] = bytes[(100 * i + 100) * PAGE] + 1;
+      sem_post(turns + i + 1);
+      _exit(0);
+    }
+  sem_post(turns);
+  sem_wait(turns + HANDS);
+  while (wait(NULL) > 0);
+  printf("from hand to hand %d\n", bytes[(100 * HANDS + 100) * PAGE]);
+  munmap((void *)bytes, size);
+}
+
+// with not enough memory for what both of two processes then have
+static int hog(void) {
+  size_t size = 30 << 20;
+  char *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  int ends[2];
+  pipe(ends);
+  pid_t pid = fork();
+  if (pid == 0) _exit(read(ends[0], &size, 1));
+  memset(bytes, 1, size);
+  write(ends[1], "", 1);
+  waitAndTell("too much", pid, 0);
+  return 0;
+}
+
 static void segments(void) {
   int id = shmget(IPC_PRIVATE, 5000, IPC_CREAT | 0640);
   char *here = shmat(id, NULL, 0);
@@ -692,6 +738,7 @@ int main(int count, char **args) {
   if (count > 1 && !strcmp(args[1], "bomb")) return bomb();
   if (count > 1 && !strcmp(args[1], "many")) return many(atoi(args[2]));
   if (count > 1 && !strcmp(args[1], "deadlock")) return deadlock();
+  if (count > 1 && !strcmp(args[1], "hog")) return hog();
   if (count > 1 && !strcmp(args[1], "again")) {
     int left = atoi(args[2]);
     char number[16];
@@ -709,7 +756,7 @@ int main(int count, char **args) {
     zombies();
     return 0;
   }
-  void (*all[])(void) = {memory, waiting, orphans, groups, pipes, common, segments, sockets, locks, priorities, cores, descriptors, system_v, programs, dozers};
+  void (*all[])(void) = {memory, waiting, orphans, groups, pipes, common, large, segments, sockets, locks, priorities, cores, descriptors, system_v, programs, dozers};
   for (int i = 0; i < sizeof all / sizeof *all; i++) {
     all[i]();
     fflush(stdout);
