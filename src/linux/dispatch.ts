@@ -5,7 +5,7 @@ import { restrict } from './calls/seccomp.ts';
 import { deliverSignals } from './deliver.ts';
 import { Errno } from './errno.ts';
 import type { Process } from './process.ts';
-import { skippedResult, stopsAfterCall, stopsAtCall, takePassed } from './ptrace.ts';
+import { isSkipped, NO_CALL, skippedResult, stopsAfterCall, stopsAtCall, takePassed } from './ptrace.ts';
 import { KEEP_REGISTERS, SyscallError, type SyscallRow } from './syscall.ts';
 import { describeCall, describeResult } from './trace.ts';
 
@@ -24,9 +24,6 @@ export interface Dispatcher {
   /** Which call that is. */
   asked(p: Process): { readonly number: number; readonly name: string; readonly args: readonly number[] };
 }
-
-/** As whose number a tracer has none made. */
-const NO_CALL = 0xffff_ffff;
 
 /** Programs are prepared for these not to exist, and nothing is lost. */
 const QUIET = new Set(['rseq', 'clone3', 'faccessat2', 'openat2', 'statx', 'futex_waitv', 'set_robust_list', 'map_shadow_stack']);
@@ -81,11 +78,11 @@ export function makeDispatcher(abi: Abi, onSyscall?: OnSyscall, trace?: Trace): 
       };
       let result: number | Promise<number>;
       const passed = takePassed(p);
-      const isFiltered = answer === undefined && !(passed && number === NO_CALL);
+      const isFiltered = answer === undefined && !p.tracing?.emulated && !(passed && number === NO_CALL);
       const instead = p.seccomp && isFiltered ? restrict(p, p.seccomp, { number, name, args }, exit, passed) : answer;
       if (instead === 'stopped') return undefined;
       if (instead !== undefined) result = instead;
-      else if (p.tracing && number === NO_CALL) result = skippedResult(p);
+      else if (p.tracing && isSkipped(p.tracing, number)) result = skippedResult(p.tracing);
       else if (!row || row.missing) result = notImplemented(p, number, row);
       else {
         try {

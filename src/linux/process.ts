@@ -10,7 +10,7 @@ import type { Host } from './host.ts';
 import type { Limits } from './limits.ts';
 import type { Image } from './load.ts';
 import type { MemoryMap } from './memory-map.ts';
-import type { Tracing } from './ptrace.ts';
+import type { SyscallExit, Tracing } from './ptrace.ts';
 import type { Seccomp } from './seccomp.ts';
 import type { Signals } from './signals.ts';
 import type { Space } from './spaces.ts';
@@ -147,6 +147,8 @@ export interface Process {
   seccomp?: Seccomp | undefined;
   /** By whom it is traced, if it is. */
   tracing?: Tracing | undefined;
+  /** The call that it was stopped before when its tracer left it, with its result if it is not to be made. */
+  left?: { readonly exit: SyscallExit; readonly answer?: number | undefined } | undefined;
   /** The thread has ended, with this status. */
   exited?: number;
   /** set_tid_address(2): where to write 0 when the thread ends, and wake who waits there; 0 for nowhere. */

@@ -24,7 +24,7 @@ import { defaultLimits, STACK_LIMIT } from './limits.ts';
 import type { ExitStatus, Program, ProgramOptions } from './options.ts';
 import { NO_SCHEDULING, type Process, type ThreadGroup } from './process.ts';
 import { Profiler } from './profile.ts';
-import { tellTracer, tracedExit } from './ptrace.ts';
+import { enteredCall, tellTracer } from './ptrace.ts';
 import { type FaultReport, makeReport } from './report.ts';
 import { SharedTranslations } from './shared-translations.ts';
 import { Cld, SiCode, type SignalName, Signals } from './signals.ts';
@@ -413,9 +413,9 @@ function makeProgram(
       if (left <= 0) return end('instructions');
       const isProfiled = profiler !== undefined && current.vcpu === profiled;
       // not always as many, so that loops do not hide between
-      const entered = tracedExit(current);
+      const entered = enteredCall(current);
       const stepped = entered ? undefined : current.abi.singleStep?.(current);
-      let exit = entered ?? stepped ?? current.vcpu.run(isProfiled ? Math.min(left, nextSample()) : left);
+      let exit = entered?.exit ?? stepped ?? current.vcpu.run(isProfiled ? Math.min(left, nextSample()) : left);
       if (exit.kind === 'hooked') {
         const met = hooks.meet(current);
         exit = (met instanceof Promise ? await Promise.race([met, killed]) : met) ?? exit;
@@ -428,8 +428,8 @@ function makeProgram(
         await takeTurn();
         continue;
       }
-      let answer: number | undefined;
-      if (exit.kind === 'syscall' && hooks.hasSyscalls) {
+      let answer = entered?.answer;
+      if (exit.kind === 'syscall' && answer === undefined && hooks.hasSyscalls) {
         const { name, args } = dispatcher.asked(current);
         const given = hooks.answer(current, name, args);
         answer = (given instanceof Promise ? await Promise.race([given, killed]) : given) ?? undefined;

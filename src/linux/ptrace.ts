@@ -3,6 +3,8 @@ import { Errno } from './errno.ts';
 import type { Process, ThreadGroup } from './process.ts';
 import { Cld, type Pending, SIG_IGN, SiCode } from './signals.ts';
 
+export type SyscallExit = Extract<Exit, { kind: 'syscall' }>;
+
 /** Options of ptrace(2). An event's option is 1 << its number. */
 export const enum TraceOption {
   SysGood = 1,
@@ -34,8 +36,8 @@ export interface TraceStop {
   listening: boolean;
 }
 
-/** How far a thread may go. */
-export type TraceRun = 'on' | 'syscall' | 'step';
+/** How far a thread may go; 'emulate' is up to a call, which then is not made (PTRACE_SYSEMU). */
+export type TraceRun = 'on' | 'syscall' | 'step' | 'emulate' | 'emulate-step';
 
 /** A thread that is traced. */
 export interface Tracing {
@@ -49,11 +51,13 @@ export interface Tracing {
   /** It is to stop as soon as it can: PTRACE_INTERRUPT, or its process was stopped by a signal. */
   wanted?: { readonly signal: number } | undefined;
   /** A system call that it has been stopped before. */
-  entered?: Extract<Exit, { kind: 'syscall' }> | undefined;
+  entered?: SyscallExit | undefined;
   /** The filters of seccomp(2) have left that call to the tracer, who has let it go on. */
   passed?: boolean;
   /** What a call that the tracer has made none of gives. */
   skipped?: number | undefined;
+  /** The call that it has been stopped before is left to the tracer. */
+  emulated?: boolean;
   /** The number of the call that it is in; none once guest code runs. */
   call?: number | undefined;
   /** What the tracer lets it have of the signal that it stopped with. */
@@ -65,6 +69,8 @@ export interface Tracing {
 }
 
 const SIGTRAP = 5;
+const isEmulating = (run: TraceRun): boolean => run === 'emulate' || run === 'emulate-step';
+export const isStepping = ({ tracing }: Process): boolean => tracing?.run === 'step' || tracing?.run === 'emulate-step';
 
 /** SIGSTOP or an event will follow. */
 export function attach(tracer: ThreadGroup, p: Process, seized: boolean, options = 0): void {
@@ -82,7 +88,13 @@ export function detach(p: Process, signal = 0): void {
   resume(p, 'on', signal);
   p.tracing = undefined;
   p.signals.traced = false;
-  if (isBeforeCall(stop)) tracing.entered = undefined;
+  if (tracing.entered) {
+    const isMade = !isSkipped(
+      tracing,
+      p.system.scheduler.as(p, () => p.abi.syscallNumber(p)),
+    );
+    p.left = { exit: tracing.entered, answer: isMade ? undefined : skippedResult(tracing) };
+  }
   if (tracing.injected) p.signals.raiseHere(tracing.injected.signal, tracing.injected.info);
   if (stop?.kind === 'group' && signal !== 0 && !p.group.end) p.system.stop(p.group, stop.signal);
 }
@@ -184,14 +196,15 @@ export function continueListeners({ threads }: ThreadGroup): void {
 }
 
 /** True if the thread stops before the call that it has asked for. */
-export function stopsAtCall(p: Process, exit: Extract<Exit, { kind: 'syscall' }>): boolean {
+export function stopsAtCall(p: Process, exit: SyscallExit): boolean {
   const tracing = p.tracing!;
   const isNew = tracing.entered === undefined;
   tracing.entered = undefined;
-  if (!isNew) return false;
   tracing.call = p.abi.syscallNumber(p);
+  if (!isNew) return false;
   tracing.skipped = undefined;
-  if (tracing.run !== 'syscall') return false;
+  tracing.emulated = isEmulating(tracing.run);
+  if (tracing.run !== 'syscall' && !tracing.emulated) return false;
   tracing.entered = exit;
   stopFor(p, 'entry', SIGTRAP | (tracing.options & TraceOption.SysGood ? 0x80 : 0));
   return true;
@@ -202,12 +215,12 @@ export function stopsAfterCall(p: Process): boolean {
   const { run, options } = p.tracing!;
   if (run === 'syscall') stopFor(p, 'exit', SIGTRAP | (options & TraceOption.SysGood ? 0x80 : 0));
   else if (run === 'step') stopFor(p, 'event', SIGTRAP);
-  return run !== 'on';
+  return run === 'syscall' || run === 'step';
 }
 
 /** After a handler's frame has been made: stepping stops at its first instruction. */
 export function stopsAtHandler(p: Process): boolean {
-  if (p.tracing?.run !== 'step') return false;
+  if (!isStepping(p)) return false;
   stopFor(p, 'event', SIGTRAP);
   return true;
 }
@@ -226,7 +239,7 @@ export async function traceEvent(p: Process, event: TraceEvent, message: number)
 }
 
 /** A filter leaves the call to the tracer, before it is made. False if there is none who wants to know. */
-export function seccompEvent(p: Process, exit: Extract<Exit, { kind: 'syscall' }>, message: number): boolean {
+export function seccompEvent(p: Process, exit: SyscallExit, message: number): boolean {
   const { tracing } = p;
   if (!tracing || !wantsEvent(p, TraceEvent.Seccomp)) return false;
   tracing.entered = exit;
@@ -252,14 +265,18 @@ export function traceChild(p: Process, child: Process, event: TraceEvent): void 
   else child.signals.raiseHere('SIGSTOP', { code: SiCode.User, pid: 0, uid: 0 });
 }
 
-/** What a traced thread is about to do, if that is not to run as far as it comes. */
-export function tracedExit(p: Process): Exit | undefined {
-  const { tracing } = p;
-  if (!tracing) return undefined;
-  if (tracing.entered) return tracing.entered;
-  tracing.call = undefined;
-  return undefined;
+/** The call that a thread is about to make, since its tracer has let it go on before that. */
+export function enteredCall(p: Process): Process['left'] {
+  const { tracing, left } = p;
+  p.left = undefined;
+  if (tracing?.entered) return { exit: tracing.entered };
+  if (tracing) tracing.call = undefined;
+  return left;
 }
 
-/** The result of a call that the tracer has replaced by none. */
-export const skippedResult = ({ tracing }: Process): number => tracing!.skipped ?? -Errno.ENOSYS;
+/** As whose number a tracer has none made. */
+export const NO_CALL = 0xffff_ffff;
+/** Whether the call that a thread asks for is not made, since its tracer emulates it or has replaced it by none. */
+export const isSkipped = ({ emulated }: Tracing, number: number): boolean => emulated === true || number === NO_CALL;
+/** The result of such a call. */
+export const skippedResult = ({ skipped }: Tracing): number => skipped ?? -Errno.ENOSYS;

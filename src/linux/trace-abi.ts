@@ -15,7 +15,7 @@ export const enum RegisterSet {
 export interface TraceAbi {
   /** AUDIT_ARCH_… */
   readonly architecture: number;
-  /** Whether there is PTRACE_SINGLESTEP. */
+  /** Whether there are PTRACE_SINGLESTEP, PTRACE_SYSEMU and PTRACE_SYSEMU_SINGLESTEP. */
   readonly canStep: boolean;
   /** What the last call gave: ≥ 0 or −errno. */
   callResult(p: Process): number;

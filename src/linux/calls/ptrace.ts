@@ -24,6 +24,8 @@ const enum Request {
   Attach = 16,
   Detach = 17,
   Syscall = 24,
+  Emulate = 31,
+  EmulateStep = 32,
   SetOptions = 0x4200,
   GetEventMessage = 0x4201,
   GetSignalInfo = 0x4202,
@@ -176,6 +178,10 @@ function ask(p: Process, thread: Process, request: number, address: number, data
       return go(thread, 'syscall', data);
     case Request.SingleStep:
       return trace.canStep ? go(thread, 'step', data) : -Errno.EIO;
+    case Request.Emulate:
+      return trace.canStep ? go(thread, 'emulate', data) : -Errno.EIO;
+    case Request.EmulateStep:
+      return trace.canStep ? go(thread, 'emulate-step', data) : -Errno.EIO;
     case Request.Detach:
       if (data !== 0 && !thread.signals.isValid(data)) return -Errno.EIO;
       detach(thread, data);
@@ -281,10 +287,7 @@ function move(p: Process, a: readonly number[], writes: boolean): number {
 }
 
 export const ptraceCalls: Calls = {
-  ptrace: partial(
-    (p, a) => ptrace(p, a[0], a[1], a[2], a[3]),
-    'no PTRACE_SYSEMU, no hardware watchpoints; PTRACE_O_TRACEEXIT not if a signal ends it',
-  ),
+  ptrace: partial((p, a) => ptrace(p, a[0], a[1], a[2], a[3]), 'no hardware watchpoints; PTRACE_O_TRACEEXIT not if a signal ends it'),
   process_vm_readv: (p, a) => move(p, a, false),
   process_vm_writev: (p, a) => move(p, a, true),
 };

@@ -5,9 +5,10 @@ import { Code, FetchFault } from '../../isa/code.ts';
 import type { Exit } from '../../vcpu/exit.ts';
 import { fault } from '../deliver.ts';
 import type { Process } from '../process.ts';
+import { isStepping } from '../ptrace.ts';
 import { SiCode } from '../signals.ts';
 
-const isTraced = (p: Process): boolean => p.tracing?.run === 'step' || (p.vcpu.get32(X86.OTHER_FLAGS) & Eflags.TF) !== 0;
+const isTraced = (p: Process): boolean => isStepping(p) || (p.vcpu.get32(X86.OTHER_FLAGS) & Eflags.TF) !== 0;
 
 function isHeld({ memory, vcpu }: Process): boolean {
   try {

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/user.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -301,6 +302,57 @@ static void test_break(void) {
 #ifdef __mips__
 static void test_steps(void) {}
 #else
+static void asks(void) {
+  long a, b, c, d;
+  syscall(SYS_kill, getpid(), SIGSTOP);
+  asm volatile("int $0x80" : "=a"(a) : "0"(SYS_getpid), "b"(1), "c"(2), "d"(3));
+  asm volatile("int $0x80" : "=a"(b) : "0"(SYS_gettid));
+  asm volatile("int $0x80" : "=a"(c) : "0"(SYS_exit), "b"(1));
+  asm volatile("int $0x80" : "=a"(d) : "0"(SYS_exit), "b"(2));
+  _exit(a == 100 && b == -ENOSYS && c == 5 && d == 6 ? 42 : 43);
+}
+static void registers(pid_t pid, const char *what, int result) {
+  struct user_regs_struct regs;
+  ask(PTRACE_GETREGS, pid, 0, &regs);
+  printf("%s: call %ld (%ld, %ld), result %ld\n", what, regs.orig_eax, regs.ebx, regs.ecx, regs.eax);
+  if (result) {
+    regs.eax = result;
+    ask(PTRACE_SETREGS, pid, 0, &regs);
+  }
+}
+static void test_emulated(void) {
+  pid_t pid = child(asks);
+  go(PTRACE_CONT, pid, 0);
+  await(pid, "stop");
+  ask(PTRACE_SETOPTIONS, pid, 0, (void *)PTRACE_O_TRACESYSGOOD);
+  go(PTRACE_SYSEMU, pid, 0);
+  await(pid, "first");
+  registers(pid, "first", 100);
+  // no stop after it
+  go(PTRACE_SYSEMU, pid, 0);
+  await(pid, "second");
+  registers(pid, "second", 0);
+  // stops after each instruction, and before a call
+  int steps = 0;
+  int status;
+  do {
+    go(PTRACE_SYSEMU_SINGLESTEP, pid, 0);
+    waitpid(pid, &status, 0);
+  } while (WSTOPSIG(status) == SIGTRAP && ++steps < 100);
+  printf("steps: %d\n", steps > 0 && steps < 100);
+  show("third", status);
+  registers(pid, "third", 5);
+  // what it goes on with tells whether it stops after it
+  go(PTRACE_SYSCALL, pid, 0);
+  await(pid, "after it");
+  registers(pid, "after it", 0);
+  go(PTRACE_SYSEMU, pid, 0);
+  await(pid, "fourth");
+  registers(pid, "fourth", 6);
+  ask(PTRACE_DETACH, pid, 0, 0);
+  await(pid, "end");
+}
+
 static void test_steps(void) {
   pid_t pid = child(breaks);
   uintptr_t at = (uintptr_t)broken;
@@ -333,8 +385,24 @@ static void test_steps(void) {
   printf("MXCSR %x\n", fp[24] | fp[25] << 8);
   go(PTRACE_CONT, pid, 0);
   await(pid, "end");
+  test_emulated();
 }
 #endif
+
+static void parent(void) {
+  syscall(SYS_kill, getpid(), SIGSTOP);
+  _exit(syscall(SYS_getppid) == getppid() ? 40 : 41);
+}
+
+static void test_leave(void) {
+  pid_t pid = child(parent);
+  go(PTRACE_CONT, pid, 0);
+  await(pid, "stop");
+  go(PTRACE_SYSCALL, pid, 0);
+  await(pid, "before a call");
+  ask(PTRACE_DETACH, pid, 0, 0);
+  await(pid, "end");
+}
 
 static void faults(void) {
   *(volatile int *)0x10 = 1;
@@ -362,7 +430,8 @@ int main(int argc, char **argv) {
     const char *name;
     void (*run)(void);
   } tests[] = {{"signals", test_signals}, {"calls", test_calls}, {"memory", test_memory}, {"events", test_events},
-               {"threads", test_threads}, {"attach", test_attach}, {"break", test_break}, {"fault", test_fault}, {"steps", test_steps}};
+               {"threads", test_threads}, {"attach", test_attach}, {"break", test_break}, {"fault", test_fault}, {"leave", test_leave},
+               {"steps", test_steps}};
   for (unsigned i = 0; i < sizeof tests / sizeof *tests; i++) {
     if (argc > 1 && strcmp(argv[1], tests[i].name)) continue;
     printf("== %s\n", tests[i].name);
