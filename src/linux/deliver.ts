@@ -2,13 +2,18 @@ import { GuestMemoryFault } from '../vcpu/guest-memory.ts';
 import type { SignalInfo } from './abi.ts';
 import { Errno } from './errno.ts';
 import type { Process } from './process.ts';
-import { stopsAtHandler, stopsBeforeSignals, stopsWithSignal, stopTracedGroup, takeInjected } from './ptrace.ts';
+import { hasEntered, stopsAtHandler, stopsBeforeSignals, stopsWithSignal, stopTracedGroup, takeInjected } from './ptrace.ts';
 import { type Action, type Pending, SIG_DFL, SIG_IGN, SiCode, type SignalName, signalBit } from './signals.ts';
 
 /** Delivers what is pending and not blocked, and settles how an interrupted call goes on. Called before guest code runs. */
 export function deliverSignals(p: Process): void {
   const { signals } = p;
   signals.takePoke();
+  if (hasEntered(p)) {
+    // the call comes first: it ends at once if it would wait
+    if (p.tracing?.wanted) signals.poke();
+    return;
+  }
   if (stopsBeforeSignals(p)) return;
   const injected = takeInjected(p);
   if (injected) deliver(p, injected);

@@ -265,6 +265,8 @@ export function traceChild(p: Process, child: Process, event: TraceEvent): void 
   else child.signals.raiseHere('SIGSTOP', { code: SiCode.User, pid: 0, uid: 0 });
 }
 
+/** Whether it has been stopped before a call that it has not made yet. */
+export const hasEntered = ({ tracing, left }: Process): boolean => tracing?.entered !== undefined || left !== undefined;
 /** The call that a thread is about to make, since its tracer has let it go on before that. */
 export function enteredCall(p: Process): Process['left'] {
   const { tracing, left } = p;

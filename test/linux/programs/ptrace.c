@@ -404,6 +404,30 @@ static void test_leave(void) {
   await(pid, "end");
 }
 
+static void waits(void) {
+  signal(SIGUSR1, SIG_IGN);
+  syscall(SYS_kill, getpid(), SIGSTOP);
+  pause();
+}
+/** A signal that comes before the call is made interrupts it, is seen after that, and the call is made again if it is ignored. */
+static void test_interrupted(void) {
+  pid_t pid = child(waits);
+  go(PTRACE_CONT, pid, 0);
+  await(pid, "stop");
+  ask(PTRACE_SETOPTIONS, pid, 0, (void *)PTRACE_O_TRACESYSGOOD);
+  go(PTRACE_SYSCALL, pid, 0);
+  await(pid, "before");
+  kill(pid, SIGUSR1);
+  go(PTRACE_SYSCALL, pid, 0);
+  await(pid, "after");
+  go(PTRACE_SYSCALL, pid, 0);
+  await(pid, "signal");
+  go(PTRACE_SYSCALL, pid, SIGUSR1);
+  await(pid, "before");
+  kill(pid, SIGKILL);
+  await(pid, "end");
+}
+
 static void faults(void) {
   *(volatile int *)0x10 = 1;
 }
@@ -430,7 +454,7 @@ int main(int argc, char **argv) {
     const char *name;
     void (*run)(void);
   } tests[] = {{"signals", test_signals}, {"calls", test_calls}, {"memory", test_memory}, {"events", test_events},
-               {"threads", test_threads}, {"attach", test_attach}, {"break", test_break}, {"fault", test_fault}, {"leave", test_leave},
+               {"threads", test_threads}, {"attach", test_attach}, {"break", test_break}, {"fault", test_fault}, {"leave", test_leave}, {"interrupted", test_interrupted},
                {"steps", test_steps}};
   for (unsigned i = 0; i < sizeof tests / sizeof *tests; i++) {
     if (argc > 1 && strcmp(argv[1], tests[i].name)) continue;
