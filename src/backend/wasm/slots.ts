@@ -5,6 +5,7 @@ import { separateBranch } from '../../ir/passes/branches.ts';
 import { deadcode } from '../../ir/passes/deadcode.ts';
 import { forwardLoads } from '../../ir/passes/loads.ts';
 import type { Register } from '../../isa/isa.ts';
+import type { PutOff, Switch } from './put-off.ts';
 import { callsOut, isDispatched, OUTSIDE, type Region } from './region.ts';
 
 /** A register that regions keep in a Wasm local. */
@@ -19,9 +20,9 @@ export interface SlotSet {
   lo: number;
   hi: number;
 }
-const emptySet = (): SlotSet => ({ lo: 0, hi: 0 });
+export const emptySet = (): SlotSet => ({ lo: 0, hi: 0 });
 const copy = (s: SlotSet): SlotSet => ({ lo: s.lo, hi: s.hi });
-const addAll = (to: SlotSet, from: SlotSet): void => {
+export const addAll = (to: SlotSet, from: SlotSet): void => {
   to.lo |= from.lo;
   to.hi |= from.hi;
 };
@@ -35,7 +36,9 @@ const remove = (s: SlotSet, n: number): void => {
 };
 export const has = (s: SlotSet, n: number): boolean => (n < 32 ? (s.lo >>> n) & 1 : (s.hi >>> (n - 32)) & 1) === 1;
 export const both = (a: SlotSet, b: SlotSet): SlotSet => ({ lo: a.lo & b.lo, hi: a.hi & b.hi });
-const without = (a: SlotSet, b: SlotSet): SlotSet => ({ lo: a.lo & ~b.lo, hi: a.hi & ~b.hi });
+export const without = (a: SlotSet, b: SlotSet): SlotSet => ({ lo: a.lo & ~b.lo, hi: a.hi & ~b.hi });
+const ALL: SlotSet = { lo: -1, hi: -1 };
+export const isEmpty = (s: SlotSet): boolean => (s.lo | s.hi) === 0;
 const same = (a: SlotSet, b: SlotSet): boolean => a.lo === b.lo && a.hi === b.hi;
 
 const HELPER = op('helper');
@@ -93,13 +96,15 @@ export interface SlotPlan {
   readonly spillIn: readonly SlotSet[];
   /** By block: slots to write back where control leaves the region after its last op. */
   readonly spillOut: readonly SlotSet[];
-  /** By block: slots to write back where it goes back to the header of a switch loop. */
-  readonly spillBack: readonly SlotSet[];
+  /** By block: slots to write back where it goes to the header of a switch loop or to a gate, by that. */
+  readonly spillBack: readonly ReadonlyMap<number, SlotSet>[];
   /** By block and op (a spill point: exit.if, slow path, faulting access, helper with state): slots to write back there. */
   readonly spillAt: readonly ReadonlyMap<number, SlotSet>[];
   /** By block and op (helper with state): slots to load after it. */
   readonly reloadAt: readonly ReadonlyMap<number, SlotSet>[];
   readonly liveIn: readonly SlotSet[];
+  /** What the cases of switch loops put off. */
+  readonly putOff: readonly PutOff[];
 }
 
 export interface Purposes {
@@ -118,6 +123,8 @@ export interface Purposes {
   readonly switchLoops: ReadonlySet<number>;
   /** The same as exactState for these headers. */
   readonly exactSwitches: boolean;
+  /** Transient slots that are not read from there on are written back where control comes to one of their gates. */
+  readonly switches?: readonly Switch[];
   /** State offset of a register that calls read, if they do. */
   readonly readByCalls: number | undefined;
 }
@@ -134,13 +141,13 @@ const isSpillPoint = (block: Block, v: number, precise: boolean): boolean => {
 };
 
 /** What a block does to slots, in order: the op's index, and the slot read or written, or that slots are written back. */
-interface SlotEvent {
+export interface SlotEvent {
   readonly kind: 'get' | 'set' | 'spill' | 'barrier';
   readonly op: number;
   readonly slot: number;
 }
 
-function eventsOf(block: Block, slots: Slots, { preciseMemory }: Purposes): SlotEvent[] {
+export function eventsOf(block: Block, slots: Slots, { preciseMemory }: Purposes): SlotEvent[] {
   const events: SlotEvent[] = [];
   for (let v = 0; v < block.length; v++) {
     const access = STATE_ACCESS[block.op[v]];
@@ -171,12 +178,15 @@ function overwrittenByCallee(block: Block, slots: Slots, purposes: Purposes): Sl
   return both(overwritten, slots.transient);
 }
 
+export const overwrittenByCallees = (region: Region, slots: Slots, purposes: Purposes): readonly SlotSet[] =>
+  mapped(region.blocks, (block) => overwrittenByCallee(block, slots, purposes));
+
 /**
  * Solves two problems over the region: which slots may be dirty (forward), and which must hold a value (backward), where
  * writing a dirty slot back counts as a use. `allDirty` assumes every slot is dirty everywhere, which asks what state can
  * be seen at all.
  */
-function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: readonly SlotSet[], allDirty: boolean): SlotPlan {
+export function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: readonly SlotSet[], allDirty: boolean): SlotPlan {
   const n = region.blocks.length;
   const { readByCalls } = purposes;
   const readByCall = readByCalls === undefined ? undefined : slots.at(readByCalls, Type.I32);
@@ -190,8 +200,11 @@ function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: re
   if (allDirty) for (const dirty of dirtyIn) addAll(dirty, slots.kept);
   const dirtyOut = make();
   const spillOut = make();
-  const spillBack = make();
-  const isBack = (i: number, to: number): boolean => to !== OUTSIDE && to <= i && purposes.switchLoops.has(to);
+  const spillBack = mapped(region.blocks, () => new Map<number, SlotSet>());
+  const isInto = (i: number, to: number): boolean => purposes.switches?.some(({ gates }) => gates.has(to) && !gates.has(i)) ?? false;
+  /** What is written back on the way. */
+  const goesBack = (i: number, to: number): SlotSet | undefined =>
+    to <= i && purposes.switchLoops.has(to) ? ALL : isInto(i, to) ? slots.transient : undefined;
   const hasSwitches = purposes.switchLoops.size > 0;
   const read = hasSwitches ? usedFrom(region, events, purposes, emptySet()) : [];
   const seen = hasSwitches ? usedFrom(region, events, purposes, slots.kept) : [];
@@ -212,8 +225,9 @@ function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: re
       for (const to of region.successors[i]) {
         if (to === OUTSIDE) continue;
         const before = copy(dirtyIn[to]);
-        if (isBack(i, to)) spillBack[i] = both(without(dirty, read[to]), seen[to]);
-        addAll(dirtyIn[to], isBack(i, to) ? both(dirty, read[to]) : dirty);
+        const back = goesBack(i, to);
+        if (back) spillBack[i].set(to, both(both(without(dirty, read[to]), seen[to]), back));
+        addAll(dirtyIn[to], back ? without(dirty, without(back, read[to])) : dirty);
         // only a loop header that was passed already asks for another round
         if (to <= i && !same(before, dirtyIn[to])) changed = true;
       }
@@ -248,20 +262,29 @@ function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: re
     }
   }
   const spillIn = mapped(dirtyIn, (dirty, i) => both(dirty, liveIn[i]));
-  return { entry: liveIn[0], spillIn, spillOut, spillBack, spillAt, reloadAt, liveIn };
+  return { entry: liveIn[0], spillIn, spillOut, spillBack, spillAt, reloadAt, liveIn, putOff: [] };
 }
 
 /**
  * By block: slots that are read from there on before they are written, or that are among `shown` and may still be as they are where the
- * region is left.
+ * region is left. Ways that come to one of `loop`'s gates end there; from where `seesAll`, all is seen there.
  */
-function usedFrom(region: Region, events: readonly (readonly SlotEvent[])[], purposes: Purposes, shown: SlotSet): readonly SlotSet[] {
+export function usedFrom(
+  region: Region,
+  events: readonly (readonly SlotEvent[])[],
+  purposes: Purposes,
+  shown: SlotSet,
+  loop?: { readonly gates: ReadonlySet<number>; readonly seesAll: (i: number) => boolean },
+): readonly SlotSet[] {
   const usedIn = mapped(region.blocks, emptySet);
   for (let changed = true; changed; ) {
     changed = false;
     for (let i = usedIn.length - 1; i >= 0; i--) {
       const used = leavesAtEnd(region, i, purposes) || callsOut(region, i) ? copy(shown) : emptySet();
-      for (const to of region.successors[i]) addAll(used, to === OUTSIDE ? shown : usedIn[to]);
+      for (const to of region.successors[i]) {
+        if (!loop?.gates.has(to)) addAll(used, to === OUTSIDE ? shown : usedIn[to]);
+        else if (loop.seesAll(i)) addAll(used, shown);
+      }
       for (const { kind, slot } of events[i].toReversed()) {
         if (kind === 'get') add(used, slot);
         else if (kind === 'set') remove(used, slot);
@@ -277,7 +300,7 @@ function usedFrom(region: Region, events: readonly (readonly SlotEvent[])[], pur
 }
 
 /** Whether a budget exit at this loop header has to show all registers. */
-const isExact = (header: number, { switchLoops, exactSwitches, exactState }: Purposes): boolean =>
+export const isExact = (header: number, { switchLoops, exactSwitches, exactState }: Purposes): boolean =>
   switchLoops.has(header) ? exactSwitches : exactState;
 
 /** Whether control may leave the region after the block's last op, beside successors that are OUTSIDE. */
@@ -292,12 +315,12 @@ function liveOutOf(
   region: Region,
   i: number,
   spillOut: readonly SlotSet[],
-  spillBack: readonly SlotSet[],
+  spillBack: SlotPlan['spillBack'],
   liveIn: readonly SlotSet[],
   purposes: Purposes,
 ): SlotSet {
   const live = leavesAtEnd(region, i, purposes) ? copy(spillOut[i]) : emptySet();
-  addAll(live, spillBack[i]);
+  for (const set of spillBack[i].values()) addAll(live, set);
   if (callsOut(region, i)) return live;
   for (const to of region.successors[i]) addAll(live, to === OUTSIDE ? spillOut[i] : liveIn[to]);
   return live;
@@ -305,7 +328,7 @@ function liveOutOf(
 
 /** Removes state writes that nobody can see, over the whole region, and plans the rest. */
 export function planSlots(region: Region, slots: Slots, purposes: Purposes): { region: Region; plan: SlotPlan } {
-  const overwritten = mapped(region.blocks, (block) => overwrittenByCallee(block, slots, purposes));
+  const overwritten = overwrittenByCallees(region, slots, purposes);
   const visible = solve(region, slots, purposes, overwritten, true);
   const blocks = mapped(region.blocks, (block, i) => {
     const live = liveOutOf(region, i, visible.spillOut, visible.spillBack, visible.liveIn, purposes);
