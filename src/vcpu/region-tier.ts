@@ -182,8 +182,8 @@ export class RegionTier {
     if (this.awaited.has(pc) || this.busy) return SOON;
     if (this.again.delete(pc)) return this.compileFrom(pc) ? 0 : SOON;
     const { worth, canCompile } = this;
-    const known = worth.askedBefore(pc);
-    if (known) return known;
+    const rests = worth.askedBefore(pc) || worth.tooEarly(pc);
+    if (rests) return rests;
     const own = this.form(pc);
     if (!own.region || own.region.instructions === 0) return Number.POSITIVE_INFINITY;
     // what goes on in a region that could have held it is best compiled with that anew

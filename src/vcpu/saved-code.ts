@@ -3,6 +3,7 @@ import type { Region } from '../backend/wasm/region.ts';
 import { rangesOf, type SavedModule, type SavedRegion } from '../cache/saved-modules.ts';
 import { Block, type Terminator } from '../ir/block.ts';
 import { PAGE_SIZE } from '../isa/code.ts';
+import type { Helper } from '../isa/isa.ts';
 import { sameBytes } from './code-places.ts';
 import { GuestMemory, PagePermission } from './guest-memory.ts';
 
@@ -26,11 +27,13 @@ export function hasRange(pc: number, size: number, memory: GuestMemory, coherent
 }
 
 const NOTHING: number[] = [];
+const NO_LANES: readonly number[][] = [];
+const NO_HELPERS: readonly Helper[] = [];
 
 /** A block of which only the place is known, and whether it ends in an indirect jump. */
 export function placeOnly(pc: number, size: number, jumps = false): Block {
   const terminator: Terminator = jumps ? { kind: 'jump', target: 0 } : { kind: 'goto', pc };
-  return new Block(pc, size, 0, 0, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, terminator, [], []);
+  return new Block(pc, size, 0, 0, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, terminator, NO_LANES, NO_HELPERS);
 }
 
 /** A region that is there only as code: its blocks have places, and no ops. */

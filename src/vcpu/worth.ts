@@ -13,6 +13,9 @@ const MODULE_COST = 10;
 /** What the first one costs more, for which the compiler has to be loaded: in guest instructions that the interpreter completes. */
 const LOADING_COST = 9_000_000;
 
+/** Guest instructions that a region seldom takes for an arrival at the block in it that is come to most. */
+const WORK = 600;
+
 /**
  * Where more was compiled than one guest instruction for so many that the guest has completed, compiling counts as dearer in that proportion, up to so
  * many times: a program whose time is spread over much code is mostly interpreted.
@@ -40,6 +43,8 @@ export class Worth {
   private readonly paid = new Map<number, number>();
   /** By pc: what was not worth compiling when that was asked last, or waits for the compiler. */
   private readonly refused = new Map<number, Region>();
+  /** pcs of hot code that nobody has looked at yet: see tooEarly. */
+  private readonly early = new Set<number>();
   /** Guest instructions that were compiled. */
   private instructions = 0;
   /** Whether there is a compiler; if not, whether something waits for it. */
@@ -99,6 +104,17 @@ export class Worth {
     const region = this.refused.get(pc);
     return region ? this.missing(pc, region) || (this.hasCompiler ? 0 : this.wait()) : 0;
   }
+  /**
+   * Arrivals at `pc` before which hardly any region that holds it can be worth loading the compiler, so that none need be formed to ask; 0 if
+   * there were so many.
+   */
+  tooEarly(pc: number): number {
+    const address = this.hasCompiler || this.price === 0 ? undefined : this.cache.block(pc)?.address;
+    const missing = address ? LOADING_COST / WORK - this.arrivals(address) : 0;
+    if (missing <= 0) return 0;
+    this.early.add(pc);
+    return missing;
+  }
   /** Arrivals at `pc` after which to ask again about the region that holds it; 0 if it is to be compiled. */
   ask(pc: number, region: Region): number {
     const missing = this.missing(pc, region);
@@ -127,7 +143,8 @@ export class Worth {
   beginCompiling(threshold: number): void {
     this.hasCompiler = true;
     this.wantsCompiler = false;
-    for (const pc of this.refused.keys()) this.rest(pc, 1, threshold);
+    for (const pc of [...this.refused.keys(), ...this.early]) this.rest(pc, 1, threshold);
+    this.early.clear();
   }
 
   /** The block at `pc` is not hot again before so many arrivals. */
@@ -143,5 +160,6 @@ export class Worth {
     this.setBack.clear();
     this.paid.clear();
     this.refused.clear();
+    this.early.clear();
   }
 }

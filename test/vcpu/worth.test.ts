@@ -8,7 +8,7 @@ import { Worth } from '../../src/vcpu/worth.ts';
 const PRICE = 100;
 
 /** Blocks of ten instructions; the address of one's µops is its pc. */
-function setting() {
+function setting(hasCompiler = true) {
   const heat = new Map<number, number>();
   const runtime = {
     heat: (address: number) => heat.get(address) ?? 0,
@@ -18,7 +18,7 @@ function setting() {
   const stats = { ...noStats(), instructions: 1e9 };
   const cache = { block: (pc: number) => ({ address: pc }) } as unknown as CodeCache;
   const worth = new Worth(runtime, stats, cache, PRICE);
-  worth.beginCompiling(0);
+  if (hasCompiler) worth.beginCompiling(0);
   const region = (...pcs: number[]): Region =>
     ({ entry: pcs[0], blocks: pcs.map((pc) => ({ pc, size: 4 })), instructions: 10 * pcs.length }) as unknown as Region;
   return { heat, stats, worth, region };
@@ -47,6 +47,26 @@ describe('a region is worth compiling', () => {
     expect(heat.get(8)).toBe(2500);
     heat.set(8, 3500);
     expect(worth.ask(4, loop)).toBe(0);
+  });
+
+  test('and nobody asks before loading the compiler may be', () => {
+    const { heat, worth } = setting(false);
+    heat.set(4, 3000);
+    const arrivals = worth.tooEarly(4);
+    expect(arrivals).toBeGreaterThan(0);
+    worth.rest(4, arrivals, 3000);
+    expect(heat.get(4)).toBe(3000 - arrivals);
+    heat.set(4, 3000);
+    expect(worth.tooEarly(4)).toBe(0);
+  });
+
+  test('and is asked about once the compiler is there', () => {
+    const { heat, worth } = setting(false);
+    heat.set(4, 3000);
+    worth.rest(4, worth.tooEarly(4), 3000);
+    worth.beginCompiling(3000);
+    expect(heat.get(4)).toBe(2999);
+    expect(worth.tooEarly(4)).toBe(0);
   });
 
   test('later where much was compiled for so few instructions', () => {
