@@ -48,6 +48,12 @@ export interface LoadedModule extends CompiledModule {
 
 type Origin = Pick<LoadedModule, 'binary' | 'saved'>;
 
+/** `(import "e" "t" (table 0 funcref)) (func (export "c") (param i32 i32 i32) (result i32)`: calls entry 2 with 0 and 1, by return_call_indirect. */
+const CALL_TABLE = new Uint8Array([
+  0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 14, 2, 0x60, 2, 0x7f, 0x7f, 1, 0x7f, 0x60, 3, 0x7f, 0x7f, 0x7f, 1, 0x7f, 2, 9, 1, 1, 0x65, 1, 0x74, 1,
+  0x70, 0, 0, 3, 2, 1, 1, 7, 5, 1, 1, 0x63, 0, 0, 10, 13, 1, 11, 0, 0x20, 0, 0x20, 1, 0x20, 2, 0x13, 0, 0, 11,
+]);
+
 /** Modules of compiled regions: linked with what is there, in the look-up tables, and dropped when there are too many. */
 export class LoadedModules {
   private readonly cache: CodeCache;
@@ -67,7 +73,9 @@ export class LoadedModules {
   }
   private makeEnvironment(): WebAssembly.ModuleImports {
     const { runtime, memory, compileMissing } = this.context;
-    return { ...runtime.exports, memory: memory.memory, table: runtime.table, compileMissing };
+    const { table } = runtime;
+    const callTable = new WebAssembly.Instance(new WebAssembly.Module(CALL_TABLE), { e: { t: table } }).exports.c;
+    return { ...runtime.exports, memory: memory.memory, table, callTable, compileMissing };
   }
 
   get(number: number): LoadedModule | undefined {

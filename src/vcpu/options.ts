@@ -36,7 +36,7 @@ export interface VcpuOptions {
   readonly stackBytes?: number;
   /**
    * Bytes of compiled modules, and modules, to keep at most: beyond that, those go that were not used of late, down to half. Modules that may have
-   * gone before the rest moves to a new function table, since Node 20's engine keeps what imports one. Default: 24 MiB, 1,500, 1,500.
+   * gone before the rest moves to a new function table (not in the memory model paged), since Node 20's engine keeps what imports one. Default: 24 MiB, 1,500, 1,500.
    */
   readonly codeLimit?: CodeLimit;
   /** Guest instructions of a block and blocks of a region at most; to find out in which a fault lies. */

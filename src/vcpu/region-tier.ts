@@ -329,6 +329,8 @@ export class RegionTier {
       exactSwitches: this.context.exact,
       memoryPages: memory.memory.buffer.byteLength / 65536,
       compileMissing: translatesAll,
+      // so many modules come of it
+      callsThrough: translatesAll && paged !== undefined,
       relocatable: this.store !== undefined,
       callSlots,
       callees,
@@ -340,7 +342,9 @@ export class RegionTier {
         paged: {
           mode: paged.mode,
           pages: new Map(regions.map(({ entry, blocks }) => [entry, paged.mappedPages(blocks)])),
-          calls: new Set(regions.map(({ entry }) => entry).filter((entry) => this.accessWays.calls(this.cache.places.key(entry)))),
+          calls: new Set(
+            regions.map(({ entry }) => entry).filter((entry) => translatesAll || this.accessWays.calls(this.cache.places.key(entry))),
+          ),
         },
       }),
     };

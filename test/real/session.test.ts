@@ -12,16 +12,19 @@ import { type Arch, guestRoot, have, ROOT } from './guests.ts';
 import { debianKernel } from './kernels.ts';
 import { PROMPT, type Shell, shellDisk, startShell } from './shell.ts';
 
-// A scripted session with Debian's kernels, through the command. WASMVISOR_SESSIONS=all adds 4kc-malta, and all of it for -686-pae, of which CI does a part.
+// A scripted session with Debian's kernels, through the command. WASMVISOR_SESSIONS=all adds 4kc-malta, all of it for -686-pae, of which CI does a part,
+// and -686 with --translate.
 interface Session {
+  readonly name: string;
   readonly kernel: '686' | '686-pae' | '4kc-malta';
   readonly machine: 'pc' | 'malta';
   readonly arch: Arch;
+  readonly options?: readonly string[];
   readonly processor: RegExp;
   /** What else is typed, and what comes. */
   readonly more: readonly (readonly [command: string, prints: RegExp])[];
 }
-const PC: Omit<Session, 'kernel'> = {
+const PC: Omit<Session, 'name' | 'kernel'> = {
   machine: 'pc',
   arch: 'i386',
   processor: /wasmvisor virtual processor/,
@@ -33,6 +36,7 @@ const PC: Omit<Session, 'kernel'> = {
   ],
 };
 const MALTA: Session = {
+  name: '4kc-malta',
   kernel: '4kc-malta',
   machine: 'malta',
   arch: 'mipsel',
@@ -40,8 +44,14 @@ const MALTA: Session = {
   more: [['uname -srm', /^Linux 6\.1\.\S+-4kc-malta mips$/m]],
 };
 const SESSIONS: readonly Session[] = [
-  { ...PC, kernel: '686' },
-  ...(process.env.WASMVISOR_SESSIONS === 'all' ? [MALTA, { ...PC, kernel: '686-pae' } as const] : []),
+  { ...PC, name: '686', kernel: '686' },
+  ...(process.env.WASMVISOR_SESSIONS === 'all'
+    ? [
+        MALTA,
+        { ...PC, name: '686-pae', kernel: '686-pae' } as const,
+        { ...PC, name: '686, always translated', kernel: '686', options: ['--translate'] } as const,
+      ]
+    : []),
 ];
 
 /** In an order in which they load. */
@@ -95,14 +105,14 @@ describe.skipIf(missing)('a session with Debian’s kernel', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  test.each(SESSIONS)('$kernel: files, network, a snapshot that another process goes on from', async (session) => {
+  test.each(SESSIONS)('$name: files, network, a snapshot that another process goes on from', async (session) => {
     const guest = guestRoot(session.arch);
     const debian = 'missing' in guest ? guest : debianKernel(session.kernel);
     if ('missing' in guest || 'missing' in debian) {
       console.warn(`${session.kernel} is not booted: ${'missing' in debian ? debian.missing : ''}`);
       return;
     }
-    const file = (name: string): string => join(folder, `${session.kernel}.${name}`);
+    const file = (name: string): string => join(folder, `${session.name}.${name}`);
     writeFileSync(file('kernel'), debian.kernel);
     writeFileSync(
       file('initrd'),
@@ -111,7 +121,7 @@ describe.skipIf(missing)('a session with Debian’s kernel', () => {
     execFileSync('mke2fs', ['-q', '-t', 'ext4', '-d', join(folder, 'content'), file('image'), '64M'], { stdio: 'pipe' });
     const { port } = server.address() as AddressInfo;
     const machine = ['--machine', session.machine, '--drive', file('image'), '--net', 'user', '--allow', `tcp:127.0.0.1:${port}`];
-    const start = (...more: string[]): Shell => startShell([...machine, ...more], LIMIT_MS);
+    const start = (...more: string[]): Shell => startShell([...machine, ...(session.options ?? []), ...more], LIMIT_MS);
     const inUserMode = session.machine === 'pc' && lacking === undefined;
 
     const first = start(

@@ -26,6 +26,7 @@ const ENGINE_HELPERS: Readonly<Record<string, number>> = {
   exitRegion: 3,
   exitOnStackFault: 3,
   compileMissing: 2,
+  callTable: 3,
   samePage: 2,
   regionRead: 3,
   regionWrite: 3,
@@ -146,8 +147,10 @@ function build(groups: readonly RegionGroup[], marks?: Marks): Module {
   m.setFeatures(FEATURES);
   m.setMemory(first.memoryPages, 65536);
   m.addMemoryImport('0', 'env', 'memory');
-  m.addTable('table', 0, -1);
-  m.addTableImport('table', 'env', 'table');
+  if (!first.callsThrough) {
+    m.addTable('table', 0, -1);
+    m.addTableImport('table', 'env', 'table');
+  }
   const allSlots = new Slots(first.isa.registers);
   const constructors = plainConstructors(m);
   const helpers = new Set<string>();
@@ -207,6 +210,7 @@ function build(groups: readonly RegionGroup[], marks?: Marks): Module {
           return index === undefined ? undefined : options.relocatable ? imported(`s${pc.toString(16)}`) : m.i32.const(index);
         },
         compileMissing: options.compileMissing ?? false,
+        callsThrough: options.callsThrough ?? false,
         likelyCallee: (pc) => options.likelyCallees?.get(pc),
         functionAt: (pc) => names.get(pc),
         expectedBytes: (pc) => options.expectedBytes?.get(pc),

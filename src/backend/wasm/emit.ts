@@ -11,6 +11,7 @@ import { callsOut, isDispatched, OUTSIDE, type Region } from './region.ts';
 import { emptySet, type SlotPlan, without } from './slots.ts';
 
 const TABLE = 'table';
+const CALL_TABLE = 'callTable';
 const HASH_ENTRY_TARGET = Layout.REGION_HASH + 4;
 
 export const functionName = (pc: number, group = 0): string =>
@@ -28,10 +29,13 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
   const hashOffset = (pc: number): number => ((pc ^ (pc >>> 16) ^ mode) & Layout.HASH_MASK) << 3;
 
   const callParams = binaryen.createType([binaryen.i32, binaryen.i32]);
-  const callTable = (index: Expression, args: Expression[], tail: boolean): Expression =>
-    tail
-      ? m.return_call_indirect(TABLE, index, args, callParams, binaryen.i32)
-      : m.call_indirect(TABLE, index, args, callParams, binaryen.i32);
+  function callTable(index: Expression, args: Expression[], tail: boolean): Expression {
+    if (context.callsThrough) {
+      context.useHelper(CALL_TABLE);
+      return m[tail ? 'return_call' : 'call'](CALL_TABLE, [...args, index], binaryen.i32);
+    }
+    return m[tail ? 'return_call_indirect' : 'call_indirect'](TABLE, index, args, callParams, binaryen.i32);
+  }
 
   /**
    * Goes on at a pc outside: as a call whose result is the expression's value, or as a tail call. Code that is not in the

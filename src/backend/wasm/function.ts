@@ -41,6 +41,8 @@ export interface EmitContext {
   callSlot(pc: number): Expression | undefined;
   /** Code that has not been compiled is compiled when it is called. */
   readonly compileMissing: boolean;
+  /** See CompileOptions. */
+  readonly callsThrough: boolean;
   /** Where the indirect call at the end of the block at this pc is likely to go. */
   likelyCallee(pc: number): number | undefined;
   /** Name of the function in this module that holds the region of this pc. */

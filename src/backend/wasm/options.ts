@@ -30,6 +30,11 @@ export interface CompileOptions {
   readonly relocatable?: boolean;
   /** Code that has not been compiled is compiled when it is called, by the import `compileMissing`. */
   readonly compileMissing?: boolean;
+  /**
+   * The function table is reached through the import `callTable` instead of being imported: V8 keeps a copy of the table for each module that
+   * imports it, and all have to be written when an entry changes.
+   */
+  readonly callsThrough?: boolean;
   /** First blocks, by pc, of functions that are called, to look ahead at. */
   readonly callees?: ReadonlyMap<number, Block>;
   /** By pc of a block that ends in an indirect call: the pc that it is likely to go to. */
