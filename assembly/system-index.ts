@@ -34,6 +34,7 @@ export {
   x86_hold_interrupt,
   x86_read_debug,
   x86_stepped,
+  x86_stepped_into,
   x86_stepped_on,
   x86_watch,
   x86_write_debug,

@@ -7,6 +7,7 @@ import { accessible, checkRead, checkWrite, guestLoad, guestStore } from '../mem
 import { Layout, PagePermission, TlbBit } from '../shared/layout';
 import { RepForm, RepLimit, RepPass } from '../shared/rep';
 import { X86 } from '../../translators/x86/state';
+import { STORES, x86_watch } from './system/debug';
 import { destinationFault, destinationBase, sourceBase, sourceFault } from './system/string-segments';
 
 // @ts-ignore: decorator
@@ -107,12 +108,28 @@ function mayWrite(form: u32, within: u32, to: u32, size: u32): bool {
   return checkWrite(to, size);
 }
 
+/** Data breakpoints, which single elements meet; the caller has one to do. */
+// @ts-ignore: decorator
+@inline
+function watchSource(form: u32, base: u32, size: u32): void {
+  if (PAGED && form & RepForm.SINGLE) x86_watch(sourceAt(form, base, mask(form)), size);
+}
+// @ts-ignore: decorator
+@inline
+function watchDestination(form: u32, size: u32, isStore: bool): void {
+  if (PAGED && form & RepForm.SINGLE) x86_watch(destinationAt(form, mask(form)), isStore ? size | STORES : size);
+}
+
 // MOVS
 
 function movs<T>(form: u32, base: u32): u32 {
   const size: u32 = sizeof<T>();
   if (exhausted()) return RepPass.Pause;
   let count = passCount<T>(form);
+  if (count) {
+    watchSource(form, base, size);
+    watchDestination(form, size, true);
+  }
   if (plain(form)) {
     while (count) {
       const from = base + get(X86.ESI);
@@ -175,6 +192,7 @@ function stos<T>(form: u32): u32 {
   const value = <T>get(X86.EAX);
   if (exhausted()) return RepPass.Pause;
   let count = passCount<T>(form);
+  if (count) watchDestination(form, size, true);
   if (plain(form)) {
     while (count) {
       const to = get(X86.EDI);
@@ -232,6 +250,7 @@ function lods<T>(form: u32, base: u32): u32 {
   if (exhausted()) return RepPass.Pause;
   for (let count = passCount<T>(form); count; count--) {
     const from = sourceAt(form, base, within);
+    watchSource(form, base, size);
     if (!mayReadSource(form, within, from, size)) return RepPass.Fault;
     store<T>(Layout.STATE + X86.EAX, guestLoad<T>(from));
     advance(X86.ESI, delta, within);
@@ -298,6 +317,10 @@ function cmps<T>(form: u32, base: u32): u32 {
   const equal = (form & RepForm.REPNE) == 0;
   if (exhausted()) return RepPass.Pause;
   let count = passCount<T>(form);
+  if (count) {
+    watchSource(form, base, size);
+    watchDestination(form, size, false);
+  }
   if (plain(form)) {
     while (count) {
       const left = base + get(X86.ESI);
@@ -362,6 +385,7 @@ function scas<T>(form: u32): u32 {
   const value = <T>get(X86.EAX);
   if (exhausted()) return RepPass.Pause;
   let count = passCount<T>(form);
+  if (count) watchDestination(form, size, false);
   if (plain(form)) {
     while (count) {
       const area = get(X86.EDI);

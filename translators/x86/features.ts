@@ -4,6 +4,7 @@
  */
 export const enum Feature {
   FPU = 1 << 0,
+  DE = 1 << 2,
   PSE = 1 << 3,
   TSC = 1 << 4,
   MSR = 1 << 5,

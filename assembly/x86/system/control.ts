@@ -16,7 +16,7 @@ import { updateMode } from './descriptors';
 
 const CR0_BITS: u32 = Cr0.PE | Cr0.MP | Cr0.EM | Cr0.TS | Cr0.ET | Cr0.NE | Cr0.WP | Cr0.AM | Cr0.NW | Cr0.CD | Cr0.PG;
 /** Those of features that CPUID announces. */
-const CR4_BITS: u32 = Cr4.TSD | Cr4.PSE | Cr4.PAE | Cr4.MCE | Cr4.PGE | Cr4.OSFXSR | Cr4.OSXMMEXCPT;
+const CR4_BITS: u32 = Cr4.TSD | Cr4.DE | Cr4.PSE | Cr4.PAE | Cr4.MCE | Cr4.PGE | Cr4.OSFXSR | Cr4.OSXMMEXCPT;
 
 function fault(): bool {
   return raise(Vector.GP, 0);
@@ -203,7 +203,7 @@ export function x86_wrmsr(): u32 {
 }
 
 /** What user mode does not announce. */
-const SYSTEM_FEATURES: u32 = Feature.PSE | Feature.MSR | Feature.PAE | Feature.SEP | Feature.PGE;
+const SYSTEM_FEATURES: u32 = Feature.DE | Feature.PSE | Feature.MSR | Feature.PAE | Feature.SEP | Feature.PGE;
 
 export function x86_system_cpuid(): void {
   const leaf = get(X86.EAX);

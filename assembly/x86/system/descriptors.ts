@@ -2,7 +2,7 @@
 
 import { Eflags, Segment, Vector } from '../../../translators/x86/sdm';
 import { X86 } from '../../../translators/x86/state';
-import { Access, Cr0, Cr4, Mode, System } from '../../../translators/x86/system/state';
+import { Access, Cr0, Cr4, Dr6, Mode, System } from '../../../translators/x86/system/state';
 import { Layout } from '../../shared/layout';
 import { cpl, get, raise, raiseSelector, set, systemCanRead, systemCanWrite, systemLoad, systemStore } from './core';
 
@@ -124,7 +124,7 @@ function isFlat(segment: u32): bool {
   return get(X86.ES_BASE + segment * 4) === 0 && get(System.LIMIT + segment * 4) === 0xffffffff && get(System.END + segment * 4) !== 0;
 }
 
-/** What code is lifted for: call it after any change of CR0, CR4, CPL, EFLAGS.VM, TF or AC, DR7, CS, SS, DS or ES. */
+/** What code is lifted for: call it after any change of CR0, CR4, CPL, EFLAGS.VM, TF or AC, DR7, a task's T flag, CS, SS, DS or ES. */
 export function updateMode(): void {
   if (!PAGED) {
     updateUserMode();
@@ -141,7 +141,7 @@ export function updateMode(): void {
   if (get(System.ACCESS + Segment.SS * 4) & Access.DB) mode |= Mode.STACK32;
   if (isFlat(Segment.CS)) mode |= Mode.FLAT_CODE;
   if (isFlatData()) mode |= Mode.FLAT_DATA;
-  if (flags & Eflags.TF || get(System.DR7) & 0xff) mode |= Mode.STEP;
+  if (flags & Eflags.TF || get(System.DR7) & 0xff || get(System.DEBUG_TRAP) & Dr6.BT) mode |= Mode.STEP;
   if (cr0 & Cr0.TS) mode |= Mode.TS;
   if (cr0 & Cr0.EM) mode |= Mode.EM;
   if (cr0 & Cr0.MP) mode |= Mode.MP;

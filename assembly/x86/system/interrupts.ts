@@ -144,7 +144,11 @@ export function x86_software_interrupt(kind: u32, next: u32): u32 {
   setExternal(u32(isInt1));
   const done = enter(kind & 0xff, !isInt1, false, 0, currentEip(next), eflags());
   setExternal(0);
-  if (done && isInt1) endDebugGuard();
+  if (done && isInt1) {
+    endDebugGuard();
+    // it is that trap
+    set(System.DEBUG_TRAP, 0);
+  }
   return u32(!done);
 }
 

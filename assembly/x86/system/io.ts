@@ -8,6 +8,7 @@ import { checkRead, checkWrite, guestLoad, guestStore } from '../../memory';
 import { Layout } from '../../shared/layout';
 import { RepForm, RepLimit, RepPass } from '../../shared/rep';
 import { cpl, get, raise, set, systemCanRead, systemLoad } from './core';
+import { STORES, watchPort, x86_watch } from './debug';
 import { isVirtual, segmentFault } from './descriptors';
 
 /** 0, or 1 with #GP(0) recorded. In virtual-8086 mode IOPL does not count, only the bitmap. */
@@ -30,9 +31,11 @@ export function x86_port_permission(port: u32, bytes: u32): u32 {
 }
 
 export function x86_in(port: u32, bytes: u32): u32 {
+  watchPort(port, bytes);
   return portRead(port, bytes);
 }
 export function x86_out(port: u32, bytes: u32, value: u32): void {
+  watchPort(port, bytes);
   portWrite(port, bytes, value);
 }
 
@@ -47,7 +50,7 @@ function advance(slot: u32, delta: u32, mask: u32): void {
   set(slot, (old & ~mask) | ((old + delta) & mask));
 }
 function elements(form: u32): u32 {
-  return form & RepForm.REPNE ? min(get(X86.ECX) & within(form), PASS) : 1;
+  return form & RepForm.REPNE ? min(get(X86.ECX) & within(form), form & RepForm.SINGLE ? 1 : PASS) : 1;
 }
 function counted(form: u32): void {
   if (form & RepForm.REPNE) advance(X86.ECX, -1, within(form));
@@ -78,6 +81,10 @@ export function x86_ins(form: u32): u32 {
     }
     const address = get(X86.ES_BASE + Segment.ES * 4) + offset;
     if (!checkWrite(address, size)) return RepPass.Fault;
+    if (form & RepForm.SINGLE) {
+      x86_watch(address, size | STORES);
+      watchPort(port, size);
+    }
     const value = portRead(port, size);
     if (size === 1) guestStore<u8>(address, <u8>value);
     else if (size === 2) guestStore<u16>(address, <u16>value);
@@ -104,6 +111,10 @@ export function x86_outs(form: u32): u32 {
     }
     const address = get(X86.ES_BASE + segment * 4) + offset;
     if (!checkRead(address, size)) return RepPass.Fault;
+    if (form & RepForm.SINGLE) {
+      x86_watch(address, size);
+      watchPort(port, size);
+    }
     portWrite(port, size, size === 1 ? <u32>guestLoad<u8>(address) : size === 2 ? <u32>guestLoad<u16>(address) : guestLoad<u32>(address));
     advance(X86.ESI, step, mask);
     counted(form);

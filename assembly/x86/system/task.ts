@@ -2,7 +2,7 @@
 
 import { Eflags, Segment, Vector } from '../../../translators/x86/sdm';
 import { X86 } from '../../../translators/x86/state';
-import { Access, Cr0, Cr4, Raised, System } from '../../../translators/x86/system/state';
+import { Access, Cr0, Cr4, Dr6, Raised, System } from '../../../translators/x86/system/state';
 import { flushTlb } from '../../paged';
 import { Layout } from '../../shared/layout';
 import { loadPdptes } from '../mmu';
@@ -175,6 +175,9 @@ function loadTask(base: u32, wide: bool, nested: bool, code: u32, pushCode: bool
   }
   if (eip > get(System.LIMIT + Segment.CS * 4)) return raise(Vector.GP, 0);
   // the T flag: #DB before the task's first instruction
-  if (trap) set(System.DEBUG_TRAP, get(System.DEBUG_TRAP) | 0x8000);
+  if (trap) {
+    set(System.DEBUG_TRAP, get(System.DEBUG_TRAP) | Dr6.BT);
+    updateMode();
+  }
   return true;
 }

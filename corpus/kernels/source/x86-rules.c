@@ -485,6 +485,38 @@ static void i_break_rep(void) {
       "iret\n"
       "broken_rep: rep stosb" ::"a"(7), "D"(repeated) : "ecx", "memory");
 }
+static void i_read_dr4(void) { ASM("mov %%dr4, %%eax" ::: "eax"); }
+extern u8 x87_long_next[], environment_next[], image_next[], port_next[], rep_copy[], rep_fill[], rep_find[], rep_out[];
+static u8 image[512] __attribute__((aligned(16)));
+static void i_watch_x87_long(void) { ASM("fninit\nfldz\nfstpt %0\nx87_long_next: nop" : "=m"(image)); }
+static void i_watch_environment(void) { ASM("fnstenv %0\nenvironment_next: nop" : "=m"(image)); }
+static void i_watch_image(void) { ASM("fxsave %0\nimage_next: nop" : "=m"(image)); }
+static void i_watch_copy(void) {
+  ASM("rep_copy: rep movsb" ::"S"(image), "D"(image + 16), "c"(4) : "memory");
+}
+static void i_watch_fill(void) {
+  ASM("rep_fill: rep stosl" ::"a"(0), "D"(image), "c"(4) : "memory");
+}
+static void i_watch_find(void) {
+  ASM("rep_find: repne scasb" ::"a"(1), "D"(image), "c"(4) : "memory");
+}
+static void i_watch_none(void) {
+  ASM("rep stosl" ::"a"(0), "D"(image), "c"(0) : "memory");
+}
+static void i_port(void) { ASM("outb %%al, $0x80\nport_next: nop" ::"a"(0)); }
+static void i_other_port(void) { ASM("inb $0x81, %%al" ::: "eax"); }
+static void i_port_rep(void) {
+  ASM("rep_out: rep outsb" ::"d"(0x80), "S"(image), "c"(3));
+}
+static u16 stack_selector = DATA;
+static void i_shadow_watch(void) { ASM("mov %0, %%ss\nint $0x33" ::"m"(stack_selector)); }
+static void i_shadow_watch_int1(void) { ASM("mov %0, %%ss\n.byte 0xf1" ::"m"(stack_selector)); }
+extern u8 shadow_stale[];
+static int loads_stack;
+static void i_shadow_stale(void) {
+  ASM("test %0, %0\njz shadow_stale\nmov %%ss, %%ecx\nmov %%ecx, %%ss\nshadow_stale: nop" ::"r"(loads_stack) : "ecx");
+}
+static void cr4(u32 off, u32 on) { ASM("mov %%cr4, %%eax\nand %0, %%eax\nor %1, %%eax\nmov %%eax, %%cr4" ::"r"(~off), "r"(on) : "eax"); }
 static void i_read_debug(void) { ASM("mov %%dr0, %%eax" ::: "eax"); }
 static void debug_registers(u32 address, u32 control) {
   ASM("mov %0, %%dr0\nmov %2, %%dr6\nmov %1, %%dr7" ::"r"(address), "r"(control), "r"(0xffff0ff0));
@@ -536,6 +568,61 @@ static void exceptions(void) {
   debug_registers((u32)watched_vector, 0x000f0002);
   expect("and by FLD", fault_of(i_watch_x87), FAULT(DB, 0));
   expect("after it, too", last.eip, (u32)x87_next);
+  debug_registers((u32)image + 8, 0x00070002);
+  expect("and by the end of FSTP's ten bytes", fault_of(i_watch_x87_long), FAULT(DB, 0));
+  expect("after it", last.eip, (u32)x87_long_next);
+  debug_registers((u32)image + 24, 0x000d0002);
+  expect("and by FNSTENV", fault_of(i_watch_environment), FAULT(DB, 0));
+  expect("after it", last.eip, (u32)environment_next);
+  debug_registers((u32)image + 28, 0x000d0002);
+  expect("but not beyond its 28 bytes", fault_of(i_watch_environment), NONE);
+  debug_registers((u32)image + 288, 0x000d0002);
+  expect("and by FXSAVE", fault_of(i_watch_image), FAULT(DB, 0));
+  expect("after it", last.eip, (u32)image_next);
+  debug_registers((u32)image + 1, 0x00030002);
+  expect("and by the source of REP MOVSB", fault_of(i_watch_copy), FAULT(DB, 0));
+  expect("after the element that meets it", last.ecx, 2);
+  expect("with the rest to do", last.eip, (u32)rep_copy);
+  debug_registers((u32)image + 18, 0x00010002);
+  expect("and by its destination", fault_of(i_watch_copy), FAULT(DB, 0));
+  expect("after that element", last.ecx, 1);
+  debug_registers((u32)image + 4, 0x00010002);
+  expect("and by REP STOSD", fault_of(i_watch_fill), FAULT(DB, 0));
+  expect("after that element", last.ecx << 16 | (last.eip == (u32)rep_fill), 2 << 16 | 1);
+  expect("not if there is none", fault_of(i_watch_none), NONE);
+  debug_registers((u32)image + 2, 0x00030002);
+  expect("and by REPNE SCASB", fault_of(i_watch_find), FAULT(DB, 0));
+  expect("after that element", last.ecx << 16 | (last.eip == (u32)rep_find), 1 << 16 | 1);
+  debug_registers((u32)&stack_selector, 0x00070002);
+  expect("a data breakpoint met by a load of SS, then INT n", fault_of(i_shadow_watch), FAULT(DB, 0));
+  expect("comes before the handler's first instruction", last.eip, (u32)stubs + 16 * 0x33);
+  expect("but not at all before INT1's", fault_of(i_shadow_watch_int1), FAULT(DB, 0));
+  expect("which is no such trap", last.eip >= (u32)stubs && last.eip < (u32)stubs + 16 * 64, 0);
+  debug_registers(0, 0);
+  ASM("mov %0, %%dr6" ::"r"(0xffffffff));
+  expect("bits of DR6 that are fixed", dr6(), 0xffffefff);
+  ASM("mov %0, %%dr6" ::"r"(0));
+  expect("the others", dr6(), 0xffff0ff0);
+  expect("DR4 is DR6", fault_of(i_read_dr4), NONE);
+  debug_registers(0x80, 0x00020002);
+  expect("no input or output breakpoint without CR4.DE", fault_of(i_port), NONE);
+  cr4(0, 8);
+  expect("MOV from DR4 with CR4.DE", fault_of(i_read_dr4), FAULT(UD, 0));
+  expect("an output breakpoint", fault_of(i_port), FAULT(DB, 0));
+  expect("after the instruction", last.eip, (u32)port_next);
+  expect("DR6.B0 of it", dr6() & 0x400f, 1);
+  expect("another port", fault_of(i_other_port), NONE);
+  debug_registers(0x80, 0x00060002);
+  expect("an input breakpoint of two ports", fault_of(i_other_port), FAULT(DB, 0));
+  expect("REP OUTSB, too", fault_of(i_port_rep), FAULT(DB, 0));
+  expect("after the first element", last.ecx << 16 | (last.eip == (u32)rep_out), 2 << 16 | 1);
+  cr4(8, 0);
+  debug_registers(0, 0);
+  loads_stack = 1;
+  i_shadow_stale();
+  loads_stack = 0;
+  debug_registers((u32)shadow_stale, 2);
+  expect("a breakpoint where SS was loaded long before", fault_of(i_shadow_stale), FAULT(DB, 0));
   debug_registers((u32)shadow_broken, 2);
   expect("no breakpoint right after a load of SS", fault_of(i_shadow_break), NONE);
   debug_registers(0, 0);
@@ -657,6 +744,14 @@ static void tasks(void) {
   u32 cr0;
   ASM("mov %%cr0, %0\nclts" : "=r"(cr0));
   expect("a switch sets TS", cr0 & 8, 8);
+  new_task();
+  tss2[25] |= 1;
+  debug_registers(0, 0);
+  expect("CALL of a task whose T flag is set", fault_of(t_gate), FAULT(DB, 0));
+  expect("is a trap before its first instruction", last.eip, (u32)task_body);
+  expect("DR6.BT", dr6() & 0xe00f, 0x8000);
+  gdt[TASK / 8] = descriptor((u32)tss, sizeof tss - 1, 0x89, 0);
+  ASM("ltr %w0\npushl $2\npopf" ::"r"(TASK) : "memory");
   new_task();
   expect("CALL of a task gate", fault_of(t_gate), NONE);
   expect("ran", task_ran & 0xffff, TASK2);

@@ -112,6 +112,9 @@ export const storeMasked =
 
 /** Bits of MXCSR that exist (SDM volume 1, 11.6.6). */
 const MXCSR_BITS = 0xffff;
+/** Bytes of FXSAVE's image, and of what of it is looked at together. */
+const IMAGE = 512;
+const PART = 128;
 /** The instruction looks at MXCSR or sets it; the first one that does has code lifted anew, with MXCSR.DE exact. */
 const seeing =
   (meaning: Meaning): Meaning =>
@@ -133,7 +136,9 @@ const image =
   (b, i) => {
     if (helper === 'sse_fxsave') checkWritable(b, i);
     checkAligned(b, i);
-    const status = b.helper(helper, address(b, i));
+    const at = address(b, i);
+    for (let part = 0; part < IMAGE; part += PART) b.access?.(b.add(at, b.i32(part)), PART, helper === 'sse_fxsave');
+    const status = b.helper(helper, at);
     contextOf(b).top = -1;
     forgetFloats(b);
     exitOnFault(b, b.and(status, b.i32(1)));

@@ -7,10 +7,11 @@ import type { Helper } from '../../../src/isa/isa.ts';
 import { sub } from '../flags.ts';
 import { after, here, type Insn, load, register, setRegister, sizeOf, store } from '../operands.ts';
 import { group, type Meaning, type Row, row, sensitive } from '../row.ts';
-import { Eflags, Segment } from '../sdm.ts';
+import { Segment } from '../sdm.ts';
 import { checkSegmentWritable, exitOnFault, isPlain, linear } from '../segmentation.ts';
 import { X86 } from '../state.ts';
 import { ins, outs } from '../system/io.ts';
+import { breakOnce } from '../system/privilege.ts';
 import { Mode } from '../system/state.ts';
 
 const rep = (name: string, parameters: number): Helper => ({
@@ -62,11 +63,7 @@ function repeatable(name: string, operand: number, readsSource: boolean, once: (
     const base = based ? b.get(Type.I32, X86.ES_BASE + 4 * i.segment) : b.i32(0);
     const pass = readsSource ? b.helper(`x86_rep_${name}`, form, base) : b.helper(`x86_rep_${name}`, form);
     exitOnFault(b, b.eq(pass, b.i32(RepPass.Fault)));
-    // a breakpoint comes before the first element only (SDM volume 3, 17.3.1.1)
-    if (i.mode & Mode.STEP && i.mode & Mode.SYSTEM) {
-      const rest = b.select(pass, b.i32(Eflags.RF), b.i32(0));
-      b.set(X86.OTHER_FLAGS, b.or(b.get(Type.I32, X86.OTHER_FLAGS), rest));
-    }
+    if (i.mode & Mode.STEP && i.mode & Mode.SYSTEM) breakOnce(b, pass);
     b.exitIf(b.eq(pass, b.i32(RepPass.Pause)), ExitKind.Budget);
     b.branch(pass, here(i), after(i));
   };

@@ -115,15 +115,19 @@ const callMemory =
   (name: string, place: (b: Builder, i: Insn) => Value): Meaning =>
   (b, i) => {
     if (!isFlat(i, segmentOf(i))) waitFirst(b);
-    waitOrFault(b, b.helper(`x87_${name}`, place(b, i)));
+    const at = place(b, i);
+    b.access?.(at, 10, place === target);
+    waitOrFault(b, b.helper(`x87_${name}`, at));
     notePointers(b, i);
   };
 /** The same for what is as long as the operand size says, and notes no pointers. */
 const callEnvironment =
-  (name: string, place: (b: Builder, i: Insn) => Value): Meaning =>
+  (name: string, place: (b: Builder, i: Insn) => Value, registers = 0): Meaning =>
   (b, i) => {
     if (place === address && !isFlat(i, segmentOf(i))) waitFirst(b);
-    waitOrFault(b, b.helper(`x87_${name}`, place(b, i), b.i32(i.operandSize)));
+    const at = place(b, i);
+    b.access?.(at, 7 * i.operandSize + registers, place === target);
+    waitOrFault(b, b.helper(`x87_${name}`, at, b.i32(i.operandSize)));
   };
 
 type Load = (b: Builder, i: Insn) => Value;
@@ -267,8 +271,8 @@ const control = (): readonly Row[] => [
   }),
   row('D9 /4 m', 'FLDENV M', callEnvironment('load_environment', address)),
   row('D9 /6 m', 'FNSTENV M', callEnvironment('store_environment', target)),
-  row('DD /4 m', 'FRSTOR M', callEnvironment('restore', address)),
-  row('DD /6 m', 'FNSAVE M', callEnvironment('save', target)),
+  row('DD /4 m', 'FRSTOR M', callEnvironment('restore', address, 80)),
+  row('DD /6 m', 'FNSAVE M', callEnvironment('save', target, 80)),
   // of the 8087 and 80287; the 387 and later processors ignore them
   row('DB E0', 'FNENI', nothing),
   row('DB E1', 'FNDISI', nothing),

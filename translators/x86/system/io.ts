@@ -7,7 +7,7 @@ import type { Helper } from '../../../src/isa/isa.ts';
 import { type Insn, read, register, setRegister, sizeOf } from '../operands.ts';
 import { Kind, type Meaning } from '../row.ts';
 import { X86 } from '../state.ts';
-import { cplOf, exitIfRaised, takeInterrupt } from './privilege.ts';
+import { breakOnce, cplOf, exitIfRaised, takeInterrupt } from './privilege.ts';
 import { Mode, System } from './state.ts';
 
 const I32 = Type.I32;
@@ -53,12 +53,14 @@ const string =
       size |
       (i.addressSize === 2 ? RepForm.ADDRESS16 : 0) |
       (i.rep ? RepForm.REPNE : 0) |
+      (i.mode & Mode.STEP ? RepForm.SINGLE : 0) |
       RepForm.SEGMENTED |
       (source << RepForm.SEGMENT_SHIFT);
     const pass = b.helper(name, b.i32(form));
     exitIfRaised(b, b.eq(pass, b.i32(RepPass.Fault)));
     b.exitIf(b.eq(pass, b.i32(RepPass.Pause)), ExitKind.Budget);
-    takeInterruptAfterPass(b, i, pass);
+    if (i.mode & Mode.STEP) breakOnce(b, pass);
+    else takeInterruptAfterPass(b, i, pass);
     b.branch(pass, i.pc, i.next);
   };
 /** Between iterations an interrupt would find the instruction itself as the next; it waits for the pass to end. */

@@ -21,6 +21,7 @@ export const debugHelpers: readonly Helper[] = [
   { name: 'x86_watch', params: [I32, I32], result: Type.None, state: true, pure: false },
   { name: 'x86_stepped', params: [I32], result: I32, state: true, pure: false },
   { name: 'x86_stepped_on', params: [], result: I32, state: true, pure: false },
+  { name: 'x86_stepped_into', params: [], result: I32, state: true, pure: false },
 ];
 
 /** Touch no state of the x87 or of SSE. */
@@ -104,7 +105,7 @@ function liftAfterSti(table: OpcodeTable, i: Insn, b: Builder, code: Code, mode:
   return end;
 }
 
-/** Row names of those whose handler's first instruction comes before any trap. */
+/** Row names of those after which TF traps nothing. */
 const ENTERS_HANDLER = /^(INT|IRET|SYSENTER)/;
 
 /** One instruction a block: it ends in whether a debug trap follows. */
@@ -128,8 +129,8 @@ function stepping(b: Builder, row: Row): (t: Terminator) => Terminator {
         return to(t.target);
       case 'exit':
         if (t.exit === ExitKind.Continue) return to(b.i32(t.pc));
-        if (t.exit === ExitKind.Resume && !ENTERS_HANDLER.test(row.text)) return leave(b.helper('x86_stepped_on'));
-        return t;
+        if (t.exit !== ExitKind.Resume) return t;
+        return leave(b.helper(ENTERS_HANDLER.test(row.text) ? 'x86_stepped_into' : 'x86_stepped_on'));
     }
   };
 }

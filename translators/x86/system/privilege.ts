@@ -43,13 +43,20 @@ export function exitIfTraced(b: Builder, i: Insn, flags: Value): void {
   if (!(i.mode & Mode.STEP)) b.exitIf(b.and(flags, b.i32(Eflags.TF)), ExitKind.Exception, Raised.POPF | i.operandSize | (i.length << 16));
 }
 
-/** After an instruction that may have let interrupts in: leaves if one is pending. */
+/** After an instruction that may have let interrupts in: leaves if one is pending. A step leaves by itself, with the debug trap first. */
 export function takeInterrupt(b: Builder, i: Insn): void {
+  if (i.mode & Mode.STEP) return;
   b.exitIf(b.and(b.get(Type.I32, X86.OTHER_FLAGS), b.get(Type.I32, System.INTERRUPT)), ExitKind.Next, i.next);
 }
 
 export const setInterruptFlag = (b: Builder): void => b.set(X86.OTHER_FLAGS, b.or(b.get(Type.I32, X86.OTHER_FLAGS), b.i32(Eflags.IF)));
 export const clearInterruptFlag = (b: Builder): void => b.set(X86.OTHER_FLAGS, b.and(b.get(Type.I32, X86.OTHER_FLAGS), b.i32(~Eflags.IF)));
+
+/** After a pass of a repeated string instruction: a breakpoint comes before the first element only (SDM volume 3, 17.3.1.1). */
+export function breakOnce(b: Builder, pass: Value): void {
+  const rest = b.select(pass, b.i32(Eflags.RF), b.i32(0));
+  b.set(X86.OTHER_FLAGS, b.or(b.get(Type.I32, X86.OTHER_FLAGS), rest));
+}
 
 /** Leaves with the exception that a helper has recorded, if its status is not 0. */
 export const exitIfRaised = (b: Builder, status: Value): void => b.exitIf(status, ExitKind.MemoryFault);

@@ -33,7 +33,7 @@ export const registerHelpers: readonly Helper[] = [
   { name: 'x86_load_msw', params: [I32, I32], result: I32, state: true, pure: false },
   { name: 'x86_clts', params: [I32], result: I32, state: true, pure: false },
   { name: 'x86_invlpg', params: [I32], result: Type.None, state: true, pure: false },
-  { name: 'x86_debug_access', params: [], result: I32, state: true, pure: false },
+  { name: 'x86_debug_access', params: [I32], result: I32, state: true, pure: false },
   { name: 'x86_read_debug', params: [I32], result: I32, state: true, pure: false },
   { name: 'x86_write_debug', params: [I32, I32], result: Type.None, state: true, pure: false },
   { name: 'x86_rdmsr', params: [], result: I32, state: true, pure: false },
@@ -55,11 +55,11 @@ export const lmsw: Meaning = privileged((b, i) => transfer(b, i, b.helper('x86_l
 export const clts: Meaning = privileged((b, i) => transfer(b, i, b.helper('x86_clts', b.i32(i.next))));
 
 export const readDebug: Meaning = privileged((b, i) => {
-  exitIfRaised(b, b.helper('x86_debug_access'));
+  exitIfRaised(b, b.helper('x86_debug_access', b.i32(i.reg)));
   b.set(general(i.rm), b.helper('x86_read_debug', b.i32(i.reg)));
 });
 export const writeDebug: Meaning = privileged((b, i) => {
-  exitIfRaised(b, b.helper('x86_debug_access'));
+  exitIfRaised(b, b.helper('x86_debug_access', b.i32(i.reg)));
   b.helper('x86_write_debug', b.i32(i.reg), b.get(I32, general(i.rm)));
   transferNext(b, i);
 });

@@ -151,6 +151,15 @@ export const enum Cr4 {
   OSXMMEXCPT = 0x400,
 }
 
+export const enum Dr6 {
+  BD = 0x2000,
+  BS = 0x4000,
+  BT = 0x8000,
+  KNOWN = 0xe00f,
+  /** Bits that are always set. */
+  FIXED = 0xffff0ff0,
+}
+
 /** Bits of a descriptor's second word (SDM volume 3, figure 3-8). */
 export const enum Access {
   ACCESSED = 0x100,
