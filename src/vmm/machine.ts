@@ -196,7 +196,10 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     hypercall: () => waiting,
     hooked: (exit) => hooks.handle(exit),
     coprocessorError: () => board.coprocessorError?.(),
-    shutdown: () => finish('shutdown', SHUTDOWN_CODE),
+    shutdown: () => {
+      // not before the reset that it has asked for just now
+      if (!wantsReset) finish('shutdown', SHUTDOWN_CODE);
+    },
   });
   let typed: Uint8Array = new Uint8Array(0);
   const offsets = new Map(isa.registers.map(({ name, offset }) => [name, offset]));

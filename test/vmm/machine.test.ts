@@ -56,10 +56,11 @@ describe('a machine', () => {
     expect(heard.text.startsWith('RRR')).toBe(true);
   });
 
-  test('a triple fault is a shutdown', async () => {
+  test('a triple fault is a shutdown, but not after a reset', async () => {
     // lidt [0x100000], of zeros; int3
-    const machine = await make({ kernel: kernel(0x0f, 0x01, 0x1d, 0, 0, 0x10, 0, 0xcc) });
-    expect((await machine.run())?.reason).toBe('shutdown');
+    const fault = [0x0f, 0x01, 0x1d, 0, 0, 0x10, 0, 0xcc];
+    expect((await (await make({ kernel: kernel(...fault) })).run())?.reason).toBe('shutdown');
+    expect((await (await make({ kernel: kernel(...out(0xcf9, 2), ...out(0xcf9, 6), ...fault) })).run())?.reason).toBe('reset');
   });
 
   test.each(['interpret', 'translate'] as const)('a page of STI: %s', async (executor) => {
