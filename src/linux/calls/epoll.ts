@@ -3,6 +3,7 @@ import { fail } from '../fs/fail.ts';
 import { type Description, describe } from '../fs/file-table.ts';
 import { SpecialInode } from '../fs/synthetic.ts';
 import { type OpenFile, Poll, WOULD_BLOCK } from '../fs/vfs.ts';
+import { WaitQueue } from '../fs/wait.ts';
 import type { Process } from '../process.ts';
 import type { Syscall, SyscallResult } from '../syscall.ts';
 import { waitFor } from './arguments.ts';
@@ -34,18 +35,23 @@ function watchEdges(interest: Interest): void {
   interest.unsubscribe = isEdge ? interest.description.file?.subscribe?.((events) => (interest.reported &= ~events)) : undefined;
 }
 
-/** Interests by descriptor number, of each epoll instance. */
-const instances = new WeakMap<OpenFile, Map<number, Interest>>();
+/** An epoll instance: interests by descriptor number. */
+class Interests extends Map<number, Interest> {
+  /** There is another one, or one has changed. */
+  readonly changed = new WaitQueue();
+}
+
+const instances = new WeakMap<OpenFile, Interests>();
 
 /** The instances that have been told to watch this one. */
-const watchedBy = new WeakMap<Map<number, Interest>, Set<Map<number, Interest>>>();
+const watchedBy = new WeakMap<Interests, Set<Interests>>();
 
 /** Instances above each other at most (EP_MAX_NESTS and the lowest), and ways from one down to those that it watches. */
 const MOST_LEVELS = 5;
 const MOST_WAYS = 1000;
 
 /** How many instances lie in a chain from this one down, and how many ways there are; ELOOP if `forbidden` is among them. */
-function below(map: Map<number, Interest>, forbidden?: Map<number, Interest>): { levels: number; ways: number } {
+function below(map: Interests, forbidden?: Interests): { levels: number; ways: number } {
   if (map === forbidden) fail('ELOOP');
   let levels = 1;
   let ways = 1;
@@ -60,11 +66,11 @@ function below(map: Map<number, Interest>, forbidden?: Map<number, Interest>): {
 }
 
 /** The instances that watch this one, however far above, itself included. */
-function above(map: Map<number, Interest>, watchers = new Set([map])): Set<Map<number, Interest>> {
+function above(map: Interests, watchers = new Set([map])): Set<Interests> {
   for (const watcher of watchedBy.get(map) ?? []) if (!watchers.has(watcher)) above(watcher, watchers.add(watcher));
   return watchers;
 }
-function remove(map: Map<number, Interest>, target: number): void {
+function remove(map: Interests, target: number): void {
   const { unsubscribe, description } = map.get(target)!;
   unsubscribe?.();
   map.delete(target);
@@ -73,7 +79,7 @@ function remove(map: Map<number, Interest>, target: number): void {
 }
 
 /** ELOOP for what would watch itself or lies too deep, EINVAL for too many ways (epoll_ctl(2)). */
-function nest(map: Map<number, Interest>, nested: Map<number, Interest>, add: () => void, takeBack: () => void): void {
+function nest(map: Interests, nested: Interests, add: () => void, takeBack: () => void): void {
   below(nested, map);
   add();
   watchedBy.set(nested, (watchedBy.get(nested) ?? new Set()).add(map));
@@ -85,13 +91,13 @@ function nest(map: Map<number, Interest>, nested: Map<number, Interest>, add: ()
   }
 }
 
-function interests(p: Process, fd: number): Map<number, Interest> {
+function interests(p: Process, fd: number): Interests {
   const { file } = p.files.get(fd);
   return (file && instances.get(file)) ?? fail('EINVAL');
 }
 
 function create(p: Process, closeOnExec: boolean): number {
-  const map = new Map<number, Interest>();
+  const map = new Interests();
   const inode = new SpecialInode(p.files.pipes, 0, 0o600, 0, () => fail('ENXIO'));
   const file: OpenFile = {
     inode,
@@ -100,9 +106,19 @@ function create(p: Process, closeOnExec: boolean): number {
     write: () => fail('EINVAL'),
     poll: () => ([...map.values()].some((interest) => ready(interest.description.file, interest.events & 0xffff)) ? Poll.In : 0),
     subscribe(listener) {
-      const ends = [...map.values()].flatMap(({ description }) => description.file?.subscribe?.(listener) ?? []);
-      return () => {
+      const toAll = () => [...map.values()].flatMap(({ description }) => description.file?.subscribe?.(listener) ?? []);
+      let ends = toAll();
+      const stop = (): void => {
         for (const end of ends) end();
+      };
+      const endChanges = map.changed.subscribe((events) => {
+        stop();
+        ends = toAll();
+        listener(events);
+      });
+      return () => {
+        endChanges();
+        stop();
       };
     },
     close() {
@@ -139,12 +155,14 @@ function control(p: Process, fd: number, operation: number, target: number, addr
     if (nested) nest(map, nested, add, () => remove(map, target));
     else add();
     watchEdges(interest);
+    map.changed.wake();
     return 0;
   }
   if (operation !== Control.Modify) return -Errno.EINVAL;
   if (!current) return -Errno.ENOENT;
   Object.assign(current, { events, data, reported: 0 });
   watchEdges(current);
+  map.changed.wake();
   return 0;
 }
 
@@ -152,12 +170,8 @@ function wait(p: Process, fd: number, address: number, most: number, timeout: nu
   const map = interests(p, fd);
   if ((most | 0) <= 0) return -Errno.EINVAL;
   const size = p.abi.epollData + 8;
-  const files: OpenFile[] = [];
-  for (const [target, { description }] of map) {
-    // Closing the last descriptor takes a file out of the set.
-    if (description.references === 0) remove(map, target);
-    else if (description.file) files.push(description.file);
-  }
+  // closing the last descriptor takes a file out of the set
+  for (const [target, { description }] of map) if (description.references === 0) remove(map, target);
   const attempt = (last: boolean): number => {
     let found = 0;
     for (const [target, interest] of [...map]) {
@@ -179,7 +193,7 @@ function wait(p: Process, fd: number, address: number, most: number, timeout: nu
     return found > 0 || last ? found : WOULD_BLOCK;
   };
   const milliseconds = (timeout | 0) < 0 ? undefined : timeout;
-  return waitFor(p, files, attempt, { milliseconds, interrupted: () => -Errno.EINTR });
+  return waitFor(p, [p.files.get(fd).file!], attempt, { milliseconds, interrupted: () => -Errno.EINTR });
 }
 
 /** What an instance has been told to watch under a descriptor's number, after `skipped` others of that number (kcmp(2)). */

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -320,6 +321,39 @@ static void multiply(void) {
 
 static void *blocks(void *argument) { return pause(), NULL; }
 
+static int watched, above;
+static sem_t seen;
+
+static void *watch(void *argument) {
+  for (int i = 0; i < 3; i++) {
+    struct epoll_event event;
+    int found = epoll_wait(i < 2 ? watched : above, &event, 1, 60000);
+    printf("found %d: %d\n", found, (int)event.data.u32);
+    sem_post(&seen);
+  }
+  return NULL;
+}
+
+// a thread that waits for events is told of what others add
+static void told(void) {
+  pthread_t thread;
+  struct epoll_event event = {.events = EPOLLIN, .data.u32 = 7};
+  int ends[2];
+  above = epoll_create1(0), watched = epoll_create1(0);
+  pipe(ends);
+  write(ends[1], "", 1);
+  epoll_ctl(above, EPOLL_CTL_ADD, watched, &event);
+  sem_init(&seen, 0, 0);
+  pthread_create(&thread, NULL, watch, NULL);
+  event = (struct epoll_event){.events = EPOLLIN | EPOLLONESHOT, .data.u32 = 8};
+  for (int i = 0; i < 3; i++) {
+    usleep(20000);
+    epoll_ctl(watched, i == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, ends[0], &event);
+    sem_wait(&seen);
+  }
+  pthread_join(thread, NULL);
+}
+
 int main(int count, char **arguments) {
   pthread_t thread;
   const char *how = count > 1 ? arguments[1] : "";
@@ -346,6 +380,7 @@ int main(int count, char **arguments) {
   futexes();
   locks();
   signals();
+  told();
   ends();
   return 3;
 }
