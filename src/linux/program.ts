@@ -476,42 +476,44 @@ function makeProgram(
     };
   }
 
+  async function runToEnd(): Promise<ExitStatus> {
+    if (options.translations) p.space.vcpu.persist(await translations.load(p.space.key));
+    await p.space.vcpu.prepare();
+    await system.sockets.start();
+    const clock = options.timeout === undefined ? undefined : new AbortController();
+    if (clock) void watchTime(options.timeout!, clock.signal);
+    // a program that waits for a signal has nothing else that keeps Node from ending
+    const alive = setInterval(() => {}, LONGEST_TIMER);
+    isRunning = true;
+    try {
+      await loop();
+    } finally {
+      clock?.abort();
+      clearInterval(alive);
+      run.over = true;
+      standstill.end();
+      for (const group of [...system.processes.values()]) {
+        group.end ??= { signal: p.signals.number('SIGKILL'), core: false };
+        system.bury(group);
+      }
+      spaces.close();
+      options.network?.close();
+      ended = host.monotonic();
+    }
+    for (const where of hooks.unmet) options.onWarning?.(`hook ${where}: no file of the program's has that function`);
+    const result = status();
+    await translations.save();
+    // who stops a program does not wait for one that reads its output slowly, or never
+    const impatient = 'signal' in result && fromOutside.has(result.signal);
+    await Promise.race([files.streams.flush(), killed, ...(impatient ? [host.sleep(LAST_OUTPUT_MS)] : [])]);
+    options.onExit?.(result);
+    return result;
+  }
+
   return {
     abi: p.abi.name,
     process: p,
-    async run() {
-      if (options.translations) p.space.vcpu.persist(await translations.load(p.space.key));
-      await p.space.vcpu.prepare();
-      await system.sockets.start();
-      const clock = options.timeout === undefined ? undefined : new AbortController();
-      if (clock) void watchTime(options.timeout!, clock.signal);
-      // a program that waits for a signal has nothing else that keeps Node from ending
-      const alive = setInterval(() => {}, LONGEST_TIMER);
-      isRunning = true;
-      try {
-        await loop();
-      } finally {
-        clock?.abort();
-        clearInterval(alive);
-        run.over = true;
-        standstill.end();
-        for (const group of [...system.processes.values()]) {
-          group.end ??= { signal: p.signals.number('SIGKILL'), core: false };
-          system.bury(group);
-        }
-        spaces.close();
-        options.network?.close();
-        ended = host.monotonic();
-      }
-      for (const where of hooks.unmet) options.onWarning?.(`hook ${where}: no file of the program's has that function`);
-      const result = status();
-      await translations.save();
-      // who stops a program does not wait for one that reads its output slowly, or never
-      const impatient = 'signal' in result && fromOutside.has(result.signal);
-      await Promise.race([files.streams.flush(), killed, ...(impatient ? [host.sleep(LAST_OUTPUT_MS)] : [])]);
-      options.onExit?.(result);
-      return result;
-    },
+    run: () => runToEnd().finally(() => translations.close()),
     hook: (where, handler) => hooks.addCode(where, handler),
     hookSyscall: (name, handler) => hooks.addSyscall(name, handler),
     snapshot,

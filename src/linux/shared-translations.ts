@@ -28,9 +28,12 @@ export class SharedTranslations {
     this.changed.add(key);
   }
 
-  /** For later runs. None of them will be asked for any more. */
+  /** For later runs. */
   async save(): Promise<void> {
     for (const key of this.changed) await this.store?.save(key, encodeTranslations(this.programs.get(key)!)).catch(() => undefined);
+  }
+  /** None of them will be asked for any more. */
+  close(): void {
     for (const source of this.sources) source.close?.();
   }
 }

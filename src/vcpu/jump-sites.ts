@@ -11,12 +11,15 @@ export class JumpSites {
   private readonly sites = new Map<number, number>();
   /** By JumpSite: what was ever noted there, though another target took its word. */
   private readonly targets = new Map<number, Set<number>>();
+  private readonly words: Uint32Array;
 
   /** `anyTarget`: pcs are not what page permissions are for (memory model paged). */
   constructor(
     private readonly memory: GuestMemory,
     private readonly anyTarget: boolean,
-  ) {}
+  ) {
+    this.words = new Uint32Array(memory.memory.buffer, Layout.JUMP_SITES, (Layout.UOPS - Layout.JUMP_SITES) / 4);
+  }
 
   /** Where the jump at the end of the block notes its targets; undefined without one. */
   of(block: Block): number | undefined {
@@ -36,9 +39,6 @@ export class JumpSites {
     this.targets.delete(site);
     this.memory.bytes.fill(0, site, site + JumpSite.SIZE);
     return site;
-  }
-  private words(site: number): Uint32Array {
-    return new Uint32Array(this.memory.memory.buffer, site, JumpSite.WORDS);
   }
 
   /** The region that noted a target last since this was last asked, by its entry. */
@@ -64,9 +64,19 @@ export class JumpSites {
     for (const target of targets) if (all.size < MOST_TARGETS) all.add(target);
     this.targets.set(site, all);
   }
+  /** For many sites each time that something is compiled. */
   private all(site: number): ReadonlySet<number> {
-    this.note(site, Array.from(this.words(site)).filter(this.isTarget));
-    return this.targets.get(site)!;
+    let all = this.targets.get(site);
+    if (!all) {
+      all = new Set();
+      this.targets.set(site, all);
+    }
+    const first = (site - Layout.JUMP_SITES) / 4;
+    for (let i = first; i < first + JumpSite.WORDS && all.size < MOST_TARGETS; i++) {
+      const target = this.words[i];
+      if (target !== 0 && !all.has(target) && this.isTarget(target)) all.add(target);
+    }
+    return all;
   }
   private isTarget = (pc: number): boolean => pc !== 0 && (this.anyTarget || (this.memory.permission(pc) & PagePermission.Execute) !== 0);
 

@@ -135,12 +135,6 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     ...(options.hotThreshold !== undefined && { hotThreshold: options.hotThreshold }),
   });
 
-  const { translations } = options;
-  const program = options.kernel ?? rom;
-  const translationsKey = program && `${storeKey(program)}-${options.machine}`;
-  const kept = translationsKey ? await translations?.load(translationsKey).catch(() => undefined) : undefined;
-  if (translations && translationsKey) vcpu.persist(kept);
-
   physical.listener = {
     written: (address, length) => vcpu.invalidatePhysical(address, length),
     remapped: () => vcpu.remapped(),
@@ -267,6 +261,13 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     restored: () => vcpu.remapped(),
   };
   if (opened) applySnapshot(opened, snapshotParts);
+
+  // nothing fails any more: what is kept may be a file that is open
+  const { translations } = options;
+  const program = options.kernel ?? rom;
+  const translationsKey = program && `${storeKey(program)}-${options.machine}`;
+  const kept = translationsKey ? await translations?.load(translationsKey).catch(() => undefined) : undefined;
+  if (translations && translationsKey) vcpu.persist(kept);
 
   let running: Promise<MachineEnd | undefined> | undefined;
   async function runLoop(): Promise<MachineEnd | undefined> {

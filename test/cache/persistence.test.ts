@@ -155,6 +155,11 @@ describe('kept translations', { timeout: 300_000 }, () => {
     const parted: TranslationStore = { load: async () => source, save: async () => undefined };
     const second = await run(elf, expected.args, parted, false);
     expect([second.stdout, closed]).toEqual([expected.stdout, 1]);
+    const onSyscall = (): never => {
+      throw new Error('a fault of its embedder’s');
+    };
+    await expect(runProgram(elf, { argv: ['program'], translations: parted, onSyscall })).rejects.toThrow('embedder');
+    expect(closed).toBe(2);
     expect(second.stats.restored).toBeGreaterThan(0);
     expect(second.stats.restoredBlocks).toBeGreaterThan(second.stats.blocks);
     read = 0;

@@ -110,3 +110,13 @@ test('a hooked instruction is not passed by', async () => {
   const second = await boot(image, left, { hooks: { 'OUT DX, AL': () => void hooked++ } });
   expect([hooked, second.left]).toEqual([1, undefined]);
 });
+
+test('of a machine that cannot be made, none are asked for', async () => {
+  let asked = 0;
+  const load = async (): Promise<undefined> => void asked++;
+  const options = { machine: 'pc', runtime: SYSTEM, memory: 32 << 20, translations: { load, save: async () => undefined } } as const;
+  await expect(createMachine({ ...options, kernel: new Uint8Array(4096) })).rejects.toThrow();
+  expect(asked).toBe(0);
+  await createMachine({ ...options, kernel: RULES });
+  expect(asked).toBe(1);
+});

@@ -1,6 +1,7 @@
 // The .xz file format, version 1.2.1. The library decodes LZMA2 but knows no other filter: each block is given to it as a stream of
 // its own without filter and check, and both are done here.
 import xz from 'xz-decompress';
+import { concat } from '../../isa/bytes.ts';
 import { collect, TooLarge } from '../../snapshot/compression.ts';
 import { undoX86Filter } from './bcj-x86.ts';
 import { Bytes } from './bytes.ts';
@@ -148,9 +149,8 @@ export async function unxz(file: Uint8Array, limit: number): Promise<Uint8Array 
   const size = records.reduce((sum, { unpacked }) => sum + unpacked, 0);
   if (size > limit) throw new TooLarge(`it unpacks to ${size} bytes, more than ${limit}`);
 
-  const result = new Uint8Array(size);
+  const blocks: Uint8Array<ArrayBuffer>[] = [];
   let at = HEADER_SIZE;
-  let filled = 0;
   for (const record of records) {
     const headerSize = (file[at] + 1) * 4;
     const checkAt = at + toFour(record.size - checkSize);
@@ -167,9 +167,8 @@ export async function unxz(file: Uint8Array, limit: number): Promise<Uint8Array 
     if (block && filters.x86) undoX86Filter(block);
     if (block?.length !== record.unpacked || (check === Check.Crc32 && crc32(block) !== u32(file, checkAt)))
       throw new RangeError('its data is damaged');
-    result.set(block, filled);
-    filled += block.length;
+    blocks.push(block);
     at = checkAt + checkSize;
   }
-  return result;
+  return blocks.length === 1 ? blocks[0] : concat(blocks);
 }
