@@ -34,6 +34,8 @@ interface StaysContext {
 
 /** Milliseconds of compilation after which a stay in guest code ends. */
 const COMPILE_MS = 50;
+/** Stores to code after which one of a machine does: each takes as long as thousands of instructions, and its timers wait. */
+const CODE_WRITES = 32;
 
 /** More than the instructions that stand for one hooked: a branch with its delay slot, STI with the next. */
 const MOST_PASSED = 16;
@@ -54,9 +56,10 @@ export class Stays {
   run(budget: number): Exit {
     const { stats } = this;
     const compiledBefore = stats.compileTime;
+    const writesBefore = stats.invalidations;
     this.grant(Math.max(1, Math.min(budget, 0x7fffffff)));
     for (;;) {
-      const exit = this.stay() ?? this.pause(compiledBefore);
+      const exit = this.stay() ?? this.pause(compiledBefore, writesBefore);
       this.countInstructions();
       if (!exit) continue;
       stats.exits[exit.kind] = (stats.exits[exit.kind] ?? 0) + 1;
@@ -109,9 +112,11 @@ export class Stays {
     this.stats.instructions = this.header.completed;
   }
 
-  /** Few instructions may ask for much to be compiled: the caller has its turn as if the budget were spent. */
-  private pause(compiledBefore: number): Exit | undefined {
-    if (this.context.exact || this.stats.compileTime - compiledBefore < COMPILE_MS) return undefined;
+  /** Few instructions may ask for much to be compiled, or forgotten: the caller has its turn as if the budget were spent. */
+  private pause(compiledBefore: number, writesBefore: number): Exit | undefined {
+    const hasCompiled = this.stats.compileTime - compiledBefore >= COMPILE_MS;
+    const hasWritten = this.context.paged !== undefined && this.stats.invalidations - writesBefore >= CODE_WRITES;
+    if (this.context.exact || !(hasCompiled || hasWritten)) return undefined;
     return makeExit(ExitKind.Budget, this.header.pc, 0, 0, 0);
   }
 

@@ -4,7 +4,7 @@ import { PAGE_SIZE } from '../isa/code.ts';
 import { type SavedFields, SnapshotError, type SnapshotKind, snapshotBody, snapshotFile } from '../snapshot/file.ts';
 import type { MachineClock } from './clock.ts';
 
-const KIND: SnapshotKind = { magic: 'WASMVSNP', version: 5, of: 'a machine' };
+const KIND: SnapshotKind = { magic: 'WASMVSNP', version: 6, of: 'a machine' };
 
 /** What is saved of the processor: registers and the header words that belong to the guest. */
 const RANGES: readonly (readonly [name: string, start: number, length: number])[] = [

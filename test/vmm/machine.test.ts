@@ -63,6 +63,14 @@ describe('a machine', () => {
     expect((await (await make({ kernel: kernel(...out(0xcf9, 2), ...out(0xcf9, 6), ...fault) })).run())?.reason).toBe('reset');
   });
 
+  test('stores to code end a stay, so that timers are not late', async () => {
+    // next: inc byte [0x2000f0], in the same page; jmp next
+    const machine = await make({ kernel: kernel(0xfe, 0x05, ...little(0x2000f0), 0xeb, 0xf8) });
+    expect(machine.vcpu.run(1_000_000).kind).toBe('budget');
+    expect(machine.vcpu.stats.invalidations).toBeLessThan(100);
+    expect(machine.vcpu.retired).toBeLessThan(1000);
+  });
+
   test.each(['interpret', 'translate'] as const)('a page of STI: %s', async (executor) => {
     // mov edi, 0x300000; mov ecx, 5000; mov al, 0xfb; cld; rep stosb; mov word [edi], UD2; mov eax, 0x300000; jmp eax
     const fill = [0xbf, ...little(0x300000), 0xb9, ...little(5000), 0xb0, 0xfb, 0xfc, 0xf3, 0xaa, 0x66, 0xc7, 0x07, 0x0f, 0x0b];
