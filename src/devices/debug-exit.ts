@@ -10,11 +10,6 @@ export function makeDebugExit(powerOff: (code: number) => void): Device {
   };
 }
 
-/** Port 0x402, where SeaBIOS writes what it does if the port reads as 0xe9. */
-export function makeDebugConsole(transmit: (byte: number) => void): Device {
-  return { name: 'debug-console', widest: 1, read: () => 0xe9, write: (_offset, _bytes, value) => transmit(value) };
-}
-
 /** Takes and ignores what is written; reads as `value`. For what guests touch and nothing hangs on: POST codes, DMA pages. */
 export function makeLatch(name: string, size: number, value = 0): Device {
   const bytes = new Uint8Array(size).fill(value);

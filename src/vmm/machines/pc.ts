@@ -108,7 +108,13 @@ export function makePc(w: Wiring): Board {
     { at: 0x02f8, size: 8, device: uarts[1] },
     { at: 0x03f8, size: 8, device: uarts[0] },
     { at: 0x04d0, size: 2, device: pic.elcr },
-    ...(fwCfg ? [{ at: 0x0510, size: 2, device: fwCfg }] : []),
+    ...(fwCfg
+      ? [
+          // of SeaBIOS's log nothing is kept
+          { at: 0x0402, size: 1, device: makeLatch('debug-console', 1) },
+          { at: 0x0510, size: 2, device: fwCfg },
+        ]
+      : []),
     { at: 0x0cf8, size: 8, device: config },
     { at: 0x0cf9, size: 1, device: makeResetControl(w.reset) },
   ];
