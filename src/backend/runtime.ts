@@ -78,9 +78,10 @@ const NO_MACHINE: SystemImports = {
 
 const COLD = -0x40000000;
 
-const apart = new WeakMap<WebAssembly.Module, () => WebAssembly.Module>();
-/** `module` was compiled without its custom sections, which this other one has. */
-export const sectionsApart = (module: WebAssembly.Module, other: () => WebAssembly.Module): void => void apart.set(module, other);
+type ReadSection = (name: string) => ArrayBuffer | undefined;
+const apart = new WeakMap<WebAssembly.Module, ReadSection>();
+/** `module` was compiled without its custom sections, which `read` gives. */
+export const sectionsApart = (module: WebAssembly.Module, read: ReadSection): void => void apart.set(module, read);
 
 /** Instantiates build/runtime.wasm, or build/system.wasm for a machine (given as bytes or compiled), over a guest's memory. */
 export function createRuntime(
@@ -155,7 +156,10 @@ export function createRuntime(
       if (index === undefined) throw new Error(`the runtime exports no helper ${name}`);
       return index;
     },
-    section: (name) => WebAssembly.Module.customSections(apart.get(module)?.() ?? module, name)[0],
+    section(name) {
+      const read = apart.get(module);
+      return read ? read(name) : WebAssembly.Module.customSections(module, name)[0];
+    },
     markStale: (address) => flag(address, BlockFlag.STALE, true),
     markRegion: (address, present) => flag(address, BlockFlag.HAS_REGION, present),
     heat: (address) => words[(address + BlockHeader.HEAT) >>> 2],

@@ -105,6 +105,19 @@ const webStreams = {
   },
 };
 
+/** Node's modules that are there in any case, as modules of constants: else each importer has an object of its own with a getter for all that they export. */
+const DIRECT = /^node:(fs|path|vm)$/;
+const direct = {
+  name: 'direct',
+  setup(build) {
+    build.onResolve({ filter: DIRECT }, ({ path, kind }) => (kind === 'import-statement' ? { path, namespace: 'direct' } : undefined));
+    build.onLoad({ filter: /./, namespace: 'direct' }, ({ path }) => {
+      const constants = Object.keys(builtins(path)).map((name) => `export const ${name} = /* @__PURE__ */ (() => all.${name})();`);
+      return { contents: `const all = require('${path}');\nexport default all;\n${constants.join('\n')}` };
+    });
+  },
+};
+
 /** Node's modules that take milliseconds to load and that few runs need: loaded when something of them is used. */
 const SELDOM = /^(?:node:)?(child_process|crypto|dgram|dns\/promises|fs\/promises|net|readline|stream|tty|v8|worker_threads|zlib)$/;
 const seldom = {
@@ -244,7 +257,7 @@ await step('dist', async () => {
     write: false,
     format: 'cjs',
     external: [],
-    plugins: [fromLibrary, later, commander, seldom],
+    plugins: [fromLibrary, later, commander, direct, seldom],
     define: { 'import.meta.url': '__fileUrl', performance: '__performance', BUILD_DIGEST: JSON.stringify(buildDigest) },
     banner: { js: BANNER },
   });
@@ -255,7 +268,7 @@ await step('dist', async () => {
     entryPoints: [{ in: 'src/cli/start.ts', out: 'cli' }],
     format: 'cjs',
     outExtension: { '.js': '.cjs' },
-    plugins: [seldom],
+    plugins: [direct, seldom],
     define: { RUN_FILE: JSON.stringify(runFile), MAIN_FILE: JSON.stringify(mainFile) },
   });
   // what an earlier build left goes last, so that dist/ works all the time

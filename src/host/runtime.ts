@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import { sectionsApart } from '../backend/runtime.ts';
 
 const compiled = new Map<string, WebAssembly.Module>();
@@ -16,42 +16,69 @@ function load(name: string): WebAssembly.Module {
 
 /** Bytes of a module's magic number and version. */
 const PREAMBLE = 8;
-/** Bytes that a section's id and length take at most. */
-const HEAD = 6;
+/** Bytes that are read of a section at first: its id, its length, and a custom one's name. */
+const HEAD = 32;
 const CUSTOM = 0;
 
-/** What comes from the first custom section on, templates most of all, is most of the file: it is read when a section is asked for. */
+interface Section {
+  /** Of a custom one. */
+  readonly name: string | undefined;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The custom sections at the end, templates most of all, are most of the file: they are read when they are asked for. */
 function compile(url: URL): WebAssembly.Module {
-  const { code, end } = readCode(url);
+  const [code, sections] = withFile(url, (fd) => {
+    const sections = [...sectionsOf(fd)];
+    return [readAt(fd, 0, sections.findLast(({ name }) => name === undefined)?.end ?? PREAMBLE), sections] as const;
+  });
   const module = new WebAssembly.Module(code);
-  sectionsApart(module, () => {
-    const file = readFileSync(url);
-    file.copy(file, end - PREAMBLE, 0, PREAMBLE);
-    return new WebAssembly.Module(file.subarray(end - PREAMBLE));
+  sectionsApart(module, (name) => {
+    const section = sections.find((each) => each.name === name);
+    return section && withFile(url, (fd) => readAt(fd, section.start, section.end).buffer);
   });
   return module;
 }
 
-/** A module's bytes up to its first custom section, and where they end. */
-function readCode(url: URL): { readonly code: Uint8Array<ArrayBuffer>; readonly end: number } {
+function withFile<T>(url: URL, use: (fd: number) => T): T {
   const fd = openSync(url, 'r');
   try {
-    const { size } = fstatSync(fd);
-    const head = new Uint8Array(HEAD);
-    let end = PREAMBLE;
-    while (end < size) {
-      readSync(fd, head, 0, HEAD, end);
-      const last = head.findIndex((byte, i) => i > 0 && byte < 0x80);
-      if (head[0] === CUSTOM || last < 0) break;
-      const length = head.subarray(1, last + 1).reduceRight((sum, byte) => sum * 0x80 + (byte & 0x7f), 0);
-      end += 1 + last + length;
-    }
-    const code = new Uint8Array(end);
-    readSync(fd, code, 0, end, 0);
-    return { code, end };
+    return use(fd);
   } finally {
     closeSync(fd);
   }
+}
+
+function readAt(fd: number, start: number, end: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(end - start);
+  readSync(fd, bytes, 0, bytes.length, start);
+  return bytes;
+}
+
+/** The sections of a module's file, as far as they can be told. */
+function* sectionsOf(fd: number): Generator<Section> {
+  const { size } = fstatSync(fd);
+  for (let head = PREAMBLE; head < size; ) {
+    const bytes = readAt(fd, head, Math.min(head + HEAD, size));
+    const [length, body] = unsigned(bytes, 1);
+    const start = head + body;
+    const end = start + length;
+    if (Number.isNaN(length) || end > size) return;
+    if (bytes[0] === CUSTOM) {
+      const [letters, text] = unsigned(bytes, body);
+      const name = String.fromCharCode(...bytes.subarray(text, text + letters));
+      yield { name, start: head + text + letters, end };
+    } else yield { name: undefined, start, end };
+    head = end;
+  }
+}
+
+/** LEB128: the number at `at`, and where it ends. */
+function unsigned(bytes: Uint8Array, at: number): readonly [number: number, end: number] {
+  const last = bytes.findIndex((byte, i) => i >= at && byte < 0x80);
+  if (last < 0) return [Number.NaN, at];
+  return [bytes.subarray(at, last + 1).reduceRight((sum, byte) => sum * 0x80 + (byte & 0x7f), 0), last + 1];
 }
 
 /** The engine's own WebAssembly (runtime.wasm), for `ProgramOptions.runtime`: beside this file in the package, in build/ in the source tree. */

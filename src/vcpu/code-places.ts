@@ -13,6 +13,8 @@ export function sameBytes(a: Uint8Array, atA: number, size: number, b: Uint8Arra
 
 /** User mode: a pc means one piece of code, until somebody says that it changed. */
 export function virtualPlaces(memory: GuestMemory): CodePlaces {
+  // of the block that was asked about last: the next one most often lies there as well
+  let page: readonly number[] = [-1];
   return {
     blockHash: Layout.BLOCK_HASH,
     blockHashMask: Layout.HASH_MASK,
@@ -21,7 +23,9 @@ export function virtualPlaces(memory: GuestMemory): CodePlaces {
     pagesOf({ pc, size }) {
       const first = pc >>> 12;
       const last = (pc + Math.max(1, size) - 1) >>> 12;
-      return first === last ? [first] : Array.from({ length: last - first + 1 }, (_, i) => first + i);
+      if (first !== last) return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+      if (page[0] !== first) page = [first];
+      return page;
     },
     modeOf: () => 0,
     mark: (page, code) => memory.markCode(page * PAGE_SIZE, PAGE_SIZE, code),

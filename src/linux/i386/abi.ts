@@ -85,7 +85,7 @@ export const i386: Abi = {
   mapBase: 0xb7fff000,
   pieBase: 0x56555000,
   alignedPairs: false,
-  table: makeTable(NUMBERS, commonCalls, ownCalls),
+  table: makeTable(NUMBERS, ...commonCalls, ownCalls),
   numbers: NUMBERS,
   errno: (generic) => generic,
   sockets: i386Sockets,
