@@ -157,11 +157,14 @@ const LATER = new Set(
     'src/linux/trace.ts',
   ].map((file) => join(root, file)),
 );
+const SHARED = join(root, 'assembly/shared/');
 const later = {
   name: 'later',
   setup(build) {
     build.onResolve({ filter: /\.ts$/ }, ({ path, kind, namespace, resolveDir }) => {
       const file = resolve(resolveDir, path);
+      // constants, which are put in place of their names
+      if (file.startsWith(SHARED)) return { path: file, sideEffects: false };
       return kind === 'import-statement' && namespace === 'file' && LATER.has(file) ? { path: file, namespace: 'later' } : undefined;
     });
     build.onLoad({ filter: /./, namespace: 'later' }, async ({ path }) => {
