@@ -233,8 +233,15 @@ export class RegionTier {
     return true;
   }
 
+  private closed = false;
+  close(): void {
+    this.closed = true;
+    this.background?.close();
+  }
+
   /** No compiled code is active. */
   private arrived(job: Job, compiled: Compiled | undefined): void {
+    if (this.closed) return;
     this.jobs--;
     for (const { entry } of job.regions) this.awaited.delete(entry);
     this.context.stats.compileTime += compiled?.time ?? 0;

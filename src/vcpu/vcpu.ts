@@ -162,6 +162,7 @@ export class Vcpu {
     this.options.beforeModules?.();
     this.loading ??= this.options.loadCompiler().then((compiler) => {
       this.tier.compiler = compiler;
+      if (this.closed) return;
       if (this.executor === 'tiered') this.compilerIsThere();
     });
     return this.loading;
@@ -267,9 +268,11 @@ export class Vcpu {
     data.setUint32(Layout.TOP, top, true);
   }
 
-  /** Ends what runs beside the guest. */
+  private closed = false;
+  /** Ends what runs beside the guest. What it still gives does not count: the memory may be another processor's by then. */
   close(): void {
-    this.tier.background?.close();
+    this.closed = true;
+    this.tier.close();
   }
 
   /**
