@@ -53,6 +53,7 @@ export interface MmapFlags {
   readonly MAP_PRIVATE: number;
   readonly MAP_FIXED: number;
   readonly MAP_ANONYMOUS: number;
+  readonly MAP_LOCKED: number;
   readonly MAP_FIXED_NOREPLACE: number;
   readonly MAP_GROWSDOWN: number;
 }

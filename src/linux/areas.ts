@@ -19,6 +19,8 @@ export interface Area {
   readonly name: string;
   /** Pages beyond the end of the file (from this address on): touching them is SIGBUS. */
   readonly fileEnd: number | undefined;
+  /** mlock(2); it has no effect but that it shows. */
+  readonly locked?: boolean;
 }
 
 /** The part of an area between two addresses inside it. */
@@ -124,7 +126,7 @@ export class Areas {
 
 function mergeable(a: Area, b: Area): boolean {
   if (a.permission !== b.permission || a.shared !== b.shared || a.name !== b.name) return false;
-  if (a.fileEnd !== b.fileEnd) return false;
+  if (a.fileEnd !== b.fileEnd || !a.locked !== !b.locked) return false;
   if (!a.backing || !b.backing) return a.backing === b.backing;
   return a.backing.file === b.backing.file && a.backing.offset + (a.end - a.start) === b.backing.offset;
 }

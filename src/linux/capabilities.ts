@@ -21,6 +21,7 @@ export const enum Cap {
   SysResource = 24,
   SysTime = 25,
   Mknod = 27,
+  Lease = 28,
   Last = 40,
 }
 

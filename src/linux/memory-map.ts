@@ -11,6 +11,8 @@ import { SyscallError } from './syscall.ts';
 /** What a mapping needs of a file. */
 export interface MappableFile extends ReadableFile {
   readonly name: string;
+  /** Where it is, if it is in any file system. */
+  readonly fileSystem?: object;
   /** Writes back a shared mapping. Absent: the file was not opened for writing. */
   write?(from: Uint8Array, position: number): number;
   /** Called when the last area of an address space that shows it is gone. Not called if map() fails. */
@@ -66,6 +68,7 @@ export interface MapRequest {
   readonly name?: string;
   /** Bytes of it that are charged for. Default: all. */
   readonly charged?: number;
+  readonly locked?: boolean;
 }
 
 /** What of a MemoryMap is not its areas. */
@@ -119,6 +122,8 @@ export class MemoryMap {
   private breakEnd = 0;
   /** What is common with others is here as it is now. */
   private entered = false;
+  /** What is mapped from now on is locked (MCL_FUTURE). */
+  locksNew = false;
 
   constructor(
     readonly memory: GuestMemory,
@@ -208,6 +213,7 @@ export class MemoryMap {
         backing,
         name: request.name ?? backing?.file.name ?? '',
         fileEnd: fileEnd !== undefined && fileEnd < end ? fileEnd : undefined,
+        ...((request.locked || this.locksNew) && { locked: true }),
       },
     ]);
     if (backing) this.fill(start, end, backing, fileEnd!);
@@ -291,6 +297,21 @@ export class MemoryMap {
     return 0;
   }
 
+  /** mlock(2) and munlock(2) of whole pages. */
+  lock(start: number, end: number, locked: boolean): void {
+    this.areas.replace(
+      start,
+      end,
+      this.areas.within(start, end).map((area) => ({ ...area, locked })),
+    );
+  }
+  /** Bytes of a range that are locked. */
+  lockedWithin(start = 0, end = this.options.top): number {
+    let bytes = 0;
+    for (const area of this.areas.within(start, end)) if (area.locked) bytes += area.end - area.start;
+    return bytes;
+  }
+
   /** mremap(2). `fixed` is the address that MREMAP_FIXED gives. */
   remap(start: number, oldBytes: number, newBytes: number, mayMove: boolean, fixed?: number): number {
     const [oldLength, newLength] = [pageUp(oldBytes), pageUp(newBytes)];
@@ -313,13 +334,14 @@ export class MemoryMap {
     const grows = start + oldLength === area.end && start + newLength <= this.options.top;
     if (grows && this.areas.isFree(area.end, start + newLength)) {
       const backing = area.backing && { ...area.backing, offset: area.backing.offset + (area.end - area.start) };
-      const { permission, shared, name } = area;
+      const { permission, shared, name, locked = false } = area;
       const grown = this.map({
         address: area.end,
         length: newLength - oldLength,
         permission,
         shared,
         name,
+        locked,
         placement: 'fixed',
         ...(backing && { backing }),
       });
@@ -334,13 +356,14 @@ export class MemoryMap {
     const backing = area.backing && { ...area.backing, offset: area.backing.offset + (from - area.start) };
     const kept = Math.min(oldLength, newLength);
     // the old pages are freed below, so only growth counts
-    const { permission, shared, name } = area;
+    const { permission, shared, name, locked = false } = area;
     const { budget } = this.options;
     const grows = cost(permission, Math.max(0, newLength - oldLength), backing);
     if (grows > 0 && budget.used + grows > budget.limit) return -Errno.ENOMEM;
     const moving = cost(permission, kept, backing);
     this.charge(-moving);
-    const placed = this.map({ address: to, length: newLength, permission, shared, name, placement: 'fixed', ...(backing && { backing }) });
+    const request = { address: to, length: newLength, permission, shared, name, locked };
+    const placed = this.map({ ...request, placement: 'fixed', ...(backing && { backing }) });
     this.used += moving;
     budget.used += moving;
     if (placed < 0) return placed;
@@ -511,7 +534,8 @@ export class MemoryMap {
   /** Becomes what another one is. `copy` copies a part of the Wasm memory. Throws ENOMEM beyond the budget. */
   copyFrom(from: MemoryMap, copy: (start: number, end: number) => void): void {
     if (!this.charge(from.used)) throw new SyscallError(Errno.ENOMEM);
-    const areas = [...from.areas];
+    // locks are not inherited
+    const areas = Array.from(from.areas, (area) => (area.locked ? { ...area, locked: false } : area));
     const files = new Set<MappableFile>();
     for (const { start, end, backing } of areas) {
       const index = GuestMemory.index(start);

@@ -1,11 +1,13 @@
 import type { Abi, SignalInfo } from './abi.ts';
+import type { HandlePlace } from './calls/handle.ts';
 import type { Mailbox } from './calls/mailbox.ts';
+import { dropDetached } from './calls/mount.ts';
 import type { MessageQueue } from './calls/mqueue.ts';
 import type { Segment } from './calls/segment.ts';
 import { type SemaphoreSet, undoSemaphores } from './calls/semaphore.ts';
 import { noObjects, type Objects } from './calls/sysv.ts';
 import { KnownFiles, leaveProgram } from './exec.ts';
-import { type MemoryAccount, MemoryFileSystem } from './fs/memory-fs.ts';
+import { MEMORY_LIMIT, type MemoryAccount, MemoryFileSystem } from './fs/memory-fs.ts';
 import { Terminals } from './fs/terminals.ts';
 import { type Hooks, makeHooks } from './hooks.ts';
 import type { Host } from './host.ts';
@@ -38,12 +40,14 @@ export interface System {
   readonly anonymous: MemoryFileSystem;
   /** utsname.nodename and utsname.domainname, up to 64 bytes. */
   readonly names: { host: string; domain: string };
-  /** What file systems in memory that guests mount hold. */
-  readonly mounted: MemoryAccount;
+  /** What file systems in memory that guests mount hold, and which of them are in use only because something in them is. */
+  readonly mounted: MemoryAccount & { readonly detached: Set<MemoryFileSystem> };
   /** System V: shared memory with its bytes, semaphores with what there is to take back of them, queues with their messages. */
   readonly segments: Objects<Segment, { bytes: number }>;
   readonly semaphores: Objects<SemaphoreSet, { values: number; undo: number }>;
   readonly mailboxes: Objects<Mailbox, { bytes: number; count: number }>;
+  /** What name_to_handle_at(2) was asked for, by identity. */
+  readonly handles: Map<string, HandlePlace>;
   /** POSIX message queues, by name. */
   readonly messageQueues: Map<string, MessageQueue>;
   readonly scheduler: Scheduler;
@@ -145,11 +149,12 @@ export function makeSystem(host: Host, options: SystemOptions): System {
     knownFiles: new KnownFiles(),
     anonymous: new MemoryFileSystem(),
     names: { host: options.hostname, domain: '(none)' },
-    mounted: { used: 0, entries: 0 },
+    mounted: { used: 0, entries: 0, limit: MEMORY_LIMIT, detached: new Set(), reclaim: () => dropDetached(system) },
     segments: noObjects({ bytes: 0 }),
     semaphores: noObjects({ values: 0, undo: 0 }),
     mailboxes: noObjects({ bytes: 0, count: 0 }),
     messageQueues: new Map(),
+    handles: new Map(),
     sockets: new Sockets(host.random, options.network, options.warn),
     hooks: makeHooks(options.abi, () => [...processes.values()].filter((group) => !group.end).map(anyThread)),
     get scheduler() {

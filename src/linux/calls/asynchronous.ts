@@ -55,6 +55,15 @@ function tell(p: Process, description: Description, fd: number, code: PollCode):
     if (owner.signal === 0 || !raise(owner.signal, { code, file: { band: BANDS[code], fd } })) raise('SIGIO');
 }
 
+export const forgetOwner = (description: Description): boolean => owners.delete(description);
+
+/** Tells of an open file by a signal, as F_SETOWN and F_SETSIG ask for; who asks is told if nobody else is to be. */
+export function tellOwner(p: Process, description: Description, fd: number): () => void {
+  const owner = ownerOf(description);
+  if (owner.id === 0) Object.assign(owner, { type: OwnerType.Process, id: p.pid });
+  return () => tell(p, description, fd, PollCode.Message);
+}
+
 /** O_ASYNC: false if the file cannot tell. */
 export function setAsynchronous(p: Process, fd: number, on: boolean): boolean {
   const description = p.files.get(fd);

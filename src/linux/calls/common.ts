@@ -6,6 +6,7 @@ import { compareCalls } from './compare.ts';
 import { extendedCalls } from './extended.ts';
 import { fileCalls, fileNotes } from './files.ts';
 import { futexCalls } from './futex.ts';
+import { handleCalls } from './handle.ts';
 import { inotifyCalls } from './inotify.ts';
 import { memoryCalls } from './memory.ts';
 import { miscCalls } from './misc.ts';
@@ -52,3 +53,30 @@ export const commonCalls: readonly Calls[] = [
   miscCalls,
   socketCalls,
 ];
+export const commonCalls: Calls = {
+  ...withNotes(fileCalls, fileNotes),
+  ...capabilityCalls,
+  ...compareCalls,
+  ...extendedCalls,
+  ...handleCalls,
+  ...inotifyCalls,
+  ...memoryCalls,
+  ...mountCalls,
+  ...messageQueueCalls,
+  ...schedulingCalls,
+  ...seccompCalls,
+  ...segmentCalls,
+  ...processCalls,
+  ...threadCalls,
+  ...ptraceCalls,
+  ...pidfdCalls,
+  ...childCalls,
+  ...futexCalls,
+  ...signalCalls,
+  ...signalFileCalls,
+  ...timeCalls,
+  ...timerCalls,
+  ...timerFileCalls,
+  ...miscCalls,
+  ...socketCalls,
+};

@@ -9,13 +9,13 @@ import { statSource } from './arguments.ts';
 import { setAsynchronous, tellCommand } from './asynchronous.ts';
 import { demandSize } from './file-size.ts';
 import { ioctl } from './ioctl.ts';
+import { getLease, setLease } from './lease.ts';
 import { flock, getLock, ownLock, setLock } from './lock.ts';
 import { addSeals, sealable } from './seal.ts';
 
 const FD_CLOEXEC = 1;
 /** /proc/sys/fs/pipe-max-size */
 const PIPE_MAX_SIZE = 1 << 20;
-const F_UNLCK = 2;
 
 /** EINVAL for descriptors beyond what a process may have, as dup2 and F_DUPFD report. */
 function checkMinimum(p: Process, minimum: number, error: 'EINVAL' | 'EBADF'): void {
@@ -80,7 +80,7 @@ const fcntl: Syscall = (p, a) => {
     case 'F_OFD_SETLKW':
       return ownLock(p, description, argument, command);
     case 'F_GETLEASE':
-      return F_UNLCK;
+      return getLease(p, description);
     case 'F_GETPIPE_SZ':
       return description.file?.capacity?.() ?? -Errno.EBADF;
     case 'F_SETPIPE_SZ':
@@ -92,7 +92,7 @@ const fcntl: Syscall = (p, a) => {
     case 'F_ADD_SEALS':
       return addSeals(p, description, argument);
     case 'F_SETLEASE':
-      return -Errno.EINVAL;
+      return setLease(p, fd, argument);
     case undefined:
       return -Errno.EINVAL;
     default:

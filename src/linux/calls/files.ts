@@ -26,7 +26,7 @@ export const fileNotes: Partial<Record<keyof typeof fileCalls, string>> = {
   open: 'O_TMPFILE only in memory, no effect of O_DIRECT, O_SYNC, O_NOATIME',
   openat: 'as open',
   openat2: 'as open; ENOSYS with RESOLVE_ flags',
-  fcntl: 'locks hold among the guest’s processes only, no leases',
+  fcntl: 'locks and leases hold among the guest’s processes only',
   fcntl64: 'as fcntl',
   flock: 'among the guest’s processes only',
   ioctl:

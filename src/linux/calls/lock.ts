@@ -20,7 +20,7 @@ const enum Flock {
 }
 
 /** What tells which file it is, whatever has become of its name. */
-const lockable = ({ file, inode }: Description): Inode => file?.inode ?? inode;
+export const lockable = ({ file, inode }: Description): Inode => file?.inode ?? inode;
 
 function readLock(
   p: Process,
@@ -119,7 +119,8 @@ const clearAll = (p: Process, kind: 'fcntl' | 'flock', description: Description)
   p.files.namespace.locks.clear(kind, lockable(description), { owner: description, ...WHOLE });
 
 /** What the end of an open file does. */
-function unlockAll(p: Process, description: Description): void {
+export function unlockAll(p: Process, description: Description): void {
+  p.files.namespace.leases.clear(lockable(description), description);
   clearAll(p, 'flock', description);
   clearAll(p, 'fcntl', description);
 }

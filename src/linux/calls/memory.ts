@@ -1,6 +1,7 @@
 import { Layout } from '../../../assembly/shared/layout.ts';
 import { PAGE_SIZE } from '../../isa/code.ts';
 import { GuestMemory, PagePermission } from '../../vcpu/guest-memory.ts';
+import { Cap, capable } from '../capabilities.ts';
 import { Errno } from '../errno.ts';
 import { mappable } from '../fs/mappable.ts';
 import { isPageAligned, type MappableFile, pageUp } from '../memory-map.ts';
@@ -23,12 +24,15 @@ const permissionOf = (prot: number): number => prot & PROT_MASK;
 
 /** `position` in bytes. */
 function mmap(p: Process, address: number, length: number, prot: number, flags: number, fd: number, position: number): number {
-  const { MAP_SHARED, MAP_PRIVATE, MAP_FIXED, MAP_ANONYMOUS, MAP_FIXED_NOREPLACE } = p.abi.mmap;
+  const { MAP_SHARED, MAP_PRIVATE, MAP_FIXED, MAP_ANONYMOUS, MAP_LOCKED, MAP_FIXED_NOREPLACE } = p.abi.mmap;
   const type = flags & MAP_TYPE;
   if (!isPageAligned(position)) return -Errno.EINVAL;
   if (!(flags & MAP_ANONYMOUS)) p.files.get(fd);
   if (length === 0 || (type !== MAP_PRIVATE && type !== MAP_SHARED && type !== MAP_SHARED_VALIDATE)) return -Errno.EINVAL;
   const shared = type !== MAP_PRIVATE;
+  const locked = (flags & MAP_LOCKED) !== 0;
+  if (locked && p.limits.memlock.soft === 0 && !capable(p, Cap.IpcLock)) return -Errno.EPERM;
+  if ((locked || p.map.locksNew) && !mayLock(p, pageUp(length))) return -Errno.EAGAIN;
   let backing: { file: MappableFile; offset: number } | undefined;
   if (!(flags & MAP_ANONYMOUS)) {
     const description = p.files.get(fd);
@@ -46,6 +50,7 @@ function mmap(p: Process, address: number, length: number, prot: number, flags: 
     length,
     permission: permissionOf(prot),
     shared,
+    locked,
     placement: flags & MAP_FIXED_NOREPLACE ? 'fixed-noreplace' : flags & MAP_FIXED ? 'fixed' : 'hint',
     ...(backing && { backing }),
   });
@@ -90,6 +95,35 @@ function checkMapped(p: Process, address: number, length: number): number {
   return end <= p.map.options.top && p.map.areas.covers(start, end) ? 0 : -Errno.ENOMEM;
 }
 
+/** Whether so many bytes more may be locked (RLIMIT_MEMLOCK). */
+const mayLock = (p: Process, bytes: number): boolean => capable(p, Cap.IpcLock) || p.map.lockedWithin() + bytes <= p.limits.memlock.soft;
+
+function lock(p: Process, address: number, length: number, locked: boolean): number {
+  const start = address - (address % PAGE_SIZE);
+  const end = pageUp(address + length);
+  if (end > 2 ** 32) return -Errno.EINVAL;
+  if (locked && p.limits.memlock.soft === 0 && !capable(p, Cap.IpcLock)) return -Errno.EPERM;
+  if (locked && !mayLock(p, end - start - p.map.lockedWithin(start, end))) return -Errno.ENOMEM;
+  const error = checkMapped(p, address, length);
+  if (error === 0 && end > start) p.map.lock(start, end, locked);
+  return error;
+}
+
+const enum LockAll {
+  Current = 1,
+  Future = 2,
+  OnFault = 4,
+}
+
+function lockAll(p: Process, flags: number): number {
+  if (flags & ~(LockAll.Current | LockAll.Future | LockAll.OnFault) || flags === 0 || flags === LockAll.OnFault) return -Errno.EINVAL;
+  if (p.limits.memlock.soft === 0 && !capable(p, Cap.IpcLock)) return -Errno.EPERM;
+  if (flags & LockAll.Current && !mayLock(p, p.map.used - p.map.lockedWithin())) return -Errno.ENOMEM;
+  p.map.locksNew = (flags & LockAll.Future) !== 0;
+  if (flags & LockAll.Current) p.map.lock(0, p.map.options.top, true);
+  return 0;
+}
+
 export const memoryCalls: Calls = {
   brk: (p, a) => p.map.setBreak(a[0]),
   mmap2: partial(
@@ -128,9 +162,14 @@ export const memoryCalls: Calls = {
     return 0;
   },
   msync: (p, a) => (a[2] & ~7 || (a[2] & 5) === 5 ? -Errno.EINVAL : p.map.sync(a[0], a[1])),
-  mlock: (p, a) => checkMapped(p, a[0], a[1]),
-  mlock2: (p, a) => checkMapped(p, a[0], a[1]),
-  munlock: (p, a) => checkMapped(p, a[0], a[1]),
-  mlockall: () => 0,
-  munlockall: () => 0,
+  mlock: (p, a) => lock(p, a[0], a[1], true),
+  // MLOCK_ONFAULT
+  mlock2: (p, a) => (a[2] & ~1 ? -Errno.EINVAL : lock(p, a[0], a[1], true)),
+  munlock: (p, a) => lock(p, a[0], a[1], false),
+  mlockall: (p, a) => lockAll(p, a[0]),
+  munlockall: (p) => {
+    p.map.locksNew = false;
+    p.map.lock(0, p.map.options.top, false);
+    return 0;
+  },
 };

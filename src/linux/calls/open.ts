@@ -7,13 +7,14 @@ import { MemoryFileSystem, Seal } from '../fs/memory-fs.ts';
 import { decodeName } from '../fs/names.ts';
 import { demand, type Place, Want } from '../fs/namespace.ts';
 import { makePipe } from '../fs/pipe.ts';
-import { type Access, isDirectory, isSymlink, Mode, type OpenFile, WOULD_BLOCK } from '../fs/vfs.ts';
+import { type Access, type Inode, isDirectory, isSymlink, Mode, type OpenFile, WOULD_BLOCK } from '../fs/vfs.ts';
 import { FileEvent } from '../fs/watches.ts';
 import { takeTerminal } from '../job-control.ts';
 import type { Process } from '../process.ts';
 import type { Syscall, SyscallResult } from '../syscall.ts';
 import { anonymousFile } from './anonymous.ts';
 import { At, effective, own, pathArgument, startAt, waitFor } from './arguments.ts';
+import { afterLeases } from './lease.ts';
 
 /** O_RDONLY, O_WRONLY, O_RDWR; 3 gives neither, as Linux has it for ioctl only. */
 function accessMode(flags: number): Access {
@@ -25,14 +26,10 @@ function wants(access: Access): number {
   return (access.read ? Want.Read : 0) | (access.write ? Want.Write : 0);
 }
 
-/** Opens a file as open(2) does; `flags` in the guest's numbering. */
-function openAt(p: Process, fd: number, path: string, flags: number, mode: number): Description {
+/** What the flags ask for, in the guest's numbering. */
+function opening(p: Process, flags: number) {
   const o = p.abi.open;
-  const who = effective(p);
   const pathOnly = (flags & o.O_PATH) !== 0;
-  const create = !pathOnly && (flags & o.O_CREAT) !== 0;
-  const exclusive = create && (flags & o.O_EXCL) !== 0;
-  const wantDirectory = (flags & o.O_DIRECTORY) !== 0;
   const access: Access = pathOnly ? { read: false, write: false } : accessMode(flags);
   const options = {
     append: (flags & o.O_APPEND) !== 0,
@@ -40,22 +37,40 @@ function openAt(p: Process, fd: number, path: string, flags: number, mode: numbe
     flags: flags & (o.O_DSYNC | o.O_SYNC | o.O_DIRECT | o.O_LARGEFILE | o.O_DIRECTORY | o.O_NOFOLLOW | o.O_NOATIME | o.O_PATH),
     pathOnly,
   };
+  const { namespace } = p.files;
+  return {
+    flags,
+    pathOnly,
+    access,
+    options,
+    wantDirectory: (flags & o.O_DIRECTORY) !== 0,
+    who: effective(p),
+    describe(at: Place, file: OpenFile | undefined, closed?: () => void): Description {
+      if (flags & o.O_DIRECT) file?.setPackets?.(true);
+      const spot = { directory: at.directory, name: at.name, inode: file?.inode ?? at.inode };
+      const description = describe(at.inode ?? file!.inode, file, access, namespace.pathOfPlace(at), { ...options, spot });
+      if (pathOnly) return description;
+      namespace.watches.happened(FileEvent.Open, spot);
+      description.closed = () => {
+        namespace.watches.happened(access.write ? FileEvent.CloseWrite : FileEvent.CloseNoWrite, spot);
+        closed?.();
+      };
+      return description;
+    },
+  };
+}
+type Opening = ReturnType<typeof opening>;
+
+/** Opens a file as open(2) does. Undefined as long as leases are in the way, unless their time has `expired`. */
+function openAt(p: Process, fd: number, path: string, flags: number, mode: number, expired: boolean): Description | undefined {
+  const o = p.abi.open;
+  const how = opening(p, flags);
+  const { pathOnly, access, who } = how;
+  const create = !pathOnly && (flags & o.O_CREAT) !== 0;
+  const exclusive = create && (flags & o.O_EXCL) !== 0;
   const place = p.files.namespace.resolve(startAt(p, fd, path), path, flags & o.O_NOFOLLOW || exclusive ? 'nofollow' : 'follow', who);
   const { inode } = place;
   const { busy, watches } = p.files.namespace;
-  const describePlace = (at: Place, file: OpenFile | undefined, closed?: () => void): Description => {
-    if (flags & o.O_DIRECT) file?.setPackets?.(true);
-    const spot = { directory: at.directory, name: at.name, inode: file?.inode ?? at.inode };
-    const description = describe(at.inode ?? file!.inode, file, access, p.files.namespace.pathOfPlace(at), { ...options, spot });
-    if (pathOnly) return description;
-    watches.happened(FileEvent.Open, spot);
-    description.closed = () => {
-      watches.happened(access.write ? FileEvent.CloseWrite : FileEvent.CloseNoWrite, spot);
-      closed?.();
-    };
-    return description;
-  };
-
   if (!pathOnly && (flags & o.O_TMPFILE) === o.O_TMPFILE) {
     if (!access.write) fail('EINVAL');
     if (!inode || !isDirectory(inode)) fail(inode ? 'ENOTDIR' : 'ENOENT');
@@ -64,31 +79,42 @@ function openAt(p: Process, fd: number, path: string, flags: number, mode: numbe
     const file = inode.fileSystem.anonymous(mode & ~p.files.umask & Mode.Permissions);
     own(p, inode, file);
     file.isLinkable = !(flags & o.O_EXCL);
-    return describe(file, file.open(access), access, `${p.files.namespace.pathOfPlace(place)}/#${file.number} (deleted)`, options);
+    return describe(file, file.open(access), access, `${p.files.namespace.pathOfPlace(place)}/#${file.number} (deleted)`, how.options);
   }
   if (!inode) {
     if (!create) fail('ENOENT');
     if (place.slash) fail('EISDIR');
-    if (wantDirectory) fail('EINVAL');
+    if (how.wantDirectory) fail('EINVAL');
     demand(place.directory, Want.Write | Want.Execute, who);
     const made = place.directory.create(place.name, mode & ~p.files.umask & Mode.Permissions, access);
     own(p, place.directory, made.inode);
     watches.inDirectory(FileEvent.Create, place);
-    return describePlace(place, made, access.write ? busy.write(made.inode) : undefined);
+    return how.describe(place, made, access.write ? busy.write(made.inode) : undefined);
   }
   if (exclusive) fail('EEXIST');
-  if (isSymlink(inode) && !pathOnly) fail(wantDirectory ? 'ENOTDIR' : 'ELOOP');
+  if (create && isDirectory(inode)) fail('EISDIR');
+  return openFound(p, place, inode, how, expired);
+}
+
+/** The same for what exists. */
+function openFound(p: Process, place: Place, inode: Inode, how: Opening, expired: boolean): Description | undefined {
+  const o = p.abi.open;
+  const { flags, pathOnly, access, who } = how;
+  const { busy, leases, watches } = p.files.namespace;
+  if (isSymlink(inode) && !pathOnly) fail(how.wantDirectory ? 'ENOTDIR' : 'ELOOP');
   if (isDirectory(inode)) {
-    if (create || access.write) fail('EISDIR');
+    if (access.write) fail('EISDIR');
     if (!pathOnly) demand(inode, Want.Read, who);
-    return describePlace(place, undefined);
+    return how.describe(place, undefined);
   }
-  if (wantDirectory) fail('ENOTDIR');
-  if (pathOnly) return describePlace(place, undefined);
+  if (how.wantDirectory) fail('ENOTDIR');
+  if (pathOnly) return how.describe(place, undefined);
   if (flags & o.O_NOATIME && inode.stat().uid !== who.uid && !capable(p, Cap.Fowner)) fail('EPERM');
   const truncate = (flags & o.O_TRUNC) !== 0 && inode.format === Mode.Regular;
   demand(inode, wants(access) | (truncate ? Want.Write : 0), who);
   if (!inode.open) fail('ENXIO');
+  if (expired) leases.expire(inode);
+  else if (leases.inTheWay(inode, access.write)) return undefined;
   const written = (access.write || truncate) && inode.format === Mode.Regular ? busy.write(inode) : undefined;
   let file: OpenFile;
   try {
@@ -106,7 +132,7 @@ function openAt(p: Process, fd: number, path: string, flags: number, mode: numbe
       written?.();
     }
   }
-  const description = describePlace(place, file, access.write ? written : undefined);
+  const description = how.describe(place, file, access.write ? written : undefined);
   if (truncate) watches.happened(FileEvent.Modify, { ...place, inode });
   return description;
 }
@@ -123,7 +149,23 @@ function meetPartner(p: Process, { nonblock, access }: Description, file: OpenFi
 }
 
 function open(p: Process, fd: number, address: number, flags: number, mode: number): SyscallResult {
-  const description = openAt(p, fd, pathArgument(p, address), flags, mode);
+  const path = pathArgument(p, address);
+  const attempt = (expired: boolean): SyscallResult => {
+    const description = openAt(p, fd, path, flags, mode, expired);
+    return description ? installOpen(p, description, flags) : WOULD_BLOCK;
+  };
+  return afterLeases(p, (flags & p.abi.open.O_NONBLOCK) !== 0, attempt);
+}
+
+/** Opens what was found otherwise than by its path. */
+export function openInode(p: Process, place: Place & { readonly inode: Inode }, flags: number): SyscallResult {
+  return afterLeases(p, (flags & p.abi.open.O_NONBLOCK) !== 0, (expired) => {
+    const description = openFound(p, place, place.inode, opening(p, flags), expired);
+    return description ? installOpen(p, description, flags) : WOULD_BLOCK;
+  });
+}
+
+function installOpen(p: Process, description: Description, flags: number): SyscallResult {
   const terminal = description.file?.terminal;
   // a session's leader without a terminal gets the first that it opens and nobody has
   if (terminal?.owner.session === 0 && !(flags & p.abi.open.O_NOCTTY)) takeTerminal(p, terminal, false);

@@ -3,13 +3,14 @@ import { Cap, capabilityBit, capable } from '../capabilities.ts';
 import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import { demand, type Identity, permits, Want } from '../fs/namespace.ts';
-import { type Attributes, deviceMajor, deviceMinor, type Inode, isDirectory, isSymlink, Mode } from '../fs/vfs.ts';
+import { type Attributes, deviceMajor, deviceMinor, type Inode, isDirectory, isSymlink, Mode, WOULD_BLOCK } from '../fs/vfs.ts';
 import { FileEvent, type FoundSpot } from '../fs/watches.ts';
 import type { Process } from '../process.ts';
-import { type Syscall, wide } from '../syscall.ts';
+import { type Syscall, type SyscallResult, wide } from '../syscall.ts';
 import { At, effective, inodeAt, spotAt, spotOf, statSource } from './arguments.ts';
 import { nanoseconds, SECOND } from './file-abi.ts';
 import { demandSize } from './file-size.ts';
+import { afterLeases } from './lease.ts';
 
 type WriteStatus = (p: Process, address: number, status: FileStatus) => void;
 
@@ -171,13 +172,18 @@ function timevals(p: Process, address: number): readonly [bigint, bigint] | unde
   return [time(address), time(address + 8)];
 }
 
-function truncate(p: Process, address: number, size: number): number {
-  if (size < 0) return -Errno.EINVAL;
+const truncate = (p: Process, address: number, size: number): SyscallResult =>
+  size < 0 ? -Errno.EINVAL : afterLeases(p, false, (expired) => truncateAt(p, address, size, expired));
+
+function truncateAt(p: Process, address: number, size: number, expired: boolean): number {
+  const { leases } = p.files.namespace;
   const spot = spotAt(p, At.FDCWD, address, 0);
   const { inode } = spot;
   if (isDirectory(inode)) return -Errno.EISDIR;
   if (inode.format !== Mode.Regular) return -Errno.EINVAL;
   demand(inode, Want.Write, effective(p));
+  if (expired) leases.expire(inode);
+  else if (leases.inTheWay(inode, true)) return WOULD_BLOCK;
   const written = p.files.namespace.busy.write(inode);
   const file = inode.open!({ read: false, write: true });
   try {

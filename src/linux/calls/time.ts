@@ -107,7 +107,9 @@ async function sleepFor(p: Process, duration: number, remaining: number, write: 
 
 function sleepOn(p: Process, id: number, flags: number, duration: number, remaining: number, write: WriteTime): SyscallResult {
   const now = clock(p, id);
-  if (now === undefined || id === 3 || id === 4) return -Errno.EINVAL;
+  if (now === undefined) return -Errno.EINVAL;
+  // of a thread's time, and those that are read only
+  if (id >= 3 && id <= 6) return -Errno.EOPNOTSUPP;
   if (!(flags & TIMER_ABSTIME)) return sleepFor(p, duration, remaining, write);
   return sleepFor(p, duration - Number(now) / MILLION, 0, write);
 }

@@ -18,6 +18,12 @@ export class BusyFiles {
     return () => add(-step);
   }
 
+  /** Whether some file is one of either, of the file system with this device number. */
+  isOn(device: number): boolean {
+    for (const key of this.uses.keys()) if (key.startsWith(`${device}:`)) return true;
+    return false;
+  }
+
   /** It is written, until what this gives is called. */
   write(inode: Inode): () => void {
     return this.take(inode, 1);

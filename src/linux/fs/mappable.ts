@@ -16,6 +16,7 @@ export function mappable(description: Description): MappableFile {
   let known: string | undefined;
   return {
     name: path,
+    fileSystem: inode.fileSystem,
     identity() {
       known ??= identity(inode);
       return known;

@@ -23,7 +23,7 @@ const ENTRY_BYTES = 512;
 const ENTRIES_LIMIT = 64 << 20;
 
 export interface MemoryFileSystemOptions {
-  /** Bytes of file content; beyond them writes fail with ENOSPC. Default 256 MiB. */
+  /** Bytes of file content; beyond them writes fail with ENOSPC. Default MEMORY_LIMIT. */
   readonly limit?: number;
   /** Owner of what is btime. */
   readonly uid?: number;
@@ -31,7 +31,9 @@ export interface MemoryFileSystemOptions {
   /** Nanoseconds since 1970. */
   readonly now?: () => bigint;
   readonly readOnly?: boolean;
-  /** What several file systems may hold together. */
+  /** Inodes at most. */
+  readonly mostInodes?: number;
+  /** What several file systems hold together. */
   readonly account?: MemoryAccount;
 }
 
@@ -39,7 +41,13 @@ export interface MemoryFileSystemOptions {
 export interface MemoryAccount {
   used: number;
   entries: number;
+  /** Bytes that files may hold. */
+  readonly limit: number;
+  /** Gives up what nobody needs any more. */
+  readonly reclaim?: () => void;
 }
+
+export const MEMORY_LIMIT = 256 << 20;
 
 export const wallClock = (): bigint => BigInt(Date.now()) * 1_000_000n;
 
@@ -51,32 +59,44 @@ export class MemoryFileSystem implements FileSystem {
   device = 0;
   readonly root: MemoryDirectory;
   readOnly: boolean;
-  readonly limit: number;
+  limit: number;
+  mostInodes: number;
   readonly uid: number;
   readonly gid: number;
   readonly now: () => bigint;
   inodes = 0;
+  /** Bytes that its files hold. */
+  used = 0;
   /** Whether its embedder says that nobody may write. */
   readonly staysReadOnly: boolean;
   private readonly account: MemoryAccount;
   private nextInode = 1;
 
   constructor(options: MemoryFileSystemOptions = {}) {
-    this.limit = options.limit ?? 256 * 1024 * 1024;
+    this.limit = options.limit ?? MEMORY_LIMIT;
+    this.mostInodes = options.mostInodes ?? Number.POSITIVE_INFINITY;
     this.uid = options.uid ?? 0;
     this.gid = options.gid ?? 0;
-    this.account = options.account ?? { used: 0, entries: 0 };
+    this.account = options.account ?? { used: 0, entries: 0, limit: Number.POSITIVE_INFINITY };
     this.now = options.now ?? wallClock;
     this.staysReadOnly = options.readOnly ?? false;
     this.readOnly = this.staysReadOnly;
     this.root = new MemoryDirectory(this, 0o755, undefined, '');
   }
 
-  get used(): number {
-    return this.account.used;
+  /** Whether files may hold so many bytes more. */
+  hasRoom(bytes: number): boolean {
+    return bytes <= this.room(bytes);
   }
-  set used(bytes: number) {
-    this.account.used = bytes;
+  /** How many bytes more files may hold; looks further if that is less than `wanted`. */
+  room(wanted: number): number {
+    const { account } = this;
+    if (account.limit - account.used < wanted) account.reclaim?.();
+    return Math.min(this.limit - this.used, account.limit - account.used);
+  }
+  take(bytes: number): void {
+    this.used += bytes;
+    this.account.used += bytes;
   }
   get entries(): number {
     return this.account.entries;
@@ -97,12 +117,12 @@ export class MemoryFileSystem implements FileSystem {
   }
 
   statistics(): FileSystemStatistics {
-    const free = BigInt(Math.floor((this.limit - this.used) / BLOCK));
-    const freeFiles = BigInt(Math.floor((ENTRIES_LIMIT - this.entries) / ENTRY_BYTES));
+    const free = BigInt(Math.floor(this.room(0) / BLOCK));
+    const freeFiles = BigInt(Math.min(this.mostInodes - this.inodes, Math.floor((ENTRIES_LIMIT - this.entries) / ENTRY_BYTES)));
     return {
       magic: TMPFS_MAGIC,
       blockSize: BLOCK,
-      blocks: BigInt(Math.floor(this.limit / BLOCK)),
+      blocks: BigInt(Math.floor(Math.min(this.limit, this.account.limit) / BLOCK)),
       free,
       available: free,
       files: freeFiles + BigInt(this.inodes),
@@ -112,6 +132,7 @@ export class MemoryFileSystem implements FileSystem {
 
   /** Makes a file that no directory names (memfd_create, O_TMPFILE). */
   anonymous(mode: number): MemoryFile {
+    if (this.inodes >= this.mostInodes) fail('ENOSPC');
     const file = new MemoryFile(this, mode);
     file.links = 0;
     return file;
@@ -240,17 +261,16 @@ export class MemoryFile extends MemoryInode {
     if (size > this.content.length) {
       const capacity = Math.max(size, Math.min(this.content.length * 2, this.content.length + (1 << 24)));
       const fileSystem = this.fileSystem;
-      const exact = fileSystem.used - this.content.length + size;
-      if (exact > fileSystem.limit) fail('ENOSPC');
-      const take = fileSystem.used - this.content.length + capacity <= fileSystem.limit ? capacity : size;
+      if (!fileSystem.hasRoom(size - this.content.length)) fail('ENOSPC');
+      const take = fileSystem.hasRoom(capacity - this.content.length) ? capacity : size;
       const content = new Uint8Array(take);
       content.set(this.bytes());
-      fileSystem.used += take - this.content.length;
+      fileSystem.take(take - this.content.length);
       this.content = content;
     } else if (size < this.size) {
       if (size <= this.content.length / 4) {
         const content = this.content.slice(0, size);
-        this.fileSystem.used += content.length - this.content.length;
+        this.fileSystem.take(content.length - this.content.length);
         this.content = content;
       } else this.content.fill(0, size, this.size);
     }
@@ -264,7 +284,7 @@ export class MemoryFile extends MemoryInode {
     const end = position + from.length;
     let count = from.length;
     if (end > this.size) {
-      const room = this.fileSystem.limit - this.fileSystem.used + this.content.length - position;
+      const room = this.fileSystem.room(end - this.content.length) + this.content.length - position;
       if (room <= 0) fail('ENOSPC');
       count = Math.min(count, room);
       if (position + count > this.size) this.resize(position + count);
@@ -314,7 +334,7 @@ export class MemoryFile extends MemoryInode {
   /** Gives the content back once no name and no descriptor is left. */
   releaseIfGone(): void {
     if (this.links > 0 || this.opened > 0) return;
-    this.fileSystem.used -= this.content.length;
+    this.fileSystem.take(-this.content.length);
     this.content = new Uint8Array(0);
     this.size = 0;
     this.gone();
@@ -402,7 +422,8 @@ export class MemoryDirectory extends MemoryInode implements Directory {
     if (this.children.has(name)) fail('EEXIST');
     this.checkWritable();
     if (this.removed) fail('ENOENT');
-    if (this.fileSystem.entries + this.cost(name, target) > ENTRIES_LIMIT) fail('ENOSPC');
+    const { entries, inodes, mostInodes } = this.fileSystem;
+    if (inodes >= mostInodes || entries + this.cost(name, target) > ENTRIES_LIMIT) fail('ENOSPC');
   }
 
   private checkWritable(): void {
@@ -438,6 +459,8 @@ export class MemoryDirectory extends MemoryInode implements Directory {
     if (!(target instanceof MemoryInode) || target.fileSystem !== this.fileSystem) fail('EXDEV');
     if (isDirectory(target)) fail('EPERM');
     if (target.links === 0 && !(target instanceof MemoryFile && target.isLinkable)) fail('ENOENT');
+    // each further name counts as one, as in tmpfs
+    if (target.links > 0) this.fileSystem.inodes++;
     target.links++;
     target.ctime = this.fileSystem.now();
     this.add(name, target);
@@ -479,6 +502,7 @@ export class MemoryDirectory extends MemoryInode implements Directory {
       return;
     }
     inode.links--;
+    if (inode.links > 0) this.fileSystem.inodes--;
     if (inode instanceof MemoryFile) inode.releaseIfGone();
     else if (inode.links === 0) inode.gone();
   }

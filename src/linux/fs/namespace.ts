@@ -1,5 +1,6 @@
 import { BusyFiles } from './busy.ts';
 import { fail } from './fail.ts';
+import { makeLeases } from './leases.ts';
 import { Locks } from './locks.ts';
 import { MemoryDirectory, MemoryFileSystem } from './memory-fs.ts';
 import { compareNames, encodeName } from './names.ts';
@@ -78,6 +79,7 @@ export type Final = 'follow' | 'nofollow' | 'parent';
 export class Namespace {
   readonly mounts: Mount[] = [];
   readonly locks = new Locks();
+  readonly leases = makeLeases();
   readonly busy = new BusyFiles();
   readonly watches = new Watches();
   readonly root: Directory;

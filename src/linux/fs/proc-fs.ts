@@ -1,5 +1,6 @@
 import { fail } from './fail.ts';
-import { encodeName } from './names.ts';
+import type { Leases } from './leases.ts';
+import { decodeName, encodeName } from './names.ts';
 import { ComputedFile, ComputedLink, SpecialInode, SyntheticDirectory, SyntheticFileSystem } from './synthetic.ts';
 import { type Inode, Mode, type OpenFile, PROC_MAGIC } from './vfs.ts';
 
@@ -16,6 +17,7 @@ export interface SystemView {
   age(): bigint;
   mounts(): string;
   mountInformation(): string;
+  leases(): Leases;
   /** utsname.nodename and utsname.domainname. */
   names(): { readonly host: string; readonly domain: string };
   /** The texts of /proc/sysvipc. */
@@ -51,8 +53,12 @@ export interface ProcessView {
   env(): readonly string[];
   /** The lines of /proc/self/maps. */
   maps(): string;
-  /** Bytes of address space. */
+  /** The text of /proc/self/smaps. */
+  smaps(): string;
+  /** Bytes of address space, the most there have been, and those that are locked. */
   memoryUsed(): number;
+  memoryPeak(): number;
+  memoryLocked(): number;
   /** Nanoseconds that it ran for. */
   processorTime(): bigint;
   auxv(): Uint8Array;
@@ -103,8 +109,10 @@ function statusText(view: ProcessView, tid = view.pid): string {
     `Uid:\t${ids(view.uid())}`,
     `Gid:\t${ids(view.gid())}`,
     'FDSize:\t64',
-    `VmPeak:\t${kilobytes(view.memoryUsed())}`,
+    `VmPeak:\t${kilobytes(view.memoryPeak())}`,
     `VmSize:\t${kilobytes(view.memoryUsed())}`,
+    `VmLck:\t${kilobytes(view.memoryLocked())}`,
+    `VmHWM:\t${kilobytes(view.memoryPeak())}`,
     `VmRSS:\t${kilobytes(view.memoryUsed())}`,
     `Threads:\t${view.threads().length}`,
     'Cpus_allowed:\t1',
@@ -121,6 +129,26 @@ function memoryFile(inode: Inode, view: ProcessView): OpenFile {
     seekable: true,
     read: (into, position) => orFail(view.readMemory(position, into), into.length),
     write: (from, position) => orFail(view.writeMemory(position, from), from.length),
+  };
+}
+
+/** /proc/sys/fs/lease-break-time, which can be set. */
+function leaseTimeFile(inode: Inode, leases: Leases): OpenFile {
+  return {
+    inode,
+    seekable: true,
+    read(into, position) {
+      const part = encodeName(`${leases.breakTime}\n`).subarray(position, position + into.length);
+      into.set(part);
+      return part.length;
+    },
+    write(from) {
+      const text = decodeName(from).trim();
+      if (!/^\d{1,9}$/.test(text)) fail('EINVAL');
+      leases.breakTime = Number(text);
+      return from.length;
+    },
+    truncate() {},
   };
 }
 
@@ -170,6 +198,7 @@ function addProcess(fileSystem: SyntheticFileSystem, directory: SyntheticDirecto
   file('environ', () => terminated(view.env()));
   file('comm', () => `${view.name()}\n`);
   file('maps', () => view.maps());
+  file('smaps', () => view.smaps());
   file('stat', () => statLine(view));
   file('statm', () => {
     const pages = Math.ceil(view.memoryUsed() / PAGE);
@@ -245,7 +274,6 @@ const FILE_VALUES: Readonly<Record<string, string>> = {
   'pipe-max-size': '1048576',
   'pipe-user-pages-hard': '0',
   'pipe-user-pages-soft': '16384',
-  'lease-break-time': '45',
   protected_hardlinks: '0',
   protected_symlinks: '0',
   protected_fifos: '0',
@@ -311,6 +339,7 @@ export function procFileSystem(view: SystemView, random: (bytes: Uint8Array<Arra
   value(memory, 'max_map_count', () => '65530');
   const files = sys.addDirectory('fs');
   for (const [name, text] of Object.entries(FILE_VALUES)) value(files, name, () => text);
+  files.add('lease-break-time', new SpecialInode(fileSystem, Mode.Regular, 0o644, 0, (inode) => leaseTimeFile(inode, view.leases())));
   const inotify = files.addDirectory('inotify');
   for (const [name, text] of Object.entries(INOTIFY_VALUES)) value(inotify, name, () => text);
   const ipc = root.addDirectory('sysvipc');

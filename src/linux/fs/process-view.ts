@@ -1,3 +1,4 @@
+import { PAGE_SIZE } from '../../isa/code.ts';
 import { PagePermission } from '../../vcpu/guest-memory.ts';
 import type { Area } from '../areas.ts';
 import { readForeign, writeForeign } from '../foreign-memory.ts';
@@ -18,6 +19,35 @@ function mapLine(area: Area, device: number): string {
   return `${area.name ? line.padEnd(73) + area.name : line}\n`;
 }
 
+/** What /proc/<pid>/smaps adds to a line: all of it is there, and nobody else's. */
+function detailsOf(area: Area): string {
+  const { start, end, permission, shared, locked } = area;
+  const size = end - start;
+  const used = permission === 0 ? 0 : size;
+  const mine = shared ? 0 : used;
+  const [read, write, execute] = [PagePermission.Read, PagePermission.Write, PagePermission.Execute].map((bit) => permission & bit);
+  const flags = [read && 'rd', write && 'wr', execute && 'ex', shared && 'sh', 'mr', 'mw', 'me', shared && 'ms', locked && 'lo'];
+  const lines: readonly (readonly [string, number])[] = [
+    ['Size', size],
+    ['KernelPageSize', PAGE_SIZE],
+    ['MMUPageSize', PAGE_SIZE],
+    ['Rss', used],
+    ['Pss', used],
+    ['Shared_Clean', 0],
+    ['Shared_Dirty', used - mine],
+    ['Private_Clean', 0],
+    ['Private_Dirty', mine],
+    ['Referenced', used],
+    ['Anonymous', area.backing ? 0 : used],
+    ['AnonHugePages', 0],
+    ['Swap', 0],
+    ['SwapPss', 0],
+    ['Locked', locked ? used : 0],
+  ];
+  const text = lines.map(([name, bytes]) => `${`${name}:`.padEnd(16)}${String(bytes / 1024).padStart(8)} kB\n`).join('');
+  return `${text}VmFlags: ${flags.filter(Boolean).join(' ')} \n`;
+}
+
 /** What /proc shows of all processes. It is asked when a file is read, never before. */
 export function systemView(system: System, release: string, version: string): SystemView {
   const current = (): Process => system.scheduler.current;
@@ -25,9 +55,10 @@ export function systemView(system: System, release: string, version: string): Sy
     release,
     version,
     current: () => current().pid,
-    processes: () => [...system.processes.keys()],
-    process: (pid) => processView(() => system.processes.get(pid)?.leader ?? fail('ESRCH'), pid),
+    processes: () => [INIT, ...system.processes.keys()],
+    process: (pid) => (pid === INIT ? initView(system) : processView(() => system.processes.get(pid)?.leader ?? fail('ESRCH'), pid)),
     names: () => system.names,
+    leases: () => current().files.namespace.leases,
     systemV: (kind) => systemVText(system, kind),
     cpuinfo: () => `processor\t: 0\nmodel name\t: wasmvisor ${current().abi.isa.name}\n\n`,
     memoryUsed: () => system.spaces.budget.used,
@@ -53,6 +84,41 @@ const inMemory = (p: Process, address: number, act: (of: Process, address: numbe
 /** A zombie has none. */
 const mapOf = ({ group, map }: Process): MemoryMap | undefined => (group.end ? undefined : map);
 
+/** Process 1 is no program of the guest's: it sleeps, and nobody may look into it. */
+function initView(system: System): ProcessView {
+  const refuse = (): never => fail('EACCES');
+  return {
+    pid: INIT,
+    ppid: () => 0,
+    state: () => 'S (sleeping)',
+    auxv: () => new Uint8Array(0),
+    processorTime: () => 0n,
+    pgid: () => INIT,
+    sid: () => INIT,
+    uid: () => 0,
+    gid: () => 0,
+    executable: refuse,
+    name: () => 'init',
+    threads: () => [INIT],
+    threadName: () => 'init',
+    tracer: () => 0,
+    readMemory: refuse,
+    writeMemory: refuse,
+    argv: () => ['/sbin/init'],
+    env: refuse,
+    maps: refuse,
+    smaps: refuse,
+    memoryUsed: () => 0,
+    memoryPeak: () => 0,
+    memoryLocked: () => 0,
+    descriptors: refuse,
+    descriptor: refuse,
+    descriptorFlags: refuse,
+    cwd: refuse,
+    root: () => system.first.leader.files.namespace.root,
+  };
+}
+
 function processView(get: () => Process, pid: number): ProcessView {
   return {
     pid,
@@ -74,7 +140,13 @@ function processView(get: () => Process, pid: number): ProcessView {
     argv: () => get().argv,
     env: () => get().env,
     maps: () => Array.from(mapOf(get())?.areas ?? [], (area) => mapLine(area, get().files.namespace.root.fileSystem.device)).join(''),
+    smaps() {
+      const { device } = get().files.namespace.root.fileSystem;
+      return Array.from(mapOf(get())?.areas ?? [], (area) => mapLine(area, device) + detailsOf(area)).join('');
+    },
     memoryUsed: () => mapOf(get())?.used ?? 0,
+    memoryPeak: () => mapOf(get())?.peak ?? 0,
+    memoryLocked: () => mapOf(get())?.lockedWithin() ?? 0,
     descriptors: () => get().files.list(),
     descriptor(fd) {
       const { files } = get();

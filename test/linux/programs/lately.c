@@ -12,7 +12,9 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -188,6 +190,156 @@ static void remap(void) {
   printf("not shared: %s\n", error(remap_file_pages(own, page, 0, 0, 0)));
 }
 
+static int lease(int fd, int type) { return fcntl(fd, F_SETLEASE, type); }
+
+static void openIt(const char *name, int flags) {
+  int fd = open(name, flags | O_NONBLOCK);
+  printf(" %s", error(fd));
+  if (fd >= 0) close(fd);
+}
+
+static void leases(void) {
+  sigset_t set;
+  siginfo_t info;
+  sigemptyset(&set);
+  sigaddset(&set, SIGIO);
+  sigaddset(&set, SIGRTMIN);
+  sigprocmask(SIG_BLOCK, &set, 0);
+  make("leased", "text");
+  int fd = open("leased", O_RDONLY), both = open("leased", O_RDWR);
+  printf("none: %d, beside a writer: %s", fcntl(fd, F_GETLEASE), error(lease(fd, F_RDLCK)));
+  printf(", %s\n", error(lease(both, F_RDLCK)));
+  close(both);
+  printf("for writing: %s", error(lease(fd, F_WRLCK)));
+  printf(", %d; nothing to give up: %s\n", fcntl(fd, F_GETLEASE), error(lease(open("/dev/null", O_RDONLY), F_UNLCK)));
+  printf("open:");
+  openIt("leased", O_RDONLY);
+  printf(", told by %d, to be %d\n", sigwaitinfo(&set, 0) == SIGIO, fcntl(fd, F_GETLEASE));
+  printf("less: %s, open:", error(lease(fd, F_RDLCK)));
+  openIt("leased", O_RDONLY);
+  openIt("leased", O_WRONLY);
+  printf(", to be %d, ", fcntl(fd, F_GETLEASE));
+  printf("given up: %s, open:", error(lease(fd, F_UNLCK)));
+  openIt("leased", O_WRONLY);
+  printf(", again: %s\n", error(lease(fd, F_UNLCK)));
+  sigwaitinfo(&set, 0);
+  printf("a folder: %s\n", error(lease(open(".", O_RDONLY), F_RDLCK)));
+  for (int i = 0; i < 3; i++) {
+    // giving a lease up takes the signal away
+    printf("signal %d, ", fcntl(fd, F_GETSIG));
+    if (i != 1) fcntl(fd, F_SETSIG, SIGRTMIN);
+    printf("lease: %s, ", error(lease(fd, F_RDLCK)));
+    pid_t child = fork();
+    if (child == 0) _exit(i == 0 ? truncate("leased", 2) : i == 1 ? open("leased", O_WRONLY) < 0 : open("leased", O_WRONLY | O_TRUNC) < 0);
+    int signal = sigwaitinfo(&set, &info), status;
+    printf("told %d %d %d, ", signal == SIGRTMIN, info.si_code - POLL_MSG, info.si_fd == fd);
+    if (i < 2) printf("given up: %s, ", error(lease(fd, F_UNLCK)));
+    else close(fd);
+    waitpid(child, &status, 0);
+    printf("the child: %d\n", status);
+  }
+  show("leased");
+  unlink("leased");
+}
+
+static void mounts(void) {
+  char text[20000];
+  struct statfs found;
+  memset(text, 'm', sizeof text);
+  int here = open(".", O_RDONLY);
+  mkdir("mnt", 0755);
+  printf("options: %s", error(mount("none", "mnt", "tmpfs", 0, "size=many")));
+  printf(", %s", error(mount("none", "mnt", "tmpfs", 0, "colour=red")));
+  printf(", %s\n", error(mount("none", "mnt", "tmpfs", 0, "size=15k,nr_inodes=4,mode=755")));
+  statfs("mnt", &found);
+  printf("%ld blocks, %ld free, %ld files, %ld free\n", (long)found.f_blocks, (long)found.f_bfree, (long)found.f_files, (long)found.f_ffree);
+  int fd = open("mnt/one", O_CREAT | O_RDWR, 0600);
+  ssize_t first = write(fd, text, sizeof text);
+  printf("%zd, then %s\n", first, error(write(fd, text, 1)));
+  printf("less: %s", error(mount("none", "mnt", "tmpfs", MS_REMOUNT, "size=8k")));
+  printf(", more: %s\n", error(mount("none", "mnt", "tmpfs", MS_REMOUNT, "size=32k")));
+  printf("%zd\n", write(fd, text, 10000));
+  printf("files: %d", mkdir("mnt/two", 0700));
+  printf(" %d", link("mnt/one", "mnt/three"));
+  printf(" %s\n", error(mkdir("mnt/four", 0700)));
+  char *shown = mmap(0, 4096, PROT_READ, MAP_SHARED, fd, 0);
+  close(fd);
+  printf("mapped: %s", error(umount("mnt")));
+  munmap(shown, 4096);
+  printf(", unmapped: %s\n", error(umount("mnt")));
+  mount("none", "mnt", "tmpfs", 0, "size=1m");
+  chdir("mnt");
+  printf("in it: %s", error(umount("../mnt")));
+  printf(", detached: %s\n", error(umount2("../mnt", MNT_DETACH)));
+  make("file", "is lost");
+  show("file");
+  fchdir(here);
+  printf("back: %s\n", error(rmdir("mnt")));
+}
+
+struct handle {
+  struct file_handle head;
+  unsigned char rest[128];
+};
+
+static void handles(void) {
+  struct handle handle = {0};
+  int id, folder = open(".", O_RDONLY | O_DIRECTORY);
+  make("named", "by a handle");
+  printf("too small: %s", error(name_to_handle_at(AT_FDCWD, "named", &handle.head, &id, 0)));
+  printf(", %d\n", handle.head.handle_bytes > 0);
+  handle.head.handle_bytes = 129;
+  printf("too large: %s\n", error(name_to_handle_at(AT_FDCWD, "named", &handle.head, &id, 0)));
+  handle.head.handle_bytes = 128;
+  printf("a name: %s", error(name_to_handle_at(AT_FDCWD, "named", &handle.head, &id, 0)));
+  printf(", none: %s", error(name_to_handle_at(AT_FDCWD, "other", &handle.head, &id, 0)));
+  handle.head.handle_bytes = 128;
+  printf(", a descriptor: %s\n", error(name_to_handle_at(open("named", O_RDONLY), "", &handle.head, &id, AT_EMPTY_PATH)));
+  int fd = open_by_handle_at(folder, &handle.head, O_RDONLY);
+  char text[20];
+  ssize_t count = read(fd, text, sizeof text);
+  printf("opened: %.*s\n", (int)count, text);
+  close(fd);
+  unlink("named");
+  for (int other = folder + 1; other < 64; other++) close(other);
+  printf("removed: %s\n", error(open_by_handle_at(folder, &handle.head, O_RDONLY)));
+  handle.head.handle_bytes = 0;
+  printf("empty: %s\n", error(open_by_handle_at(folder, &handle.head, O_RDONLY)));
+}
+
+static long field(const char *file, const char *name, long after) {
+  char line[256];
+  long value = -1, from = 0;
+  FILE *text = fopen(file, "r");
+  while (value < 0 && fgets(line, sizeof line, text)) {
+    if (strchr(line, '-') == line + 8 && sscanf(line, "%lx-", &from) == 1) continue;
+    if (from == after && strncmp(line, name, strlen(name)) == 0) sscanf(line + strlen(name), " %ld", &value);
+  }
+  fclose(text);
+  return value;
+}
+
+static void locked(void) {
+  size_t page = 4096;
+  char *pages = mmap(0, 8 * page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  printf("mlock: %s", error(mlock(pages + 2 * page, 4 * page - 1)));
+  printf(", %ld kB\n", field("/proc/self/status", "VmLck:", 0));
+  printf("smaps: %ld %ld\n", field("/proc/self/smaps", "Size:", (long)(pages + 2 * page)), field("/proc/self/smaps", "Locked:", (long)(pages + 2 * page)));
+  printf("munlock: %s", error(munlock(pages + 3 * page, page)));
+  printf(", %ld kB\n", field("/proc/self/status", "VmLck:", 0));
+  if (fork() == 0) {
+    printf("a child: %ld kB\n", field("/proc/self/status", "VmLck:", 0));
+    _exit(0);
+  }
+  wait(0);
+  munmap(pages, 4 * page);
+  printf("unmapped: %ld kB\n", field("/proc/self/status", "VmLck:", 0));
+  munlockall();
+  printf("munlockall: %ld kB, flags: %s\n", field("/proc/self/status", "VmLck:", 0), error(mlockall(8)));
+  struct stat status;
+  printf("process 1: %s, its parent: %ld\n", error(stat("/proc/1", &status)), field("/proc/1/status", "PPid:", 0));
+}
+
 int main(int count, char **arguments) {
   setvbuf(stdout, 0, _IONBF, 0);
   if (chdir(arguments[1]) < 0) return 1;
@@ -196,4 +348,8 @@ int main(int count, char **arguments) {
   compare();
   waitAny();
   remap();
+  leases();
+  mounts();
+  handles();
+  locked();
 }
