@@ -21,6 +21,8 @@ export interface Area {
   readonly fileEnd: number | undefined;
   /** mlock(2); it has no effect but that it shows. */
   readonly locked?: boolean;
+  /** What a child finds there, if not the same (MADV_DONTFORK, MADV_WIPEONFORK). */
+  readonly inChild?: 'nothing' | 'zeros' | undefined;
 }
 
 /** The part of an area between two addresses inside it. */
@@ -126,7 +128,7 @@ export class Areas {
 
 function mergeable(a: Area, b: Area): boolean {
   if (a.permission !== b.permission || a.shared !== b.shared || a.name !== b.name) return false;
-  if (a.fileEnd !== b.fileEnd || !a.locked !== !b.locked) return false;
+  if (a.fileEnd !== b.fileEnd || !a.locked !== !b.locked || a.inChild !== b.inChild) return false;
   if (!a.backing || !b.backing) return a.backing === b.backing;
   return a.backing.file === b.backing.file && a.backing.offset + (a.end - a.start) === b.backing.offset;
 }

@@ -1,3 +1,5 @@
+import type { Process } from './process.ts';
+
 /** A resource limit; Infinity is RLIM_INFINITY. */
 export interface Limit {
   soft: number;
@@ -30,6 +32,18 @@ export const PROGRAM_LIMIT = 1 << 30;
 
 /** With those that have ended and that nobody has waited for. How many may run is the embedder's choice. */
 export const MOST_PROCESSES = 4096;
+
+/** RLIMIT_CPU: SIGXCPU each second from the soft limit on, SIGKILL at the hard one. */
+export function checkProcessorTime({ group, limits: { cpu }, signals, system }: Process): void {
+  if (cpu.soft === Infinity && cpu.hard === Infinity) return;
+  system.scheduler.account();
+  const seconds = Number(group.processorTime) / 1e9;
+  if (seconds >= cpu.hard) signals.raise('SIGKILL');
+  else if (seconds >= cpu.soft) {
+    cpu.soft = Math.floor(seconds) + 1;
+    signals.raise('SIGXCPU');
+  }
+}
 
 export function defaultLimits(): Limits {
   const limit = (soft: number, hard = soft): Limit => ({ soft, hard });

@@ -98,6 +98,13 @@ export class MemoryBudget {
 const STACK_CHARGED = 1 << 17;
 const STACK_STEP = 1 << 16;
 
+/** Bytes that are compared at once. */
+const STORE_STEP = 1 << 16;
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
 /** vm.max_map_count */
 const MAX_AREAS = 65530;
 
@@ -254,7 +261,11 @@ export class MemoryMap {
     if (!area.shared || !backing?.file.write || backing.file.common || !(area.permission & PagePermission.Write)) return;
     if (backing.file.isCommon && !this.entered) return;
     const length = Math.min(area.end - area.start, backing.file.size() - backing.offset);
-    if (length > 0) backing.file.write(this.raw(area.start, length), backing.offset);
+    if (length <= 0) return;
+    const stored = this.raw(area.start, length);
+    // memory is written sooner than compared
+    if (backing.file.futexes) backing.file.write(stored, backing.offset);
+    else this.store(backing.file, stored, backing.offset);
   }
 
   unmap(start: number, byteLength: number): number {
@@ -297,12 +308,12 @@ export class MemoryMap {
     return 0;
   }
 
-  /** mlock(2) and munlock(2) of whole pages. */
-  lock(start: number, end: number, locked: boolean): void {
+  /** What is noted of whole pages: mlock(2), madvise(2). */
+  mark(start: number, end: number, properties: Pick<Area, 'locked'> | Pick<Area, 'inChild'>): void {
     this.areas.replace(
       start,
       end,
-      this.areas.within(start, end).map((area) => ({ ...area, locked })),
+      this.areas.within(start, end).map((area) => ({ ...area, ...properties })),
     );
   }
   /** Bytes of a range that are locked. */
@@ -409,14 +420,27 @@ export class MemoryMap {
       yield { area, file: backing.file, address: area.start + first - backing.offset, position: first, length: last - first };
     }
   }
-  /** Before a part of a file is read: what this process has stored through mappings is in it. */
+  /** Before a part of a file is read: what this process has stored through mappings is in it, if nobody else may have done so since. */
   beforeRead(identity: () => string, from: number, to: number): void {
     for (const { area, file, address, position, length } of this.shownOf(identity, from, to)) {
-      if (!file.write || !(area.permission & PagePermission.Write)) continue;
-      const stored = this.raw(address, Math.min(length, file.size() - position));
-      const known = new Uint8Array(stored.length);
-      file.read(known, position);
-      if (stored.some((byte, index) => byte !== known[index])) file.write(stored, position);
+      if (!file.write || !(area.permission & PagePermission.Write) || (file.isCommon?.() && !this.entered)) continue;
+      this.store(file, this.raw(address, Math.min(length, file.size() - position)), position);
+    }
+  }
+
+  /** Writes what the file does not have already. */
+  private store(file: MappableFile, stored: Uint8Array, position: number): void {
+    const known = new Uint8Array(Math.min(stored.length, STORE_STEP));
+    for (let at = 0; at < stored.length; at += STORE_STEP) {
+      const part = stored.subarray(at, at + STORE_STEP);
+      const before = known.subarray(0, part.length);
+      let count = 0;
+      while (count < part.length) {
+        const read = file.read(before.subarray(count), position + at + count);
+        if (read <= 0) break;
+        count += read;
+      }
+      if (count < part.length || !isSame(part, before)) file.write!(part, position + at);
     }
   }
   /** After a part of a file was written: mappings show it. */
@@ -533,13 +557,18 @@ export class MemoryMap {
 
   /** Becomes what another one is. `copy` copies a part of the Wasm memory. Throws ENOMEM beyond the budget. */
   copyFrom(from: MemoryMap, copy: (start: number, end: number) => void): void {
-    if (!this.charge(from.used)) throw new SyscallError(Errno.ENOMEM);
+    const all = [...from.areas];
+    const missing = all.reduce(
+      (sum, { inChild, permission, start, end }) => sum + (inChild === 'nothing' && permission ? end - start : 0),
+      0,
+    );
+    if (!this.charge(from.used - missing)) throw new SyscallError(Errno.ENOMEM);
     // locks are not inherited
-    const areas = Array.from(from.areas, (area) => (area.locked ? { ...area, locked: false } : area));
+    const areas = all.filter(({ inChild }) => inChild !== 'nothing').map((area) => (area.locked ? { ...area, locked: false } : area));
     const files = new Set<MappableFile>();
-    for (const { start, end, backing } of areas) {
+    for (const { start, end, backing, inChild } of areas) {
       const index = GuestMemory.index(start);
-      copy(index, index + end - start);
+      if (inChild !== 'zeros') copy(index, index + end - start);
       this.memory.copyPages(from.memory, start, end);
       if (backing) files.add(backing.file);
     }

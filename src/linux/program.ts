@@ -20,7 +20,7 @@ import type { Inode } from './fs/vfs.ts';
 import { Futexes } from './futexes.ts';
 import { defaultHost, type Host, LONGEST_TIMER, seededRandom } from './host.ts';
 import { launch, stackBytes } from './launch.ts';
-import { defaultLimits, STACK_LIMIT } from './limits.ts';
+import { checkProcessorTime, defaultLimits, STACK_LIMIT } from './limits.ts';
 import type { ExitStatus, Program, ProgramOptions } from './options.ts';
 import { NO_SCHEDULING, type Process, type ThreadGroup } from './process.ts';
 import { Profiler } from './profile.ts';
@@ -424,6 +424,7 @@ function makeProgram(
       if (exit.kind === 'budget') {
         if (isProfiled) profiler.sample();
         if ((isProfiled || stepped) && Number(host.monotonic() - turn) < SLICE_MS * 1e6) continue;
+        checkProcessorTime(current);
         slice = nextSlice(slice, Number(host.monotonic() - turn) / 1e6);
         await takeTurn();
         continue;

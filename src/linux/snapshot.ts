@@ -100,7 +100,7 @@ function saveDescription({ p, streams }: SavedProgram, fd: number): Saved {
 function saveBacking(p: Process, file: MappableFile): Saved {
   if (!file.identity) return { size: file.size() };
   const { name } = file;
-  if (file.isCommon) refuse(`a file in memory is mapped (${name})`);
+  if (file.isCommon?.()) refuse(`a file in memory is mapped (${name})`);
   const there = inodeAt(p, name);
   if (!there || identity(there) !== file.identity()) refuse(`${name} is mapped, and that file is no more there`);
   return { path: encodeName(name), write: file.write !== undefined };
@@ -296,7 +296,7 @@ function restoreBacking(p: Process, saved: Saved): MappableFile {
     return file;
   }
   const description = openAgain(p, text(fields.path), { read: true, write: fields.write === true }, fields);
-  return mappable(description);
+  return mappable(description, true);
 }
 
 function restoreMemory(p: Process, space: Space, saved: SavedFields): void {

@@ -42,7 +42,9 @@ export class Timer {
   private async run(stopped: AbortSignal): Promise<void> {
     const { p } = this;
     for (;;) {
-      while (now(p) < this.due && !stopped.aborted) await p.host.sleep(this.due - now(p), stopped);
+      // others have a turn between, however short the interval is
+      do await p.host.sleep(Math.max(LEAST, this.due - now(p)), stopped);
+      while (now(p) < this.due && !stopped.aborted);
       if (stopped.aborted || p.group.end) return;
       const missed = this.interval > 0 ? Math.floor((now(p) - this.due) / this.interval) : 0;
       this.expired(missed);

@@ -2,7 +2,7 @@ import { Errno } from '../errno.ts';
 import { execute, findExecutable } from '../exec.ts';
 import { fail } from '../fs/fail.ts';
 import { decodeName } from '../fs/names.ts';
-import { WOULD_BLOCK } from '../fs/vfs.ts';
+import { isSymlink, WOULD_BLOCK } from '../fs/vfs.ts';
 import type { Process, ProcessEnd, ThreadGroup } from '../process.ts';
 import { detach, stopStatus } from '../ptrace.ts';
 import { Cld } from '../signals.ts';
@@ -106,6 +106,8 @@ function waitForChild(p: Process, which: Which, options: number, result: (found:
 function wait4(p: Process, id: number, status: number, options: number, usage: number): SyscallResult {
   const pid = id | 0;
   if (options & ~(Wait.NoHang | Wait.Untraced | Wait.Continued | Wait.Kinds)) return -Errno.EINVAL;
+  // its negation is no number
+  if (pid === -0x8000_0000) return -Errno.ESRCH;
   const own = p.group.pgid;
   const which: Which = (tid, { pgid }) => (pid > 0 ? tid === pid : pid === -1 || pgid === (pid === 0 ? own : -pid));
   return waitForChild(p, which, options | Wait.Exited, (found) => {
@@ -128,9 +130,11 @@ function waitid(p: Process, type: number, id: number, info: number, options: num
   if (!(options & (Wait.Untraced | Wait.Exited | Wait.Continued)) || type > IdType.PidFd) return -Errno.EINVAL;
   if (type === IdType.Pid && (id | 0) <= 0) return -Errno.EINVAL;
   const wanted = type === IdType.PidFd ? processOf(p, id).pid : id;
+  const isPolled = type === IdType.PidFd && p.files.get(id).nonblock && !(options & Wait.NoHang);
   const group = id === 0 ? p.group.pgid : id;
   const which: Which = (tid, { pgid }) => type === IdType.All || (type === IdType.Pgid ? pgid === group : tid === wanted);
-  return waitForChild(p, which, options, (found) => {
+  return waitForChild(p, which, isPolled ? options | Wait.NoHang : options, (found) => {
+    if (!found && isPolled) return -Errno.EAGAIN;
     if (found && usage !== 0) writeUsage(p, usage, found.time);
     if (info === 0) return 0;
     if (found) p.abi.writeSignalInfo(p, info, p.signals.number('SIGCHLD'), found.info);
@@ -164,6 +168,7 @@ async function execve(p: Process, fd: number, path: number, argv: number, env: n
   const found = own
     ? { inode: own.file?.inode ?? own.inode, name: `/dev/fd/${fd}`, path: own.path }
     : findExecutable(p, startAt(p, fd, name), name, !(flags & At.SYMLINK_NOFOLLOW));
+  if (isSymlink(found.inode)) return -Errno.ELOOP;
   const args = strings(p, argv);
   await execute(p, found, args.length === 0 ? [''] : args, strings(p, env));
   return KEEP_REGISTERS;

@@ -134,6 +134,13 @@ function hint(p: Process, fd: number): number {
   return p.files.get(fd).inode.format === Mode.Fifo ? -Errno.ESPIPE : 0;
 }
 
+/** sync_file_range(2), of which only its errors show. */
+function syncRange(p: Process, fd: number, offset: number, length: number, flags: number): number {
+  const { inode } = p.files.get(fd);
+  if (flags & ~7 || offset < 0 || length < 0 || offset + length >= 2 ** 63) return -Errno.EINVAL;
+  return inode.format === Mode.Regular || inode.format === Mode.Block || isDirectory(inode) ? 0 : -Errno.ESPIPE;
+}
+
 /** The last of POSIX_FADV_… */
 const LAST_ADVICE = 5;
 /** A process that had its descriptors in common with others has its own from now on. */
@@ -195,7 +202,7 @@ export const descriptorCalls = {
     p.files.get(a[0]);
     return 0;
   },
-  sync_file_range: (p, a) => hint(p, a[0]),
+  sync_file_range: (p, a) => syncRange(p, a[0], wide(p, a, 1), wide(p, a, p.abi.alignedPairs ? 4 : 3), a[p.abi.alignedPairs ? 6 : 5]),
   readahead: (p, a) => {
     const { access, inode } = p.files.get(a[0]);
     if (!access.read) return -Errno.EBADF;

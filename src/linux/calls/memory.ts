@@ -9,6 +9,7 @@ import type { Process } from '../process.ts';
 import { sharedMemory } from '../shared-memory.ts';
 import { type Calls, partial } from '../syscall.ts';
 import { isSealed } from './seal.ts';
+import { storeMapped } from './transfer.ts';
 
 const PROT_MASK = PagePermission.Read | PagePermission.Write | PagePermission.Execute;
 /** Hints that are accepted and mean nothing here: PROT_SEM, PROT_GROWSDOWN, PROT_GROWSUP. */
@@ -16,6 +17,8 @@ const PROT_KNOWN = PROT_MASK | 0x8 | 0x01000000 | 0x02000000;
 const MAP_TYPE = 0xf;
 /** MAP_SHARED with flags checked. */
 const MAP_SHARED_VALIDATE = 3;
+/** For files on persistent memory; with MAP_SHARED it is taken no notice of. */
+const MAP_SYNC = 0x80000;
 
 const MREMAP_MAYMOVE = 1;
 const MREMAP_FIXED = 2;
@@ -29,6 +32,8 @@ function mmap(p: Process, address: number, length: number, prot: number, flags: 
   if (!isPageAligned(position)) return -Errno.EINVAL;
   if (!(flags & MAP_ANONYMOUS)) p.files.get(fd);
   if (length === 0 || (type !== MAP_PRIVATE && type !== MAP_SHARED && type !== MAP_SHARED_VALIDATE)) return -Errno.EINVAL;
+  if (type === MAP_SHARED_VALIDATE && flags & MAP_SYNC) return -Errno.EOPNOTSUPP;
+  if (p.map.used + length > p.limits.as.soft) return -Errno.ENOMEM;
   const shared = type !== MAP_PRIVATE;
   const locked = (flags & MAP_LOCKED) !== 0;
   if (locked && p.limits.memlock.soft === 0 && !capable(p, Cap.IpcLock)) return -Errno.EPERM;
@@ -39,7 +44,8 @@ function mmap(p: Process, address: number, length: number, prot: number, flags: 
     if (description.pathOnly) return -Errno.EBADF;
     if (shared && prot & PagePermission.Write && !description.access.write) return -Errno.EACCES;
     if (shared && prot & PagePermission.Write && isSealed(description.inode)) return -Errno.EPERM;
-    backing = { file: mappable(description), offset: position };
+    if (description.file) storeMapped(p, description.file, position, position + length);
+    backing = { file: mappable(description, shared), offset: position };
   } else if (shared) {
     const file = sharedMemory(pageUp(length), p.system.spaces.budget);
     if (!file) return -Errno.ENOMEM;
@@ -84,9 +90,33 @@ function remapFilePages(p: Process, at: number, bytes: number, prot: number, pag
 const enum Madvise {
   Dontneed = 4,
   Free = 8,
+  Dontfork = 10,
+  Dofork = 11,
+  WipeOnFork = 18,
+  KeepOnFork = 19,
 }
-/** Advice that Linux knows and that changes nothing a program can see. */
-const HARMLESS_ADVICE = new Set([0, 1, 2, 3, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21]);
+/** Advice that Linux knows and that changes nothing a program can see; the last two have pages made at once. */
+const HARMLESS_ADVICE = new Set([0, 1, 2, 3, 8, 12, 13, 14, 15, 16, 17, 20, 21, 22, 23]);
+const IN_CHILD: ReadonlyMap<number, 'nothing' | 'zeros' | undefined> = new Map([
+  [Madvise.Dontfork, 'nothing'],
+  [Madvise.Dofork, undefined],
+  [Madvise.WipeOnFork, 'zeros'],
+  [Madvise.KeepOnFork, undefined],
+]);
+
+/** madvise(2) */
+function advise(p: Process, address: number, bytes: number, advice: number): number {
+  if (!isPageAligned(address)) return -Errno.EINVAL;
+  const end = address + pageUp(bytes);
+  const areas = end <= p.map.options.top ? p.map.areas.within(address, end) : [];
+  if (advice === Madvise.Dontneed) return areas.some(({ locked }) => locked) ? -Errno.EINVAL : p.map.discard(address, bytes);
+  if (!HARMLESS_ADVICE.has(advice) && !IN_CHILD.has(advice)) return -Errno.EINVAL;
+  if (bytes === 0) return 0;
+  const needsOwn = advice === Madvise.Free || advice === Madvise.WipeOnFork;
+  if (needsOwn && areas.some(({ shared, backing }) => shared || backing)) return -Errno.EINVAL;
+  if (IN_CHILD.has(advice)) p.map.mark(address, end, { inChild: IN_CHILD.get(advice) });
+  return checkMapped(p, address, bytes);
+}
 
 /** The range must lie in user space and be mapped; 0 or −ENOMEM. */
 function checkMapped(p: Process, address: number, length: number): number {
@@ -105,7 +135,7 @@ function lock(p: Process, address: number, length: number, locked: boolean): num
   if (locked && p.limits.memlock.soft === 0 && !capable(p, Cap.IpcLock)) return -Errno.EPERM;
   if (locked && !mayLock(p, end - start - p.map.lockedWithin(start, end))) return -Errno.ENOMEM;
   const error = checkMapped(p, address, length);
-  if (error === 0 && end > start) p.map.lock(start, end, locked);
+  if (error === 0 && end > start) p.map.mark(start, end, { locked });
   return error;
 }
 
@@ -120,15 +150,18 @@ function lockAll(p: Process, flags: number): number {
   if (p.limits.memlock.soft === 0 && !capable(p, Cap.IpcLock)) return -Errno.EPERM;
   if (flags & LockAll.Current && !mayLock(p, p.map.used - p.map.lockedWithin())) return -Errno.ENOMEM;
   p.map.locksNew = (flags & LockAll.Future) !== 0;
-  if (flags & LockAll.Current) p.map.lock(0, p.map.options.top, true);
+  if (flags & LockAll.Current) p.map.mark(0, p.map.options.top, { locked: true });
   return 0;
 }
 
 export const memoryCalls: Calls = {
-  brk: (p, a) => p.map.setBreak(a[0]),
+  brk: (p, a) => {
+    const { end } = p.map.heap;
+    return p.map.setBreak(p.map.used + Math.max(0, a[0] - end) > p.limits.as.soft ? end : a[0]);
+  },
   mmap2: partial(
     (p, a) => mmap(p, a[0], a[1], a[2], a[3], a[4], a[5] * 4096),
-    'a shared mapping of a host file shows what the guest has written to it, not what the host does, and is written back on msync, munmap and exit, and before the process reads it',
+    'a shared mapping of a host file shows what the guest has written to it, not what the host does, and is written back on msync, munmap and exit, before the guest reads or maps it, and when another process that shares it has its turn',
   ),
   mmap: partial((p, a) => mmap(p, a[0], a[1], a[2], a[3], a[4], a[5]), 'as mmap2'),
   /** i386: one argument, a pointer to six. */
@@ -143,15 +176,12 @@ export const memoryCalls: Calls = {
   }, 'read and write permissions are enforced once the program handles SIGSEGV, or with checked memory'),
   mremap: partial((p, a) => {
     const [address, oldLength, newLength, flags] = a;
+    if (p.map.used + Math.max(0, newLength - oldLength) > p.limits.as.soft) return -Errno.ENOMEM;
     if (flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED)) return -Errno.EINVAL;
     return p.map.remap(address, oldLength, newLength, (flags & MREMAP_MAYMOVE) !== 0, flags & MREMAP_FIXED ? a[4] : undefined);
   }, 'no MREMAP_DONTUNMAP'),
   remap_file_pages: (p, a) => remapFilePages(p, a[0], a[1], a[2], a[3]),
-  madvise: (p, a) => {
-    if (a[2] === Madvise.Dontneed) return p.map.discard(a[0], a[1]);
-    if (!isPageAligned(a[0]) || !HARMLESS_ADVICE.has(a[2])) return -Errno.EINVAL;
-    return a[1] === 0 ? 0 : checkMapped(p, a[0], a[1]);
-  },
+  madvise: (p, a) => advise(p, a[0], a[1], a[2]),
   mincore: (p, a) => {
     if (!isPageAligned(a[0])) return -Errno.EINVAL;
     if (a[1] === 0) return 0;
@@ -161,7 +191,13 @@ export const memoryCalls: Calls = {
     p.memory.view(a[2], pageUp(a[1]) / PAGE_SIZE, 'write').fill(1);
     return 0;
   },
-  msync: (p, a) => (a[2] & ~7 || (a[2] & 5) === 5 ? -Errno.EINVAL : p.map.sync(a[0], a[1])),
+  msync: (p, a) => {
+    const [address, length, flags] = a;
+    if (flags & ~7 || (flags & 5) === 5) return -Errno.EINVAL;
+    // MS_INVALIDATE
+    if (flags & 2 && p.map.lockedWithin(address, address + length) > 0) return -Errno.EBUSY;
+    return p.map.sync(address, length);
+  },
   mlock: (p, a) => lock(p, a[0], a[1], true),
   // MLOCK_ONFAULT
   mlock2: (p, a) => (a[2] & ~1 ? -Errno.EINVAL : lock(p, a[0], a[1], true)),
@@ -169,7 +205,7 @@ export const memoryCalls: Calls = {
   mlockall: (p, a) => lockAll(p, a[0]),
   munlockall: (p) => {
     p.map.locksNew = false;
-    p.map.lock(0, p.map.options.top, false);
+    p.map.mark(0, p.map.options.top, { locked: false });
     return 0;
   },
 };

@@ -1,11 +1,12 @@
 import { Cap, capable } from '../capabilities.ts';
 import { Errno } from '../errno.ts';
 import { decodeName, encodeName } from '../fs/names.ts';
-import type { Process } from '../process.ts';
+import type { Process, ThreadGroup } from '../process.ts';
 import { type Calls, missing, partial, type Syscall } from '../syscall.ts';
 import { buffer } from './arguments.ts';
 import { unshareFiles } from './descriptor.ts';
 import { PRCTL_NOTE, prctl } from './prctl.ts';
+import { prioritized } from './process.ts';
 
 export const RELEASE = '6.1.0-wasmvisor';
 export const VERSION = '#1 SMP';
@@ -56,6 +57,23 @@ const refuse =
   () =>
     -errno;
 
+/** Kept, without effect: a class in the upper bits, from 0 to 3, and a level, from 0 to 7. */
+const inputOutputPriorities = new WeakMap<ThreadGroup, number>();
+const IOPRIO_NOTE = 'of processes; without effect';
+const IoClass = { realTime: 1, idle: 3 } as const;
+
+function inputOutputPriority(p: Process, which: number, who: number, priority?: number): number {
+  if (which < 1 || which > 3) return -Errno.EINVAL;
+  const groups = prioritized(p, which - 1, who);
+  if (groups.length === 0) return -Errno.ESRCH;
+  if (priority === undefined) return Math.max(...groups.map((group) => inputOutputPriorities.get(group) ?? 0));
+  const [kind, level] = [priority >>> 13, priority & 0x1fff];
+  if (kind > IoClass.idle || level > 7 || (kind === 0 && level !== 0)) return -Errno.EINVAL;
+  if (kind === IoClass.realTime && !capable(p, Cap.SysNice)) return -Errno.EPERM;
+  for (const group of groups) inputOutputPriorities.set(group, priority);
+  return 0;
+}
+
 /** __NEW_UTS_LEN */
 const MOST_NAME = 64;
 const setName =
@@ -105,6 +123,6 @@ export const miscCalls: Calls = {
   mbind: partial(refuse(Errno.ENOSYS), 'as get_mempolicy'),
   unshare: partial((p, a) => unshare(p, a[0]), 'descriptors; no name spaces'),
   setns: partial(refuse(Errno.EPERM), 'EPERM'),
-  ioprio_get: () => 0,
-  ioprio_set: () => 0,
+  ioprio_get: partial((p, a) => inputOutputPriority(p, a[0], a[1]), IOPRIO_NOTE),
+  ioprio_set: partial((p, a) => inputOutputPriority(p, a[0], a[1], a[2]), IOPRIO_NOTE),
 };

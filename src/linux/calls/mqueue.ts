@@ -213,15 +213,14 @@ const enum Notify {
 }
 
 function register(p: Process, fd: number, event: number): number {
-  const queue = queueOf(p, fd);
-  const own = queue.notification?.group === p.group;
-  if (event === 0) {
-    if (own) queue.notification = undefined;
-    return 0;
-  }
-  const [value, signal, kind] = [0, 4, 8].map((offset) => p.memory.i32(event + offset));
+  const [value, signal, kind] = [0, 4, 8].map((offset) => (event === 0 ? Notify.None : p.memory.i32(event + offset)));
   if (kind !== Notify.Signal && kind !== Notify.None) return -Errno.EINVAL;
   if (kind === Notify.Signal && !p.signals.isValid(signal)) return -Errno.EINVAL;
+  const queue = queueOf(p, fd);
+  if (event === 0) {
+    if (queue.notification?.group === p.group) queue.notification = undefined;
+    return 0;
+  }
   if (queue.notification && !queue.notification.group.end) return -Errno.EBUSY;
   queue.notification = { group: p.group, signal: kind === Notify.Signal ? signal : 0, value };
   return 0;

@@ -238,7 +238,7 @@ function setpgid(p: Process, pid: number, pgid: number): number {
 /** Scheduling is asked of threads, and of processes by their first thread. */
 const isThread = (p: Process, id: number): boolean => id === 0 || id === INIT || p.group.threads.has(id) || p.system.processes.has(id);
 /** The processes that getpriority(2) means: PRIO_PROCESS, PRIO_PGRP, PRIO_USER. */
-function prioritized(p: Process, which: number, who: number): ThreadGroup[] {
+export function prioritized(p: Process, which: number, who: number): ThreadGroup[] {
   const all = [...p.system.processes.values()].filter(({ end }) => !end);
   if (which === 0) return who === 0 || p.group.threads.has(who) ? [p.group] : all.filter(({ pid }) => pid === who);
   if (which === 1) return all.filter(({ pgid }) => pgid === (who || p.group.pgid));
@@ -255,6 +255,9 @@ function setNice(p: Process, group: ThreadGroup, wanted: number): number {
 
 /** What a mask of the one processor takes. */
 const CPU_MASK = 4;
+
+const LIMITS_NOTE =
+  'only RLIMIT_NOFILE, RLIMIT_FSIZE, RLIMIT_CPU, RLIMIT_AS, RLIMIT_MEMLOCK, RLIMIT_NPROC (downwards) and, in execve, RLIMIT_STACK (downwards) have an effect';
 
 export const processCalls: Calls = {
   getpid: (p) => p.pid,
@@ -280,16 +283,14 @@ export const processCalls: Calls = {
       return word >= infinity32(p) ? Infinity : word;
     };
     return setLimit(p, p, limit, value(a[1]), value(a[1] + 4));
-  }, 'only RLIMIT_NOFILE, RLIMIT_FSIZE, RLIMIT_NPROC (downwards) and, in execve, RLIMIT_STACK (downwards) have an effect'),
-  prlimit64: partial(
-    (p, a) => prlimit64(p, a[0], a[1], a[2], a[3]),
-    'only RLIMIT_NOFILE, RLIMIT_FSIZE, RLIMIT_NPROC (downwards) and, in execve, RLIMIT_STACK (downwards) have an effect',
-  ),
+  }, LIMITS_NOTE),
+  prlimit64: partial((p, a) => prlimit64(p, a[0], a[1], a[2], a[3]), LIMITS_NOTE),
   getpriority: (p, a) => {
     const groups = prioritized(p, a[0], a[1]);
     return groups.length > 0 ? 20 - Math.min(...groups.map(({ nice }) => nice)) : -Errno.ESRCH;
   },
   setpriority: (p, a) => {
+    if (a[0] === 0 && a[1] === INIT) return capable(p, Cap.SysNice) ? 0 : -Errno.EPERM;
     const groups = prioritized(p, a[0], a[1]);
     if (groups.length === 0) return -Errno.ESRCH;
     return Math.min(0, ...groups.map((group) => setNice(p, group, a[2] | 0)));

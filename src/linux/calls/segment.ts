@@ -100,7 +100,7 @@ function shmat(p: Process, id: number, address: number, flags: number): number {
   const start = flags & SHM_RND ? address - (address % PAGE_SIZE) : address;
   if (!isPageAligned(start) || (flags & SHM_REMAP && start === 0)) return -Errno.EINVAL;
   demandUse(p, segment, flags & SHM_RDONLY ? Use.Read : Use.Read | Use.Write);
-  const backing = { file: mappable(description), offset: 0 };
+  const backing = { file: mappable(description, true), offset: 0 };
   const result = p.map.map({
     address: start,
     length: description.inode.stat().size,

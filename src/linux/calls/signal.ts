@@ -102,7 +102,7 @@ function kill(p: Process, target: number, signal: number): number {
 function targetsOf(p: Process, pid: number): ThreadGroup[] {
   const { processes } = p.system;
   if (pid > 0) {
-    const found = processes.get(pid) ?? (p.group.threads.has(pid) ? p.group : undefined);
+    const found = processes.get(pid) ?? threadOf(p, pid)?.group;
     return found ? [found] : [];
   }
   const pgid = pid === 0 ? p.group.pgid : -pid;
@@ -142,11 +142,14 @@ export function readSignalInfo({ abi, memory }: Process, at: number): SignalInfo
 }
 
 function queueInfo(p: Process, pid: number, thread: number | undefined, signal: number, info: number): number {
+  if (thread !== undefined && ((pid | 0) <= 0 || (thread | 0) <= 0)) return -Errno.EINVAL;
   const group = p.system.processes.get(pid);
-  const target = thread === undefined ? group?.leader : group?.threads.get(thread);
+  const target = thread === undefined ? (group?.leader ?? threadOf(p, pid)) : group?.threads.get(thread);
   if (!target) return -Errno.ESRCH;
   if (!p.signals.isValid(signal)) return -Errno.EINVAL;
   const told = readSignalInfo(p, info);
+  // nobody may look like the kernel or kill(2)
+  if (target.group !== p.group && (told.code >= 0 || told.code === SiCode.Tkill)) return -Errno.EPERM;
   if (thread === undefined) return signalProcess(p, target.group, signal, told);
   return target.signals.raiseHere(signal, told) ? 0 : -Errno.EAGAIN;
 }
@@ -259,7 +262,8 @@ export const signalCalls: Calls = {
   sigaltstack: (p, a) => sigaltstack(p, a[0], a[1]),
   kill: (p, a) => kill(p, a[0], a[1]),
   tkill: (p, a) => tkill(p, a[0], a[1]),
-  tgkill: (p, a) => ((a[0] | 0) <= 0 ? -Errno.EINVAL : threadOf(p, a[1])?.pid === a[0] ? tkill(p, a[1], a[2]) : -Errno.ESRCH),
+  tgkill: (p, a) =>
+    (a[0] | 0) <= 0 || (a[1] | 0) <= 0 ? -Errno.EINVAL : threadOf(p, a[1])?.pid === a[0] ? tkill(p, a[1], a[2]) : -Errno.ESRCH,
   rt_sigqueueinfo: (p, a) => queueInfo(p, a[0], undefined, a[1], a[2]),
   rt_tgsigqueueinfo: (p, a) => queueInfo(p, a[0], a[1], a[2], a[3]),
 };

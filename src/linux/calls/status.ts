@@ -233,7 +233,8 @@ export const statusCalls = {
     return 0;
   },
   statx: (p, a) => {
-    if (a[2] & ~(STAT_FLAGS | At.STATX_SYNC)) return -Errno.EINVAL;
+    // both ways of asking for what is in sync, and what is reserved of the mask
+    if (a[2] & ~(STAT_FLAGS | At.STATX_SYNC) || (a[2] & At.STATX_SYNC) === At.STATX_SYNC || a[3] & 0x8000_0000) return -Errno.EINVAL;
     writeStatx(p, a[4], inodeAt(p, a[0], a[1], a[2]));
     return 0;
   },

@@ -4,9 +4,12 @@ import { copyThread, forkProcess } from '../fork.ts';
 import type { Process } from '../process.ts';
 import { TraceEvent, traceChild, traceEvent, wantsEvent } from '../ptrace.ts';
 import { type Calls, partial, type SyscallResult } from '../syscall.ts';
+import { INIT } from '../system.ts';
 import { ignoringFaults } from './arguments.ts';
 import { releaseFutexes } from './futex.ts';
 import { openProcess } from './pidfd.ts';
+import { mayAccess } from './ptrace.ts';
+import { threadOf } from './signal.ts';
 
 /** clone(2) */
 const enum Clone {
@@ -198,8 +201,9 @@ export const threadCalls: Calls = {
     return 0;
   },
   get_robust_list: (p, a) => {
-    const thread = a[0] === 0 ? p : p.group.threads.get(a[0]);
-    if (!thread) return -Errno.ESRCH;
+    const thread = a[0] === 0 ? p : threadOf(p, a[0]);
+    if (!thread) return a[0] === INIT && !capable(p, Cap.SysPtrace) ? -Errno.EPERM : -Errno.ESRCH;
+    if (thread.group !== p.group && !mayAccess(p, thread)) return -Errno.EPERM;
     p.memory.setU32(a[1], thread.robustList);
     p.memory.setU32(a[2], ROBUST_HEAD);
     return 0;

@@ -94,8 +94,8 @@ function create(p: Process, id: number, event: number, result: number): number {
     clock: id,
     overrun: 0,
     timer: new Timer(p, (missed) => {
-      posix.overrun = missed;
-      const info = { code: timerCode(p), pid: 0, uid: missed, value };
+      posix.overrun = Math.min(missed, 0x7fff_ffff);
+      const info = { code: timerCode(p), pid: 0, uid: posix.overrun, value };
       if (notify === Notify.ThreadId) p.group.threads.get(thread)?.signals.raiseHere(signal, info);
       else if (notify !== Notify.None) p.signals.raise(signal, info);
     }),

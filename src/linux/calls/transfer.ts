@@ -120,7 +120,7 @@ export function read(p: Process, fd: number, segments: readonly Segment[], at?: 
     const refused = file.terminal ? backgroundUse(p, file.terminal, 'SIGTTIN') : 0;
     if (refused) return refused;
     const position = at ?? description.position;
-    if (file.seekable) p.map.beforeRead(() => identity(file.inode), position, position + lengthOf(segments));
+    if (file.seekable) storeMapped(p, file, position, position + lengthOf(segments));
     const count = readSegments(p, file, done === 0 ? segments : after(segments, done), position);
     if (count > 0) noteUse(p, FileEvent.Access, description);
     if (count > 0 && at === undefined && file.seekable) description.position += count;
@@ -153,6 +153,11 @@ function writeSegments(p: Process, segments: readonly Segment[]): Uint8Array[] {
     if (part.length < length) break;
   }
   return parts;
+}
+
+/** What processes have stored to a part of a file through mappings is in it. */
+export function storeMapped({ system }: Process, { inode }: OpenFile, from: number, to: number): void {
+  for (const { end, leader } of system.processes.values()) if (!end) leader.map.beforeRead(() => identity(inode), from, to);
 }
 
 /** Shared mappings show what was written. */
@@ -329,6 +334,15 @@ function whenReadable(p: Process, from: Description, flags: number, then: () => 
   return waited instanceof Promise ? waited.then((result) => (result < 0 ? result : then())) : then();
 }
 
+/** Waits until the pipe has room, or nobody can read from it any more; then goes on. */
+function whenWritable(p: Process, to: Description, now: boolean, then: () => SyscallResult): SyscallResult {
+  const file = openFile(to, 'write');
+  const isReady = (): boolean => ((file.poll?.(Poll.Out) ?? Poll.Out) & (Poll.Out | Poll.Error)) !== 0;
+  if (isReady() || to.nonblock || now) return then();
+  const waited = waitFor(p, [file], () => (isReady() ? 0 : WOULD_BLOCK));
+  return waited instanceof Promise ? waited.then((result) => (result < 0 ? result : then())) : then();
+}
+
 /** splice(2): one of the two is a pipe, which has no offset. */
 function splice(p: Process, a: readonly number[]): SyscallResult {
   const from = p.files.get(a[0]);
@@ -429,7 +443,9 @@ export const transferCalls = {
     const { inode, access } = p.files.get(a[0]);
     if (inode.format !== Mode.Fifo) fail('EBADF');
     const segments = vector(p, a[1], a[2]);
-    const options = { now: (a[3] & SPLICE_F_NONBLOCK) !== 0 };
-    return access.write ? write(p, a[0], segments, undefined, options) : read(p, a[0], segments, undefined, options);
+    const now = (a[3] & SPLICE_F_NONBLOCK) !== 0;
+    // what there is room for, once there is some
+    if (access.write) return whenWritable(p, p.files.get(a[0]), now, () => write(p, a[0], segments, undefined, { now: true }));
+    return read(p, a[0], segments, undefined, { now });
   },
 } satisfies Record<string, Syscall>;

@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -340,6 +341,65 @@ static void locked(void) {
   printf("process 1: %s, its parent: %ld\n", error(stat("/proc/1", &status)), field("/proc/1/status", "PPid:", 0));
 }
 
+static void forked(void) {
+  size_t page = 4096;
+  char *pages = mmap(0, 3 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  memset(pages, 'p', 3 * page);
+  printf("wiped: %s, left out: %s", error(madvise(pages + page, page, MADV_WIPEONFORK)), error(madvise(pages + 2 * page, page, MADV_DONTFORK)));
+  char *both = mmap(0, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  printf(", shared: %s\n", error(madvise(both, page, MADV_WIPEONFORK)));
+  mlock(pages, page);
+  printf("locked: %s, %s\n", error(madvise(pages, page, MADV_DONTNEED)), error(msync(both, page, MS_INVALIDATE)));
+  if (fork() == 0) {
+    int ends[2];
+    pipe(ends);
+    printf("a child: %c %d %s\n", pages[0], pages[page], error(write(ends[1], pages + 2 * page, 1)));
+    struct rlimit limit = {64 << 20, 64 << 20};
+    setrlimit(RLIMIT_AS, &limit);
+    printf("beyond RLIMIT_AS: %s\n", error((long)mmap(0, 80 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == -1 ? -1 : 0));
+    _exit(0);
+  }
+  wait(0);
+  munlockall();
+}
+
+/* The two say to each other when. */
+static void shared(int before) {
+  int there[2], back[2];
+  char turn, text[20];
+  pipe(there), pipe(back);
+  int fd = open("common", O_RDWR | O_CREAT | O_TRUNC, 0600);
+  ftruncate(fd, 10000);
+  char *own = before ? mmap(0, 10000, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : 0;
+  if (fork() == 0) {
+    read(there[0], &turn, 1);
+    int other = before ? fd : open("common", O_RDWR);
+    char *mine = before ? own : mmap(0, 10000, PROT_READ | PROT_WRITE, MAP_SHARED, other, 0);
+    pread(other, text, sizeof text, 0);
+    printf("read: %s, mapped: %s\n", text, mine);
+    strcpy(mine + 5000, "answer");
+    write(back[1], "x", 1);
+    read(there[0], &turn, 1);
+    printf("then %s\n", mine + 9000);
+    strcpy(mine + 100, "last");
+    _exit(0);
+  }
+  if (!before) own = mmap(0, 10000, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  strcpy(own, "first");
+  write(there[1], "x", 1);
+  read(back[0], &turn, 1);
+  printf("answered: %s\n", own + 5000);
+  strcpy(own + 9000, "second");
+  write(there[1], "x", 1);
+  wait(0);
+  munmap(own, 10000);
+  pread(fd, text, sizeof text, 100);
+  printf("left: %s", text);
+  pread(fd, text, sizeof text, 0);
+  printf(", %s\n", text);
+  close(fd), unlink("common");
+}
+
 int main(int count, char **arguments) {
   setvbuf(stdout, 0, _IONBF, 0);
   if (chdir(arguments[1]) < 0) return 1;
@@ -352,4 +412,7 @@ int main(int count, char **arguments) {
   mounts();
   handles();
   locked();
+  forked();
+  shared(1);
+  shared(0);
 }
