@@ -187,6 +187,7 @@ function become(p: Process, launched: ReturnType<typeof launch>, credentials: Cr
   group.leader = p;
   group.futexes = new Futexes();
   group.executed = true;
+  group.barriers = 0;
   group.exitSignal = p.signals.number('SIGCHLD');
   p.signals.forgetHandlers();
   p.files.closeOnExec();

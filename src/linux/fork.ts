@@ -19,6 +19,7 @@ export function makeGroup(
     childEvents: new WaitQueue(),
     endEvents: new WaitQueue(),
     executed: false,
+    barriers: 0,
     deathSignal: 0,
     dumpable: true,
     subreaper: false,

@@ -13,6 +13,8 @@ export interface MappableFile extends ReadableFile {
   readonly name: string;
   /** Where it is, if it is in any file system. */
   readonly fileSystem?: object;
+  /** Whether it may not be written any more, though it was opened for that (F_SEAL_WRITE). */
+  isSealed?(): boolean;
   /** Writes back a shared mapping. Absent: the file was not opened for writing. */
   write?(from: Uint8Array, position: number): number;
   /** Called when the last area of an address space that shows it is gone. Not called if map() fails. */
@@ -290,7 +292,10 @@ export class MemoryMap {
     if (end > this.options.top || !this.areas.covers(start, end)) return -Errno.ENOMEM;
     const areas = this.areas.within(start, end);
     for (const area of areas)
-      if (area.shared && area.backing && !area.backing.file.write && permission & PagePermission.Write) return -Errno.EACCES;
+      if (area.shared && area.backing && permission & PagePermission.Write) {
+        if (!area.backing.file.write) return -Errno.EACCES;
+        if (!(area.permission & PagePermission.Write) && area.backing.file.isSealed?.()) return -Errno.EACCES;
+      }
     let charged = 0;
     for (const area of areas) charged += cost(permission, area.end - area.start, area.backing);
     if (!this.charge(charged - this.chargedWithin(start, end))) return -Errno.ENOMEM;
@@ -559,7 +564,7 @@ export class MemoryMap {
   copyFrom(from: MemoryMap, copy: (start: number, end: number) => void): void {
     const all = [...from.areas];
     const missing = all.reduce(
-      (sum, { inChild, permission, start, end }) => sum + (inChild === 'nothing' && permission ? end - start : 0),
+      (sum, { inChild, permission, start, end, backing }) => sum + (inChild === 'nothing' ? cost(permission, end - start, backing) : 0),
       0,
     );
     if (!this.charge(from.used - missing)) throw new SyscallError(Errno.ENOMEM);

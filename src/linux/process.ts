@@ -93,6 +93,8 @@ export interface ThreadGroup {
   timerSlack?: number;
   /** prctl(PR_SET_DUMPABLE) */
   dumpable: boolean;
+  /** What membarrier(2) may be asked for, by the bits of the registrations; until it executes another program. */
+  barriers: number;
   /** It runs another program than its parent did. */
   executed: boolean;
   /** Nanoseconds of the processor: its own, and those of children that it has waited for. */

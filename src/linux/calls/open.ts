@@ -4,7 +4,7 @@ import { fail } from '../fs/fail.ts';
 import { Fifo } from '../fs/fifo.ts';
 import { type Description, describe } from '../fs/file-table.ts';
 import { MemoryFileSystem, Seal } from '../fs/memory-fs.ts';
-import { decodeName } from '../fs/names.ts';
+import { decodeName, encodeName } from '../fs/names.ts';
 import { demand, type Place, Want } from '../fs/namespace.ts';
 import { makePipe } from '../fs/pipe.ts';
 import { type Access, type Inode, isDirectory, isSymlink, Mode, type OpenFile, WOULD_BLOCK } from '../fs/vfs.ts';
@@ -214,6 +214,8 @@ const enum OpenHow {
   Size = 24,
 }
 
+/** Bytes of a name for memfd_create(2). */
+const MOST_NAME = 249;
 /** memfd_create(2) */
 const enum MemoryFd {
   CloseOnExec = 1,
@@ -230,6 +232,12 @@ export const openCalls = {
     if (a[3] < OpenHow.Size) return -Errno.EINVAL;
     const [flags, mode, resolve] = [0, OpenHow.Mode, OpenHow.Resolve].map((offset) => p.memory.u64(a[2] + offset));
     if (flags > 0xffff_ffffn || mode > BigInt(Mode.Permissions)) return -Errno.EINVAL;
+    const { O_CREAT, O_TMPFILE, O_PATH, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW } = p.abi.open;
+    const known = Object.values(p.abi.open).reduce((all, flag) => all | flag, 3);
+    if (Number(flags) & ~known) return -Errno.EINVAL;
+    if (mode !== 0n && !(Number(flags) & O_CREAT) && (Number(flags) & O_TMPFILE) !== O_TMPFILE) return -Errno.EINVAL;
+    if (Number(flags) & O_PATH && Number(flags) & ~(O_PATH | O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW)) return -Errno.EINVAL;
+    if (resolve > 0x3fn) return -Errno.EINVAL;
     // as before Linux 5.6, where programs then do without
     if (resolve !== 0n) return -Errno.ENOSYS;
     return open(p, a[0], a[1], Number(flags) | p.abi.open.O_LARGEFILE, Number(mode));
@@ -238,7 +246,8 @@ export const openCalls = {
   pipe: (p, a) => pipe(p, a[0], 0, true),
   pipe2: (p, a) => pipe(p, a[0], a[1], false),
   memfd_create: (p, a) => {
-    const name = decodeName(p.memory.cString(a[0], 250));
+    const name = decodeName(p.memory.cString(a[0], MOST_NAME + 1));
+    if (encodeName(name).length > MOST_NAME) fail('EINVAL');
     if (a[1] & ~(MemoryFd.CloseOnExec | MemoryFd.AllowSealing | MemoryFd.NotExecutable | MemoryFd.Executable)) fail('EINVAL');
     const notExecutable = (a[1] & MemoryFd.NotExecutable) !== 0;
     if (notExecutable && a[1] & MemoryFd.Executable) fail('EINVAL');

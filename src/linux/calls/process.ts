@@ -256,6 +256,40 @@ function setNice(p: Process, group: ThreadGroup, wanted: number): number {
 /** What a mask of the one processor takes. */
 const CPU_MASK = 4;
 
+/** membarrier(2) */
+const enum Barrier {
+  Global = 1,
+  GlobalExpedited = 2,
+  RegisterGlobalExpedited = 4,
+  PrivateExpedited = 8,
+  RegisterPrivateExpedited = 16,
+  PrivateExpeditedSyncCore = 32,
+  RegisterPrivateExpeditedSyncCore = 64,
+  All = 127,
+}
+
+/** Threads take turns, so all of them see what others have done anyway. */
+function membarrier({ group }: Process, command: number, flags: number): number {
+  if (flags !== 0) return -Errno.EINVAL;
+  switch (command) {
+    case 0:
+      return Barrier.All;
+    case Barrier.Global:
+    case Barrier.GlobalExpedited:
+    case Barrier.RegisterGlobalExpedited:
+      return 0;
+    case Barrier.RegisterPrivateExpedited:
+    case Barrier.RegisterPrivateExpeditedSyncCore:
+      group.barriers |= command;
+      return 0;
+    case Barrier.PrivateExpedited:
+    case Barrier.PrivateExpeditedSyncCore:
+      return group.barriers & (command << 1) ? 0 : -Errno.EPERM;
+    default:
+      return -Errno.EINVAL;
+  }
+}
+
 const LIMITS_NOTE =
   'only RLIMIT_NOFILE, RLIMIT_FSIZE, RLIMIT_CPU, RLIMIT_AS, RLIMIT_MEMLOCK, RLIMIT_NPROC (downwards) and, in execve, RLIMIT_STACK (downwards) have an effect';
 
@@ -316,5 +350,5 @@ export const processCalls: Calls = {
     if (a[0] !== 0xffff_ffff) p.group.personality = a[0];
     return before;
   },
-  membarrier: (_p, a) => (a[0] === 0 ? 0 : -Errno.EINVAL),
+  membarrier: (p, a) => membarrier(p, a[0], a[1]),
 };

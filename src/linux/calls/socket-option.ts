@@ -43,12 +43,12 @@ const PLAIN: ReadonlySet<SocketOption> = new Set([
 const key = (level: number, option: number | string): string => `${level}:${option}`;
 
 /** Whether options of that level are for that socket. */
-function checkLevel({ family, type }: Socket, level: number): void {
+function checkLevel({ family, type }: Socket, level: number, asks = false): void {
   const fits =
     (level === Level.IP && family !== 'unix') ||
     (level === Level.IPV6 && family === 'inet6') ||
     level === { stream: Level.TCP, datagram: Level.UDP, sequenced: -1 }[type];
-  if (family === 'unix' || !fits) fail(family === 'unix' ? 'EOPNOTSUPP' : 'ENOPROTOOPT');
+  if (family === 'unix' || !fits) fail(family === 'unix' || (asks && family === 'inet') ? 'EOPNOTSUPP' : 'ENOPROTOOPT');
 }
 
 /** struct timeval, or __kernel_sock_timeval, in milliseconds; nothing is no limit. */
@@ -138,7 +138,7 @@ export function getOption(p: Process, socket: Socket, level: number, number: num
     return 0;
   };
   if (level !== p.abi.sockets.SOL_SOCKET) {
-    checkLevel(socket, level);
+    checkLevel(socket, level, true);
     const initial = KEPT[level]?.[number];
     if (initial === undefined) return -Errno.ENOPROTOOPT;
     return give(socket.options.get(key(level, number)) ?? initial);

@@ -25,7 +25,7 @@ function kindOf(p: Process, domain: number, type: number, protocol: number): Soc
   const { O_CLOEXEC, O_NONBLOCK } = p.abi.open;
   if (type & ~(TYPE_MASK | O_CLOEXEC | O_NONBLOCK)) fail('EINVAL');
   const family = FAMILIES.get(domain) ?? fail('EAFNOSUPPORT');
-  if ((type & TYPE_MASK) === RAW && family !== 'unix') fail('EPERM');
+  if ((type & TYPE_MASK) === RAW && family !== 'unix') fail(protocol === 0 ? 'EPROTONOSUPPORT' : 'EPERM');
   const found = p.abi.sockets.types.get(type & TYPE_MASK) ?? fail('ESOCKTNOSUPPORT');
   if (family === 'unix') {
     if (protocol !== 0 && protocol !== Af.UNIX) fail('EPROTONOSUPPORT');

@@ -112,8 +112,8 @@ function noteUse(p: Process, event: FileEvent, { spot }: Description): void {
 export function read(p: Process, fd: number, segments: readonly Segment[], at?: number, options: TransferOptions = {}): SyscallResult {
   const { now, all, through } = options;
   const description = p.files.get(fd);
+  if (at !== undefined && description.file) seekable(description.file, at);
   const file = through ?? openFile(description, 'read');
-  if (at !== undefined) seekable(file, at);
   const waits = file.subscribe && !description.nonblock && !now;
   let done = 0;
   const once = (): number => {
@@ -348,6 +348,8 @@ function splice(p: Process, a: readonly number[]): SyscallResult {
   const from = p.files.get(a[0]);
   const to = p.files.get(a[2]);
   if (!isPipe(from) && !isPipe(to)) return -Errno.EINVAL;
+  // of timers, events and the like there is nothing to move
+  if (from.inode.format === 0 || to.inode.format === 0) return -Errno.EINVAL;
   if ((isPipe(from) && a[1] !== 0) || (isPipe(to) && a[3] !== 0)) return -Errno.ESPIPE;
   openFile(from, 'read');
   openFile(to, 'write');

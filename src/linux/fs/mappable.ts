@@ -1,7 +1,7 @@
 import type { MappableFile } from '../memory-map.ts';
 import { fail } from './fail.ts';
 import { type Description, release } from './file-table.ts';
-import { MemoryFile } from './memory-fs.ts';
+import { MemoryFile, Seal } from './memory-fs.ts';
 import { type FileSystem, type Inode, identity, WOULD_BLOCK } from './vfs.ts';
 
 /** Address spaces that show a file that is not in memory to each other, and how many of them may store to it. */
@@ -68,6 +68,7 @@ export function mappable(description: Description, shared: boolean): MappableFil
       description.references++;
     },
     ...(group && { isCommon: () => group.sharers.isCommon }),
+    ...(isInMemory && { isSealed: () => ((inode.seals ?? 0) & (Seal.Write | Seal.FutureWrite)) !== 0 }),
     ...(isInMemory && { isCommon: () => true, futexes: inode.futexes }),
   };
 }

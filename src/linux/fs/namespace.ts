@@ -15,6 +15,7 @@ import {
   NAME_MAX,
   PATH_MAX,
 } from './vfs.ts';
+import { WaitQueue } from './wait.ts';
 import { Watches } from './watches.ts';
 
 /** Symbolic links that one path may lead through (path_resolution(7)). */
@@ -88,12 +89,21 @@ export class Namespace {
   private readonly mountOf = new Map<Inode, Mount>();
   private nextDevice = 0x10;
   /** Calls have changed what is mounted; the same for all that have other roots. */
-  private readonly history = { changed: false };
+  private readonly history = { changed: false, mounts: 0, queue: new WaitQueue() };
   get changed(): boolean {
     return this.history.changed;
   }
   noteChange(): void {
     this.history.changed = true;
+  }
+  /** How often what is mounted has changed, and who is told of that. */
+  get mountChanges(): number {
+    return this.history.mounts;
+  }
+  readonly subscribeMounts = this.history.queue.subscribe;
+  private noteMounts(): void {
+    this.history.mounts++;
+    this.history.queue.wake();
   }
   /** Where the nodes of devices are. */
   devices?: Directory;
@@ -159,6 +169,7 @@ export class Namespace {
     }
     this.addMount({ fileSystem, parent: directory, name });
     names.set(name, [...(names.get(name) ?? []), fileSystem.root]);
+    this.noteMounts();
   }
 
   private lift({ fileSystem, parent, name }: Mount): void {
@@ -174,6 +185,7 @@ export class Namespace {
     this.lift(mount);
     this.mounts.splice(this.mounts.indexOf(mount), 1);
     this.mountOf.delete(mount.fileSystem.root);
+    this.noteMounts();
   }
 
   /** A mount is elsewhere from now on; `to` undefined: it is a root; without a name: above that directory, where no path leads. */

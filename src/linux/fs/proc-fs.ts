@@ -2,7 +2,13 @@ import { fail } from './fail.ts';
 import type { Leases } from './leases.ts';
 import { decodeName, encodeName } from './names.ts';
 import { ComputedFile, ComputedLink, SpecialInode, SyntheticDirectory, SyntheticFileSystem } from './synthetic.ts';
-import { type Inode, Mode, type OpenFile, PROC_MAGIC } from './vfs.ts';
+import { type Inode, Mode, type OpenFile, Poll, PROC_MAGIC } from './vfs.ts';
+
+/** How often what is mounted has changed. */
+export interface MountHistory {
+  changes(): number;
+  readonly subscribe: NonNullable<OpenFile['subscribe']>;
+}
 
 /** What /proc shows. All of it is asked for when a file is opened. */
 export interface SystemView {
@@ -17,6 +23,7 @@ export interface SystemView {
   age(): bigint;
   mounts(): string;
   mountInformation(): string;
+  mountHistory(): MountHistory;
   leases(): Leases;
   /** utsname.nodename and utsname.domainname. */
   names(): { readonly host: string; readonly domain: string };
@@ -152,6 +159,29 @@ function leaseTimeFile(inode: Inode, leases: Leases): OpenFile {
   };
 }
 
+/** What is mounted: read from its beginning it is as it is then, and poll(2) tells that it has changed (proc(5)). */
+function mountsFile(inode: Inode, text: () => string, history: MountHistory): OpenFile {
+  let bytes = encodeName(text());
+  let seen = history.changes();
+  return {
+    inode,
+    seekable: true,
+    read(into, position) {
+      if (position === 0) bytes = encodeName(text());
+      const part = bytes.subarray(position, position + into.length);
+      into.set(part);
+      return part.length;
+    },
+    write: () => fail('EBADF'),
+    poll() {
+      const isNew = seen !== history.changes();
+      seen = history.changes();
+      return Poll.In | Poll.ReadNormal | (isNew ? Poll.Priority | Poll.Error : 0);
+    },
+    subscribe: history.subscribe,
+  };
+}
+
 const terminated = (texts: readonly string[]): Uint8Array => encodeName(texts.map((text) => `${text}\0`).join(''));
 
 function uptime(view: SystemView): string {
@@ -206,8 +236,11 @@ function addProcess(fileSystem: SyntheticFileSystem, directory: SyntheticDirecto
   });
   file('status', () => statusText(view));
   file('auxv', () => view.auxv());
-  file('mounts', () => system.mounts());
-  file('mountinfo', () => system.mountInformation());
+  for (const [name, text] of [
+    ['mounts', () => system.mounts()],
+    ['mountinfo', () => system.mountInformation()],
+  ] as const)
+    directory.add(name, new SpecialInode(fileSystem, Mode.Regular, 0o444, 0, (inode) => mountsFile(inode, text, system.mountHistory())));
   const descriptors = (make: (fd: number) => Inode) => (known: Map<string, Inode>) => {
     const names = view.descriptors().map(String);
     for (const name of names) if (!known.has(name)) known.set(name, make(Number(name)));

@@ -66,6 +66,10 @@ export function systemView(system: System, release: string, version: string): Sy
     age: () => system.host.monotonic() - system.first.leader.started,
     mounts: () => mountsText(current().files.namespace),
     mountInformation: () => mountInformation(current().files.namespace),
+    mountHistory() {
+      const { namespace } = current().files;
+      return { changes: () => namespace.mountChanges, subscribe: namespace.subscribeMounts };
+    },
   };
 }
 

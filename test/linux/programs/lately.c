@@ -231,6 +231,7 @@ static void leases(void) {
     if (i != 1) fcntl(fd, F_SETSIG, SIGRTMIN);
     printf("lease: %s, ", error(lease(fd, F_RDLCK)));
     pid_t child = fork();
+    if (child == 0) close(fd);
     if (child == 0) _exit(i == 0 ? truncate("leased", 2) : i == 1 ? open("leased", O_WRONLY) < 0 : open("leased", O_WRONLY | O_TRUNC) < 0);
     int signal = sigwaitinfo(&set, &info), status;
     printf("told %d %d %d, ", signal == SIGRTMIN, info.si_code - POLL_MSG, info.si_fd == fd);
