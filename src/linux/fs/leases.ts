@@ -25,7 +25,7 @@ export interface Leases {
   readonly subscribe: WaitQueue['subscribe'];
   /** What the holder has, or will have once it has done what it was told. */
   typeOf(inode: Inode, holder: Description): LeaseType;
-  /** Whether others than the holder have one, and whether some of them is being taken back. */
+  /** Whether others than the holder have one, and whether any is being taken back. */
   others(inode: Inode, holder: Description): { readonly any: boolean; readonly leaving: boolean };
   set(inode: Inode, holder: Description, type: LeaseType.Read | LeaseType.Write, tell: () => void): void;
   /** False if there is none. */
@@ -54,7 +54,7 @@ export function makeLeases(): Leases {
     typeOf: (inode, holder) => of(inode).find((lease) => lease.holder === holder)?.target ?? LeaseType.None,
     others(inode, holder) {
       const others = of(inode).filter((lease) => lease.holder !== holder);
-      return { any: others.length > 0, leaving: others.some(({ target }) => target === LeaseType.None) };
+      return { any: others.length > 0, leaving: of(inode).some(({ target }) => target === LeaseType.None) };
     },
     set(inode, holder, type, tell) {
       const others = of(inode).filter((lease) => lease.holder !== holder);
