@@ -111,10 +111,15 @@ static void *wait_at_word(void *bits) {
   return (void *)futex(words, bits ? FUTEX_WAIT_BITSET : FUTEX_WAIT, 0, NULL, NULL, (intptr_t)bits);
 }
 
-/* Until so many wait at the first word: they are counted by moving them to the second, and moved back. */
+/*
+ * Until so many wait at the first word: they are counted on their way back from the second, where all have been moved. One that is
+ * woken for nothing as it begins to wait, which Linux may do, waits at the first again.
+ */
 static void settle(int number) {
-  for (int there = 0; there < number; sched_yield()) there += futex(words, FUTEX_CMP_REQUEUE, 0, (void *)99, &words[1], 0);
-  CHECK(futex(&words[1], FUTEX_CMP_REQUEUE, 0, (void *)99, words, 0) == number);
+  for (int settled = 0; settled < 5; usleep(1000)) {
+    futex(words, FUTEX_CMP_REQUEUE, 0, (void *)99, &words[1], 0);
+    settled = futex(&words[1], FUTEX_CMP_REQUEUE, 0, (void *)99, words, 0) == number ? settled + 1 : 0;
+  }
 }
 
 static void futexes(void) {
