@@ -28,17 +28,24 @@ interface Section {
 }
 
 /** The custom sections at the end, templates most of all, are most of the file: they are read when they are asked for. */
-function compile(url: URL): WebAssembly.Module {
-  const [code, sections] = withFile(url, (fd) => {
+export function compile(url: URL): WebAssembly.Module {
+  const [code, sections, version] = withFile(url, (fd) => {
     const sections = [...sectionsOf(fd)];
-    return [readAt(fd, 0, sections.findLast(({ name }) => name === undefined)?.end ?? PREAMBLE), sections] as const;
+    return [readAt(fd, 0, sections.findLast(({ name }) => name === undefined)?.end ?? PREAMBLE), sections, versionOf(fd)] as const;
   });
   const module = new WebAssembly.Module(code);
   sectionsApart(module, (name) => {
     const section = sections.find((each) => each.name === name);
-    return section && withFile(url, (fd) => readAt(fd, section.start, section.end).buffer);
+    if (!section || !existsSync(url)) return undefined;
+    return withFile(url, (fd) => (versionOf(fd) === version ? readAt(fd, section.start, section.end).buffer : undefined));
   });
   return module;
+}
+
+/** Tells a file from one that has come in its place, as when the package is installed again meanwhile. */
+function versionOf(fd: number): string {
+  const { ino, size, mtimeMs } = fstatSync(fd);
+  return `${ino} ${size} ${mtimeMs}`;
 }
 
 function withFile<T>(url: URL, use: (fd: number) => T): T {

@@ -74,8 +74,18 @@ export class LoadedModules {
   private makeEnvironment(): WebAssembly.ModuleImports {
     const { runtime, memory, compileMissing } = this.context;
     const { table } = runtime;
-    const callTable = new WebAssembly.Instance(new WebAssembly.Module(CALL_TABLE), { e: { t: table } }).exports.c;
-    return { ...runtime.exports, memory: memory.memory, table, callTable, compileMissing };
+    let callTable: WebAssembly.ExportValue | undefined;
+    return {
+      ...runtime.exports,
+      memory: memory.memory,
+      table,
+      /** Few have modules that import it. */
+      get callTable() {
+        callTable ??= new WebAssembly.Instance(new WebAssembly.Module(CALL_TABLE), { e: { t: table } }).exports.c;
+        return callTable;
+      },
+      compileMissing,
+    };
   }
 
   get(number: number): LoadedModule | undefined {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Layout } from '../../assembly/shared/layout.ts';
+import * as compile from '../../src/backend/wasm/compile.ts';
 import type { IsaName } from '../../src/isas.ts';
+import type { BackgroundCompiler, Compiler } from '../../src/vcpu/compiler.ts';
 import type { Exit } from '../../src/vcpu/exit.ts';
 import type { Executor } from '../../src/vcpu/vcpu.ts';
 import { corpusGuest, type Guest } from '../support/guest.ts';
@@ -128,4 +130,48 @@ it('jumps to the last address, which no region can return', async () => {
     while (exit.kind === 'budget') exit = guest.vcpu.run(100);
     expect(exit).toMatchObject({ kind: 'memory-fault', pc: 0xffffffff, access: 'execute' });
   }
+});
+
+describe('what comes of compiling once a processor was closed', () => {
+  const state = (guest: Guest): Buffer => Buffer.from(guest.vcpu.memory.bytes.slice(Layout.STATE, Layout.UOPS_END));
+
+  it('on another thread: changes nothing', async () => {
+    const answers: (() => void)[] = [];
+    const late: BackgroundCompiler = {
+      compile(regions, options, _, done) {
+        const binary = compile.compileRegions(regions, options);
+        answers.push(() => done({ module: new WebAssembly.Module(binary), size: binary.length, time: 0 }));
+      },
+      accessAtOffset: () => undefined,
+      close: () => undefined,
+    };
+    const guest = await corpusGuest('x86', 'bytecode', ['500000'], { executor: 'tiered', hotThreshold: 20, startCompiler: () => late });
+    while (answers.length === 0 && guest.exitCode === undefined) if (guest.vcpu.run(100_000).kind === 'syscall') guest.systemCall();
+    guest.vcpu.close();
+    expect(answers).not.toEqual([]);
+    const before = state(guest);
+    for (const answer of answers) answer();
+    expect([guest.vcpu.stats.regions, state(guest).equals(before)]).toEqual([0, true]);
+  });
+
+  it('on this thread, whose code is there only then: changes nothing', async () => {
+    let load: (compiler: Compiler) => void = () => undefined;
+    const loading = new Promise<Compiler>((resolve) => {
+      load = resolve;
+    });
+    let asked = false;
+    const loadCompiler = (): Promise<Compiler> => {
+      asked = true;
+      return loading;
+    };
+    const guest = await corpusGuest('x86', 'bytecode', ['500000'], { executor: 'tiered', hotThreshold: 20, loadCompiler });
+    while (!asked && guest.exitCode === undefined) if (guest.vcpu.run(100_000).kind === 'syscall') guest.systemCall();
+    guest.vcpu.close();
+    expect(asked).toBe(true);
+    const before = state(guest);
+    load(compile);
+    await loading;
+    await Promise.resolve();
+    expect(state(guest).equals(before)).toBe(true);
+  });
 });

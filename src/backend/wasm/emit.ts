@@ -94,7 +94,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
   function emitEdge(i: number, which: number, pc: number, unpaid: number): Expression[] {
     const to = region.successors[i][which];
     if (to === OUTSIDE) return [...spill(plan.spillOut[i]), storeBudget(unpaid), goTo(pc, true)];
-    if (!meets(i, to)) return emitTree(to, unpaid);
+    if (!meets(i, to)) return [...writeBack(i, to), ...emitTree(to, unpaid)];
     const into = [...pay(unpaid), ...writeBack(i, to)];
     if (to <= i) return [...into, m.br(latches[to].outer.includes(i) ? outerLabel(to) : loopLabel(to))];
     if (region.isMerge[to]) return [...into, m.br(blockLabel(to))];

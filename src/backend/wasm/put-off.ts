@@ -9,6 +9,7 @@ import {
   emptySet,
   eventsOf,
   has,
+  isBarrier,
   isEmpty,
   isExact,
   overwrittenByCallees,
@@ -61,9 +62,10 @@ export function putOffFlags(region: Region, slots: Slots, purposes: Purposes): {
     const putOffs: PutOff[] = [];
     let { blocks } = region;
     for (const one of switches) {
-      const found = putOff({ ...region, blocks }, one, slots, plan.spillBack, (seesAll) =>
-        usedFrom(region, events, purposes, slots.kept, { gates: one.gates, seesAll }),
-      );
+      const seenFrom = (seesAll: (i: number) => boolean): readonly SlotSet[] =>
+        usedFrom(region, events, purposes, slots.kept, { gates: one.gates, seesAll });
+      const keeps = (i: number): boolean => putOffs.some(({ numbers }) => numbers.has(i));
+      const found = putOff({ ...region, blocks }, one, slots, plan.spillBack, keeps, seenFrom);
       if (!found) continue;
       putOffs.push(found.putOff);
       blocks = found.blocks;
@@ -117,14 +119,16 @@ const I32_CONST = op('i32.const');
 const IS_SET = OPS.map(({ name }) => /^set\./.test(name));
 
 /**
- * What is put off, with the region's blocks that keep what it follows from; undefined if nothing is. `seenFrom`: by position, what is seen
- * from there on before it is written, up to a gate, if these blocks see all when they go to one.
+ * What is put off, with the region's blocks that keep what it follows from; undefined if nothing is. `keeps`: whether a block keeps something
+ * for another switch. `seenFrom`: by position, what is seen from there on before it is written, up to a gate, if these blocks see all when
+ * they go to one.
  */
 function putOff(
   region: Region,
   { header, jump, gates }: Switch,
   slots: Slots,
   spillBack: SlotPlan['spillBack'],
+  keeps: (i: number) => boolean,
   seenFrom: (seesAll: (i: number) => boolean) => readonly SlotSet[],
 ): { readonly putOff: PutOff; readonly blocks: readonly Block[] } | undefined {
   const all = emptySet();
@@ -140,7 +144,7 @@ function putOff(
   const numbers = new Map<number, number>();
   const ways = new Map<string, { readonly number: number; readonly block: Block }>();
   for (const i of before) {
-    const follows = i < jump || callsOut(region, i) ? undefined : operandsOf(region.blocks[i], flags);
+    const follows = i < jump || callsOut(region, i) || keeps(i) ? undefined : operandsOf(region.blocks[i], flags);
     if (!follows) continue;
     const { op, a, b, c, d } = follows.way;
     const key = [op, a, b, c, d].join(';');
@@ -149,6 +153,7 @@ function putOff(
     numbers.set(i, way.number);
     blocks[i] = keeping(region.blocks[i], follows.operands, way.number);
   }
+  if (numbers.size === 0) return undefined;
   const seen = seenFrom((i) => !numbers.has(i));
   const inside = new Set(region.successors[jump].filter((to) => to !== OUTSIDE));
   const unsettled = new Set([...inside].filter((to) => !gates.has(to) && !isEmpty(both(seen[to], all))));
@@ -161,8 +166,8 @@ function operandsOf(block: Block, flags: readonly Slot[]): { readonly operands: 
   const roots: Value[] = [];
   for (const { offset } of flags) {
     let v = block.length - 1;
-    while (v >= 0 && !(IS_SET[block.op[v]] && block.a[v] === offset)) v--;
-    if (v < 0) return undefined;
+    while (v >= 0 && !(IS_SET[block.op[v]] && block.a[v] === offset) && !isBarrier(block, v)) v--;
+    if (v < 0 || isBarrier(block, v)) return undefined;
     roots.push(block.b[v]);
   }
   return computation(block, flags, roots, new Set()) ?? computation(block, flags, roots, neededAnyway(block, roots));
