@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { guestOptions } from '../../src/cli/guest-options.ts';
 import { plainRun } from '../../src/cli/plain-run.ts';
@@ -28,6 +29,25 @@ test('a plain command line means what the command takes it for', () => {
     ['--root=/r', '--root', '/s', '--mount', 'x:/y', '--mount=y:/z:ro', '--cwd', '/y', '/bin/a'],
   ];
   for (const line of lines) expect({ line, is: plainRun(line) }).toEqual({ line, is: asTheCommand(line) });
+});
+
+test('any line that is taken for a plain one means what the command takes it for', () => {
+  const words =
+    'a -- - -5 -h --help --root --root= --root=/r --env --env=A --env=A=b= --mount --mount=x:/y --argv0 --cwd --cwd=/ --cache --no-cache';
+  const more =
+    '--stats --stats=1 --strace --strict --interpret --translate --memory --memory=1m --x87 80 --x87=64 --= -= --toString --net=user';
+  const word = fc.constantFrom('', ...words.split(' '), ...more.split(' '));
+  let taken = 0;
+  fc.assert(
+    fc.property(fc.array(word, { maxLength: 7 }), (line) => {
+      const plain = plainRun(line);
+      if (!plain) return;
+      taken++;
+      expect(plain).toEqual(asTheCommand(line));
+    }),
+    { numRuns: 2000 },
+  );
+  expect(taken).toBeGreaterThan(100);
 });
 
 test('what is not plain is left to the command', () => {
