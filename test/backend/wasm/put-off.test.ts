@@ -246,7 +246,8 @@ describe('flags that are put off in a switch loop', () => {
         const seen = { r0: m.get(0), r1: m.get(1), flags: FLAGS.map((offset) => m.get(offset / 4)) };
         if (result === RegionResult.EXIT >>> 0) expect(m.kind()).toBe(ExitKind.Budget);
         else expect([result, done]).toEqual([END, order.length]);
-        expect(seen).toEqual(s);
+        // a case at which the budget is spent may set a flag before anybody sees it
+        if (result === END || isBefore) expect(seen).toEqual(s);
         expect(done).toBeGreaterThanOrEqual(Math.min(order.length, most - 1));
       }),
       { numRuns: 100 },
