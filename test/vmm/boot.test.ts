@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { placeAcpiTables } from '../../src/vmm/boot/acpi.ts';
 import { BootError } from '../../src/vmm/boot/error.ts';
 import { loadLinuxMips } from '../../src/vmm/boot/linux-mips.ts';
-import { loadLinuxX86 } from '../../src/vmm/boot/linux-x86.ts';
+import { loadLinuxX86, placeInitrd } from '../../src/vmm/boot/linux-x86.ts';
 import { loadMultiboot } from '../../src/vmm/boot/multiboot.ts';
 import type { PhysicalMemory } from '../../src/vmm/physical-memory.ts';
 import { bzImage, elf, kernelMemory, RAM } from './images.ts';
@@ -51,6 +51,13 @@ describe('Linux/x86 boot protocol', () => {
     expect(load(bzImage(new Uint8Array(4)), { commandLine: 'x'.repeat(256) })).toThrow(/255 bytes at most; this one has 256/);
     expect(load(bzImage(new Uint8Array(4)), { initrd: new Uint8Array(RAM) })).toThrow(BootError);
     expect(load(bzImage(new Uint8Array(4)), { ram: 16 << 20 })).toThrow(/more than the machine has/);
+    const low = bzImage(new Uint8Array(4));
+    new DataView(low.buffer).setUint32(0x258, 0xa0000, true);
+    expect(load(low)).toThrow(/0xa0000, below 1 MiB/);
+  });
+
+  test('an initrd may lie above 2 GiB', () => {
+    expect(placeInitrd(Uint8Array.of(1), 1 << 20, 0xc0000000)).toBe(0xbffff000);
   });
 });
 

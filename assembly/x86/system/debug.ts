@@ -2,7 +2,7 @@
 
 import { Eflags, Vector } from '../../../translators/x86/sdm';
 import { X86 } from '../../../translators/x86/state';
-import { Cr4, Dr6, System } from '../../../translators/x86/system/state';
+import { Cr4, Dr6, Mode, System } from '../../../translators/x86/system/state';
 import { Layout } from '../../shared/layout';
 import { get, goTo, raise, set } from './core';
 import { updateMode } from './descriptors';
@@ -36,18 +36,21 @@ function leaveShadow(pc: u32): bool {
   set(System.SHADOW, 0);
   return held;
 }
-/** Before an interrupt is taken: 1 if one more instruction comes first. */
+/** Before an interrupt is taken: 1 if one more instruction comes first, or the trap of a task's T flag (SDM volume 3, 6.9). */
 export function x86_hold_interrupt(): u32 {
   const pc = load<u32>(Layout.PC);
   const afterSti = get(System.STI_SHADOW) === pc && pc !== 0;
   set(System.STI_SHADOW, 0);
-  return u32(leaveShadow(pc) || afterSti);
+  // a step asks for itself, and what the load of SS has met comes after it
+  const held = load<u32>(Layout.MODE) & Mode.STEP ? inShadow(pc) : leaveShadow(pc);
+  return u32(held || afterSti || (get(System.DEBUG_TRAP) & Dr6.BT) !== 0);
 }
 
 /** Before the instruction at a linear address: 1 with #DB recorded, or 0. RF holds it off once. */
 export function x86_breakpoint(pc: u32): u32 {
-  if (leaveShadow(pc)) return 0;
+  const held = leaveShadow(pc);
   if (get(System.DEBUG_TRAP) & Dr6.BT) return fault(Dr6.BT);
+  if (held) return 0;
   // of an instruction that faulted after an access that is watched
   set(System.DEBUG_TRAP, 0);
   if (get(X86.OTHER_FLAGS) & Eflags.RF) {
@@ -71,7 +74,7 @@ function meet(address: u32, bytes: u32, kinds: u32): void {
     if (!isEnabled(n) || !((kinds >>> kindOf(n)) & 1)) continue;
     const length = lengthOf(n);
     const first = get(System.DR0 + n * 4) & ~(length - 1);
-    if (first < address + bytes && address < first + length) set(System.DEBUG_TRAP, get(System.DEBUG_TRAP) | (1 << n));
+    if (first - address < bytes || address - first < length) set(System.DEBUG_TRAP, get(System.DEBUG_TRAP) | (1 << n));
   }
 }
 /** In what x86_watch is told, beside the number of bytes. */

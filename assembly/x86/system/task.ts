@@ -90,9 +90,16 @@ export function switchTask(selector: u32, how: TaskSwitch, eip: u32, code: u32, 
   if (how === TaskSwitch.CALL || how === TaskSwitch.EVENT) systemStore<u16>(base, <u16>get(System.TR));
   setSystemRegister(System.TR, task, base, limit, access | BUSY);
   set(System.CR0, get(System.CR0) | Cr0.TS);
-  if (loadTask(base, wide, how === TaskSwitch.CALL || how === TaskSwitch.EVENT, code, pushCode)) return true;
-  store<u32>(Layout.EXIT_ARG1, load<u32>(Layout.EXIT_ARG1) | Raised.NEW_TASK);
-  return false;
+  if (!loadTask(base, wide, how === TaskSwitch.CALL || how === TaskSwitch.EVENT, code, pushCode)) {
+    store<u32>(Layout.EXIT_ARG1, load<u32>(Layout.EXIT_ARG1) | Raised.NEW_TASK);
+    return false;
+  }
+  // the T flag: #DB before the task's first instruction
+  if (wide && systemLoad<u16>(base + 0x64) & 1) {
+    set(System.DEBUG_TRAP, get(System.DEBUG_TRAP) | Dr6.BT);
+    updateMode();
+  }
+  return true;
 }
 
 function clearBusy(selector: u32): bool {
@@ -136,7 +143,6 @@ function loadTask(base: u32, wide: bool, nested: bool, code: u32, pushCode: bool
     store<u32>(SELECTORS + (n << 2), selector);
   }
   const ldt: u32 = systemLoad<u16>(base + (wide ? 0x60 : 0x2a));
-  const trap = wide && (systemLoad<u16>(base + 0x64) & 1) !== 0;
   setEflags(flags & (wide ? 0x003f7fd7 : 0x7fd7));
   set(System.DR7, get(System.DR7) & ~0x155);
   goTo(eip);
@@ -174,10 +180,5 @@ function loadTask(base: u32, wide: bool, nested: bool, code: u32, pushCode: bool
     keepPointer();
   }
   if (eip > get(System.LIMIT + Segment.CS * 4)) return raise(Vector.GP, 0);
-  // the T flag: #DB before the task's first instruction
-  if (trap) {
-    set(System.DEBUG_TRAP, get(System.DEBUG_TRAP) | Dr6.BT);
-    updateMode();
-  }
   return true;
 }

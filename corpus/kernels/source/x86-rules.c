@@ -510,6 +510,8 @@ static void i_port_rep(void) {
 }
 static u16 stack_selector = DATA;
 static void i_shadow_watch(void) { ASM("mov %0, %%ss\nint $0x33" ::"m"(stack_selector)); }
+extern u8 held_next[];
+static void i_watch_held(void) { ASM("sti\nmov %0, %%ss\nnop\nheld_next: nop\ncli" ::"m"(stack_selector)); }
 static void i_shadow_watch_int1(void) { ASM("mov %0, %%ss\n.byte 0xf1" ::"m"(stack_selector)); }
 extern u8 shadow_stale[];
 static int loads_stack;
@@ -659,6 +661,12 @@ __asm__(
   "pop %eax\n"
   "iret");
 
+/* One of the serial port, which may send; after interrupts() has set up the controllers. */
+static void interrupt_waits(int does) {
+  outb(0x21, does ? 0xef : 0xff);
+  outb(0x3fc, does ? 8 : 0);
+  outb(0x3f9, does ? 2 : 0);
+}
 static void interrupts(void) {
   u64 saved = idt[0x38];
   idt[0x38] = gate(CODE, (u32)tick, 0x8e, 0);
@@ -691,6 +699,13 @@ static void interrupts(void) {
       "jb 1b" ::: "ecx", "memory");
   outb(0x21, 0xff);
   expect("nor right after STI", intrusions, 0);
+  debug_registers((u32)&stack_selector, 0x00070002);
+  interrupt_waits(1);
+  u32 fault = fault_of(i_watch_held);
+  interrupt_waits(0);
+  debug_registers(0, 0);
+  expect("a data breakpoint met by a load of SS, while an interrupt waits", fault, FAULT(DB, 0));
+  expect("comes after the next instruction", last.eip, (u32)held_next);
   idt[0x38] = saved;
 }
 
@@ -735,6 +750,10 @@ static void new_task(void) {
   gdt[TASK2 / 8] = descriptor((u32)tss2, sizeof tss2 - 1, 0x89, 0);
   task_ran = 0;
 }
+static void first_task(void) {
+  gdt[TASK / 8] = descriptor((u32)tss, sizeof tss - 1, 0x89, 0);
+  ASM("ltr %w0\npushl $2\npopf" ::"r"(TASK) : "memory");
+}
 static void tasks(void) {
   new_task();
   expect("CALL of a TSS and back", fault_of(t_call), NONE);
@@ -750,8 +769,28 @@ static void tasks(void) {
   expect("CALL of a task whose T flag is set", fault_of(t_gate), FAULT(DB, 0));
   expect("is a trap before its first instruction", last.eip, (u32)task_body);
   expect("DR6.BT", dr6() & 0xe00f, 0x8000);
-  gdt[TASK / 8] = descriptor((u32)tss, sizeof tss - 1, 0x89, 0);
-  ASM("ltr %w0\npushl $2\npopf" ::"r"(TASK) : "memory");
+  first_task();
+  new_task();
+  tss2[25] |= 1;
+  tss2[9] = 0x202;
+  interrupt_waits(1);
+  u32 fault = fault_of(t_gate);
+  interrupt_waits(0);
+  expect("so it is while an interrupt waits", fault, FAULT(DB, 0));
+  expect("which comes later", last.eip, (u32)task_body);
+  first_task();
+  new_task();
+  tss2[25] |= 1;
+  tss2[1] = (u32)task_stack + sizeof task_stack;
+  tss2[2] = DATA;
+  tss2[8] = 0;
+  tss2[9] = 0x20002;
+  tss2[19] = 0x2000;
+  tss2[20] = 0x3000;
+  expect("and of a task in virtual-8086 mode", fault_of(t_gate), FAULT(DB, 0));
+  expect("before its first instruction", last.eip << 16 | (last.cs & 0xffff), 0x2000);
+  expect("DR6.BT", dr6() & 0xe00f, 0x8000);
+  first_task();
   new_task();
   expect("CALL of a task gate", fault_of(t_gate), NONE);
   expect("ran", task_ran & 0xffff, TASK2);

@@ -81,7 +81,7 @@ export interface AcpiTables {
   /** Where in `tables`, and in `root`, an address of 32 bits is; it counts from the beginning of `tables` as yet. */
   readonly pointers: readonly number[];
   readonly rootPointer: number;
-  /** Start and length of each table that has such an address; its sum is at SUM. */
+  /** Start and length of each table that has such an address; its sum is at Sum.Table. */
   readonly summed: readonly (readonly [start: number, length: number])[];
 }
 /** Offsets of the sums in a table and in the root pointer. */

@@ -103,7 +103,7 @@ export function e820(ram: number): readonly (readonly [at: number, size: number,
 
 /** Puts an initrd as high as it may lie, on a page. */
 export function placeInitrd(initrd: Uint8Array, lowest: number, limit: number): number {
-  const at = (limit - initrd.length) & ~4095;
+  const at = Math.floor((limit - initrd.length) / 4096) * 4096;
   if (at < lowest)
     throw new BootError(`the initrd of ${initrd.length} bytes does not fit into memory beside the kernel; give the machine more`);
   return at;
@@ -122,6 +122,7 @@ export function loadLinuxX86(memory: PhysicalMemory, { kernel, unpacked, initrd,
   const at = (placed && u32(kernel, Header.PreferredAddress)) || MIB;
   let end = at + Math.max(image.length, placed ? u32(kernel, Header.InitSize) : 0);
   if (setup >= kernel.length) throw new BootError('the kernel file ends within its setup code');
+  if (at < MIB) throw new BootError(`the kernel is to lie at 0x${at.toString(16)}, below 1 MiB`);
   if (end > ram) throw new BootError(`the kernel needs memory up to 0x${end.toString(16)}, more than the machine has`);
   const line = cString(commandLine);
   const longest = u32(kernel, Header.CommandLineSize);

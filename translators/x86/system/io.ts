@@ -58,9 +58,9 @@ const string =
       (source << RepForm.SEGMENT_SHIFT);
     const pass = b.helper(name, b.i32(form));
     exitIfRaised(b, b.eq(pass, b.i32(RepPass.Fault)));
-    b.exitIf(b.eq(pass, b.i32(RepPass.Pause)), ExitKind.Budget);
     if (i.mode & Mode.STEP) breakOnce(b, pass);
-    else takeInterruptAfterPass(b, i, pass);
+    b.exitIf(b.eq(pass, b.i32(RepPass.Pause)), ExitKind.Budget);
+    if (!(i.mode & Mode.STEP)) takeInterruptAfterPass(b, i, pass);
     b.branch(pass, i.pc, i.next);
   };
 /** Between iterations an interrupt would find the instruction itself as the next; it waits for the pass to end. */
