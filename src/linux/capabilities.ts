@@ -12,6 +12,7 @@ export const enum Cap {
   Setuid = 7,
   Setpcap = 8,
   NetBindService = 10,
+  NetAdmin = 12,
   IpcLock = 14,
   IpcOwner = 15,
   SysChroot = 18,

@@ -98,6 +98,7 @@ export function makeHostNetwork({ allow = [], publish = [], host }: HostNetworkO
 
   return {
     address: addressText(PLACES.guest),
+    gateway: addressText(PLACES.gateway),
     nameServer: gate.names.size > 0 ? addressText(PLACES.names) : undefined,
     async start(given) {
       user = given;

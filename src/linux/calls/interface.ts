@@ -1,5 +1,7 @@
 import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
+import { ANY4 } from '../net/address.ts';
+import { type Interface, interfacesOf } from '../net/interfaces.ts';
 import type { Process } from '../process.ts';
 
 /** Requests of netdevice(7); the same in all ABIs. */
@@ -20,48 +22,10 @@ const enum Request {
 /** Bytes of a name, and of struct ifreq. */
 const [NAME, IFREQ] = [16, 32];
 const AF_INET = 2;
-/** IFF_UP, IFF_BROADCAST, IFF_LOOPBACK, IFF_RUNNING */
-const [UP, BROADCAST, LOOPBACK, RUNNING] = [1, 2, 8, 0x40];
-/** ARPHRD_ETHER, ARPHRD_LOOPBACK */
-const [ETHER, LOOP] = [1, 772];
 
-interface Interface {
-  readonly name: string;
-  readonly address: string;
-  readonly mask: string;
-  readonly broadcast: string;
-  readonly flags: number;
-  readonly mtu: number;
-  readonly hardware: { readonly type: number; readonly address: readonly number[] };
-}
+const interfaces = (p: Process): readonly Interface[] => interfacesOf(p.system.sockets.place);
 
-function interfaces(p: Process): Interface[] {
-  const { own } = p.system.sockets.ports;
-  const loop = { type: LOOP, address: [0, 0, 0, 0, 0, 0] };
-  const all: Interface[] = [
-    {
-      name: 'lo',
-      address: '127.0.0.1',
-      mask: '255.0.0.0',
-      broadcast: '0.0.0.0',
-      flags: UP | LOOPBACK | RUNNING,
-      mtu: 65536,
-      hardware: loop,
-    },
-  ];
-  const ether = { type: ETHER, address: [0x52, 0x54, 0, 0x12, 0x34, 0x56] };
-  if (own !== undefined)
-    all.push({
-      name: 'eth0',
-      address: own,
-      mask: '255.255.255.0',
-      broadcast: own.replace(/\d+$/, '255'),
-      flags: UP | BROADCAST | RUNNING,
-      mtu: 1500,
-      hardware: ether,
-    });
-  return all;
-}
+const maskOf = (prefix: number): string => [0, 8, 16, 24].map((bit) => 256 - 2 ** (8 - Math.min(8, Math.max(0, prefix - bit)))).join('.');
 
 function writeAddress(p: Process, at: number, host: string): void {
   const bytes = p.memory.view(at, 16, 'write');
@@ -103,16 +67,16 @@ export function interfaceRequest(p: Process, request: number, at: number): numbe
   const text = new TextDecoder('latin1').decode(p.memory.view(at, NAME, 'read'));
   const index = all.findIndex(({ name }) => name === text.split(/[\0:]/)[0]);
   if (index < 0) return -Errno.ENODEV;
-  const { address, mask, broadcast, flags, mtu, hardware } = all[index];
+  const { address, prefix, broadcast, flags, mtu, queue, hardware } = all[index];
   switch (request) {
     case Request.GIFADDR:
       writeAddress(p, data, address);
       return 0;
     case Request.GIFNETMASK:
-      writeAddress(p, data, mask);
+      writeAddress(p, data, maskOf(prefix));
       return 0;
     case Request.GIFBRDADDR:
-      writeAddress(p, data, broadcast);
+      writeAddress(p, data, broadcast ?? ANY4);
       return 0;
     case Request.GIFFLAGS:
       p.memory.setU16(data, flags);
@@ -127,7 +91,7 @@ export function interfaceRequest(p: Process, request: number, at: number): numbe
       p.memory.setU32(data, 0);
       return 0;
     case Request.GIFTXQLEN:
-      p.memory.setU32(data, 1000);
+      p.memory.setU32(data, queue);
       return 0;
     case Request.GIFHWADDR:
       p.memory.setU16(data, hardware.type);

@@ -3,7 +3,7 @@ import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import { type Description, release } from '../fs/file-table.ts';
 import type { OpenFile } from '../fs/vfs.ts';
-import { type Endpoint, readEndpoint, readLocalName, writeAddress } from '../net/address.ts';
+import { type Address, readEndpoint, readLocalName, readNetlinkAddress, writeAddress } from '../net/address.ts';
 import type { Enclosed, Received, Sender } from '../net/inbox.ts';
 import type { Reading, Socket } from '../net/socket.ts';
 import type { Process } from '../process.ts';
@@ -68,11 +68,12 @@ function send(
   const socket = socketOf(p, fd);
   if (flags & ~SEND_FLAGS) return -Errno.EOPNOTSUPP;
   const { family } = socket;
-  let to: Socket | Endpoint | undefined = socket.peer;
+  let to: Socket | Address | undefined = socket.peer;
   if (address !== 0 && length !== 0) {
     // a connection has where it goes; TCP does not look at the address
     if (socket.isConnection && family === 'unix') return socket.state === 'connected' ? -Errno.EISCONN : -Errno.EOPNOTSUPP;
     if (family === 'unix') to = localSocket(p, socket, readLocalName(p, address, length) ?? fail('EINVAL'));
+    else if (family === 'netlink') to = readNetlinkAddress(p, address, length);
     else to = readEndpoint(p, family, address, length);
   }
   const file = through(
@@ -96,7 +97,7 @@ function receive(
   told: (socket: Socket, received: Received | undefined) => void = () => {},
 ): SyscallResult {
   const socket = socketOf(p, fd);
-  if (flags & ~RECEIVE_FLAGS) return flags & Msg.OOB && socket.family !== 'unix' ? -Errno.EINVAL : -Errno.EOPNOTSUPP;
+  if (flags & ~RECEIVE_FLAGS) return flags & Msg.OOB && socket.isInternet ? -Errno.EINVAL : -Errno.EOPNOTSUPP;
   const peek = (flags & Msg.PEEK) !== 0;
   const file = through(socket, {
     read(into) {
@@ -158,8 +159,8 @@ function readControl(p: Process, address: number, length: number): Enclosed {
 
 function sendmsg(p: Process, fd: number, address: number, flags: number): SyscallResult {
   const word = (offset: Header): number => p.memory.u32(address + offset);
-  const isLocal = socketOf(p, fd).family === 'unix';
-  const enclosed = isLocal ? readControl(p, word(Header.Control), word(Header.Control) ? word(Header.ControlLength) : 0) : undefined;
+  const { isInternet } = socketOf(p, fd);
+  const enclosed = !isInternet ? readControl(p, word(Header.Control), word(Header.Control) ? word(Header.ControlLength) : 0) : undefined;
   const segments = vector(p, word(Header.Vector), word(Header.Count));
   return send(p, fd, segments, flags, word(Header.Name), word(Header.NameLength), enclosed);
 }
@@ -210,7 +211,7 @@ function recvmsg(p: Process, fd: number, address: number, flags: number): Syscal
     const name = word(Header.Name);
     if (name !== 0) writeSource(p, socket, received, name, address + Header.NameLength);
     const room = word(Header.Control) ? word(Header.ControlLength) : 0;
-    const withSender = socket.passesCredentials && socket.family === 'unix';
+    const withSender = socket.passesCredentials && !socket.isInternet;
     const [used, isCut] = received ? writeControl(p, received, word(Header.Control), room, flags, withSender) : [0, false];
     p.memory.setU32(address + Header.ControlLength, used);
     const isShort = received !== undefined && received.count < received.length;

@@ -6,10 +6,13 @@ import { decodeName } from '../fs/names.ts';
 import { demand, Want } from '../fs/namespace.ts';
 import { type Inode, NAME_MAX, type OpenFile, Poll, WOULD_BLOCK } from '../fs/vfs.ts';
 import { WaitQueue } from '../fs/wait.ts';
+import { tellNetlink } from '../net/netlink.ts';
+import type { Socket } from '../net/socket.ts';
 import type { Process, ThreadGroup } from '../process.ts';
-import { type Calls, partial, type SyscallResult } from '../syscall.ts';
+import type { Calls, SyscallResult } from '../syscall.ts';
 import { anonymousFile } from './anonymous.ts';
 import { buffer, effective, waitFor } from './arguments.ts';
+import { socketOf } from './local-name.ts';
 import { readTimespec, readTimespec64 } from './time.ts';
 import type { ReadTime } from './timer.ts';
 
@@ -23,6 +26,19 @@ const PRIORITIES = 32768;
 /** What the kernel holds of each message besides its text. */
 const OVERHEAD = 64;
 
+/** sigevent(7) */
+const enum Notify {
+  Signal = 0,
+  None = 1,
+  Thread = 2,
+}
+/** The text that C libraries give for SIGEV_THREAD, and what its last byte becomes. */
+const COOKIE = 32;
+const enum Cookie {
+  WokenUp = 1,
+  Removed = 2,
+}
+
 interface Message {
   readonly bytes: Uint8Array;
   readonly priority: number;
@@ -33,6 +49,9 @@ interface Notification {
   /** 0 for none. */
   readonly signal: number;
   readonly value: number;
+  readonly kind: Notify;
+  /** Of SIGEV_THREAD: where a thread of the program's waits for this text. */
+  readonly thread?: { readonly socket: Socket; readonly cookie: Uint8Array };
 }
 
 /** A message queue (POSIX), of which the system knows by its name. */
@@ -93,8 +112,8 @@ function make(p: Process, name: string, mode: number, attributes: number): Messa
 function statusText({ messages, notification }: MessageQueue): string {
   const size = messages.reduce((sum, { bytes }) => sum + bytes.length, 0);
   const number = (value: number): string => `${value}`.padEnd(5);
-  const { group, signal = 0 } = notification ?? {};
-  return `QSIZE:${`${size}`.padEnd(10)} NOTIFY:${number(group && signal === 0 ? 1 : 0)} SIGNO:${number(signal)} NOTIFY_PID:${`${group?.pid ?? 0}`.padEnd(6)}\n`;
+  const { group, signal = 0, kind = 0 } = notification ?? {};
+  return `QSIZE:${`${size}`.padEnd(10)} NOTIFY:${number(kind)} SIGNO:${number(signal)} NOTIFY_PID:${`${group?.pid ?? 0}`.padEnd(6)}\n`;
 }
 
 function open(p: Process, address: number, flags: number, mode: number, attributes: number): number {
@@ -120,7 +139,7 @@ function open(p: Process, address: number, flags: number, mode: number, attribut
     poll: () => (opened.messages.length > 0 ? Poll.In | Poll.ReadNormal : 0) | (opened.messages.length < opened.most ? Poll.Out : 0),
     subscribe: opened.changed.subscribe,
     close() {
-      if (opened.notification?.group === p.group) opened.notification = undefined;
+      unregister(p, opened);
     },
   };
   queues.set(file.read, opened);
@@ -162,6 +181,7 @@ function notify(p: Process, queue: MessageQueue): void {
   const { notification } = queue;
   if (!notification || queue.receivers > 0) return;
   queue.notification = undefined;
+  tellThread(notification, Cookie.WokenUp);
   const { group, signal, value } = notification;
   if (signal !== 0 && !group.end) group.leader.signals.raise(signal, { code: messageCode(p), pid: p.pid, uid: p.credentials.uid, value });
 }
@@ -206,23 +226,36 @@ function receive(p: Process, a: readonly number[], time: ReadTime): SyscallResul
   return result.finally(() => queue.receivers--);
 }
 
-/** sigevent(7) */
-const enum Notify {
-  Signal = 0,
-  None = 1,
+function tellThread({ thread }: Notification, why: Cookie): void {
+  if (thread) tellNetlink(thread.socket, Uint8Array.of(...thread.cookie.subarray(0, COOKIE - 1), why));
+}
+
+/** What the process asked for, it is told of no more. */
+function unregister(p: Process, queue: MessageQueue): void {
+  const { notification } = queue;
+  if (notification?.group !== p.group) return;
+  queue.notification = undefined;
+  tellThread(notification, Cookie.Removed);
 }
 
 function register(p: Process, fd: number, event: number): number {
   const [value, signal, kind] = [0, 4, 8].map((offset) => (event === 0 ? Notify.None : p.memory.i32(event + offset)));
-  if (kind !== Notify.Signal && kind !== Notify.None) return -Errno.EINVAL;
+  if (kind !== Notify.Signal && kind !== Notify.None && kind !== Notify.Thread) return -Errno.EINVAL;
   if (kind === Notify.Signal && !p.signals.isValid(signal)) return -Errno.EINVAL;
+  let thread: Notification['thread'];
+  if (kind === Notify.Thread) {
+    const cookie = p.memory.view(value >>> 0, COOKIE, 'read').slice();
+    const socket = socketOf(p, signal);
+    if (socket.family !== 'netlink') return -Errno.EINVAL;
+    thread = { socket, cookie };
+  }
   const queue = queueOf(p, fd);
   if (event === 0) {
-    if (queue.notification?.group === p.group) queue.notification = undefined;
+    unregister(p, queue);
     return 0;
   }
   if (queue.notification && !queue.notification.group.end) return -Errno.EBUSY;
-  queue.notification = { group: p.group, signal: kind === Notify.Signal ? signal : 0, value };
+  queue.notification = { group: p.group, signal: kind === Notify.Signal ? signal : 0, value, kind, ...(thread && { thread }) };
   return 0;
 }
 
@@ -250,6 +283,6 @@ export const messageQueueCalls: Calls = {
   mq_timedsend_time64: (p, a) => send(p, a, readTimespec64),
   mq_timedreceive: (p, a) => receive(p, a, readTimespec),
   mq_timedreceive_time64: (p, a) => receive(p, a, readTimespec64),
-  mq_notify: partial((p, a) => register(p, a[0], a[1]), 'no SIGEV_THREAD'),
+  mq_notify: (p, a) => register(p, a[0], a[1]),
   mq_getsetattr: (p, a) => attributes(p, a[0], a[1], a[2]),
 };

@@ -47,12 +47,14 @@ export const enum Af {
   UNIX = 1,
   INET = 2,
   INET6 = 10,
+  NETLINK = 16,
 }
 export const enum Level {
   IP = 0,
   TCP = 6,
   UDP = 17,
   IPV6 = 41,
+  NETLINK = 270,
 }
 export const enum Msg {
   OOB = 1,

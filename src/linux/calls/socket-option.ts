@@ -2,11 +2,13 @@ import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import { AF } from '../net/address.ts';
 import { CAPACITY } from '../net/inbox.ts';
+import { NetlinkOption, netlinkAddress } from '../net/netlink.ts';
 import type { Socket } from '../net/socket.ts';
 import type { Process } from '../process.ts';
 import { Level, type SocketOption } from './socket-abi.ts';
 
 const IPV6_V6ONLY = 26;
+const SOCK_RAW = 3;
 const [LEAST_BUFFER, MOST_BUFFER] = [2304, 2 * CAPACITY];
 
 /** Options of IP, TCP, UDP and IPv6 that may be set, without effect but V6ONLY's, and what they are before. */
@@ -19,6 +21,8 @@ const KEPT: Readonly<Record<number, Readonly<Record<number, number>>>> = {
   [Level.UDP]: { 1: 0 },
   // UNICAST_HOPS MULTICAST_IF HOPS LOOP MTU_DISCOVER RECVERR V6ONLY RECVPKTINFO RECVHOPLIMIT RECVTCLASS TCLASS
   [Level.IPV6]: { 16: 64, 17: 0, 18: 1, 19: 1, 23: 1, 25: 0, [IPV6_V6ONLY]: 0, 49: 0, 51: 0, 66: 0, 67: 0 },
+  // PKTINFO BROADCAST_ERROR NO_ENOBUFS CAP_ACK EXT_ACK GET_STRICT_CHK
+  [Level.NETLINK]: { 3: 0, 4: 0, [NetlinkOption.NO_ENOBUFS]: 0, [NetlinkOption.CAP_ACK]: 0, 11: 0, 12: 0 },
 };
 
 const DEFAULTS: Partial<Record<SocketOption, number>> = { SNDBUF: CAPACITY, RCVBUF: CAPACITY, RCVLOWAT: 1, SNDLOWAT: 1 };
@@ -44,6 +48,10 @@ const key = (level: number, option: number | string): string => `${level}:${opti
 
 /** Whether options of that level are for that socket. */
 function checkLevel({ family, type }: Socket, level: number, asks = false): void {
+  if (family === 'netlink') {
+    if (level !== Level.NETLINK) fail('ENOPROTOOPT');
+    return;
+  }
   const fits =
     (level === Level.IP && family !== 'unix') ||
     (level === Level.IPV6 && family === 'inet6') ||
@@ -61,11 +69,25 @@ function readTimeout(p: Process, address: number, length: number, wide: boolean)
   return seconds === 0n && micro === 0n ? undefined : Number(seconds) * 1000 + Number(micro) / 1000;
 }
 
+/** Multicast groups of NETLINK_ROUTE, of which nothing ever comes. */
+const MOST_GROUPS = 36;
+
+/** Option of SOL_NETLINK that is about one group. */
+function changeMembership(socket: Socket, option: number, group: number): number {
+  if (group < 1 || group > MOST_GROUPS) return -Errno.EINVAL;
+  const { portId, groups } = netlinkAddress(socket);
+  const bit = group <= 32 ? 1 << (group - 1) : 0;
+  socket.local = { portId, groups: (option === NetlinkOption.ADD_MEMBERSHIP ? groups | bit : groups & ~bit) >>> 0 };
+  return 0;
+}
+
 export function setOption(p: Process, socket: Socket, level: number, number: number, address: number, length: number): number {
   if ((length | 0) < 0) return -Errno.EINVAL;
   const word = (): number => (length < 4 ? fail('EINVAL') : p.memory.i32(address));
   if (level !== p.abi.sockets.SOL_SOCKET) {
     checkLevel(socket, level);
+    if (level === Level.NETLINK && (number === NetlinkOption.ADD_MEMBERSHIP || number === NetlinkOption.DROP_MEMBERSHIP))
+      return changeMembership(socket, number, word());
     if (KEPT[level]?.[number] === undefined) return -Errno.ENOPROTOOPT;
     // some are bytes
     const value = length < 4 && length > 0 ? p.memory.u8(address) : word();
@@ -93,7 +115,7 @@ export function setOption(p: Process, socket: Socket, level: number, number: num
       socket.reusePort = word() !== 0;
       return 0;
     case 'PASSCRED':
-      if (socket.family !== 'unix') return -Errno.EOPNOTSUPP;
+      if (socket.isInternet) return -Errno.EOPNOTSUPP;
       socket.passesCredentials = word() !== 0;
       return 0;
     case 'LINGER':
@@ -139,6 +161,7 @@ export function getOption(p: Process, socket: Socket, level: number, number: num
   };
   if (level !== p.abi.sockets.SOL_SOCKET) {
     checkLevel(socket, level, true);
+    if (level === Level.NETLINK && number === NetlinkOption.LIST_MEMBERSHIPS) return give(netlinkAddress(socket).groups, 0);
     const initial = KEPT[level]?.[number];
     if (initial === undefined) return -Errno.ENOPROTOOPT;
     return give(socket.options.get(key(level, number)) ?? initial);
@@ -151,6 +174,7 @@ export function getOption(p: Process, socket: Socket, level: number, number: num
   };
   switch (option) {
     case 'TYPE':
+      if (socket.isRaw) return give(SOCK_RAW);
       return give([...p.abi.sockets.types].find(([, type]) => type === socket.type)![0]);
     case 'DOMAIN':
       return give(AF[socket.family]);

@@ -3,7 +3,18 @@ import { Errno } from '../errno.ts';
 import { fail } from '../fs/fail.ts';
 import { describe } from '../fs/file-table.ts';
 import { WOULD_BLOCK } from '../fs/vfs.ts';
-import { type Endpoint, type Family, familyAt, type LocalName, readEndpoint, readLocalName, writeAddress } from '../net/address.ts';
+import {
+  type Endpoint,
+  type Family,
+  familyAt,
+  type LocalName,
+  type NetlinkAddress,
+  readEndpoint,
+  readLocalName,
+  readNetlinkAddress,
+  writeAddress,
+} from '../net/address.ts';
+import { bindNetlink, NETLINK_ROUTE, netlinkAddress, routeDelivery } from '../net/netlink.ts';
 import type { Socket, SocketKind } from '../net/socket.ts';
 import type { Process } from '../process.ts';
 import { type Calls, partial, type Syscall, type SyscallResult } from '../syscall.ts';
@@ -19,13 +30,20 @@ const FAMILIES: ReadonlyMap<number, Family> = new Map([
   [Af.UNIX, 'unix'],
   [Af.INET, 'inet'],
   [Af.INET6, 'inet6'],
+  [Af.NETLINK, 'netlink'],
 ]);
 
 function kindOf(p: Process, domain: number, type: number, protocol: number): SocketKind {
   const { O_CLOEXEC, O_NONBLOCK } = p.abi.open;
   if (type & ~(TYPE_MASK | O_CLOEXEC | O_NONBLOCK)) fail('EINVAL');
   const family = FAMILIES.get(domain) ?? fail('EAFNOSUPPORT');
-  if ((type & TYPE_MASK) === RAW && family !== 'unix') fail(protocol === 0 ? 'EPROTONOSUPPORT' : 'EPERM');
+  const isRaw = (type & TYPE_MASK) === RAW;
+  if (family === 'netlink') {
+    if (!isRaw && p.abi.sockets.types.get(type & TYPE_MASK) !== 'datagram') fail('ESOCKTNOSUPPORT');
+    if (protocol !== NETLINK_ROUTE) fail('EPROTONOSUPPORT');
+    return { family, type: 'datagram', protocol, isRaw };
+  }
+  if (isRaw && family !== 'unix') fail(protocol === 0 ? 'EPROTONOSUPPORT' : 'EPERM');
   const found = p.abi.sockets.types.get(type & TYPE_MASK) ?? fail('ESOCKTNOSUPPORT');
   if (family === 'unix') {
     if (protocol !== 0 && protocol !== Af.UNIX) fail('EPROTONOSUPPORT');
@@ -35,6 +53,13 @@ function kindOf(p: Process, domain: number, type: number, protocol: number): Soc
   const own = found === 'stream' ? Level.TCP : Level.UDP;
   if (protocol !== 0 && protocol !== own) fail('EPROTONOSUPPORT');
   return { family, type: found, protocol: own };
+}
+
+function make(p: Process, kind: SocketKind): Socket {
+  const { sockets } = p.system;
+  if (kind.family !== 'netlink') return sockets.make(kind, ownerOf(p));
+  const delivery = routeDelivery(sockets, p.abi.isa.endian === 'little', capable(p, Cap.NetAdmin), p.abi.errno);
+  return sockets.make(kind, ownerOf(p), delivery);
 }
 
 function install(p: Process, socket: Socket, flags: number): number {
@@ -66,6 +91,7 @@ function bind(p: Process, fd: number, address: number, length: number): number {
   const socket = socketOf(p, fd);
   const { family } = socket;
   if (family === 'unix') bindLocal(p, socket, readLocalName(p, address, length));
+  else if (family === 'netlink') bindNetlink(p.system.sockets, socket, p.pid, readNetlinkAddress(p, address, length));
   else {
     const endpoint = readEndpoint(p, family, address, length);
     if (endpoint.port > 0 && endpoint.port < FIRST_FREE_PORT && !capable(p, Cap.NetBindService)) return -Errno.EACCES;
@@ -89,9 +115,18 @@ function connect(p: Process, fd: number, address: number, length: number): Sysca
   if (length < 2) return -Errno.EINVAL;
   if (familyAt(p, address, length) === Af.UNSPEC) return disconnect(socket);
   if (socket.family === 'unix') return connectLocal(p, socket, readLocalName(p, address, length) ?? fail('EINVAL'), nonblock);
+  if (socket.family === 'netlink') return connectNetlink(p, socket, readNetlinkAddress(p, address, length));
   const to = readEndpoint(p, socket.family, address, length);
   if (socket.isConnection) return connectTcp(p, socket, to, nonblock);
   p.system.sockets.connectUdp(socket, to);
+  return 0;
+}
+
+function connectNetlink(p: Process, socket: Socket, to: NetlinkAddress): number {
+  if ((to.portId !== 0 || to.groups !== 0) && !capable(p, Cap.NetAdmin)) return -Errno.EPERM;
+  bindNetlink(p.system.sockets, socket, p.pid, { ...netlinkAddress(socket), portId: 0 });
+  socket.remote = to;
+  socket.state = 'connected';
   return 0;
 }
 
@@ -155,6 +190,7 @@ function accept(p: Process, fd: number, address: number, length: number, flags: 
 
 function shutdown(p: Process, fd: number, how: number): number {
   const socket = socketOf(p, fd);
+  if (socket.family === 'netlink') return -Errno.EOPNOTSUPP;
   if (how > 2) return -Errno.EINVAL;
   socket.shutdown(how !== 1, how !== 0);
   return 0;
@@ -162,13 +198,13 @@ function shutdown(p: Process, fd: number, how: number): number {
 
 function peerName(p: Process, fd: number, address: number, length: number): number {
   const socket = socketOf(p, fd);
-  if (socket.state !== 'connected') return -Errno.ENOTCONN;
+  if (socket.state !== 'connected' && socket.family !== 'netlink') return -Errno.ENOTCONN;
   writeAddress(p, socket.family, socket.remote, address, length);
   return 0;
 }
 
 const calls = {
-  socket: (p, a) => install(p, p.system.sockets.make(kindOf(p, a[0], a[1], a[2]), ownerOf(p)), a[1]),
+  socket: (p, a) => install(p, make(p, kindOf(p, a[0], a[1], a[2])), a[1]),
   bind: (p, a) => bind(p, a[0], a[1], a[2]),
   connect: (p, a) => connect(p, a[0], a[1], a[2]),
   listen: (p, a) => {
@@ -215,7 +251,8 @@ const NUMBERED: readonly (readonly [call: Syscall, count: number])[] = [
 ];
 
 const NOTES: Partial<Record<keyof typeof calls, string>> = {
-  socket: 'AF_UNIX, AF_INET, AF_INET6; streams and datagrams, of AF_UNIX SOCK_SEQPACKET, too',
+  socket:
+    'AF_UNIX, AF_INET, AF_INET6; streams and datagrams, of AF_UNIX SOCK_SEQPACKET, too; AF_NETLINK: NETLINK_ROUTE, which tells of links, addresses and routes and changes nothing',
   bind: 'any user may have any port',
   sendmsg: 'no MSG_OOB; of control messages SCM_RIGHTS and SCM_CREDENTIALS',
   recvmsg: 'as sendmsg',

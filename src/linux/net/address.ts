@@ -3,7 +3,7 @@ import { fail } from '../fs/fail.ts';
 import { decodeName, encodeName } from '../fs/names.ts';
 import type { Process } from '../process.ts';
 
-export type Family = 'unix' | 'inet' | 'inet6';
+export type Family = 'unix' | 'inet' | 'inet6' | 'netlink';
 
 /** Name of a local socket: a path, or NUL and any bytes (latin1) that are no path. */
 export interface LocalName {
@@ -16,8 +16,15 @@ export interface Endpoint {
   readonly port: number;
 }
 
-export type Address = LocalName | Endpoint;
-export const isLocal = (address: Address): address is LocalName => 'name' in address;
+/** Address in netlink(7): who (0 is the kernel), and multicast groups by bits. */
+export interface NetlinkAddress {
+  readonly portId: number;
+  readonly groups: number;
+}
+
+export type Address = LocalName | Endpoint | NetlinkAddress;
+const isLocal = (address: Address): address is LocalName => 'name' in address;
+export const isEndpoint = (address: Address): address is Endpoint => 'host' in address;
 
 export const ANY4 = '0.0.0.0';
 export const ANY6 = '0'.repeat(32);
@@ -31,12 +38,13 @@ const UNIX_PATH = 2;
 const PATH_BYTES = 108;
 const INET_SIZE = 16;
 const INET6_SIZE = 28;
+const NETLINK_SIZE = 12;
 /** Without sin6_scope_id, as RFC 2133 had it. */
 const INET6_LEAST = 24;
 /** sizeof(struct sockaddr_storage) */
 const LARGEST = 128;
 
-export const AF: Readonly<Record<Family, Af>> = { unix: Af.UNIX, inet: Af.INET, inet6: Af.INET6 };
+export const AF: Readonly<Record<Family, Af>> = { unix: Af.UNIX, inet: Af.INET, inet6: Af.INET6, netlink: Af.NETLINK };
 
 /** The address family of a struct sockaddr; EINVAL for lengths that are none. */
 export function familyAt(p: Process, address: number, length: number): number {
@@ -65,6 +73,12 @@ export function readEndpoint(p: Process, family: 'inet' | 'inet6', address: numb
   return { host: hex.startsWith(MAPPED) ? bytes.subarray(20, 24).join('.') : hex, port };
 }
 
+/** struct sockaddr_nl */
+export function readNetlinkAddress(p: Process, address: number, length: number): NetlinkAddress {
+  if (length < NETLINK_SIZE || familyAt(p, address, length) !== Af.NETLINK) fail('EINVAL');
+  return { portId: p.memory.u32(address + 4), groups: p.memory.u32(address + 8) };
+}
+
 function localBytes(name: string): Uint8Array {
   return name.startsWith('\0') ? Uint8Array.from(name, (character) => character.charCodeAt(0)) : encodeName(`${name}\0`);
 }
@@ -72,18 +86,25 @@ function localBytes(name: string): Uint8Array {
 /** As struct sockaddr, from the address on; without a name, only the family. */
 function addressBytes(p: Process, family: Family, address: Address | undefined): Uint8Array {
   const path = family === 'unix' && address && isLocal(address) ? localBytes(address.name) : new Uint8Array(0);
-  const bytes = new Uint8Array({ unix: UNIX_PATH + path.length, inet: INET_SIZE, inet6: INET6_SIZE }[family]);
-  new DataView(bytes.buffer).setUint16(0, AF[family], p.abi.isa.endian === 'little');
+  const bytes = new Uint8Array({ unix: UNIX_PATH + path.length, inet: INET_SIZE, inet6: INET6_SIZE, netlink: NETLINK_SIZE }[family]);
+  const view = new DataView(bytes.buffer);
+  const isLittle = p.abi.isa.endian === 'little';
+  view.setUint16(0, AF[family], isLittle);
   if (family === 'unix') bytes.set(path, UNIX_PATH);
-  else if (address && !isLocal(address)) {
+  else if (address && isEndpoint(address)) {
     bytes.set([address.port >> 8, address.port & 0xff], 2);
-    if (family === 'inet') bytes.set(address.host.split('.').map(Number), 4);
+    if (family === 'inet') bytes.set(ipv4Bytes(address.host), 4);
     else bytes.set(ipv6Bytes(address.host), 8);
+  } else if (address && !isLocal(address)) {
+    view.setUint32(4, address.portId, isLittle);
+    view.setUint32(8, address.groups, isLittle);
   }
   return bytes;
 }
 
-function ipv6Bytes(host: string): number[] {
+export const ipv4Bytes = (host: string): number[] => host.split('.').map(Number);
+
+export function ipv6Bytes(host: string): number[] {
   const hex = isIpv4(host)
     ? MAPPED +
       host

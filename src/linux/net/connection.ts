@@ -3,17 +3,19 @@ import { fail } from '../fs/fail.ts';
 import { MemoryFileSystem } from '../fs/memory-fs.ts';
 import { SyntheticFileSystem } from '../fs/synthetic.ts';
 import { WOULD_BLOCK } from '../fs/vfs.ts';
-import { ANY4, ANY6, type Endpoint, isIpv4, isLocal } from './address.ts';
+import { ANY4, ANY6, type Endpoint, isEndpoint, isIpv4 } from './address.ts';
 import { bridge } from './bridge.ts';
 import { CAPACITY, type Sender, SocketBudget } from './inbox.ts';
+import type { Place } from './interfaces.ts';
 import type { Flow, Network, OpenStream } from './outside.ts';
 import { concrete, Ports } from './ports.ts';
-import { join, refuse, Socket, type SocketKind } from './socket.ts';
+import { type Deliver, join, refuse, Socket, type SocketKind } from './socket.ts';
 
 const SOCKFS_MAGIC = 0x534f434b;
 const SOCKFS_DEVICE = 8;
 /** net.core.somaxconn, as it was for long. */
 const MOST_PENDING = 128;
+const LARGEST_UDP = 65507;
 
 /** What all sockets of a system share. */
 export class Sockets {
@@ -22,6 +24,8 @@ export class Sockets {
   /** Those with names that are no paths, by type and name. */
   readonly abstract = new Map<string, Socket>();
   readonly ports: Ports;
+  /** Those of netlink(7), by who they are there. */
+  readonly netlink = new Map<number, Socket>();
   private readonly flows = new WeakMap<Socket, Map<string, Flow>>();
   /** Where those have inodes that have a path. */
   readonly names = new MemoryFileSystem();
@@ -35,6 +39,10 @@ export class Sockets {
     this.fileSystem.device = SOCKFS_DEVICE;
     this.ports = new Ports(random);
     this.ports.own = network?.address;
+  }
+
+  get place(): Place {
+    return { address: this.ports.own, gateway: this.network?.gateway };
   }
 
   /** Until then, nothing comes from outside. */
@@ -64,12 +72,14 @@ export class Sockets {
     return fail('ENETUNREACH');
   }
 
-  make(kind: SocketKind, owner: Sender): Socket {
+  make(kind: SocketKind, owner: Sender, deliver?: Deliver): Socket {
     const isInternet = kind.family !== 'unix' && kind.type === 'datagram';
-    return new Socket(this.fileSystem, this.budget, kind, owner, isInternet ? this.deliver : undefined);
+    return new Socket(this.fileSystem, this.budget, kind, owner, deliver ?? (isInternet ? this.deliver : undefined));
   }
 
-  private readonly deliver = (socket: Socket, bytes: Uint8Array, to: Endpoint): void => {
+  private readonly deliver: Deliver = (socket, bytes, to) => {
+    if (bytes.length > LARGEST_UDP) fail('EMSGSIZE');
+    if (!to || !isEndpoint(to)) fail('EDESTADDRREQ');
     if (!socket.local) this.ports.bind(socket, { host: socket.family === 'inet' ? ANY4 : ANY6, port: 0 });
     if (!this.ports.isHere(to.host)) {
       this.deliverOutside(socket, bytes, to);
@@ -100,7 +110,7 @@ export class Sockets {
       const known = flows;
       const received = (data: Uint8Array): void => {
         const { remote, shut, state } = socket;
-        if (state === 'closed' || shut.reading || (remote && !isLocal(remote) && `${remote.host}:${remote.port}` !== key)) return;
+        if (state === 'closed' || shut.reading || (remote && isEndpoint(remote) && `${remote.host}:${remote.port}` !== key)) return;
         if (data.length <= CAPACITY && socket.inbox.hasRoom && socket.inbox.put(data, { from: to }) !== WOULD_BLOCK) socket.wake();
       };
       flow = network.datagrams(to, received, () => known.delete(key)) ?? fail('EACCES');

@@ -22,6 +22,8 @@ export interface Flow {
 export interface Network {
   /** IPv4 address of the system. */
   readonly address: string;
+  /** Its gateway, for programs that ask (rtnetlink(7)); undefined: none is needed. */
+  readonly gateway?: string | undefined;
   /** What /etc/resolv.conf shows; undefined: what is there. */
   readonly nameServer?: string | undefined;
   /** Before the program runs. */

@@ -1,6 +1,6 @@
 import type { SocketType } from '../calls/socket-abi.ts';
 import { fail } from '../fs/fail.ts';
-import { ANY4, ANY6, type Endpoint, isIpv4, isLocal, LOOPBACK4, LOOPBACK6 } from './address.ts';
+import { ANY4, ANY6, type Endpoint, isEndpoint, isIpv4, LOOPBACK4, LOOPBACK6 } from './address.ts';
 import type { Socket } from './socket.ts';
 
 /** net.ipv4.ip_local_port_range */
@@ -79,7 +79,7 @@ export class Ports {
 
   /** The address that what is sent from a socket to another comes from. */
   sourceOf({ local }: Socket, to: Endpoint): Endpoint {
-    const own = local && !isLocal(local) ? local : { host: ANY4, port: 0 };
+    const own = local && isEndpoint(local) ? local : { host: ANY4, port: 0 };
     if (!isAny(own.host)) return own;
     const there = concrete(to.host);
     if (!isIpv4(there)) return { host: there, port: own.port };
@@ -115,7 +115,7 @@ export class Ports {
       if (!matches) continue;
       const { remote } = socket;
       // one that is connected hears its peer only (udp(7))
-      if (type === 'datagram' && remote && !isLocal(remote) && (remote.port !== from?.port || concrete(remote.host) !== from.host))
+      if (type === 'datagram' && remote && isEndpoint(remote) && (remote.port !== from?.port || concrete(remote.host) !== from.host))
         continue;
       const rank = (remote && type === 'datagram' ? 2 : 0) + (isAny(there) ? 0 : 1);
       if (rank > most) [best, most] = [socket, rank];

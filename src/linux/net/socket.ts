@@ -5,7 +5,7 @@ import { release } from '../fs/file-table.ts';
 import { SpecialInode, type SyntheticFileSystem } from '../fs/synthetic.ts';
 import { Mode, type OpenFile, Poll, type Timeouts, WOULD_BLOCK } from '../fs/vfs.ts';
 import { WaitQueue } from '../fs/wait.ts';
-import { type Address, type Endpoint, type Family, isLocal } from './address.ts';
+import type { Address, Family } from './address.ts';
 import { type Enclosed, Inbox, type Received, type Sender, type SocketBudget } from './inbox.ts';
 
 /** What is asked of one read, and what it then tells. */
@@ -18,7 +18,12 @@ export interface SocketKind {
   readonly family: Family;
   readonly type: SocketType;
   readonly protocol: number;
+  /** SOCK_RAW, where it is no other than SOCK_DGRAM. */
+  readonly isRaw?: boolean;
 }
+
+/** Brings a datagram to where it is for, other than to a local socket. */
+export type Deliver = (from: Socket, bytes: Uint8Array, to: Address | undefined) => void;
 
 /** A socket; what connects it is in connection.ts. */
 export class Socket implements OpenFile {
@@ -29,6 +34,7 @@ export class Socket implements OpenFile {
   readonly family: Family;
   readonly type: SocketType;
   readonly protocol: number;
+  readonly isRaw: boolean;
   readonly inbox: Inbox;
   state: 'new' | 'connecting' | 'connected' | 'listening' | 'closed' = 'new';
   local: Address | undefined;
@@ -64,19 +70,22 @@ export class Socket implements OpenFile {
     kind: SocketKind,
     /** Who made it. */
     readonly owner: Sender,
-    /** Brings a datagram of the internet to where it is for. */
-    private readonly deliver?: (from: Socket, bytes: Uint8Array, to: Endpoint) => void,
+    private readonly deliver?: Deliver,
   ) {
     this.inode = new SpecialInode(fileSystem, Mode.Socket, 0o777, 0, () => fail('ENXIO'));
     this.family = kind.family;
     this.type = kind.type;
     this.protocol = kind.protocol;
+    this.isRaw = kind.isRaw ?? false;
     this.keepsMessages = kind.type !== 'stream';
     this.inbox = new Inbox(budget, this.keepsMessages);
   }
 
   get isConnection(): boolean {
     return this.type !== 'datagram';
+  }
+  get isInternet(): boolean {
+    return this.family === 'inet' || this.family === 'inet6';
   }
   get path(): string {
     return `socket:[${this.inode.number}]`;
@@ -121,6 +130,8 @@ export class Socket implements OpenFile {
       fail(this.family === 'unix' && this.type === 'stream' ? 'EINVAL' : 'ENOTCONN');
     }
     if (into.length === 0 && !this.keepsMessages) return 0;
+    // that something was lost is told before what is left
+    if (this.family === 'netlink') this.tellError();
     const received = this.inbox.take(into, reading.peek);
     if (received) {
       reading.received = received;
@@ -139,7 +150,8 @@ export class Socket implements OpenFile {
   }
 
   /** Bytes sent, or WOULD_BLOCK. `to` is what datagrams are for, if not the connected one. */
-  send(from: Uint8Array, enclosed: Enclosed = {}, to: Socket | Endpoint | undefined = this.peer): number {
+  send(from: Uint8Array, enclosed: Enclosed = {}, to: Socket | Address | undefined = this.peer): number {
+    if (this.family === 'netlink') return this.sendDatagram(from, enclosed, to);
     if (this.family !== 'unix') this.tellError();
     if (this.shut.writing) fail('EPIPE');
     this.tellError();
@@ -160,12 +172,9 @@ export class Socket implements OpenFile {
     return count;
   }
 
-  private sendDatagram(from: Uint8Array, enclosed: Enclosed, to: Socket | Endpoint | undefined): number {
+  private sendDatagram(from: Uint8Array, enclosed: Enclosed, to: Socket | Address | undefined): number {
     if (this.deliver) {
-      if (from.length > LARGEST_UDP) fail('EMSGSIZE');
-      const { remote } = this;
-      const where = to instanceof Socket ? undefined : (to ?? (remote && !isLocal(remote) ? remote : undefined));
-      this.deliver(this, from, where ?? fail('EDESTADDRREQ'));
+      this.deliver(this, from, to instanceof Socket ? undefined : (to ?? this.remote));
       return from.length;
     }
     if (!(to instanceof Socket)) fail(this.state === 'connected' ? 'ECONNREFUSED' : 'ENOTCONN');
@@ -276,7 +285,6 @@ export class Socket implements OpenFile {
 
 /** What waits for the other end. */
 const ARRIVAL = Poll.In | Poll.ReadNormal;
-const LARGEST_UDP = 65507;
 /** What a connection that waits takes of the host's memory. */
 const PENDING_COST = 2048;
 
