@@ -1,15 +1,14 @@
 import { JumpSite } from '../../../assembly/shared/layout.ts';
 import type { Block } from '../../ir/block.ts';
 import { Type } from '../../ir/ops.ts';
-import { isConditional, type Register } from '../../isa/isa.ts';
+import { isConditional } from '../../isa/isa.ts';
 import { emitRegion, functionName } from './emit.ts';
 import { binaryen, type Expression, type Module, plainConstructors, WASM_TYPES } from './expressions.ts';
 import { coldRegisters, switchLoops } from './loops.ts';
 import { settleTypes } from './mixed-registers.ts';
 import { type Access, accessIn, type CompiledIsa, type CompileOptions } from './options.ts';
-import { PUT_OFF_REGISTERS, putOffFlags } from './put-off.ts';
 import type { Region } from './region.ts';
-import { MAX_SLOTS, type Purposes, planSlots, Slots } from './slots.ts';
+import { planSlots, Slots } from './slots.ts';
 
 const FEATURES =
   binaryen.Features.SignExt |
@@ -136,11 +135,6 @@ function signature(name: string, isa: CompiledIsa): { params: readonly Type[]; r
   return { params: isConditional(helper) ? helper.params.slice(0, 1) : helper.params, result: helper.result };
 }
 
-const mayPutOff = ({ switchLoops }: Purposes, registers: readonly Register[]): boolean =>
-  switchLoops.size > 0 &&
-  registers.some(({ transient }) => transient) &&
-  registers.filter(({ local }) => local).length + PUT_OFF_REGISTERS.length <= MAX_SLOTS;
-
 function build(groups: readonly RegionGroup[], marks?: Marks): Module {
   const [{ options: first }] = groups;
   const m = new binaryen.Module();
@@ -164,9 +158,7 @@ function build(groups: readonly RegionGroup[], marks?: Marks): Module {
     const names = new Map(regions.map((region) => [region.entry, functionName(region.entry, n)]));
     const stackPointer = options.checked || options.paged ? undefined : options.isa.stackPointer;
     for (const given of regions) {
-      const settled = settleTypes(given, first.isa.registers);
-      const formed = settled.region;
-      let { registers } = settled;
+      const { region: formed, registers } = settleTypes(given, first.isa.registers);
       const leavesAtEntry = (block: Block): boolean => block.size > 0 && (options.expectedBytes?.has(block.pc) ?? false);
       const purposes = {
         preciseMemory: options.checked || options.paged !== undefined,
@@ -181,17 +173,8 @@ function build(groups: readonly RegionGroup[], marks?: Marks): Module {
       let { region, plan } = planSlots(formed, slots, purposes);
       const cold = coldRegisters(region, first.isa.registers);
       if (cold.size > 0) {
-        registers = registers.filter((register) => !cold.has(register));
-        slots = new Slots(registers);
+        slots = new Slots(registers.filter((register) => !cold.has(register)));
         ({ region, plan } = planSlots(region, slots, purposes));
-      }
-      if (mayPutOff(purposes, registers)) {
-        const more = new Slots([...registers, ...PUT_OFF_REGISTERS]);
-        const better = putOffFlags(region, more, purposes);
-        if (better) {
-          slots = more;
-          ({ region, plan } = better);
-        }
       }
       const name = names.get(region.entry)!;
       emitRegion(region, plan, {

@@ -47,10 +47,11 @@ export interface EmittedOps {
  * A block's ops, without its terminator. `unpaid`: instructions completed on the way here that BUDGET still holds. `value` makes
  * the expression for a value that the terminator needs, `differs` one for whether it is another pc, `pc` is that of the last instruction.
  */
-export function emitOps(f: RegionFunction, i: number, unpaid: number, block: Block = f.region.blocks[i]): EmittedOps {
+export function emitOps(f: RegionFunction, i: number, unpaid: number): EmittedOps {
   const { region, plan, context, m, homes, temporary, i32, local, header, spill, spillAll, reload } = f;
   const { budgetAfter, storeBudget, budgetAgain, callHelper, leave, faultPc, faultLabel } = f;
   const { paged, callsAccesses } = context;
+  const block = region.blocks[i];
   const out: Expression[] = [];
   f.freeTemporaries();
   const expected = block.size === 0 ? undefined : context.expectedBytes(block.pc);

@@ -6,9 +6,8 @@ import { type EmittedOps, emitOps } from './emit-ops.ts';
 import { binaryen, type Expression, labelledBlock, WASM_TYPES } from './expressions.ts';
 import { beginFunction, CALLEE_DEPTH, DEPTH_PARAM, type EmitContext, PC_PARAM, RESULT } from './function.ts';
 import { sortLatches } from './loops.ts';
-import { type PutOff, WAY } from './put-off.ts';
 import { callsOut, isDispatched, OUTSIDE, type Region } from './region.ts';
-import { emptySet, type SlotPlan, without } from './slots.ts';
+import type { SlotPlan } from './slots.ts';
 
 const TABLE = 'table';
 const CALL_TABLE = 'callTable';
@@ -21,7 +20,7 @@ export const functionName = (pc: number, group = 0): string =>
 export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext): void {
   const f = beginFunction(region, plan, context);
   const { m, locals, homes, temporary, i32, local, spill, reload, pay, budgetAfter, storeBudget, loadBudget } = f;
-  const { callHelper, leave, leaveAt, checkBudget, ownLocal, withFaults } = f;
+  const { callHelper, leave, leaveAt, checkBudget, withFaults } = f;
   const longest = longestPaths(region);
   const latches = sortLatches(region);
   const { paged } = context;
@@ -94,40 +93,21 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
   function emitEdge(i: number, which: number, pc: number, unpaid: number): Expression[] {
     const to = region.successors[i][which];
     if (to === OUTSIDE) return [...spill(plan.spillOut[i]), storeBudget(unpaid), goTo(pc, true)];
-    if (!meets(i, to)) return [...writeBack(i, to), ...emitTree(to, unpaid)];
-    const into = [...pay(unpaid), ...writeBack(i, to)];
-    if (to <= i) return [...into, m.br(latches[to].outer.includes(i) ? outerLabel(to) : loopLabel(to))];
-    if (region.isMerge[to]) return [...into, m.br(blockLabel(to))];
-    return [...into, ...emitTree(to, 0)];
-  }
-
-  const way = homes[context.slots.at(WAY.offset, WAY.type)?.number ?? -1];
-  /** What has to be in memory at the header of a switch loop. */
-  function writeBack(i: number, to: number): Expression[] {
-    const set = plan.spillBack[i].get(to) ?? emptySet();
-    const off = plan.putOff.find(({ gates }) => gates.has(to) && !gates.has(i));
-    if (!off) return spill(set);
-    return off.numbers.has(i) ? spill(without(set, off.slots)) : [...spill(set), m.local.set(way, i32(0))];
+    if (!meets(i, to)) return emitTree(to, unpaid);
+    if (to <= i) return [...pay(unpaid), ...spill(plan.spillBack[i]), m.br(latches[to].outer.includes(i) ? outerLabel(to) : loopLabel(to))];
+    if (region.isMerge[to]) return [...pay(unpaid), m.br(blockLabel(to))];
+    return [...pay(unpaid), ...emitTree(to, 0)];
   }
 
   /**
    * Goes to one of the targets that a jump was seen to take, in the region; `miss` is where it goes on if it is none of them.
    * A few bits of the pc that tell the targets apart select the case, which then compares the whole pc.
    */
-  function emitSwitch(
-    i: number,
-    target: number,
-    unpaid: number,
-    isCase: (to: number) => boolean = () => true,
-    name = `${i}`,
-  ): Expression[] {
-    const pcs = region.jumpTargets.get(region.blocks[i].pc) ?? [];
-    const goesTo = (which: number): number => region.successors[i][which];
-    const inside = pcs.map((pc, which) => ({ pc, which })).filter(({ which }) => goesTo(which) !== OUTSIDE && isCase(goesTo(which)));
-    if (inside.length === 0) return [];
+  function emitSwitch(i: number, target: number, pcs: readonly number[], unpaid: number): Expression[] {
+    const inside = pcs.map((pc, which) => ({ pc, which })).filter(({ which }) => region.successors[i][which] !== OUTSIDE);
     const { shift, bits } = distinguish(inside.map(({ pc }) => pc));
-    const miss = `miss${name}`;
-    const label = (which: number): string => `case${name}_${which}`;
+    const miss = `miss${i}`;
+    const label = (which: number): string => `case${i}_${which}`;
     const labels = Array.from({ length: 1 << bits }, () => miss);
     /** By pc: where to look next. Code of a case lies within the labels of those after it. */
     const others = new Map<number, string>();
@@ -194,31 +174,18 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
       }
       case 'jump': {
         if (isDispatched(region, i))
-          return [m.local.set(PC_PARAM, value(t.target)), ...pay(unpaid), ...writeBack(i, 0), m.br(loopLabel(0))];
-        const off = plan.putOff.find(({ jump }) => jump === i);
-        const target = dispatchesAt(i) ? PC_PARAM : off ? ownLocal(Type.I32) : temporary(Type.I32);
+          return [m.local.set(PC_PARAM, value(t.target)), ...pay(unpaid), ...spill(plan.spillBack[i]), m.br(loopLabel(0))];
+        const target = dispatchesAt(i) ? PC_PARAM : temporary(Type.I32);
         const setTarget = dispatchesAt(i) ? m.nop() : m.local.set(target, value(t.target));
         const go = goToLocal(target, true);
-        const isSettled = (to: number): boolean => !off?.unsettled.has(to);
-        const cases = emitSwitch(i, target, unpaid, isSettled);
-        if (off) cases.push(...emitSettle(i, off, 'jump'), ...emitSwitch(i, target, unpaid, (to) => !isSettled(to), `${i}late`));
+        const pcs = region.jumpTargets.get(region.blocks[i].pc) ?? [];
+        const cases = region.successors[i].some((to) => to !== OUTSIDE) ? emitSwitch(i, target, pcs, unpaid) : [];
         const site = context.noteJump(region.blocks[i], () => local(target));
         return [setTarget, ...cases, ...(site === undefined ? [] : [site]), ...flush(), ...go];
       }
       case 'exit':
         return [...spill(plan.spillOut[i]), ...leave(t.exit, t.pc, unpaid, t.args)];
     }
-  }
-
-  /** Computes and writes back what was put off. */
-  function emitSettle(i: number, { ways, slots }: PutOff, where: 'header' | 'jump'): Expression[] {
-    const none = `settled${i}${where}`;
-    const done = `done${i}${where}`;
-    const label = (k: number): string => `way${i}${where}${k}`;
-    let body: Expression = m.switch([none, ...ways.map((_, k) => label(k))], none, local(way));
-    for (const [k, block] of ways.entries())
-      body = m.block(null, [labelledBlock(m, label(k), [body]), ...emitOps(f, i, 0, block).out, m.br(done)]);
-    return [labelledBlock(m, none, [labelledBlock(m, done, [body]), ...spill(slots), m.local.set(way, i32(0))])];
   }
 
   /** After the callee came back: on at `next` if it returned there, else out the same way. */
@@ -242,9 +209,7 @@ export function emitRegion(region: Region, plan: SlotPlan, context: EmitContext)
     const merges = region.dominatorChildren[i].filter((child) => region.isMerge[child]);
     const inner = emitWithin(i, merges, unpaid);
     if (!region.isLoopHeader[i]) return inner;
-    const off = plan.putOff.find(({ header }) => header === i);
-    const check = checkBudget(longest[i], pcOf(i), plan.spillIn[i], off && emitSettle(i, off, 'header'));
-    const loop = m.loop(loopLabel(i), m.block(null, [check, ...inner]));
+    const loop = m.loop(loopLabel(i), m.block(null, [checkBudget(longest[i], pcOf(i), plan.spillIn[i]), ...inner]));
     return [latches[i].outer.length > 0 ? m.loop(outerLabel(i), loop) : loop];
   }
   function emitWithin(i: number, merges: readonly number[], unpaid: number): Expression[] {

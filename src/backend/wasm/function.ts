@@ -91,8 +91,6 @@ export function beginFunction(region: Region, plan: SlotPlan, context: EmitConte
     }
     return p.indexes[p.used++];
   };
-  /** A local that no other block uses. */
-  const ownLocal = (type: Type): number => 1 + locals.push(type);
   const freeTemporaries = (): void => {
     for (const p of pool.values()) p.used = 0;
   };
@@ -131,15 +129,15 @@ export function beginFunction(region: Region, plan: SlotPlan, context: EmitConte
     ...mapped(args, (arg, i) => header(Layout.EXIT_ARG0 + 4 * i, i32(arg))),
     leaveAt(kind, i32(pc), unpaid),
   ];
-  /** Leaves with ExitKind.Budget before `pc` unless `need` instructions can be paid; `first` is done there. */
-  const checkBudget = (need: number, pc: Expression, dirty: SlotSet, first: readonly Expression[] = []): Expression =>
-    m.if(m.i32.lt_s(local(BUDGET), i32(need)), m.block(null, [...first, ...spill(dirty), leaveAt(ExitKind.Budget, pc, 0)]));
+  /** Leaves with ExitKind.Budget before `pc` unless `need` instructions can be paid. */
+  const checkBudget = (need: number, pc: Expression, dirty: SlotSet): Expression =>
+    m.if(m.i32.lt_s(local(BUDGET), i32(need)), m.block(null, [...spill(dirty), leaveAt(ExitKind.Budget, pc, 0)]));
 
   /** Model `paged`: where accesses leave that fault, or are not for a region, by the registers that are to be written; they share that code, and tell their pc in a local. */
   const faults = new Map<string, { readonly label: string; readonly dirty: SlotSet }>();
   let faultLocal = -1;
   const faultPc = (): number => {
-    if (faultLocal < 0) faultLocal = ownLocal(Type.I32);
+    if (faultLocal < 0) faultLocal = 1 + locals.push(Type.I32);
     return faultLocal;
   };
   const faultLabel = (dirty: SlotSet): string => {
@@ -170,7 +168,6 @@ export function beginFunction(region: Region, plan: SlotPlan, context: EmitConte
     locals,
     homes,
     temporary,
-    ownLocal,
     freeTemporaries,
     i32,
     local,

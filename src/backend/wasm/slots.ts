@@ -5,7 +5,6 @@ import { separateBranch } from '../../ir/passes/branches.ts';
 import { deadcode } from '../../ir/passes/deadcode.ts';
 import { forwardLoads } from '../../ir/passes/loads.ts';
 import type { Register } from '../../isa/isa.ts';
-import type { PutOff, Switch } from './put-off.ts';
 import { callsOut, isDispatched, OUTSIDE, type Region } from './region.ts';
 
 /** A register that regions keep in a Wasm local. */
@@ -20,9 +19,9 @@ export interface SlotSet {
   lo: number;
   hi: number;
 }
-export const emptySet = (): SlotSet => ({ lo: 0, hi: 0 });
+const emptySet = (): SlotSet => ({ lo: 0, hi: 0 });
 const copy = (s: SlotSet): SlotSet => ({ lo: s.lo, hi: s.hi });
-export const addAll = (to: SlotSet, from: SlotSet): void => {
+const addAll = (to: SlotSet, from: SlotSet): void => {
   to.lo |= from.lo;
   to.hi |= from.hi;
 };
@@ -36,9 +35,7 @@ const remove = (s: SlotSet, n: number): void => {
 };
 export const has = (s: SlotSet, n: number): boolean => (n < 32 ? (s.lo >>> n) & 1 : (s.hi >>> (n - 32)) & 1) === 1;
 export const both = (a: SlotSet, b: SlotSet): SlotSet => ({ lo: a.lo & b.lo, hi: a.hi & b.hi });
-export const without = (a: SlotSet, b: SlotSet): SlotSet => ({ lo: a.lo & ~b.lo, hi: a.hi & ~b.hi });
-const ALL: SlotSet = { lo: -1, hi: -1 };
-export const isEmpty = (s: SlotSet): boolean => (s.lo | s.hi) === 0;
+const without = (a: SlotSet, b: SlotSet): SlotSet => ({ lo: a.lo & ~b.lo, hi: a.hi & ~b.hi });
 const same = (a: SlotSet, b: SlotSet): boolean => a.lo === b.lo && a.hi === b.hi;
 
 const HELPER = op('helper');
@@ -96,15 +93,13 @@ export interface SlotPlan {
   readonly spillIn: readonly SlotSet[];
   /** By block: slots to write back where control leaves the region after its last op. */
   readonly spillOut: readonly SlotSet[];
-  /** By block: slots to write back where it goes to the header of a switch loop or to a gate, by that. */
-  readonly spillBack: readonly ReadonlyMap<number, SlotSet>[];
+  /** By block: slots to write back where it goes back to the header of a switch loop. */
+  readonly spillBack: readonly SlotSet[];
   /** By block and op (a spill point: exit.if, slow path, faulting access, helper with state): slots to write back there. */
   readonly spillAt: readonly ReadonlyMap<number, SlotSet>[];
   /** By block and op (helper with state): slots to load after it. */
   readonly reloadAt: readonly ReadonlyMap<number, SlotSet>[];
   readonly liveIn: readonly SlotSet[];
-  /** What the cases of switch loops put off. */
-  readonly putOff: readonly PutOff[];
 }
 
 export interface Purposes {
@@ -123,8 +118,6 @@ export interface Purposes {
   readonly switchLoops: ReadonlySet<number>;
   /** The same as exactState for these headers. */
   readonly exactSwitches: boolean;
-  /** Transient slots that are not read from there on are written back where control comes to one of their gates. */
-  readonly switches?: readonly Switch[];
   /** State offset of a register that calls read, if they do. */
   readonly readByCalls: number | undefined;
 }
@@ -141,13 +134,13 @@ const isSpillPoint = (block: Block, v: number, precise: boolean): boolean => {
 };
 
 /** What a block does to slots, in order: the op's index, and the slot read or written, or that slots are written back. */
-export interface SlotEvent {
+interface SlotEvent {
   readonly kind: 'get' | 'set' | 'spill' | 'barrier';
   readonly op: number;
   readonly slot: number;
 }
 
-export function eventsOf(block: Block, slots: Slots, { preciseMemory }: Purposes): SlotEvent[] {
+function eventsOf(block: Block, slots: Slots, { preciseMemory }: Purposes): SlotEvent[] {
   const events: SlotEvent[] = [];
   for (let v = 0; v < block.length; v++) {
     const access = STATE_ACCESS[block.op[v]];
@@ -178,15 +171,12 @@ function overwrittenByCallee(block: Block, slots: Slots, purposes: Purposes): Sl
   return both(overwritten, slots.transient);
 }
 
-export const overwrittenByCallees = (region: Region, slots: Slots, purposes: Purposes): readonly SlotSet[] =>
-  mapped(region.blocks, (block) => overwrittenByCallee(block, slots, purposes));
-
 /**
  * Solves two problems over the region: which slots may be dirty (forward), and which must hold a value (backward), where
  * writing a dirty slot back counts as a use. `allDirty` assumes every slot is dirty everywhere, which asks what state can
  * be seen at all.
  */
-export function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: readonly SlotSet[], allDirty: boolean): SlotPlan {
+function solve(region: Region, slots: Slots, purposes: Purposes, overwritten: readonly SlotSet[], allDirty: boolean): SlotPlan {
   const n = region.blocks.length;
   const { readByCalls } = purposes;
   const readByCall = readByCalls === undefined ? undefined : slots.at(readByCalls, Type.I32);
@@ -200,11 +190,8 @@ export function solve(region: Region, slots: Slots, purposes: Purposes, overwrit
   if (allDirty) for (const dirty of dirtyIn) addAll(dirty, slots.kept);
   const dirtyOut = make();
   const spillOut = make();
-  const spillBack = mapped(region.blocks, () => new Map<number, SlotSet>());
-  const isInto = (i: number, to: number): boolean => purposes.switches?.some(({ gates }) => gates.has(to) && !gates.has(i)) ?? false;
-  /** What is written back on the way. */
-  const goesBack = (i: number, to: number): SlotSet | undefined =>
-    to <= i && purposes.switchLoops.has(to) ? ALL : isInto(i, to) ? slots.transient : undefined;
+  const spillBack = make();
+  const isBack = (i: number, to: number): boolean => to !== OUTSIDE && to <= i && purposes.switchLoops.has(to);
   const hasSwitches = purposes.switchLoops.size > 0;
   const read = hasSwitches ? usedFrom(region, events, purposes, emptySet()) : [];
   const seen = hasSwitches ? usedFrom(region, events, purposes, slots.kept) : [];
@@ -225,9 +212,8 @@ export function solve(region: Region, slots: Slots, purposes: Purposes, overwrit
       for (const to of region.successors[i]) {
         if (to === OUTSIDE) continue;
         const before = copy(dirtyIn[to]);
-        const back = goesBack(i, to);
-        if (back) spillBack[i].set(to, both(both(without(dirty, read[to]), seen[to]), back));
-        addAll(dirtyIn[to], back ? without(dirty, without(back, read[to])) : dirty);
+        if (isBack(i, to)) spillBack[i] = both(without(dirty, read[to]), seen[to]);
+        addAll(dirtyIn[to], isBack(i, to) ? both(dirty, read[to]) : dirty);
         // only a loop header that was passed already asks for another round
         if (to <= i && !same(before, dirtyIn[to])) changed = true;
       }
@@ -262,29 +248,20 @@ export function solve(region: Region, slots: Slots, purposes: Purposes, overwrit
     }
   }
   const spillIn = mapped(dirtyIn, (dirty, i) => both(dirty, liveIn[i]));
-  return { entry: liveIn[0], spillIn, spillOut, spillBack, spillAt, reloadAt, liveIn, putOff: [] };
+  return { entry: liveIn[0], spillIn, spillOut, spillBack, spillAt, reloadAt, liveIn };
 }
 
 /**
  * By block: slots that are read from there on before they are written, or that are among `shown` and may still be as they are where the
- * region is left. Ways that come to one of `loop`'s gates end there; from where `seesAll`, all is seen there.
+ * region is left.
  */
-export function usedFrom(
-  region: Region,
-  events: readonly (readonly SlotEvent[])[],
-  purposes: Purposes,
-  shown: SlotSet,
-  loop?: { readonly gates: ReadonlySet<number>; readonly seesAll: (i: number) => boolean },
-): readonly SlotSet[] {
+function usedFrom(region: Region, events: readonly (readonly SlotEvent[])[], purposes: Purposes, shown: SlotSet): readonly SlotSet[] {
   const usedIn = mapped(region.blocks, emptySet);
   for (let changed = true; changed; ) {
     changed = false;
     for (let i = usedIn.length - 1; i >= 0; i--) {
       const used = leavesAtEnd(region, i, purposes) || callsOut(region, i) ? copy(shown) : emptySet();
-      for (const to of region.successors[i]) {
-        if (!loop?.gates.has(to)) addAll(used, to === OUTSIDE ? shown : usedIn[to]);
-        else if (loop.seesAll(i)) addAll(used, shown);
-      }
+      for (const to of region.successors[i]) addAll(used, to === OUTSIDE ? shown : usedIn[to]);
       for (const { kind, slot } of events[i].toReversed()) {
         if (kind === 'get') add(used, slot);
         else if (kind === 'set') remove(used, slot);
@@ -300,7 +277,7 @@ export function usedFrom(
 }
 
 /** Whether a budget exit at this loop header has to show all registers. */
-export const isExact = (header: number, { switchLoops, exactSwitches, exactState }: Purposes): boolean =>
+const isExact = (header: number, { switchLoops, exactSwitches, exactState }: Purposes): boolean =>
   switchLoops.has(header) ? exactSwitches : exactState;
 
 /** Whether control may leave the region after the block's last op, beside successors that are OUTSIDE. */
@@ -315,12 +292,12 @@ function liveOutOf(
   region: Region,
   i: number,
   spillOut: readonly SlotSet[],
-  spillBack: SlotPlan['spillBack'],
+  spillBack: readonly SlotSet[],
   liveIn: readonly SlotSet[],
   purposes: Purposes,
 ): SlotSet {
   const live = leavesAtEnd(region, i, purposes) ? copy(spillOut[i]) : emptySet();
-  for (const set of spillBack[i].values()) addAll(live, set);
+  addAll(live, spillBack[i]);
   if (callsOut(region, i)) return live;
   for (const to of region.successors[i]) addAll(live, to === OUTSIDE ? spillOut[i] : liveIn[to]);
   return live;
@@ -328,7 +305,7 @@ function liveOutOf(
 
 /** Removes state writes that nobody can see, over the whole region, and plans the rest. */
 export function planSlots(region: Region, slots: Slots, purposes: Purposes): { region: Region; plan: SlotPlan } {
-  const overwritten = overwrittenByCallees(region, slots, purposes);
+  const overwritten = mapped(region.blocks, (block) => overwrittenByCallee(block, slots, purposes));
   const visible = solve(region, slots, purposes, overwritten, true);
   const blocks = mapped(region.blocks, (block, i) => {
     const live = liveOutOf(region, i, visible.spillOut, visible.spillBack, visible.liveIn, purposes);

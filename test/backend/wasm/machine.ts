@@ -21,16 +21,6 @@ const WORDS = [F, F + 4].map((offset) => ({
   visible: true,
   mixed: offset === F,
 }));
-/** Status flags: two words in locals. */
-export const FLAGS = [24, 28];
-export const TRANSIENT = FLAGS.map((offset) => ({
-  name: `flag${offset}`,
-  offset,
-  type: Type.I32,
-  local: true,
-  transient: true,
-  visible: false,
-}));
 export const isa = {
   name: 'toy',
   endian: 'little',
@@ -72,7 +62,7 @@ export function machine(
   const limits = { ...REGION_LIMITS, inlined, dispatches: true, ...(unrolled !== undefined && { unrolled }) };
   const regions = entries.map((entry) => formRegion(entry, lift, seenTargets, limits)!);
   const options: CompileOptions = {
-    isa: { ...isa, registers: [...isa.registers, ...TRANSIENT] },
+    isa,
     checked,
     memoryPages: PAGES,
     exactState,

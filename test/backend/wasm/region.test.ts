@@ -421,8 +421,7 @@ describe('a region', () => {
       const { plan } = planSlots(region, new Slots(REGISTERS), { ...purposes, exactSwitches, switchLoops: switchLoops(region) });
       // only a budget exit at the loop's header can show register 2 before it is overwritten
       const back = exactSwitches ? 0b110 : 0b10;
-      const backFrom = (n: number): number => plan.spillBack[position(n)].get(0)!.lo;
-      expect([backFrom(1), backFrom(2), plan.spillIn[0].lo & 1]).toEqual([back, back & 0b100, 1]);
+      expect([plan.spillBack[position(1)].lo, plan.spillBack[position(2)].lo, plan.spillIn[0].lo & 1]).toEqual([back, back & 0b100, 1]);
     }
     for (const [k, n] of [1, 2, 2, 5].entries()) m.data.setUint32(Layout.WINDOW + 0x30000 - Layout.FLOOR + 4 * k, at(n), true);
     m.set(3, 0x30000 - 4);
