@@ -24,12 +24,16 @@ const access = fc.record({
 });
 
 /** All devices of a machine, at every port and in all of its device memory. */
-describe.each(['pc', 'malta'] as const)('a hostile guest of a %s', (name) => {
+describe.each([
+  ['pc', 0],
+  ['pc', 0x40000],
+  ['malta', 0],
+] as const)('a hostile guest of a %s with %i bytes of firmware', (name, firmware) => {
   test('no access to a register throws, hangs or gives more bits than were asked', () => {
     fc.assert(
       fc.property(fc.array(fc.record({ access, pass: fc.nat(20_000) }), { minLength: 20, maxLength: 120 }), (steps) => {
         const ram = 4 << 20;
-        const memory = new GuestMemory(Layout.FLOOR + ram, 'little');
+        const memory = new GuestMemory(Layout.FLOOR + ram + firmware, 'little');
         const clock = testClock();
         const memoryBus = new Bus('memory', () => {}, 12);
         const portBus = new Bus('port', () => {}, 0);
@@ -37,7 +41,7 @@ describe.each(['pc', 'malta'] as const)('a hostile guest of a %s', (name) => {
           clock,
           ram,
           bigEndian: false,
-          rom: undefined,
+          rom: firmware ? new Uint8Array(firmware) : undefined,
           memory: new PhysicalMemory(memory),
           ramIndex: Layout.WINDOW,
           romIndex: Layout.WINDOW + ram,

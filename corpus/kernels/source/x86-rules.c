@@ -489,6 +489,7 @@ static void i_read_dr4(void) { ASM("mov %%dr4, %%eax" ::: "eax"); }
 extern u8 x87_long_next[], environment_next[], image_next[], port_next[], rep_copy[], rep_fill[], rep_find[], rep_out[];
 static u8 image[512] __attribute__((aligned(16)));
 static void i_watch_x87_long(void) { ASM("fninit\nfldz\nfstpt %0\nx87_long_next: nop" : "=m"(image)); }
+static void i_watch_last(void) { ASM("mov 0xfffffffc, %%eax" ::: "eax"); }
 static void i_watch_environment(void) { ASM("fnstenv %0\nenvironment_next: nop" : "=m"(image)); }
 static void i_watch_image(void) { ASM("fxsave %0\nimage_next: nop" : "=m"(image)); }
 static void i_watch_copy(void) {
@@ -573,6 +574,8 @@ static void exceptions(void) {
   debug_registers((u32)image + 8, 0x00070002);
   expect("and by the end of FSTP's ten bytes", fault_of(i_watch_x87_long), FAULT(DB, 0));
   expect("after it", last.eip, (u32)x87_long_next);
+  debug_registers(0xfffffffc, 0x000f0002);
+  expect("and by a read of the last bytes that there are", fault_of(i_watch_last), FAULT(DB, 0));
   debug_registers((u32)image + 24, 0x000d0002);
   expect("and by FNSTENV", fault_of(i_watch_environment), FAULT(DB, 0));
   expect("after it", last.eip, (u32)environment_next);
