@@ -107,6 +107,15 @@ function isSame(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
+/** Where no call can give them: what a file does not take is lost, what it does not give stays as it was. */
+export function ignoringErrors(act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+  }
+}
+
 /** vm.max_map_count */
 const MAX_AREAS = 65530;
 
@@ -253,15 +262,15 @@ export class MemoryMap {
 
   /** Before areas go or change their content: shared changes are written back, translations voided. */
   private drop(start: number, end: number): void {
-    for (const area of this.areas.within(start, end)) this.writeBack(area);
+    for (const area of this.areas.within(start, end)) ignoringErrors(() => this.writeBack(area));
     this.options.invalidate(start, end - start);
   }
 
   private writeBack(area: Area): void {
     const { backing } = area;
-    backing?.file.common?.settle(this);
+    if (backing?.file.isCommon?.()) backing.file.common?.settle(this);
     if (!area.shared || !backing?.file.write || backing.file.common || !(area.permission & PagePermission.Write)) return;
-    if (backing.file.isCommon && !this.entered) return;
+    if (backing.file.isCommon?.() && !this.entered) return;
     const length = Math.min(area.end - area.start, backing.file.size() - backing.offset);
     if (length <= 0) return;
     const stored = this.raw(area.start, length);
@@ -476,14 +485,14 @@ export class MemoryMap {
     let enough = true;
     for (const { start, end, backing, fileEnd = end } of this.common()) {
       const { file } = backing!;
-      if (!file.common) this.fill(start, end, backing!, fileEnd);
+      if (!file.common) ignoringErrors(() => this.fill(start, end, backing!, fileEnd));
       else enough = file.common.take(this) && enough;
     }
     return enough;
   }
   /** It goes on in another one. */
   leave(): void {
-    for (const area of this.common()) if (!area.backing!.file.common) this.writeBack(area);
+    for (const area of this.common()) if (!area.backing!.file.common) ignoringErrors(() => this.writeBack(area));
     this.entered = false;
   }
 
@@ -531,7 +540,7 @@ export class MemoryMap {
   /** All mappings go, after shared changes have been written back. `wipe` makes a part of the Wasm memory zero. */
   clear(wipe: (start: number, end: number) => void): void {
     const areas = [...this.areas];
-    for (const area of areas) this.writeBack(area);
+    for (const area of areas) ignoringErrors(() => this.writeBack(area));
     for (const { start, end } of areas) wipe(GuestMemory.index(start), GuestMemory.index(start) + end - start);
     this.areas.replace(0, this.options.top, []);
     this.release(areas);
@@ -563,11 +572,13 @@ export class MemoryMap {
   /** Becomes what another one is. `copy` copies a part of the Wasm memory. Throws ENOMEM beyond the budget. */
   copyFrom(from: MemoryMap, copy: (start: number, end: number) => void): void {
     const all = [...from.areas];
-    const missing = all.reduce(
-      (sum, { inChild, permission, start, end, backing }) => sum + (inChild === 'nothing' ? cost(permission, end - start, backing) : 0),
-      0,
-    );
-    if (!this.charge(from.used - missing)) throw new SyscallError(Errno.ENOMEM);
+    let missing = 0;
+    for (const { inChild, permission, start, end, backing } of all) {
+      if (inChild !== 'nothing') continue;
+      const charged = start <= from.stackStart && from.stackStart < end ? from.stackStart : start;
+      missing += cost(permission, end - charged, backing);
+    }
+    if (!this.charge(Math.max(0, from.used - missing))) throw new SyscallError(Errno.ENOMEM);
     // locks are not inherited
     const areas = all.filter(({ inChild }) => inChild !== 'nothing').map((area) => (area.locked ? { ...area, locked: false } : area));
     const files = new Set<MappableFile>();

@@ -59,7 +59,8 @@ export function sharedMemory(size: number, budget: MemoryBudget): MappableFile |
         return true;
       },
       settle(map) {
-        if (holder === map && self.isCommon!()) settle();
+        if (users === 1) holder ??= map;
+        if (holder === map) settle();
       },
     },
   };
@@ -90,7 +91,9 @@ export function sharedMemory(size: number, budget: MemoryBudget): MappableFile |
       const { offset } = area.backing!;
       const end = Math.min(memory.length, size - offset);
       let done = 0;
-      for (const [first, last] of [...holder.filled(area), [end, end]]) {
+      for (const range of [...holder.filled(area), [end, end]]) {
+        // a tracer can store beyond the end
+        const [first, last] = range.map((at) => Math.min(at, end));
         for (; done < first; done += PAGE_SIZE) {
           if (written[(offset + done) / PAGE_SIZE] === 0) continue;
           bytes.fill(0, offset + done, offset + done + PAGE_SIZE);
@@ -131,12 +134,13 @@ export function changeMemory(from: MemoryMap, to: MemoryMap): boolean {
 
 /** Does something on behalf of a process that may not have its turn now. */
 export function inMemoryOf<T>(p: Process, act: () => T): T {
-  const { map } = p.system.scheduler.current;
+  const { current } = p.system.scheduler;
+  const { map } = current;
   if (map === p.map || !p.map.hasCommon) return act();
-  changeMemory(map, p.map);
+  if (!changeMemory(map, p.map)) p.signals.raise('SIGKILL');
   try {
     return act();
   } finally {
-    changeMemory(p.map, map);
+    if (!changeMemory(p.map, map)) current.signals.raise('SIGKILL');
   }
 }

@@ -12,6 +12,7 @@ import { Terminals } from './fs/terminals.ts';
 import { type Hooks, makeHooks } from './hooks.ts';
 import type { Host } from './host.ts';
 import { signalGroup } from './job-control.ts';
+import { ignoringErrors } from './memory-map.ts';
 import { Sockets } from './net/connection.ts';
 import type { Network } from './net/outside.ts';
 import type { Process, ProcessEnd, ThreadGroup } from './process.ts';
@@ -221,7 +222,7 @@ export function makeSystem(host: Host, options: SystemOptions): System {
       leaveProgram(group);
       files.namespace.locks.forget(group);
       // the first one's stays for its embedder
-      if (group === first) space.map.sync();
+      if (group === first) ignoringErrors(() => space.map.sync());
       else {
         // a zombie holds hardly any memory; what it had in common with others stays, as at the end of any turn
         const { space: kept, vcpu, memory, map } = first!.leader;

@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Errno } from '../../src/linux/errno.ts';
 import { type MappableFile, type MapRequest, MemoryBudget, MemoryMap } from '../../src/linux/memory-map.ts';
+import { sharedMemory } from '../../src/linux/shared-memory.ts';
+import { SyscallError } from '../../src/linux/syscall.ts';
 import { GuestMemory } from '../../src/vcpu/guest-memory.ts';
 
 const TOP = 0x4000_0000;
@@ -11,15 +13,20 @@ const [R, W, X] = [1, 2, 4];
 let map: MemoryMap;
 let invalidated: [number, number][];
 
-beforeEach(() => {
-  invalidated = [];
-  map = new MemoryMap(new GuestMemory(TOP, 'little'), {
+let budget: MemoryBudget;
+const makeMap = (): MemoryMap =>
+  new MemoryMap(new GuestMemory(TOP, 'little'), {
     top: TOP,
     base: MAP_BASE,
-    budget: new MemoryBudget(64 * PAGE),
+    budget,
     invalidate: (start, length) => invalidated.push([start, length]),
     filled: (from, to) => [[from, to]],
   });
+
+beforeEach(() => {
+  invalidated = [];
+  budget = new MemoryBudget(64 * PAGE);
+  map = makeMap();
 });
 
 const anonymous = (length: number, more: Partial<MapRequest> = {}): number =>
@@ -266,4 +273,42 @@ it('what is mapped after the end of a file is left alone when the rest of that m
   anonymous(PAGE, { address: start + PAGE, placement: 'fixed' });
   map.discard(start + 2 * PAGE, 2 * PAGE);
   expect([0, 1, 2, 3].map((page) => map.memory.permission(start + page * PAGE) & (R | W))).toEqual([R, R | W, 0, 0]);
+});
+
+describe('another process', () => {
+  it('does not see what a tracer has stored beyond the end of memory in common', () => {
+    const a = anonymous(3 * PAGE, { shared: true, backing: { file: sharedMemory(PAGE, budget)!, offset: 0 } });
+    map.enter();
+    const child = makeMap();
+    child.copyFrom(map, () => {});
+    for (const at of [a, a + 2 * PAGE]) map.memory.bytes[GuestMemory.index(at)] = 7;
+    map.leave();
+    expect(child.enter()).toBe(true);
+    expect([a, a + 2 * PAGE].map((at) => child.memory.bytes[GuestMemory.index(at)])).toEqual([7, 0]);
+  });
+
+  it('has its turn though a file does not take what was stored', () => {
+    const full = { ...file([1, 2]), isCommon: () => true };
+    full.write = () => {
+      throw new SyscallError(Errno.ENOSPC);
+    };
+    const a = anonymous(PAGE, { shared: true, backing: { file: full, offset: 0 } });
+    map.enter();
+    map.memory.setU8(a, 5);
+    expect(() => map.sync(a, PAGE)).toThrow(SyscallError);
+    map.leave();
+    map.enter();
+    expect(map.memory.u8(a)).toBe(1);
+    map.memory.setU8(a, 5);
+    expect(map.unmap(a, PAGE)).toBe(0);
+  });
+
+  it('is not charged less for a stack that it does not get than its parent was charged for it', () => {
+    map.mapStack({ address: MAP_BASE, length: 64 * PAGE, permission: R | W, placement: 'fixed' });
+    anonymous(PAGE);
+    map.mark(MAP_BASE, MAP_BASE + 64 * PAGE, { inChild: 'nothing' });
+    const child = makeMap();
+    child.copyFrom(map, () => {});
+    expect([map.used, child.used]).toEqual([33 * PAGE, PAGE]);
+  });
 });

@@ -44,7 +44,8 @@ function mmap(p: Process, address: number, length: number, prot: number, flags: 
     if (description.pathOnly) return -Errno.EBADF;
     if (shared && prot & PagePermission.Write && !description.access.write) return -Errno.EACCES;
     if (shared && prot & PagePermission.Write && isSealed(description.inode)) return -Errno.EPERM;
-    if (description.file) storeMapped(p, description.file, position, position + length);
+    // who shares it finds all of it there
+    if (description.file) storeMapped(p, description.file, shared ? 0 : position, shared ? Infinity : position + length);
     backing = { file: mappable(description, shared), offset: position };
   } else if (shared) {
     const file = sharedMemory(pageUp(length), p.system.spaces.budget);
@@ -81,6 +82,7 @@ function remapFilePages(p: Process, at: number, bytes: number, prot: number, pag
   const parts = p.map.areas.within(address, address + length);
   const isOne = parts.every((one) => one.backing?.file === file && one.permission === permission);
   if (!isOne || !p.map.areas.covers(address, address + length)) return -Errno.EINVAL;
+  file.common?.settle(p.map);
   for (const one of p.map.areas) if (one.backing?.file === file) p.map.sync(one.start, one.end - one.start);
   const mapped = { file, offset: page * PAGE_SIZE };
   const result = p.map.map({ address, length, permission, shared: true, name, placement: 'fixed', backing: mapped });

@@ -189,6 +189,12 @@ static void remap(void) {
   printf("with a protection: %s\n", error(remap_file_pages(shown, page, PROT_READ, 1, 0)));
   char *own = mmap(0, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   printf("not shared: %s\n", error(remap_file_pages(own, page, 0, 0, 0)));
+  char *both = mmap(0, 2 * page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  both[0] = 'a', both[page] = 'b';
+  remap_file_pages(both, page, 0, 1, 0);
+  printf("without a file: %c, ", both[0]);
+  remap_file_pages(both, page, 0, 0, 0);
+  printf("%c\n", both[0]);
 }
 
 static int lease(int fd, int type) { return fcntl(fd, F_SETLEASE, type); }
@@ -401,6 +407,39 @@ static void shared(int before) {
   close(fd), unlink("common");
 }
 
+/* What one has stored is there for another who maps less, and if it is killed. */
+static void killed(void) {
+  int there[2], back[2];
+  char turn, text[20];
+  pipe(there), pipe(back);
+  int fd = open("common", O_RDWR | O_CREAT | O_TRUNC, 0600);
+  ftruncate(fd, 10000);
+  pid_t child = fork();
+  if (child == 0) {
+    char *mine = mmap(0, 10000, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    strcpy(mine + 9000, "stored");
+    write(back[1], "x", 1);
+    read(there[0], &turn, 1);
+    printf("still %s, %s\n", mine + 9000, mine);
+    munmap(mine, 10000);
+    mine = mmap(0, 10000, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    strcpy(mine + 5000, "at last");
+    write(back[1], "x", 1);
+    for (;;) pause();
+  }
+  read(back[0], &turn, 1);
+  char *own = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  strcpy(own, "too");
+  write(there[1], "x", 1);
+  munmap(own, 4096);
+  read(back[0], &turn, 1);
+  kill(child, SIGKILL);
+  waitpid(child, 0, 0);
+  pread(fd, text, sizeof text, 5000);
+  printf("stored %s\n", text);
+  close(fd), unlink("common");
+}
+
 int main(int count, char **arguments) {
   setvbuf(stdout, 0, _IONBF, 0);
   if (chdir(arguments[1]) < 0) return 1;
@@ -416,4 +455,5 @@ int main(int count, char **arguments) {
   forked();
   shared(1);
   shared(0);
+  killed();
 }
