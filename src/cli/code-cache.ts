@@ -5,7 +5,7 @@ import vm from 'node:vm';
 import { makeFolder } from '../host/make-folder.ts';
 import { readTwice } from '../host/read-twice.ts';
 
-/** Files kept: one for each Node, its flags, and build of the command. */
+/** Files kept: for each Node, its flags and build, one of the command with nothing but `run`, and one of all of it. */
 const KEPT = 8;
 
 const PREFIX = 'code-';

@@ -6,7 +6,7 @@ import { SyscallError } from '../syscall.ts';
 import { isEndpoint, type NetlinkAddress } from './address.ts';
 import type { Sockets } from './connection.ts';
 import { CAPACITY } from './inbox.ts';
-import { type Answer, answerRoute, type Pack, packer } from './rtnetlink.ts';
+import { type Answer, answerRoute, type Pack, packer, pad } from './rtnetlink.ts';
 import type { Deliver, Socket } from './socket.ts';
 
 /** struct nlmsghdr: length, type, flags, sequence number, port. */
@@ -142,7 +142,5 @@ export function routeDelivery(sockets: Sockets, isLittle: boolean, mayChange: bo
 /** Messages to a port, in answer to one. */
 const framing =
   (pack: Pack, sequence: number, portId: number) =>
-  (type: number, flags: number, body: Uint8Array): Uint8Array => {
-    const bytes = concat([pack('ihhii', HEADER + body.length, type, flags, sequence, portId), body]);
-    return concat([bytes, new Uint8Array(-bytes.length & 3)]);
-  };
+  (type: number, flags: number, body: Uint8Array): Uint8Array =>
+    pad(concat([pack('ihhii', HEADER + body.length, type, flags, sequence, portId), body]));

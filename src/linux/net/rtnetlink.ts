@@ -77,13 +77,14 @@ export function packer(isLittle: boolean): Pack {
   };
 }
 
-const pad = (bytes: Uint8Array): Uint8Array => concat([bytes, new Uint8Array(-bytes.length & 3)]);
+/** To a multiple of four, as messages and attributes lie. */
+export const pad = (bytes: Uint8Array): Uint8Array => concat([bytes, new Uint8Array(-bytes.length & 3)]);
 const text = (value: string): Uint8Array => new TextEncoder().encode(`${value}\0`);
 const hostBytes = (host: string): Uint8Array => Uint8Array.from(isIpv4(host) ? ipv4Bytes(host) : ipv6Bytes(host));
 
 type Attributes = readonly (readonly [type: number, value: Uint8Array])[];
 
-/** struct rtattr, each at a multiple of four. */
+/** struct rtattr */
 const attributes = (pack: Pack, all: Attributes): Uint8Array =>
   concat(all.map(([type, value]) => pad(concat([pack('hh', ATTRIBUTE_HEADER + value.length, type), value]))));
 
