@@ -16,6 +16,9 @@ export { mips_hypercall, mips_interrupt_pending, mips_line, mips_take_interrupt 
 export { mips_check_store, mips_random, mips_tlbp, mips_tlbr, mips_tlbwi, mips_tlbwr } from './mips/tlb';
 export { codeEntry, codePhysical, flushTlb, protectCode, regionRead, regionWrite, samePage } from './paged';
 export { goesOn } from './system';
+export { unfilter_x86 } from './unpack/bcj-x86';
+export { crc32, crc32_tables } from './unpack/crc32';
+export { lzma2_next, lzma2_start } from './unpack/lzma2';
 export {
   x86_clts,
   x86_hypercall,

@@ -91,7 +91,6 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
   if (!system) throw new BootError(`${isa.name} has no system mode`);
   const host = options.host ?? defaultHost;
   const rom = options.firmware;
-  const unpacked = options.kernel && options.unpack !== false ? await unpackKernel(options.kernel, ram) : undefined;
   const listeners: { [K in keyof MachineEvents]: Set<MachineEvents[K]> } = { console: new Set(), exit: new Set(), warning: new Set() };
   const warn = (text: string): void => {
     for (const listener of listeners.warning) listener(text);
@@ -122,6 +121,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     msrWritten: (register, value, tscOffset) => board.paravirtual?.msrWritten(register >>> 0, value >>> 0, tscOffset),
   };
   const runtime = createRuntime(options.runtime, memory, imports);
+  const unpacked = options.kernel && options.unpack !== false ? await unpackKernel(options.kernel, ram, runtime) : undefined;
   const vcpu = new Vcpu({
     isa,
     memory,
@@ -233,7 +233,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
   const attached = attachDevices(board, wiring, options, host, warn);
   const parts = [...board.parts, ...attached.parts, ...(hypercalls ? [hypercalls] : [])];
 
-  function powerOn(): void {
+  function powerOn(vmlinux: Uint8Array | undefined): void {
     if (rom) memory.bytes.set(rom, wiring.romIndex);
     for (const part of parts) part.reset?.();
     system!.reset(vcpu);
@@ -242,7 +242,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     board.firmware();
     const entry = definition.load(physical, {
       kernel: options.kernel,
-      unpacked,
+      unpacked: vmlinux,
       initrd: options.initrd,
       commandLine: options.commandLine ?? '',
       ram,
@@ -250,7 +250,10 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     const registers = Object.fromEntries(Object.entries(entry.registers).filter(([name]) => offsets.has(name)));
     system!.enterKernel(vcpu, entry.pc, registers);
   }
-  powerOn();
+  powerOn(unpacked);
+  const restarts = options.onReset === 'restart';
+  // its place is µops' from now on
+  const again = restarts ? unpacked?.slice() : undefined;
   const snapshotParts: SnapshotParts = {
     identity: { machine: options.machine, isa: isa.name, ram },
     bytes: memory.bytes,
@@ -279,13 +282,13 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
         consoles.flush();
         if (!wantsReset || end) break;
         wantsReset = false;
-        if (options.onReset !== 'restart') {
+        if (!restarts) {
           finish('reset', RESET_CODE);
           break;
         }
         memory.bytes.fill(0, wiring.ramIndex, wiring.ramIndex + ram);
         vcpu.invalidate(0, 0x1_0000_0000);
-        powerOn();
+        powerOn(again);
       }
     } finally {
       clock.stop();

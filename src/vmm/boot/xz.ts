@@ -1,12 +1,9 @@
-// The .xz file format, version 1.2.1. The library decodes LZMA2 but knows no other filter: each block is given to it as a stream of
-// its own without filter and check, and both are done here.
-import xz from 'xz-decompress';
-import { concat } from '../../isa/bytes.ts';
-import { collect, TooLarge } from '../../snapshot/compression.ts';
-import { undoX86Filter } from './bcj-x86.ts';
-import { Bytes } from './bytes.ts';
+// The .xz file format, version 1.2.1. What is done for each byte is WebAssembly (assembly/unpack), in the place of µops.
+import { Layout } from '../../../assembly/shared/layout.ts';
+import { Unpacked, UnpackPlace } from '../../../assembly/shared/unpack.ts';
+import type { Runtime } from '../../backend/runtime.ts';
+import { TooLarge } from '../../snapshot/compression.ts';
 
-const MAGIC = [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00];
 const FOOTER_MAGIC = [0x59, 0x5a];
 const HEADER_SIZE = 12;
 const FOOTER_SIZE = 12;
@@ -27,24 +24,22 @@ const enum BlockFlags {
   UncompressedSize = 0x80,
 }
 
-const CRC_TABLE = Int32Array.from({ length: 256 }, (_, byte) => {
-  let remainder = byte;
-  for (let bit = 0; bit < 8; bit++) remainder = (remainder >>> 1) ^ (remainder & 1 ? 0xedb88320 : 0);
-  return remainder;
-});
-function crc32(bytes: Uint8Array): number {
-  let crc = -1;
-  for (let i = 0; i < bytes.length; i++) crc = CRC_TABLE[(crc ^ bytes[i]) & 0xff] ^ (crc >>> 8);
-  return ~crc >>> 0;
+const FILE = Layout.UOPS + UnpackPlace.FILE;
+/** The largest that a dictionary's size can be, as its byte in a filter's properties has it. */
+const LARGEST_DICTIONARY = 40;
+/** Bytes that are unpacked in one call. */
+const SLICE = 1 << 14;
+
+type Numbers = (...values: readonly number[]) => number;
+interface Functions {
+  readonly crc32: Numbers;
+  readonly crc32_tables: Numbers;
+  readonly lzma2_start: Numbers;
+  readonly lzma2_next: Numbers;
+  readonly unfilter_x86: Numbers;
 }
 
 const u32 = (bytes: Uint8Array, at: number): number => new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, true);
-/** Bytes that end with the CRC32 of those before it. */
-function checked(bytes: Uint8Array, what: string): Uint8Array {
-  const covered = bytes.subarray(0, -4);
-  if (bytes.length < 5 || crc32(covered) !== u32(bytes, covered.length)) throw new RangeError(`its ${what} is damaged`);
-  return covered;
-}
 
 /** Reads numbers of seven bits a byte, lowest first. */
 function makeReader(bytes: Uint8Array, start: number): { number(): number; take(length: number): Uint8Array } {
@@ -66,41 +61,7 @@ function makeReader(bytes: Uint8Array, start: number): { number(): number; take(
   };
 }
 
-function numberBytes(value: number): number[] {
-  const bytes = [];
-  for (; value > 0x7f; value = Math.floor(value / 128)) bytes.push((value % 128) | 0x80);
-  return [...bytes, value];
-}
 const toFour = (size: number): number => Math.ceil(size / 4) * 4;
-const padding = (size: number): Uint8Array<ArrayBuffer> => new Uint8Array(toFour(size) - size);
-const withCrc = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => new Uint8Array(new Bytes().bytes(bytes).u32(crc32(bytes)).done());
-
-/** A stream of one block that nothing but LZMA2 has packed, without a check. */
-function streamOf(dictionary: number, packed: Uint8Array, size: number): ReadableStream<Uint8Array> {
-  const flags = Uint8Array.of(0, Check.None);
-  const header = withCrc(Uint8Array.of(2, 0, Filter.Lzma2, 1, dictionary, 0, 0, 0));
-  const numbers = [0, 1, ...numberBytes(header.length + packed.length), ...numberBytes(size)];
-  const index = withCrc(Uint8Array.of(...numbers, ...padding(numbers.length)));
-  const footer = new Bytes()
-    .u32(index.length / 4 - 1)
-    .bytes(flags)
-    .done();
-  return new Blob([
-    Uint8Array.of(...MAGIC),
-    withCrc(flags),
-    header,
-    packed.slice(),
-    padding(packed.length),
-    index,
-    new Uint8Array(
-      new Bytes()
-        .u32(crc32(footer))
-        .bytes(footer)
-        .u8(...FOOTER_MAGIC)
-        .done(),
-    ),
-  ]).stream();
-}
 
 interface BlockRecord {
   /** Of header, packed data and check, without padding. */
@@ -127,48 +88,62 @@ function filtersOf(header: Uint8Array): { readonly dictionary: number; readonly 
 }
 
 /**
- * Unpacks a file of one stream; zeros, or four bytes of anything, may follow it. Gives undefined if it uses what is not known here: filters but
- * x86 and LZMA2, checks but CRC32. Throws RangeError on damage, and TooLarge if it unpacks to more than `limit` bytes.
+ * Unpacks a file of one stream; zeros, or four bytes of anything, may follow it. What it gives lies in the runtime's memory, in the place of µops,
+ * where there must be none yet. Gives undefined if there is not enough of that, and for what is not known here: filters but x86 and LZMA2, checks but
+ * CRC32. Throws RangeError on damage, and TooLarge if it unpacks to more than `limit` bytes.
  */
-export async function unxz(file: Uint8Array, limit: number): Promise<Uint8Array | undefined> {
+export function unxz(packed: Uint8Array, limit: number, runtime: Runtime): Uint8Array<ArrayBuffer> | undefined {
+  const { crc32_tables, lzma2_start, lzma2_next, unfilter_x86, ...functions } = runtime.exports as unknown as Functions;
+  if (FILE + packed.length > Layout.UOPS_END) return undefined;
+  crc32_tables();
+  runtime.bytes.set(packed, FILE);
+  const file = runtime.bytes.subarray(FILE, FILE + packed.length);
+  const crc32 = (start: number, finish: number): number => functions.crc32(FILE + start, FILE + finish) >>> 0;
+  /** Bytes that end with the CRC32 of those before it. */
+  const checked = (start: number, finish: number, what: string): Uint8Array => {
+    if (start < 0 || finish - start < 5 || crc32(start, finish - 4) !== u32(file, finish - 4))
+      throw new RangeError(`its ${what} is damaged`);
+    return file.subarray(start, finish - 4);
+  };
+
   const end = [file.length - 4, file.length].find((at) => FOOTER_MAGIC.every((byte, i) => file[at - 2 + i] === byte));
   if (end === undefined || end < HEADER_SIZE + FOOTER_SIZE) throw new RangeError('it does not end as it should');
-  const flags = checked(file.subarray(6, HEADER_SIZE), 'header');
+  const flags = checked(6, HEADER_SIZE, 'header');
   const check = flags[1];
   const checkSize = CHECK_SIZE[check];
   if (flags[0] !== 0 || checkSize === undefined) return undefined;
 
   const indexEnd = end - FOOTER_SIZE;
-  const backward = file.subarray(indexEnd + 4, end - 2);
-  if (crc32(backward) !== u32(file, indexEnd)) throw new RangeError('its footer is damaged');
-  const index = checked(file.subarray(indexEnd - (u32(backward, 0) + 1) * 4, indexEnd), 'index');
+  if (crc32(indexEnd + 4, end - 2) !== u32(file, indexEnd)) throw new RangeError('its footer is damaged');
+  const index = checked(indexEnd - (u32(file, indexEnd + 4) + 1) * 4, indexEnd, 'index');
   const reader = makeReader(index, 1);
   const count = reader.number();
   if (index[0] !== 0 || count > index.length) throw new RangeError('its index is damaged');
   const records: BlockRecord[] = Array.from({ length: count }, () => ({ size: reader.number(), unpacked: reader.number() }));
   const size = records.reduce((sum, { unpacked }) => sum + unpacked, 0);
   if (size > limit) throw new TooLarge(`it unpacks to ${size} bytes, more than ${limit}`);
+  const start = FILE + toFour(file.length) + UnpackPlace.SLACK;
+  if (start + size + UnpackPlace.SLACK > Layout.UOPS_END) return undefined;
 
-  const blocks: Uint8Array<ArrayBuffer>[] = [];
   let at = HEADER_SIZE;
+  let to = start;
   for (const record of records) {
     const headerSize = (file[at] + 1) * 4;
     const checkAt = at + toFour(record.size - checkSize);
     if (checkAt + checkSize > indexEnd || headerSize > record.size) throw new RangeError('its index is damaged');
     const packedEnd = at + record.size - checkSize;
     if (file.subarray(packedEnd, checkAt).some((byte) => byte !== 0)) throw new RangeError('its padding is damaged');
-    const filters = filtersOf(checked(file.subarray(at, at + headerSize), 'block header'));
+    const filters = filtersOf(checked(at, at + headerSize, 'block header'));
     if (!filters) return undefined;
-    const packed = file.subarray(at + headerSize, packedEnd);
-    // its errors are numbers of its code
-    const block = await collect(new xz.XzReadableStream(streamOf(filters.dictionary, packed, record.unpacked)), record.unpacked).catch(
-      () => undefined,
-    );
-    if (block && filters.x86) undoX86Filter(block);
-    if (block?.length !== record.unpacked || (check === Check.Crc32 && crc32(block) !== u32(file, checkAt)))
+    const toEnd = to + record.unpacked;
+    lzma2_start(FILE + at + headerSize, FILE + packedEnd, to, toEnd);
+    let result: Unpacked = filters.dictionary > LARGEST_DICTIONARY ? Unpacked.Damaged : Unpacked.More;
+    while (result === Unpacked.More) result = lzma2_next(SLICE);
+    if (result === Unpacked.Done && filters.x86) unfilter_x86(to, toEnd);
+    if (result !== Unpacked.Done || (check === Check.Crc32 && functions.crc32(to, toEnd) >>> 0 !== u32(file, checkAt)))
       throw new RangeError('its data is damaged');
-    blocks.push(block);
     at = checkAt + checkSize;
+    to = toEnd;
   }
-  return blocks.length === 1 ? blocks[0] : concat(blocks);
+  return runtime.bytes.subarray(start, to) as Uint8Array<ArrayBuffer>;
 }
