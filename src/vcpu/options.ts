@@ -66,6 +66,8 @@ export interface VcpuStats {
   /** Guest instructions in translated regions (static). */
   regionInstructions: number;
   wasmBytes: number;
+  /** Milliseconds for which the guest waited for its translation, and what of it was what. */
+  engineTime: number;
   liftTime: number;
   compileTime: number;
   /** Modules that an earlier run compiled, and blocks that one lifted. */
@@ -91,6 +93,7 @@ export const noStats = (): VcpuStats => ({
   modules: 0,
   regionInstructions: 0,
   wasmBytes: 0,
+  engineTime: 0,
   liftTime: 0,
   compileTime: 0,
   restored: 0,

@@ -129,10 +129,10 @@ export class Stays {
     switch (kind) {
       case ExitKind.Miss:
         this.stats.misses++;
-        return this.context.provide(pc) ? undefined : this.fetchFault(pc);
+        return this.timed(this.context.provide, pc) ? undefined : this.fetchFault(pc);
       case ExitKind.Hot:
         this.stats.hot++;
-        this.context.becameHot(pc);
+        this.timed(this.context.becameHot, pc);
         return undefined;
       case ExitKind.Stale:
         this.stats.stale++;
@@ -152,6 +152,13 @@ export class Stays {
       default:
         return this.left(kind, pc);
     }
+  }
+
+  private timed<T>(work: (pc: number) => T, pc: number): T {
+    const start = performance.now();
+    const done = work(pc);
+    this.stats.engineTime += performance.now() - start;
+    return done;
   }
 
   /** Memory model paged: guest code was left, and the runtime has tried to let the guest handle it. */

@@ -21,6 +21,11 @@ export interface MachineClock extends Clock {
   instructionsIn(nanoseconds: number): number;
   /** Virtual time: idle up to `due`. Host time: nothing, the machine sleeps. */
   skip(due: number): void;
+  /**
+   * Host time: nothing happens in the guest for so long, so its clock goes on by as much of that as it is behind the host's. Gives how much, in
+   * nanoseconds.
+   */
+  makeUp(nanoseconds: number): number;
   /** Whether an idle machine must sleep until a timer is due. */
   readonly sleeps: boolean;
   /** Time stands still from `stop` to `start`. */
@@ -31,10 +36,13 @@ export interface MachineClock extends Clock {
 }
 
 export type TimeSource =
-  /** The host's time passes in the guest. */
-  | { readonly kind: 'host'; readonly monotonic: () => number; readonly date: () => number }
+  /** The host's time passes in the guest, but for `away`, nanoseconds so far in which the engine kept it from running: those are made up for later. */
+  | { readonly kind: 'host'; readonly monotonic: () => number; readonly date: () => number; readonly away: () => number }
   /** Each instruction takes so many nanoseconds, idle time takes none: runs repeat exactly. */
   | { readonly kind: 'virtual'; readonly nanosecondsPerInstruction: number; readonly date: number };
+
+/** Nanoseconds that a guest's clock may be behind the host's. */
+const MOST_BEHIND = 1e9;
 
 export function makeClock(source: TimeSource): MachineClock {
   const timers = new Set<Entry>();
@@ -44,9 +52,20 @@ export function makeClock(source: TimeSource): MachineClock {
   /** date() − now(), in milliseconds. */
   let epoch = source.kind === 'host' ? source.date() : source.date;
 
+  let madeUp = 0;
+  let latest = 0;
+
+  function behind(): number {
+    if (source.kind === 'virtual') return 0;
+    const away = source.away();
+    madeUp = Math.max(madeUp, away - MOST_BEHIND);
+    return away - madeUp;
+  }
+  const passed = (): number => (source.kind === 'host' && startedAt !== undefined ? source.monotonic() - startedAt : 0);
   const now = (): number => {
     clock.asked = true;
-    return source.kind === 'host' && startedAt !== undefined ? base + Math.max(0, Math.floor(source.monotonic() - startedAt)) : base;
+    latest = Math.max(latest, base + Math.floor(passed() - behind()));
+    return latest;
   };
   const findNext = (): void => {
     next = Number.POSITIVE_INFINITY;
@@ -100,11 +119,18 @@ export function makeClock(source: TimeSource): MachineClock {
       if (source.kind === 'host') startedAt ??= source.monotonic();
     },
     stop() {
-      base = now();
+      base += Math.floor(passed());
       startedAt = undefined;
     },
+    makeUp(nanoseconds) {
+      const made = Math.max(0, Math.min(nanoseconds, behind()));
+      madeUp += made;
+      return made;
+    },
     set(time, date) {
+      clock.makeUp(Number.POSITIVE_INFINITY);
       base = time;
+      latest = time;
       if (startedAt !== undefined && source.kind === 'host') startedAt = source.monotonic();
       epoch = date - time / 1e6;
     },

@@ -80,7 +80,7 @@ export interface Loop {
   halted: boolean;
   /** Virtual time: instructions of the next stay at most. */
   virtualSlice: number;
-  /** Milliseconds spent asleep, also in the midst of guest code. */
+  /** Milliseconds spent asleep, also in the midst of guest code, or made up for in place of sleep. */
   readonly idle: number;
 }
 
@@ -147,6 +147,7 @@ export function makeLoop(parts: LoopParts): Loop {
       clock.skip(due);
       return;
     }
+    idle += clock.makeUp(due - clock.now()) / 1e6;
     const milliseconds = Math.min((due - clock.now()) / 1e6, LONGEST_SLEEP_MS);
     if (milliseconds <= 0) return;
     const start = elapsed();
@@ -218,9 +219,14 @@ export function makeLoop(parts: LoopParts): Loop {
     },
     wake,
     rest(nanoseconds) {
-      if (!clock.sleeps || !parts.pause || running > 1) return;
-      const milliseconds = Math.min(nanoseconds / 1e6, (nextDue() - clock.now()) / 1e6, LONGEST_REST_MS);
-      if (milliseconds < SHORTEST_REST_MS) return;
+      if (!clock.sleeps) return;
+      const left = nextDue() - clock.now();
+      if (left <= 0) return vcpu.stopSoon();
+      const wanted = Math.min(nanoseconds, left);
+      const madeUp = clock.makeUp(wanted);
+      idle += madeUp / 1e6;
+      const milliseconds = Math.min((wanted - madeUp) / 1e6, LONGEST_REST_MS);
+      if (milliseconds < SHORTEST_REST_MS || !parts.pause || running > 1) return;
       const start = elapsed();
       parts.pause(milliseconds);
       idle += elapsed() - start;

@@ -101,7 +101,12 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
   const clock = makeClock(
     options.clock === 'virtual'
       ? { kind: 'virtual', nanosecondsPerInstruction: 1, date: options.date ?? 0 }
-      : { kind: 'host', monotonic: () => Number(host.monotonic()), date: () => Number(host.now() / 1_000_000n) },
+      : {
+          kind: 'host',
+          monotonic: () => Number(host.monotonic()),
+          date: () => Number(host.now() / 1_000_000n),
+          away: () => vcpu.stats.engineTime * 1e6,
+        },
   );
   const memoryBus = new Bus('physical address', warn, 12);
   const portBus = new Bus('port', warn, 0);

@@ -10,6 +10,7 @@ function made(guest: (budget: number) => { ran: number; exit: Exit }, kind: 'hos
   let retired = 0;
   let shortened = 0;
   let time = 0;
+  let away = 0;
   const taken: number[] = [];
   const slept: number[] = [];
   const rested: number[] = [];
@@ -39,7 +40,7 @@ function made(guest: (budget: number) => { ran: number; exit: Exit }, kind: 'hos
     deliver: () => 'shutdown',
   } as unknown as IsaSystem;
   const clock = makeClock(
-    kind === 'virtual' ? { kind, nanosecondsPerInstruction: 1, date: 0 } : { kind, monotonic: () => time, date: () => 0 },
+    kind === 'virtual' ? { kind, nanosecondsPerInstruction: 1, date: 0 } : { kind, monotonic: () => time, date: () => 0, away: () => away },
   );
   clock.start();
   let shut = 0;
@@ -72,12 +73,41 @@ function made(guest: (budget: number) => { ran: number; exit: Exit }, kind: 'hos
     taken,
     slept,
     rested,
+    /** The engine has worked for so long. */
+    work: (nanoseconds: number) => {
+      time += nanoseconds;
+      away += nanoseconds;
+    },
     raise: () => system.setInterrupt(vcpu, 0, true),
     shut: () => shut,
     retired: () => retired,
     shortened: () => shortened,
   };
 }
+
+describe('machine clock', () => {
+  test('is a second behind at most, never ahead, and never goes back', () => {
+    const { clock, work } = made(() => ({ ran: 1, exit: budgetExit }), 'host');
+    work(0.4e9);
+    expect([clock.now(), clock.makeUp(0.1e9), clock.now(), clock.makeUp(1e9), clock.now()]).toEqual([0, 0.1e9, 0.1e9, 0.3e9, 0.4e9]);
+    expect([clock.makeUp(1), clock.makeUp(-1), clock.now()]).toEqual([0, 0, 0.4e9]);
+    work(1.5e9);
+    expect([clock.now(), clock.makeUp(Number.POSITIVE_INFINITY), clock.now()]).toEqual([0.9e9, 1e9, 1.9e9]);
+  });
+
+  test('keeps that over a pause, and begins anew where it is set', () => {
+    const { clock, work } = made(() => ({ ran: 1, exit: budgetExit }), 'host');
+    work(0.4e9);
+    clock.stop();
+    expect(clock.now()).toBe(0);
+    clock.start();
+    expect([clock.makeUp(1e9), clock.now()]).toEqual([0.4e9, 0.4e9]);
+    work(0.4e9);
+    clock.set(5e9, 1000);
+    expect([clock.now(), clock.makeUp(1e9), clock.date()]).toEqual([5e9, 0, 1000]);
+  });
+});
+
 const budgetExit: Exit = { kind: 'budget', pc: 0 };
 
 /** An interrupt every 4 ms. */
@@ -203,6 +233,37 @@ describe('machine loop', () => {
     await m.loop.run();
     expect(m.rested.map((ms) => Math.round(ms * 10) / 10)).toEqual([0.6, 1, 0.4]);
     expect(m.loop.idle).toBeCloseTo(2);
+  });
+
+  test('time stands still for the guest while the engine works; what it polls, or sleeps, for makes up for that first', async () => {
+    const times: number[] = [];
+    let stays = 0;
+    const m = made(() => {
+      if (stays++ > 0) m.loop.stop();
+      m.work(5e6);
+      times.push(m.clock.now());
+      m.loop.rest(3e6);
+      times.push(m.clock.now());
+      return { ran: 1, exit: { kind: 'halt', pc: 0 } };
+    }, 'host');
+    tick(m);
+    await m.loop.run();
+    // of 5 ms 3 were polled for, and 1 is the rest to the tick; the second 5 ms come to 1 that are left
+    expect(times).toEqual([0, 3e6, 4e6, 7e6]);
+    expect([m.rested, m.slept, m.loop.idle]).toEqual([[], [], 7]);
+  });
+
+  test('a guest that polls beyond its timer is interrupted', async () => {
+    const m = made(() => {
+      m.clock.timer(() => {}).set(m.clock.now() + 2e6);
+      m.work(2e6);
+      m.clock.makeUp(2e6);
+      m.loop.rest(1e6);
+      expect([m.rested, m.shortened()]).toEqual([[], 1]);
+      m.loop.stop();
+      return { ran: 1, exit: budgetExit };
+    }, 'host');
+    await m.loop.run();
   });
 
   test('virtual time: it does not', async () => {

@@ -90,34 +90,35 @@ const enum Msr {
 }
 
 /** One tick a nanosecond. */
-function timeStamp(): u64 {
-  return <u64>now() + load<u64>(Layout.STATE + System.TSC_OFFSET);
+function timeStamp(time: f64): u64 {
+  return <u64>time + load<u64>(Layout.STATE + System.TSC_OFFSET);
 }
 
-/** RDTSC after RDTSC with PAUSE between: the guest waits for a time. After so many, so does the host. */
-const SPINS: u32 = 16;
+/** RDTSC after RDTSC with PAUSE between: the guest waits for a time, at least so many nanoseconds, and the host need not be busy. */
+const SHORTEST_WAIT: f64 = 1000;
 let paused = false;
-let spins: u32 = 0;
+let spins = false;
 let spinsSince: f64 = 0;
 export function x86_pause(): void {
   paused = true;
 }
 export function x86_time_stamp(): u64 {
-  if (!paused) spins = 0;
-  else {
-    paused = false;
-    if (++spins === 1) spinsSince = now();
+  let time = now();
+  if (paused && spins) {
     // nobody knows how long the guest is to wait: it waits half as long again at most
-    else if (spins > SPINS) rest((now() - spinsSince) / 2);
-  }
-  return timeStamp();
+    rest(max((time - spinsSince) / 2, SHORTEST_WAIT));
+    time = now();
+  } else spinsSince = time;
+  spins = paused;
+  paused = false;
+  return timeStamp(time);
 }
 
 export function x86_rdmsr(): u32 {
   let value: u64 = 0;
   switch (get(X86.ECX)) {
     case Msr.TSC:
-      value = timeStamp();
+      value = timeStamp(now());
       break;
     case Msr.SYSENTER_CS:
       value = get(System.SYSENTER_CS);
