@@ -1,6 +1,28 @@
 import { Layout } from '../../assembly/shared/layout.ts';
 import type { Block } from '../ir/block.ts';
 import { PAGE_SIZE } from '../isa/code.ts';
+import { KeyMap } from './key-map.ts';
+
+/** A virtual page that code lies on, and its TLB word as samePage (assembly/paged.ts) takes it. */
+export interface MappedPage {
+  readonly page: number;
+  readonly word: number;
+}
+
+/** Where the code of a block lies, as it was when that was translated. */
+export interface CodePlace {
+  readonly pc: number;
+  /** Guest bytes, from pc on. */
+  readonly size: number;
+  /** See CodePlaces. */
+  readonly key: number;
+  /** What is mixed into the index of the look-up tables: Layout.MODE, for which the block was lifted; 0 in user mode. */
+  readonly mode: number;
+  /** Numbers of the pages, as `CodeCache.invalidate` counts them: virtual, or physical in system mode. */
+  readonly pages: readonly number[];
+  /** System mode: the virtual pages. */
+  readonly mapped: readonly MappedPage[];
+}
 
 /** Which code a pc means, and where it lies. */
 export interface CodePlaces {
@@ -9,24 +31,23 @@ export interface CodePlaces {
   readonly blockHashMask: number;
   /** A number for what would be executed at a pc now: another one where the pc means other code (mode, mapping). */
   key(pc: number): number;
-  /** What `key` was when the block was lifted. */
-  keyOf(block: Block): number;
-  /** Numbers of the pages that the block lies on, as `CodeCache.invalidate` counts them: virtual, or physical in system mode. */
-  pagesOf(block: Block): readonly number[];
-  /** What is mixed into the index of the look-up tables: Layout.MODE, for which the block was lifted. */
-  modeOf(block: Block): number;
+  /** The place of so many bytes at a pc now. */
+  placeAt(pc: number, size: number): CodePlace;
+  /** Where the block was lifted. */
+  placeOf(block: Block): CodePlace;
   /** Blocks were, or no longer are, translated from this page. */
   mark(page: number, code: boolean): void;
 }
 
 /** A block as the interpreter has it. */
 export interface CachedBlock {
-  /** Its place only (no ops) if nobody asked for more. */
-  block: Block;
+  readonly place: CodePlace;
+  /** With its ops, if somebody asked for them. */
+  block: Block | undefined;
   /** Address of its µops, 0 while it is only lifted. */
   address: number;
   /** Its µops are an earlier run's. */
-  readonly restored?: boolean;
+  readonly restored: boolean;
 }
 
 /** A region that was compiled, with the module it belongs to. */
@@ -65,12 +86,12 @@ const regionIndex = (pc: number, mode: number): number => hashIndex(pc, mode, La
  * on which pages each translation lies, so that a change of code finds what it made stale.
  */
 export class CodeCache {
-  private readonly blocks = new Map<number, CachedBlock>();
-  private readonly regions = new Map<number, CachedRegion>();
+  private readonly blocks = new KeyMap<CachedBlock>();
+  private readonly regions = new KeyMap<CachedRegion>();
   /** Those that the interpreter goes on without for now. */
   private readonly retracted = new WeakSet<CachedRegion>();
-  /** By page number: keys of blocks, and of regions' entries. */
-  private readonly blockPages = new Map<number, Set<number>>();
+  /** By page number: blocks, some of which others have taken the place of; and keys of regions' entries. */
+  private readonly blockPages = new Map<number, CachedBlock[]>();
   private readonly regionPages = new Map<number, Set<number>>();
   private readonly blockHash: Uint32Array;
   private readonly regionHash: Uint32Array;
@@ -93,23 +114,26 @@ export class CodeCache {
   block(pc: number): CachedBlock | undefined {
     return this.blocks.get(this.places.key(pc));
   }
-  allBlocks(): Iterable<CachedBlock> {
+  allBlocks(): readonly CachedBlock[] {
     return this.blocks.values();
   }
-  /** Those that touch this page, by its number as CodePlaces.pagesOf has it. */
+  /** Those that touch this page, by its number as CodePlace.pages has it. */
   blocksOn(page: number): CachedBlock[] {
-    return [...(this.blockPages.get(page) ?? [])].map((key) => this.blocks.get(key)).filter((cached) => cached !== undefined);
+    return (this.blockPages.get(page) ?? []).filter((cached) => this.isCurrent(cached));
   }
   region(pc: number): CachedRegion | undefined {
     return this.regions.get(this.places.key(pc));
   }
   /** The region that begins with this block. */
   regionOf(block: Block): CachedRegion | undefined {
-    return this.regions.get(this.places.keyOf(block));
+    return this.regions.get(this.places.placeOf(block).key);
   }
   /** Whether this very block is still what its pc means where it means that. */
   holds(block: Block): boolean {
-    return this.blocks.get(this.places.keyOf(block))?.block === block;
+    return this.blocks.get(this.places.placeOf(block).key)?.block === block;
+  }
+  private isCurrent(cached: CachedBlock): boolean {
+    return this.blocks.get(cached.place.key) === cached;
   }
   /** Where the next block's µops go. */
   get uopAddress(): number {
@@ -120,41 +144,56 @@ export class CodeCache {
   }
 
   addBlock(cached: CachedBlock): void {
-    const { block } = cached;
-    const key = this.places.keyOf(block);
+    const { key, pages } = cached.place;
     this.blocks.set(key, cached);
-    this.onPages(this.blockPages, block, key);
+    for (const page of pages) {
+      const there = this.blockPages.get(page);
+      if (there) there.push(cached);
+      else this.blockPages.set(page, [cached]);
+      this.places.mark(page, true);
+    }
   }
 
-  private blockIndex(block: Block): number {
-    return hashIndex(block.pc, this.places.modeOf(block), this.places.blockHashMask);
+  private blockIndex({ pc, mode }: CodePlace): number {
+    return hashIndex(pc, mode, this.places.blockHashMask);
   }
   /** Makes the interpreter find the block. Also after its hash entry was taken by another pc. */
-  publishBlock(cached: CachedBlock): void {
-    const { block } = cached;
-    const i = this.blockIndex(block);
-    this.blockHash[i] = block.pc;
-    this.blockHash[i + 1] = cached.address;
-    const region = this.regions.size > 0 ? this.regions.get(this.places.keyOf(block)) : undefined;
-    if (region && !this.retracted.has(region)) this.hooks.hasRegion(cached.address, true);
+  publishBlock({ place, address }: CachedBlock): void {
+    const i = this.blockIndex(place);
+    this.blockHash[i] = place.pc;
+    this.blockHash[i + 1] = address;
+    const region = this.regions.size > 0 ? this.regions.get(place.key) : undefined;
+    if (region && !this.retracted.has(region)) this.hooks.hasRegion(address, true);
   }
 
+  private placeOf({ blocks }: CachedRegion): CodePlace {
+    return this.places.placeOf(blocks[0]);
+  }
+  keyOf(region: CachedRegion): number {
+    return this.placeOf(region).key;
+  }
   addRegion(region: CachedRegion, tableIndex: number): void {
-    const key = this.places.keyOf(region.blocks[0]);
+    const key = this.keyOf(region);
     this.regions.set(key, region);
-    for (const block of region.blocks) this.onPages(this.regionPages, block, key);
+    for (const block of region.blocks) {
+      for (const page of this.places.placeOf(block).pages) {
+        const there = this.regionPages.get(page) ?? new Set();
+        this.regionPages.set(page, there.add(key));
+        this.places.mark(page, true);
+      }
+    }
     this.publishRegion(region, tableIndex);
   }
   publishRegion(region: CachedRegion, tableIndex: number): void {
-    const i = regionIndex(region.entry, this.places.modeOf(region.blocks[0]));
+    const i = regionIndex(region.entry, this.placeOf(region).mode);
     this.regionHash[i] = region.entry;
     this.regionHash[i + 1] = tableIndex;
     this.retracted.delete(region);
     this.markEntry(region, true);
   }
   /** A region will be missed where the guest comes to its entry, until it is published again. */
-  hideRegion({ entry, blocks }: CachedRegion): void {
-    this.hideRegionAt(entry, this.places.modeOf(blocks[0]));
+  hideRegion(region: CachedRegion): void {
+    this.hideRegionAt(region.entry, this.placeOf(region).mode);
   }
   /** The same for whichever region is found at a pc in a mode: it may be of other code, that was mapped there. */
   hideRegionAt(pc: number, mode: number): void {
@@ -167,22 +206,10 @@ export class CodeCache {
     this.retracted.add(region);
     this.markEntry(region, false);
   }
-  private markEntry({ blocks }: CachedRegion, hasRegion: boolean): void {
-    const cached = this.blocks.get(this.places.keyOf(blocks[0]));
+  private markEntry(region: CachedRegion, hasRegion: boolean): void {
+    const cached = this.blocks.get(this.keyOf(region));
     if (cached?.address) this.hooks.hasRegion(cached.address, hasRegion);
   }
-  private onPages(pages: Map<number, Set<number>>, block: Block, key: number): void {
-    for (const page of this.places.pagesOf(block)) {
-      let set = pages.get(page);
-      if (!set) {
-        set = new Set();
-        pages.set(page, set);
-      }
-      set.add(key);
-      this.places.mark(page, true);
-    }
-  }
-
   /** Drops everything that was translated from any byte of the pages that the range touches. */
   invalidate(start: number, length: number): void {
     if (length <= 0) return;
@@ -194,7 +221,7 @@ export class CodeCache {
       for (const page of [...this.blockPages.keys(), ...this.regionPages.keys()]) if (page >= first && page <= last) pages.add(page);
     } else for (let page = first; page <= last; page++) pages.add(page);
     for (const page of pages) {
-      for (const key of this.blockPages.get(page) ?? []) this.dropBlock(key);
+      for (const cached of this.blockPages.get(page) ?? []) this.dropBlock(cached);
       this.blockPages.delete(page);
       for (const key of [...(this.regionPages.get(page) ?? [])]) this.dropModule(key);
       this.regionPages.delete(page);
@@ -202,14 +229,13 @@ export class CodeCache {
     }
   }
 
-  private dropBlock(key: number): void {
-    const cached = this.blocks.get(key);
-    if (!cached) return;
-    const { block } = cached;
-    this.blocks.delete(key);
-    if (cached.address) this.hooks.staleBlock(cached.address);
-    const i = this.blockIndex(block);
-    if (this.blockHash[i] === block.pc && this.blockHash[i + 1] === cached.address) this.blockHash.fill(0, i, i + 2);
+  private dropBlock(cached: CachedBlock): void {
+    if (!this.isCurrent(cached)) return;
+    const { place, address } = cached;
+    this.blocks.delete(place.key);
+    if (address) this.hooks.staleBlock(address);
+    const i = this.blockIndex(place);
+    if (this.blockHash[i] === place.pc && this.blockHash[i + 1] === address) this.blockHash.fill(0, i, i + 2);
   }
 
   /** Drops the region with this key, what it replaced, and all that were compiled with them. */
@@ -219,12 +245,12 @@ export class CodeCache {
     this.forgetRegion(key, current);
     for (let region: CachedRegion | undefined = current; region; region = region.replaces) {
       this.hooks.dropped(region.module);
-      for (const other of region.module.regions) this.dropModule(this.places.keyOf(other.blocks[0]));
+      for (const other of region.module.regions) this.dropModule(this.keyOf(other));
     }
   }
   /** The same for a region that is current. */
   dropRegion(region: CachedRegion): void {
-    this.dropModule(this.places.keyOf(region.blocks[0]));
+    this.dropModule(this.keyOf(region));
   }
   /** The same by the pc of its entry, where that means this region now. */
   dropRegionAt(entry: number): void {
@@ -239,7 +265,7 @@ export class CodeCache {
 
   /** Forgets every translation and starts the µop space anew. Regions' functions stay unlinked. */
   clear(): void {
-    for (const key of [...this.regions.keys()]) this.dropModule(key);
+    for (const key of this.regions.allKeys()) this.dropModule(key);
     this.blocks.clear();
     for (const pages of [this.blockPages, this.regionPages]) {
       for (const page of pages.keys()) this.places.mark(page, false);

@@ -1,4 +1,5 @@
 import type { ExitKind } from '../../assembly/shared/exit.ts';
+import type { CodePlace } from '../cache/code-cache.ts';
 import type { Helper } from '../isa/isa.ts';
 import { OPS, op, type Type, VALUE_MASKS } from './ops.ts';
 
@@ -33,6 +34,8 @@ function operandOf(t: Terminator): Value {
 export class Block {
   /** The terminator's value operand, or -1. A field of its own, since terminators have many shapes. */
   readonly terminatorValue: Value;
+  /** Noted by those who lift it in system mode. */
+  place: CodePlace | undefined = undefined;
   constructor(
     readonly pc: number,
     /** Guest bytes covered, from pc on. */

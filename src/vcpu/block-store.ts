@@ -18,7 +18,7 @@ import { type PhysicalPlaces, sameBytes } from './code-places.ts';
 import { GuestMemory } from './guest-memory.ts';
 import type { JumpSites } from './jump-sites.ts';
 import type { VcpuStats } from './options.ts';
-import { hasRange, placeOnly } from './saved-code.ts';
+import { hasRange } from './saved-code.ts';
 
 interface StoreContext {
   readonly memory: GuestMemory;
@@ -148,10 +148,9 @@ export class BlockStore {
     }
     if (!attach(runtime.words, address, length, pc, 0, () => jumpSites.at(pc))) return;
     if (!isCopied) cache.uopAddress = address + 4 * length;
-    const cached: CachedBlock = { block: placeOnly(pc, size), address, restored: true };
+    const cached: CachedBlock = { place: cache.places.placeAt(pc, size), block: undefined, address, restored: true };
     if (paged) {
-      paged.note(cached.block);
-      runtime.words[(address + BlockHeader.PAGE) >>> 2] = paged.mappedPages([cached.block])[0].word;
+      runtime.words[(address + BlockHeader.PAGE) >>> 2] = cached.place.mapped[0].word;
       runtime.words[(address + BlockHeader.NEXT_PAGE) >>> 2] = 0;
     }
     placed[n] = 1;
@@ -170,17 +169,16 @@ export class BlockStore {
   /** Of blocks on two pages of physical memory it would have to be asked where the second is mapped: they are lifted. */
   private mayKeep = (cached: CachedBlock): boolean => {
     const { paged, isVerified } = this.context;
-    const { pc, size } = cached.block;
+    const { pc, size } = cached.place;
     return cached.address !== 0 && size > 0 && !isVerified(cached) && !(paged && (pc % PAGE_SIZE) + size > PAGE_SIZE);
   };
   private own(): CachedBlock[] {
-    return [...this.context.cache.allBlocks()].filter(this.mayKeep);
+    return this.context.cache.allBlocks().filter(this.mayKeep);
   }
-  private kept({ block, address }: CachedBlock): Kept {
-    const { runtime, memory, paged, cache } = this.context;
-    const { pc, size } = block;
-    const start = paged ? paged.indexOf(block) : GuestMemory.index(pc);
-    const mode = cache.places.modeOf(block);
+  private kept({ place, address }: CachedBlock): Kept {
+    const { runtime, memory, paged } = this.context;
+    const { pc, size, mode } = place;
+    const start = paged ? paged.indexOf(place) : GuestMemory.index(pc);
     return { pc, mode, uops: detach(runtime.words, address), code: memory.bytes.subarray(start, start + size) };
   }
   /** Memory model paged: the guest is about to write to this physical page, which has blocks. */

@@ -1,8 +1,9 @@
 import { Layout } from '../../assembly/shared/layout.ts';
-import { lowerBlock } from '../backend/interpret/lower.ts';
+import { BlockInput, TerminatorKind } from '../../assembly/shared/lowering.ts';
+import { type LowerOptions, lowerAssembled, lowerBlock } from '../backend/interpret/lower.ts';
 import { Templates } from '../backend/interpret/templates.ts';
 import type { Runtime } from '../backend/runtime.ts';
-import type { CachedBlock, CodeCache } from '../cache/code-cache.ts';
+import type { CachedBlock, CodeCache, CodePlace } from '../cache/code-cache.ts';
 import type { Block } from '../ir/block.ts';
 import { Builder } from '../ir/builder.ts';
 import { BLOCK_INSTRUCTIONS, BLOCK_OPS, type LiftOptions, liftBlock } from '../ir/lift.ts';
@@ -15,7 +16,6 @@ import type { PhysicalPlaces } from './code-places.ts';
 import { GuestMemory, PagePermission } from './guest-memory.ts';
 import type { JumpSites } from './jump-sites.ts';
 import type { VcpuStats } from './options.ts';
-import { placeOnly } from './saved-code.ts';
 
 interface TierContext {
   readonly isa: Isa;
@@ -142,11 +142,14 @@ export class BlockTier {
   /** The block at `pc`, with its ops: they are kept from then on. */
   at(pc: number): Block | undefined {
     const cached = this.cached(pc);
-    if (cached && cached.block.length > 0) return cached.block;
+    if (cached?.block) return cached.block;
     const start = performance.now();
     const block = this.lift(pc, { assumed: this.assumptions.of(pc) });
     if (block && cached) cached.block = block;
-    else if (block) this.add(block);
+    else if (block) {
+      this.cache.addBlock({ place: this.cache.places.placeOf(block), block, address: 0, restored: false });
+      this.added(block);
+    }
     this.context.stats.liftTime += performance.now() - start;
     return block;
   }
@@ -160,33 +163,40 @@ export class BlockTier {
   private cached(pc: number): CachedBlock | undefined {
     const cached = this.cache.block(pc);
     // the page that it goes on in may be mapped elsewhere by now, or not at all: lifting finds out
-    return cached && this.context.paged?.hasMoved(cached.block) ? undefined : cached;
+    return cached && this.context.paged?.hasMoved(cached.place) ? undefined : cached;
   }
-  private add(block: Block, terminator = block.terminator): CachedBlock {
-    const cached = { block, address: 0 };
-    this.cache.addBlock(cached);
+  private added({ pc, terminator }: Block): void {
     this.context.stats.blocks++;
-    if (this.calls && (terminator.kind === 'call' || terminator.kind === 'call-indirect'))
-      this.calls.set(terminator.next, { pc: block.pc, target: terminator.kind === 'call' ? terminator.target : undefined });
-    return cached;
+    if (terminator.kind === 'call') this.noteCall(pc, terminator.next, terminator.target);
+    else if (terminator.kind === 'call-indirect') this.noteCall(pc, terminator.next, undefined);
+  }
+  private noteCall(pc: number, next: number, target: number | undefined): void {
+    this.calls?.set(next, { pc, target });
   }
 
-  /** `kept`: the block that has its place. */
-  private lower(block: Block, address: number, kept = block): number {
-    const { isa, runtime, jumpSites, paged } = this.context;
+  private lower(block: Block, address: number, place: CodePlace): number {
+    return lowerBlock(
+      block,
+      this.context.runtime,
+      address,
+      this.optionsFor(place, this.context.jumpSites.of(block), this.expected.get(block)),
+    );
+  }
+  private optionsFor({ mapped }: CodePlace, jumpSite: number | undefined, verifyBytes?: Uint8Array): LowerOptions {
+    const { isa, paged } = this.context;
     const checked = this.context.checked();
-    return lowerBlock(block, runtime, address, {
-      jumpSite: jumpSites.of(block),
+    return {
+      jumpSite,
       checked,
       preciseMemory: checked || paged !== undefined,
       stackPointer: checked || paged ? undefined : isa.stackPointer,
-      verifyBytes: this.expected.get(block),
-      ...(paged && { mapped: paged.mappedPages([kept]) }),
-    });
+      verifyBytes,
+      mapped,
+    };
   }
   /** The address of its µops, which the next such block takes. */
   lowerOnce(block: Block): number {
-    this.lower(block, ONCE);
+    this.lower(block, ONCE, this.cache.places.placeOf(block));
     return ONCE;
   }
 
@@ -210,31 +220,53 @@ export class BlockTier {
     this.context.stats.liftTime += performance.now() - start;
     return published !== undefined;
   }
+  /** Most blocks run a few times: of those the cache gets only the place, and the ops are gone with the next. */
+  private translate(pc: number, known: CachedBlock | undefined): CachedBlock | undefined {
+    if (known?.block) {
+      this.put(known, this.lower(known.block, this.cache.uopAddress, known.place));
+      return known;
+    }
+    return this.assemble(pc) ?? this.liftBorrowed(pc);
+  }
+  /** Its µops lie from `uopAddress` on. */
+  private put(cached: CachedBlock, end: number): void {
+    cached.address = this.cache.uopAddress;
+    this.cache.uopAddress = end;
+  }
+  private liftBorrowed(pc: number): CachedBlock | undefined {
+    this.assumptions.begin(pc);
+    const block = this.lift(pc, { borrowed: true, assumed: this.assumptions.of(pc) });
+    if (!block) return undefined;
+    const cached: CachedBlock = {
+      place: this.cache.places.placeAt(pc, block.size),
+      block: this.expected.has(block) ? block : undefined,
+      address: 0,
+      restored: false,
+    };
+    this.put(cached, this.lower(block, this.cache.uopAddress, cached.place));
+    this.cache.addBlock(cached);
+    this.added(block);
+    return cached;
+  }
   /** Made of templates, where they are enough. They assume nothing. */
-  private assemble(pc: number): Block | undefined {
-    const { isa, memory, paged, mode } = this.context;
+  private assemble(pc: number): CachedBlock | undefined {
+    const { isa, memory, runtime, paged, mode, jumpSites } = this.context;
     if (!this.templates || this.hooked) return undefined;
     if (!paged && isa.coherentCode && memory.permission(pc) & PagePermission.Write) return undefined;
     if (paged) this.code.forget();
-    return this.templates.block(pc, mode(), BLOCK_INSTRUCTIONS, BLOCK_OPS);
-  }
-  private liftBorrowed(pc: number): Block | undefined {
-    this.assumptions.begin(pc);
-    return this.lift(pc, { borrowed: true, assumed: this.assumptions.of(pc) });
-  }
-  /** Most blocks run a few times: of those the cache gets only the place, and the ops are gone with the next. */
-  private translate(pc: number, known: CachedBlock | undefined): CachedBlock | undefined {
-    const block = known?.block ?? this.assemble(pc) ?? this.liftBorrowed(pc);
-    if (!block) return undefined;
-    let kept = block;
-    if (!known && !this.expected.has(block)) {
-      kept = placeOnly(block.pc, block.size, block.terminator.kind === 'jump');
-      this.context.paged?.note(kept);
-    }
-    const address = this.cache.uopAddress;
-    this.cache.uopAddress = this.lower(block, address, kept);
-    const cached = known ?? this.add(kept, block.terminator);
-    cached.address = address;
+    if (!this.templates.assemble(pc, mode(), BLOCK_INSTRUCTIONS, BLOCK_OPS)) return undefined;
+    const { input } = runtime.ir;
+    const ends: TerminatorKind = input[BlockInput.TERMINATOR >>> 2];
+    const first = input[BlockInput.FIRST >>> 2] >>> 0;
+    const next = input[BlockInput.SECOND >>> 2] >>> 0;
+    const place = this.cache.places.placeAt(pc, input[BlockInput.BYTES >>> 2]);
+    const cached: CachedBlock = { place, block: undefined, address: 0, restored: false };
+    const jumpSite = ends === TerminatorKind.Jump ? jumpSites.at(pc) : undefined;
+    this.put(cached, lowerAssembled(pc, isa.helpers, runtime, this.cache.uopAddress, this.optionsFor(place, jumpSite)));
+    this.cache.addBlock(cached);
+    this.context.stats.blocks++;
+    if (ends === TerminatorKind.Call) this.noteCall(pc, next, first);
+    else if (ends === TerminatorKind.CallIndirect) this.noteCall(pc, next, undefined);
     return cached;
   }
 }

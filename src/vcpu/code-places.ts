@@ -1,6 +1,6 @@
 import { CodeMode, Layout, PhysicalPage, TlbBit } from '../../assembly/shared/layout.ts';
 import type { Runtime } from '../backend/runtime.ts';
-import type { CodePlaces } from '../cache/code-cache.ts';
+import type { CodePlace, CodePlaces, MappedPage } from '../cache/code-cache.ts';
 import type { Block } from '../ir/block.ts';
 import { PAGE_SIZE } from '../isa/code.ts';
 import type { GuestMemory } from './guest-memory.ts';
@@ -11,50 +11,41 @@ export function sameBytes(a: Uint8Array, atA: number, size: number, b: Uint8Arra
   return true;
 }
 
+const NO_PAGES: readonly MappedPage[] = [];
+
 /** User mode: a pc means one piece of code, until somebody says that it changed. */
 export function virtualPlaces(memory: GuestMemory): CodePlaces {
   // of the block that was asked about last: the next one most often lies there as well
   let page: readonly number[] = [-1];
+  const pagesAt = (pc: number, size: number): readonly number[] => {
+    const first = pc >>> 12;
+    const last = (pc + Math.max(1, size) - 1) >>> 12;
+    if (first !== last) return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+    if (page[0] !== first) page = [first];
+    return page;
+  };
+  const placeAt = (pc: number, size: number): CodePlace => ({ pc, size, key: pc, mode: 0, pages: pagesAt(pc, size), mapped: NO_PAGES });
   return {
     blockHash: Layout.BLOCK_HASH,
     blockHashMask: Layout.HASH_MASK,
     key: (pc) => pc,
-    keyOf: (block) => block.pc,
-    pagesOf({ pc, size }) {
-      const first = pc >>> 12;
-      const last = (pc + Math.max(1, size) - 1) >>> 12;
-      if (first !== last) return Array.from({ length: last - first + 1 }, (_, i) => first + i);
-      if (page[0] !== first) page = [first];
-      return page;
-    },
-    modeOf: () => 0,
+    placeAt,
+    placeOf: ({ pc, size }) => placeAt(pc, size),
     mark: (page, code) => memory.markCode(page * PAGE_SIZE, PAGE_SIZE, code),
   };
 }
 
-/** A virtual page that code lies on, and its TLB word as samePage (assembly/paged.ts) takes it. */
-export interface MappedPage {
-  readonly page: number;
-  readonly word: number;
-}
-
 /** Pages that a block lies on. Blocks on one page alone have this in common. */
-interface Pages {
-  readonly physical: readonly number[];
-  readonly mapped: readonly MappedPage[];
-}
-interface Place extends Pages {
-  readonly key: number;
-  readonly mode: number;
-}
+type Pages = Pick<CodePlace, 'pages' | 'mapped'>;
 
-const NOWHERE: Pages = { physical: [], mapped: [] };
+const indexOf = (pc: number, { word }: MappedPage): number => (pc + (word & TlbBit.ADDRESS)) >>> 0;
+
+const NOWHERE: Pages = { pages: [], mapped: NO_PAGES };
 
 /** System mode: what a pc means depends on the mode and on where its page is mapped. Of each block it is known where it came from. */
 export class PhysicalPlaces implements CodePlaces {
   readonly blockHash = Layout.PAGED_BLOCK_HASH;
   readonly blockHashMask = Layout.PAGED_HASH_MASK;
-  private readonly places = new WeakMap<Block, Place>();
   /** Numbers of pairs of page and mode that have code. */
   private readonly contexts = new Map<number, number>();
   private readonly header: Int32Array;
@@ -122,14 +113,17 @@ export class PhysicalPlaces implements CodePlaces {
 
   /** Notes where a block that was just lifted came from. */
   note(block: Block): void {
-    const last = (block.pc + Math.max(1, block.size) - 1) >>> 0;
-    let { physical, mapped } = this.pagesAt(block.pc);
-    if (block.pc >>> 12 !== last >>> 12) {
+    block.place = this.placeAt(block.pc, block.size);
+  }
+  placeAt(pc: number, size: number): CodePlace {
+    const last = (pc + Math.max(1, size) - 1) >>> 0;
+    let { pages, mapped } = this.pagesAt(pc);
+    if (pc >>> 12 !== last >>> 12) {
       const next = this.pagesAt(last);
-      physical = [...physical, ...next.physical];
+      pages = [...pages, ...next.pages];
       mapped = [...mapped, ...next.mapped];
     }
-    this.places.set(block, { key: this.key(block.pc), mode: this.mode, physical, mapped });
+    return { pc, size, key: this.key(pc), mode: this.mode, pages, mapped };
   }
   private lastPages: Pages = NOWHERE;
   private pagesAt(pc: number): Pages {
@@ -138,7 +132,7 @@ export class PhysicalPlaces implements CodePlaces {
     const [last] = this.lastPages.mapped;
     if (last?.page === page && last.word === word) return this.lastPages;
     const physical = (this.runtime.exports.codePhysical as (pc: number) => number)(pc) >>> 12;
-    this.lastPages = { physical: [physical], mapped: [{ page, word }] };
+    this.lastPages = { pages: [physical], mapped: [{ page, word }] };
     return this.lastPages;
   }
   /** What lies at physical addresses is other memory than before. */
@@ -146,31 +140,21 @@ export class PhysicalPlaces implements CodePlaces {
     this.lastPages = NOWHERE;
   }
 
-  private placeOf(block: Block): Place {
-    const place = this.places.get(block);
-    if (!place) throw new Error(`it is not known where block 0x${block.pc.toString(16)} came from`);
+  placeOf({ pc, place }: Block): CodePlace {
+    if (!place) throw new Error(`it is not known where block 0x${pc.toString(16)} came from`);
     return place;
   }
-  keyOf(block: Block): number {
-    return this.placeOf(block).key;
-  }
-  modeOf(block: Block): number {
-    return this.placeOf(block).mode;
-  }
-  pagesOf(block: Block): readonly number[] {
-    return this.placeOf(block).physical;
-  }
   /** The guest's bytes that the block was lifted from; they are what they were, unless it was forgotten. */
-  bytesOf(block: Block): Uint8Array {
-    const start = this.indexOf(block);
-    const [, next] = this.placeOf(block).mapped;
-    const inFirst = PAGE_SIZE - (block.pc % PAGE_SIZE);
+  bytesOf({ pc, size, mapped }: CodePlace): Uint8Array {
+    const start = indexOf(pc, mapped[0]);
+    const [, next] = mapped;
+    const inFirst = PAGE_SIZE - (pc % PAGE_SIZE);
     const { bytes } = this.memory;
-    if (!next || block.size <= inFirst) return bytes.slice(start, start + block.size);
-    const out = new Uint8Array(block.size);
-    const second = (next.page * PAGE_SIZE + (next.word & TlbBit.ADDRESS)) >>> 0;
+    if (!next || size <= inFirst) return bytes.slice(start, start + size);
+    const out = new Uint8Array(size);
+    const second = indexOf(next.page * PAGE_SIZE, next);
     out.set(bytes.subarray(start, start + inFirst));
-    out.set(bytes.subarray(second, second + block.size - inFirst), inFirst);
+    out.set(bytes.subarray(second, second + size - inFirst), inFirst);
     return out;
   }
   /** Whether these bytes, of at most two pages, are what would be executed at `pc`. */
@@ -183,18 +167,17 @@ export class PhysicalPlaces implements CodePlaces {
     const second = this.page(((pc + inFirst) >>> 0) >>> 12);
     return second !== undefined && sameBytes(second, 0, size - inFirst, code, at + inFirst);
   }
-  /** Where the block's code lies in the WebAssembly memory. */
-  indexOf(block: Block): number {
-    return (block.pc + (this.placeOf(block).mapped[0].word & TlbBit.ADDRESS)) >>> 0;
+  /** Where its code lies in the WebAssembly memory. */
+  indexOf({ pc, mapped }: CodePlace): number {
+    return indexOf(pc, mapped[0]);
   }
   mappedPages(blocks: readonly Block[]): readonly MappedPage[] {
     const pages = new Map<number, MappedPage>();
     for (const block of blocks) for (const mapped of this.placeOf(block).mapped) pages.set(mapped.page, mapped);
     return [...pages.values()];
   }
-  /** Whether a block that begins where its key says goes on in another page than when it was lifted. */
-  hasMoved(block: Block): boolean {
-    const { mapped } = this.placeOf(block);
+  /** Whether what begins where its key says goes on in another page than when it was lifted. */
+  hasMoved({ mapped }: CodePlace): boolean {
     return mapped.length > 1 && this.word(mapped[1].page * PAGE_SIZE) !== mapped[1].word;
   }
   /** Whether all pages of these blocks are mapped as they were. */

@@ -162,7 +162,7 @@ export class LoadedModules {
 
   private put(region: CachedRegion, module: LoadedModule): void {
     module.regions.push(region);
-    this.cache.addRegion(region, this.slots.fill(this.cache.places.keyOf(region.blocks[0]), functionOf(module, region)));
+    this.cache.addRegion(region, this.slots.fill(this.cache.keyOf(region), functionOf(module, region)));
   }
 
   /** Modules with a current region, the newest first. */
@@ -192,14 +192,13 @@ export class LoadedModules {
   }
 
   private forgetDropped(): void {
-    const { places } = this.cache;
     for (const { job, regions, size } of this.droppedModules) {
       // those of which a region had taken another's place are named more than once
       if (!this.modules.delete(job.number)) continue;
       this.gone++;
       this.codeBytes -= size;
       this.slots.release(indexesIn(job));
-      for (const { blocks } of regions) this.slots.forget(places.keyOf(blocks[0]));
+      for (const region of regions) this.slots.forget(this.cache.keyOf(region));
       for (const { entry } of regions) if (!this.cache.region(entry)) this.context.forgotten(entry);
     }
     this.droppedModules.length = 0;
@@ -220,7 +219,7 @@ export class LoadedModules {
       module.used = false;
       for (const region of module.regions.filter((r) => this.isLive(r))) {
         this.cache.hideRegion(region);
-        this.slots.empty(this.cache.places.keyOf(region.blocks[0]));
+        this.slots.empty(this.cache.keyOf(region));
       }
     }
     this.context.stats.evictions++;
@@ -238,7 +237,7 @@ export class LoadedModules {
     for (const module of modules) {
       module.functions = this.instantiate(module.job, module.compiled!);
       for (const region of module.regions) {
-        const key = this.cache.places.keyOf(region.blocks[0]);
+        const key = this.cache.keyOf(region);
         if (this.isLive(region) && this.slots.isFilled(key)) this.slots.fill(key, functionOf(module, region));
       }
     }

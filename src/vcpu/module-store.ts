@@ -105,7 +105,7 @@ export class ModuleStore {
     let at = 0;
     for (const block of blocks) {
       const start = GuestMemory.index(block.pc);
-      out.set(paged ? paged.bytesOf(block) : memory.bytes.subarray(start, start + block.size), at);
+      out.set(paged ? paged.bytesOf(paged.placeOf(block)) : memory.bytes.subarray(start, start + block.size), at);
       at += block.size;
     }
     return out;

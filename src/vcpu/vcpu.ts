@@ -223,7 +223,7 @@ export class Vcpu {
         options,
         jumpSites: this.jumpSites,
         paged: this.paged,
-        isVerified: ({ block }) => this.blocks.expectedBytes(block) !== undefined,
+        isVerified: ({ block }) => block !== undefined && this.blocks.expectedBytes(block) !== undefined,
         hasSavedRegion: (pc) => store.has(pc),
         stats: this.stats,
       },

@@ -9,7 +9,8 @@ test('the interpreter has what lies at a retracted region’s entry, until the r
   const isa = toyIsa();
   const machine = makeMachine(isa);
   const marks: boolean[] = [];
-  const cache = new CodeCache(machine.memory, virtualPlaces(machine.memory), {
+  const places = virtualPlaces(machine.memory);
+  const cache = new CodeCache(machine.memory, places, {
     staleBlock() {},
     hasRegion: (_address, present) => marks.push(present),
     unlink() {},
@@ -19,7 +20,7 @@ test('the interpreter has what lies at a retracted region’s entry, until the r
     b.insn(0x1000, 4);
     b.goto(0x2000);
   });
-  const cached = { block: first, address: Layout.UOPS };
+  const cached = { place: places.placeOf(first), block: first, address: Layout.UOPS, restored: false };
   const module = { regions: [] };
   const region = { entry: first.pc, blocks: [first], module, replaces: undefined };
   cache.addBlock(cached);

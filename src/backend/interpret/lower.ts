@@ -32,8 +32,6 @@ const NE = op('i32.ne');
  */
 export function lowerBlock(block: Block, runtime: Runtime, address: number, options: LowerOptions = {}): number {
   const { ir, bytes } = runtime;
-  const { input } = ir;
-  if (ir.helpers !== block.helpers) describe(runtime, block.helpers);
   if (block.op !== ir.opcodes) {
     ir.opcodes.set(block.op);
     ir.a.set(block.a);
@@ -42,21 +40,29 @@ export function lowerBlock(block: Block, runtime: Runtime, address: number, opti
     ir.d.set(block.d);
   }
   for (let i = 0; i < block.shuffles.length; i++) bytes.set(block.shuffles[i], Ir.SHUFFLES + 16 * i);
-  input[BlockInput.PC >>> 2] = block.pc;
-  input[BlockInput.LENGTH >>> 2] = block.length;
-  input[BlockInput.INSTRUCTIONS >>> 2] = block.instructions;
-  putTerminator(input, block.terminator);
+  ir.input[BlockInput.LENGTH >>> 2] = block.length;
+  ir.input[BlockInput.INSTRUCTIONS >>> 2] = block.instructions;
+  putTerminator(ir.input, block.terminator);
+  return lowerAssembled(block.pc, block.helpers, runtime, address, options);
+}
+
+/** The same for the block at `pc` that Templates have put into the runtime. */
+export function lowerAssembled(pc: number, helpers: readonly Helper[], runtime: Runtime, address: number, options: LowerOptions): number {
+  const { ir, bytes } = runtime;
+  const { input } = ir;
+  if (ir.helpers !== helpers) describe(runtime, helpers);
   const { verifyBytes, mapped } = options;
+  input[BlockInput.PC >>> 2] = pc;
   input[BlockInput.CHECKED >>> 2] = Number(options.checked ?? false);
   input[BlockInput.PRECISE >>> 2] = Number(options.preciseMemory ?? true);
   input[BlockInput.JUMP_SITE >>> 2] = options.jumpSite ?? 0;
   input[BlockInput.STACK_POINTER >>> 2] = options.stackPointer ?? -1;
-  input[BlockInput.PAGE >>> 2] = mapped?.[0].word ?? 0;
+  input[BlockInput.PAGE >>> 2] = mapped?.[0]?.word ?? 0;
   input[BlockInput.NEXT_PAGE >>> 2] = mapped?.[1]?.word ?? 0;
   input[BlockInput.VERIFIED >>> 2] = verifyBytes?.length ?? 0;
   if (verifyBytes) bytes.set(verifyBytes, address + BlockHeader.SIZE + 4);
   const end = runtime.lower(address, ADD, STORE32, EQ, NE);
-  if (input[BlockInput.ERROR >>> 2] !== LoweringError.None) fail(block, runtime);
+  if (input[BlockInput.ERROR >>> 2] !== LoweringError.None) fail(pc, helpers, runtime);
   return end;
 }
 
@@ -127,15 +133,15 @@ function signatureOf({ params, result }: Helper): number | undefined {
   return allowed && results >= 0 ? (wide ? 3 + params.length : params.length) * 3 + results : undefined;
 }
 
-function fail(block: Block, runtime: Runtime): never {
+function fail(pc: number, helpers: readonly Helper[], runtime: Runtime): never {
   const { input } = runtime.ir;
   const error: LoweringError = input[BlockInput.ERROR >>> 2];
   const subject = input[BlockInput.SUBJECT >>> 2];
   input[BlockInput.ERROR >>> 2] = LoweringError.None;
-  const where = `block 0x${block.pc.toString(16)}`;
+  const where = `block 0x${pc.toString(16)}`;
   if (error === LoweringError.Temporaries) throw new Error(`${where} needs more temporaries than there are`);
   if (error === LoweringError.Slot) throw new Error(`${where}: v${subject} has no slot`);
-  const helper = block.helpers[subject];
+  const helper = helpers[subject];
   runtime.helperIndex(helper);
   throw new Error(`helper ${helper.name} has a signature that is not allowed`);
 }

@@ -1,7 +1,6 @@
 import { Layout } from '../../../assembly/shared/layout.ts';
-import { BlockInput, TerminatorKind } from '../../../assembly/shared/lowering.ts';
+import { BlockInput } from '../../../assembly/shared/lowering.ts';
 import { Assembled } from '../../../assembly/shared/template.ts';
-import { Block, type Terminator } from '../../ir/block.ts';
 import { TemplateMaker } from '../../ir/template.ts';
 import { type Code, FetchFault } from '../../isa/code.ts';
 import type { Isa, IsaTemplates } from '../../isa/isa.ts';
@@ -12,7 +11,6 @@ import { TemplateImage } from './template-image.ts';
 export const TEMPLATES_SECTION = 'templates.';
 
 const images = new WeakMap<Isa, TemplateImage>();
-const NO_SHUFFLES: readonly (readonly number[])[] = [];
 
 function imageFor(isa: Isa, { first }: IsaTemplates, runtime: Runtime): TemplateImage {
   let image = images.get(isa);
@@ -54,69 +52,25 @@ export class Templates {
   }
 
   /**
-   * The block at `pc`, with its ops in the runtime; undefined where lifting has to do it: if part of it has no template, or it ends near
+   * Puts the block at `pc` into the runtime's `ir`; false where lifting has to do it: if part of it has no template, or it ends near
    * the end of its page. Of at most so many instructions, and about so many ops.
    */
-  block(pc: number, mode: number, most: number, mostOps: number): Block | undefined {
+  assemble(pc: number, mode: number, most: number, mostOps: number): boolean {
     const code = this.code.place(pc);
-    if (code === undefined) return undefined;
+    if (code === undefined) return false;
     const { modeOf, longest, delaySlots } = this.isaTemplates;
     const odd = delaySlots ? pc & 3 : 0;
-    if (odd > 1) return undefined;
+    if (odd > 1) return false;
     const kind = modeOf(mode);
     const root = this.image.root(kind);
-    if (root === 0) return undefined;
+    if (root === 0) return false;
     this.catchUp();
     for (;;) {
       const what =
         odd === 1 ? this.runtime.assembleSlot(pc - 1, code - 1, root) : this.runtime.assemble(pc, code, root, most, mostOps, longest);
-      if (what === Assembled.Block) return this.assembled(pc);
-      if (what === Assembled.Closed) return undefined;
-      if (!this.learn(this.input(BlockInput.FIRST) >>> 0, root, kind)) return undefined;
-    }
-  }
-
-  private input(word: BlockInput): number {
-    return this.runtime.ir.input[word >>> 2];
-  }
-  private assembled(pc: number): Block {
-    const { ir } = this.runtime;
-    const size = this.input(BlockInput.BYTES);
-    const instructions = this.input(BlockInput.INSTRUCTIONS);
-    const length = this.input(BlockInput.LENGTH);
-    return new Block(
-      pc >>> 0,
-      size,
-      instructions,
-      length,
-      ir.opcodes,
-      ir.a,
-      ir.b,
-      ir.c,
-      ir.d,
-      this.terminator(),
-      NO_SHUFFLES,
-      this.isa.helpers,
-    );
-  }
-  private terminator(): Terminator {
-    const first = this.input(BlockInput.FIRST);
-    const kind: TerminatorKind = this.input(BlockInput.TERMINATOR);
-    switch (kind) {
-      case TerminatorKind.Goto:
-        return { kind: 'goto', pc: first >>> 0 };
-      case TerminatorKind.Branch:
-        return { kind: 'branch', condition: first, taken: this.input(BlockInput.SECOND) >>> 0, next: this.input(BlockInput.THIRD) >>> 0 };
-      case TerminatorKind.Call:
-        return { kind: 'call', target: first >>> 0, next: this.input(BlockInput.SECOND) >>> 0 };
-      case TerminatorKind.CallIndirect:
-        return { kind: 'call-indirect', target: first, next: this.input(BlockInput.SECOND) >>> 0 };
-      case TerminatorKind.Return:
-        return { kind: 'return', target: first };
-      case TerminatorKind.Jump:
-        return { kind: 'jump', target: first };
-      case TerminatorKind.Exit:
-        throw new Error('no template exits');
+      if (what === Assembled.Block) return true;
+      if (what === Assembled.Closed) return false;
+      if (!this.learn(this.runtime.ir.input[BlockInput.FIRST >>> 2] >>> 0, root, kind)) return false;
     }
   }
 

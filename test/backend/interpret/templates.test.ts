@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { BlockInput, TerminatorKind } from '../../../assembly/shared/lowering.ts';
 import { Templates } from '../../../src/backend/interpret/templates.ts';
-import { createRuntime } from '../../../src/backend/runtime.ts';
+import { createRuntime, type Runtime } from '../../../src/backend/runtime.ts';
 import { withTemplates } from '../../../src/build/templates.ts';
-import type { Block } from '../../../src/ir/block.ts';
+import { Block, type Terminator } from '../../../src/ir/block.ts';
 import { Builder } from '../../../src/ir/builder.ts';
 import { BLOCK_INSTRUCTIONS, BLOCK_OPS, liftBlock } from '../../../src/ir/lift.ts';
 import { op } from '../../../src/ir/ops.ts';
@@ -20,6 +21,43 @@ const { x86, mips, mipsel } = ISAS;
 const ROOT = resolve(import.meta.dirname, '../../..');
 const PC = 0x20000;
 
+/** The block that lies in the runtime. */
+function blockIn({ ir }: Runtime, pc: number, { helpers }: Isa): Block {
+  const input = (word: BlockInput): number => ir.input[word >>> 2];
+  const words = [ir.opcodes, ir.a, ir.b, ir.c, ir.d] as const;
+  return new Block(
+    pc,
+    input(BlockInput.BYTES),
+    input(BlockInput.INSTRUCTIONS),
+    input(BlockInput.LENGTH),
+    ...words,
+    terminatorIn(input),
+    [],
+    helpers,
+  );
+}
+function terminatorIn(input: (word: BlockInput) => number): Terminator {
+  const first = input(BlockInput.FIRST);
+  const [second, third] = [input(BlockInput.SECOND) >>> 0, input(BlockInput.THIRD) >>> 0];
+  const kind: TerminatorKind = input(BlockInput.TERMINATOR);
+  switch (kind) {
+    case TerminatorKind.Goto:
+      return { kind: 'goto', pc: first >>> 0 };
+    case TerminatorKind.Branch:
+      return { kind: 'branch', condition: first, taken: second, next: third };
+    case TerminatorKind.Call:
+      return { kind: 'call', target: first >>> 0, next: second };
+    case TerminatorKind.CallIndirect:
+      return { kind: 'call-indirect', target: first, next: second };
+    case TerminatorKind.Return:
+      return { kind: 'return', target: first };
+    case TerminatorKind.Jump:
+      return { kind: 'jump', target: first };
+    case TerminatorKind.Exit:
+      throw new Error('no template exits');
+  }
+}
+
 /** Gives the block of some code at PC, as it is put together; undefined where it is to be lifted. */
 function assembler(isa: Isa = x86, module = runtimeModule(), mode = 0): (hex: string, pc?: number, start?: number) => Block | undefined {
   const memory = new GuestMemory(0x30000, isa.endian);
@@ -28,12 +66,14 @@ function assembler(isa: Isa = x86, module = runtimeModule(), mode = 0): (hex: st
     const start = GuestMemory.index(PC);
     return memory.bytes.subarray(start, start + 0x1000);
   };
-  const templates = new Templates(isa, createRuntime(module, memory), new Code(pages));
+  const runtime = createRuntime(module, memory);
+  const templates = new Templates(isa, runtime, new Code(pages));
   return (hex, pc = PC, start = 0) => {
     const code = (hex.replaceAll(' ', '').match(/../g) ?? []).map((byte) => Number.parseInt(byte, 16));
     memory.bytes.set(code, GuestMemory.index(pc));
-    const block = templates.block(pc + start, mode, BLOCK_INSTRUCTIONS, BLOCK_OPS);
-    if (block) verify(block, isa.stateSize);
+    if (!templates.assemble(pc + start, mode, BLOCK_INSTRUCTIONS, BLOCK_OPS)) return undefined;
+    const block = blockIn(runtime, pc + start, isa);
+    verify(block, isa.stateSize);
     return block;
   };
 }
