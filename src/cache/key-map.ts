@@ -37,12 +37,12 @@ export class KeyMap<T> {
   }
   private grow(): void {
     const { keys, found } = this;
-    this.keys = new Float64Array(2 * keys.length).fill(FREE);
-    this.found = new Array(2 * keys.length).fill(undefined);
-    for (const [n, key] of keys.entries()) {
-      if (key === FREE) continue;
-      const i = this.at(key);
-      this.keys[i] = key;
+    this.keys = new Float64Array(4 * keys.length).fill(FREE);
+    this.found = new Array(4 * keys.length).fill(undefined);
+    for (let n = 0; n < keys.length; n++) {
+      if (keys[n] === FREE) continue;
+      const i = this.at(keys[n]);
+      this.keys[i] = keys[n];
       this.found[i] = found[n];
     }
   }

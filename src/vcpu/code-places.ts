@@ -1,6 +1,7 @@
 import { CodeMode, Layout, PhysicalPage, TlbBit } from '../../assembly/shared/layout.ts';
 import type { Runtime } from '../backend/runtime.ts';
 import type { CodePlace, CodePlaces, MappedPage } from '../cache/code-cache.ts';
+import { KeyMap } from '../cache/key-map.ts';
 import type { Block } from '../ir/block.ts';
 import { PAGE_SIZE } from '../isa/code.ts';
 import type { GuestMemory } from './guest-memory.ts';
@@ -47,7 +48,7 @@ export class PhysicalPlaces implements CodePlaces {
   readonly blockHash = Layout.PAGED_BLOCK_HASH;
   readonly blockHashMask = Layout.PAGED_HASH_MASK;
   /** Numbers of pairs of page and mode that have code. */
-  private readonly contexts = new Map<number, number>();
+  private readonly contexts = new KeyMap<number>();
   private readonly header: Int32Array;
   private readonly tlb: Int32Array;
   private readonly physical: Uint32Array;
