@@ -13,6 +13,10 @@ const LOAD =
 const ASKS = 'await import("node:module")';
 const ASKS_WHERE_THERE = 'process.getBuiltinModule("node:module")';
 
+/** What it has called of its function table: an array that grew from a high index would be a hash table, asked for each call back into the WebAssembly. */
+const CALLED = /([\w$]+)=\[\],([\w$]+=([\w$]+)=>\{var [\w$]+=\1\[\3\];)/;
+const TABLE_SIZE = 1 << 14;
+
 /** Throws if the package is not built as it is expected to be. */
 export function splitBinaryen(folder) {
   const source = readFileSync(createRequire(import.meta.url).resolve('binaryen'), 'utf8');
@@ -32,5 +36,6 @@ export function splitBinaryen(folder) {
   writeFileSync(join(folder, 'binaryen.wasm'), wasm);
   if (!source.includes(ASKS)) throw new Error('binaryen no longer asks Node for createRequire as is expected');
   const code = source.slice(0, call.index) + LOAD + source.slice(end + 2);
-  writeFileSync(join(folder, 'binaryen.js'), code.replaceAll(ASKS, ASKS_WHERE_THERE));
+  if (!CALLED.test(code)) throw new Error('binaryen no longer keeps functions of its table as is expected');
+  writeFileSync(join(folder, 'binaryen.js'), code.replaceAll(ASKS, ASKS_WHERE_THERE).replace(CALLED, `$1=Array(${TABLE_SIZE}),$2`));
 }

@@ -3,7 +3,7 @@ import type { Block } from '../../ir/block.ts';
 import { Type } from '../../ir/ops.ts';
 import { isConditional } from '../../isa/isa.ts';
 import { emitRegion, functionName } from './emit.ts';
-import { binaryen, type Expression, type Module, plainConstructors, WASM_TYPES } from './expressions.ts';
+import { binaryen, type Expression, type Module, newModule, WASM_TYPES } from './expressions.ts';
 import { coldRegisters, switchLoops } from './loops.ts';
 import { settleTypes } from './mixed-registers.ts';
 import { type Access, accessIn, type CompiledIsa, type CompileOptions } from './options.ts';
@@ -137,7 +137,7 @@ function signature(name: string, isa: CompiledIsa): { params: readonly Type[]; r
 
 function build(groups: readonly RegionGroup[], marks?: Marks): Module {
   const [{ options: first }] = groups;
-  const m = new binaryen.Module();
+  const { m, constructors } = newModule();
   m.setFeatures(FEATURES);
   m.setMemory(first.memoryPages, 65536);
   m.addMemoryImport('0', 'env', 'memory');
@@ -146,7 +146,6 @@ function build(groups: readonly RegionGroup[], marks?: Marks): Module {
     m.addTableImport('table', 'env', 'table');
   }
   const allSlots = new Slots(first.isa.registers);
-  const constructors = plainConstructors(m);
   const helpers = new Set<string>();
   const numbers = new Set<string>();
   const imported = (name: string): Expression => {

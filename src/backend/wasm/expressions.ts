@@ -43,8 +43,9 @@ function methodOf(m: Module, name: string): Method {
 
 const isPlain = OPS.map((info) => info.memory === undefined && !/^(get|set|select|insn|exit|helper)|const$/.test(info.name));
 
-/** Finds the constructor of an op that maps to one Wasm instruction, by op number. */
-export function plainConstructors(m: Module): (number: number) => Method {
+/** The constructor of an op that maps to one Wasm instruction, by op number. */
+export type Constructors = (number: number) => Method;
+function constructorsOf(m: Module): Constructors {
   const found: (Method | undefined)[] = [];
   return (number) => {
     let method = found[number];
@@ -57,10 +58,26 @@ export function plainConstructors(m: Module): (number: number) => Method {
   };
 }
 
-/** In binaryen.js, not in its types: adds a child without looking at the block again. */
-const { _BinaryenBlockAppendChild: appendChild } = binaryen as unknown as {
+/** In binaryen.js, not in its types. The second adds a child without looking at the block again. */
+const { _BinaryenModuleCreate: createModule, _BinaryenBlockAppendChild: appendChild } = binaryen as unknown as {
+  _BinaryenModuleCreate(): number;
   _BinaryenBlockAppendChild(block: Expression, child: Expression): void;
 };
+
+interface NewModule {
+  readonly m: Module;
+  readonly constructors: Constructors;
+}
+let last: NewModule | undefined;
+/** An empty module. Its object has a thousand functions of its own, but nothing else than the address: where that is the last one's, so is it. */
+export function newModule(): NewModule {
+  const address = createModule();
+  if (last?.m.ptr !== address) {
+    const m = binaryen.wrapModule(address);
+    last = { m, constructors: constructorsOf(m) };
+  }
+  return last;
+}
 
 /**
  * A block of type none that branches name. It is made empty and filled then: binaryen would look for branches to it in

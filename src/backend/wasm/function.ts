@@ -5,12 +5,12 @@ import { mapped } from '../../ir/lists.ts';
 import { Type } from '../../ir/ops.ts';
 import {
   binaryen,
+  type Constructors,
   type Expression,
   labelledBlock,
   loadExpression,
   loadName,
   type Module,
-  type plainConstructors,
   storeExpression,
   storeName,
   WASM_TYPES,
@@ -24,7 +24,7 @@ export interface EmitContext {
   readonly module: Module;
   /** Of the function. */
   readonly name: string;
-  readonly constructors: ReturnType<typeof plainConstructors>;
+  readonly constructors: Constructors;
   readonly slots: Slots;
   /** Page permissions are checked, with precise faults. */
   readonly checked: boolean;
