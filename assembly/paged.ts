@@ -130,7 +130,13 @@ export function codePhysical(pc: u32): u32 {
   return physical;
 }
 
+/** Accesses of devices, each of which takes as long as moving so many bytes (Layout.REP_WORK). */
+export function busWork(accesses: u32): void {
+  store<u32>(Layout.REP_WORK, load<u32>(Layout.REP_WORK) + (accesses << 6));
+}
+
 function fromBus(to: usize, at: u32, bytes: u32): void {
+  busWork(1);
   if (bytes === 1) store<u8>(to, <u8>busRead(at, 1));
   else if (bytes === 2) store<u16>(to, <u16>busRead(at, 2));
   else if (bytes & 3) for (let i: u32 = 0; i < bytes; i++) store<u8>(to + i, <u8>busRead(at + i, 1));
@@ -138,6 +144,7 @@ function fromBus(to: usize, at: u32, bytes: u32): void {
 }
 
 function toBus(from: usize, at: u32, bytes: u32): void {
+  busWork(1);
   if (bytes === 1) busWrite(at, 1, load<u8>(from));
   else if (bytes === 2) busWrite(at, 2, load<u16>(from));
   else if (bytes & 3) for (let i: u32 = 0; i < bytes; i++) busWrite(at + i, 1, load<u8>(from + i));

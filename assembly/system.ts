@@ -24,6 +24,12 @@ export function deliver(): bool {
   }
 }
 
+/** An exception that the guest handles takes an instruction's time, or a handler that raises it again would go on for ever. */
+function pay(): void {
+  const left = load<i32>(Layout.BUDGET);
+  if (left > 0) store<i32>(Layout.BUDGET, left - 1);
+}
+
 /** After guest code was left: whether it goes on at PC without anybody else. */
 export function goesOn(): bool {
   switch (load<u32>(Layout.EXIT_KIND)) {
@@ -37,6 +43,9 @@ export function goesOn(): bool {
       break;
     case ExitKind.MemoryFault:
     case ExitKind.Exception:
+      if (!deliver()) return false;
+      pay();
+      break;
     case ExitKind.Syscall:
     case ExitKind.Breakpoint:
     case ExitKind.Illegal:

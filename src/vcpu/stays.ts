@@ -192,7 +192,9 @@ export class Stays {
   private fetchFault(pc: number): Exit | undefined {
     this.header.set(Layout.EXIT_KIND, ExitKind.MemoryFault);
     this.header.pc = pc;
-    return this.goesOn() ? undefined : this.exitOf(ExitKind.MemoryFault, pc);
+    if (!this.goesOn()) return this.exitOf(ExitKind.MemoryFault, pc);
+    // nor at its handler, it may be
+    return this.header.get(Layout.BUDGET) > 0 ? undefined : makeExit(ExitKind.Budget, this.header.pc, 0, 0, 0);
   }
   /** The instruction that an exit is about, alone. It may have been left in the midst of its block. */
   private interpretOne(pc: number, mode?: number, passes = false): Exit | undefined {

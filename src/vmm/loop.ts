@@ -70,9 +70,11 @@ const SHORTEST_SLICE = 1000;
 const LONGEST_SLICE = 5_000_000;
 
 export interface Loop {
-  /** Runs guest code until `stop`. */
+  /** Runs guest code until `stop`, which may have come already. */
   run(): Promise<void>;
   stop(): void;
+  /** Whether `stop` came; not any more when `run` has ended. */
+  stopped: boolean;
   /** Something has happened that may end a halt. */
   wake(): void;
   /** See SystemImports.rest. */
@@ -89,7 +91,6 @@ let running = 0;
 
 export function makeLoop(parts: LoopParts): Loop {
   const { vcpu, system, clock, elapsed } = parts;
-  let stopped = false;
   /** As good as new until it has been used. */
   let sleeper = new AbortController();
   let asleep = false;
@@ -140,7 +141,7 @@ export function makeLoop(parts: LoopParts): Loop {
     // a device that needs nothing of the host is only some promises away from its interrupt
     for (let i = 0; i < PROMISES; i++) {
       await undefined;
-      if (stopped || system.interruptPending(vcpu)) return;
+      if (loop.stopped || system.interruptPending(vcpu)) return;
     }
     const due = nextDue();
     if (!clock.sleeps && due !== Number.POSITIVE_INFINITY) {
@@ -207,13 +208,14 @@ export function makeLoop(parts: LoopParts): Loop {
   }
 
   const loop: Loop = {
+    stopped: false,
     halted: false,
     virtualSlice: VIRTUAL_SLICE,
     get idle() {
       return idle;
     },
     stop() {
-      stopped = true;
+      loop.stopped = true;
       vcpu.stopSoon();
       wake();
     },
@@ -236,19 +238,19 @@ export function makeLoop(parts: LoopParts): Loop {
       try {
         await runUntilStopped();
       } finally {
+        loop.stopped = false;
         running--;
       }
     },
   };
   async function runUntilStopped(): Promise<void> {
-    stopped = false;
     let turn = elapsed();
     counted = vcpu.retired;
-    while (!stopped) {
+    while (!loop.stopped) {
       count();
       clock.fireDue();
       system.timer?.tick(vcpu, clock.now());
-      if (stopped) break;
+      if (loop.stopped) break;
       if (system.interruptPending(vcpu)) {
         if (system.holdsInterrupt?.(vcpu)) {
           const left = handle(vcpu.step());

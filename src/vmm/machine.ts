@@ -145,12 +145,13 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     remapped: () => vcpu.remapped(),
   };
 
+  let running: Promise<MachineEnd | undefined> | undefined;
   let end: MachineEnd | undefined;
   let wantsReset = false;
   const finish = (reason: MachineEnd['reason'], code: number): void => {
     if (end) return;
     end = { reason, code };
-    loop.stop();
+    if (running) loop.stop();
   };
   const consoles = new ConsoleBuffers((bytes, port) => {
     for (const listener of listeners.console) listener(bytes, port);
@@ -277,7 +278,6 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
   const kept = translationsKey ? await translations?.load(translationsKey).catch(() => undefined) : undefined;
   if (translations && translationsKey) vcpu.persist(kept);
 
-  let running: Promise<MachineEnd | undefined> | undefined;
   async function runLoop(): Promise<MachineEnd | undefined> {
     await vcpu.prepare();
     clock.start();
@@ -297,6 +297,8 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       }
     } finally {
       clock.stop();
+      // a listener may have stopped it once more
+      loop.stopped = false;
       running = undefined;
     }
     if (!end) return undefined;
@@ -309,7 +311,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
   }
 
   async function pause(): Promise<void> {
-    loop.stop();
+    if (running) loop.stop();
     await running;
     await attached.settled();
   }

@@ -4,8 +4,9 @@ import { SnapshotError } from '../../src/snapshot/file.ts';
 import { BootError } from '../../src/vmm/boot/error.ts';
 import { createMachine, type Machine } from '../../src/vmm/machine.ts';
 import type { MachineOptions } from '../../src/vmm/options.ts';
+import { X86 } from '../../translators/x86/state.ts';
 import { systemModule } from '../support/runtime.ts';
-import { ALPHABET, kernel, little, out } from './kernel.ts';
+import { ALPHABET, kernel, little, mipsKernel, out } from './kernel.ts';
 
 /** Made when the module loads: compiling it takes longer than a test may. */
 const SYSTEM = systemModule();
@@ -29,6 +30,12 @@ function listen(machine: Machine): { text: string; until(length: number): Promis
     if (heard.text.length >= wanted) done();
   });
   return heard;
+}
+
+/** Puts these words at the vector of exceptions, clears Status.BEV, breaks. */
+function handler(...words: number[]): number[] {
+  const stores = words.flatMap((word, i) => [0x3c090000 | (word >>> 16), 0x35290000 | (word & 0xffff), 0xad090180 + 4 * i]);
+  return [0x3c088000, ...stores, 0x40806000, 0x0000000d];
 }
 
 describe('a machine', () => {
@@ -69,6 +76,43 @@ describe('a machine', () => {
     expect(machine.vcpu.run(1_000_000).kind).toBe('budget');
     expect(machine.vcpu.stats.invalidations).toBeLessThan(100);
     expect(machine.vcpu.retired).toBeLessThan(1000);
+  });
+
+  // Status.BEV: no memory at the vector; else the handler at 0x80000180 is itself what raises an exception
+  test.each([
+    ['cannot be fetched', [0x3c080040, 0x40886000, 0x0000000d, 0]],
+    ['begins with a misaligned load', handler(0x8c000001)],
+    ['begins with a trap', handler(0x00000034)],
+    ['has an exception in its first delay slot', handler(0x1000ffff, 0x8c000001)],
+  ])('a stay ends though the handler of exceptions %s', async (_, words) => {
+    for (const clock of ['host', 'virtual'] as const) {
+      const machine = await make({ machine: 'malta', kernel: mipsKernel(words), clock });
+      expect(machine.vcpu.run(1000).kind).toBe('budget');
+      expect(machine.vcpu.run(1000).kind).toBe('budget');
+    }
+  });
+
+  test('a repeated string instruction on a device ends a stay', async () => {
+    // mov edi, 0xe0000000; mov ecx, 0xffffffff; rep stosb
+    const machine = await make({ kernel: kernel(0xbf, ...little(0xe0000000), 0xb9, ...little(0xffffffff), 0xf3, 0xaa) });
+    machine.vcpu.run(1_000_000);
+    const ecx = machine.vcpu.get32(X86.ECX) >>> 0;
+    expect(0xffffffff - ecx).toBeGreaterThan(0);
+    expect(0xffffffff - ecx).toBeLessThan(1 << 18);
+  });
+
+  test('what comes right after run is not missed', async () => {
+    const machine = await make({ kernel: kernel(0xeb, 0xfe) });
+    const paused = machine.run();
+    await machine.pause();
+    expect(await paused).toBeUndefined();
+    const snapshot = await machine.snapshot();
+    for (let round = 0; round < 2; round++) {
+      const running = machine.run();
+      machine.stop();
+      expect(await running).toEqual({ reason: 'stopped', code: 0 });
+      await machine.restore(snapshot);
+    }
   });
 
   test.each(['interpret', 'translate'] as const)('a page of STI: %s', async (executor) => {

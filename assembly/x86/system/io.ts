@@ -5,6 +5,7 @@ import { X86 } from '../../../translators/x86/state';
 import { System } from '../../../translators/x86/system/state';
 import { portRead, portWrite } from '../../env';
 import { checkRead, checkWrite, guestLoad, guestStore } from '../../memory';
+import { busWork } from '../../paged';
 import { Layout } from '../../shared/layout';
 import { RepForm, RepLimit, RepPass } from '../../shared/rep';
 import { cpl, get, raise, set, systemCanRead, systemLoad } from './core';
@@ -59,9 +60,8 @@ function outcome(form: u32): u32 {
   return form & RepForm.REPNE && get(X86.ECX) & within(form) ? RepPass.More : RepPass.Finished;
 }
 function worked(count: u32): bool {
-  const work = load<u32>(Layout.REP_WORK);
-  if (work >= <u32>RepLimit.RUN) return false;
-  store<u32>(Layout.REP_WORK, work + count * 16);
+  if (load<u32>(Layout.REP_WORK) >= <u32>RepLimit.RUN) return false;
+  busWork(count);
   return true;
 }
 
