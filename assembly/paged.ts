@@ -2,7 +2,7 @@
 // (assembly/system.ts). A fault is recorded as ExitKind.MemoryFault's arguments; who called then leaves with that kind.
 import { busRead, busWrite } from './env';
 import { Fault, FaultAccess } from './shared/exit';
-import { CodeMode, Layout, PhysicalPage, TlbBit } from './shared/layout';
+import { CodeMode, CodePiece, Layout, PhysicalPage, StalePage, TlbBit } from './shared/layout';
 import { walk } from './system';
 
 /** What the walker found: the physical address, and the TlbBits that its page may have. */
@@ -89,8 +89,13 @@ export function flushRange(start: u32, pages: u32): void {
   }
 }
 
-/** Blocks were translated from a physical page: stores to it are to be noticed. */
-export function protectCode(address: u32): void {
+/** Blocks were translated from these bytes of one physical page: stores to it are to be noticed. */
+export function protectCode(address: u32, bytes: u32): void {
+  for (let piece = address >>> CodePiece.SHIFT, last = (address + bytes - 1) >>> CodePiece.SHIFT; piece <= last; piece++) {
+    const at = piece >>> 3;
+    const bit: u32 = 1 << (piece & 7);
+    store<u8>(at, <u8>(load<u8>(at, Layout.CODE_PIECES) | bit), Layout.CODE_PIECES);
+  }
   const slot = tlbSlot(address);
   const page = load<u32>(slot, Layout.PHYSICAL);
   if (page & PhysicalPage.Code) return;
@@ -159,6 +164,7 @@ function readTo(to: usize, at: u32, bytes: u32): void {
 
 function writeFrom(from: usize, at: u32, bytes: u32): void {
   const page = pageOf(at);
+  if (page & PhysicalPage.Code) countStore(at);
   if ((page & (PhysicalPage.Memory | PhysicalPage.Writable)) === (PhysicalPage.Memory | PhysicalPage.Writable))
     memory.copy((page & PhysicalPage.ADDRESS) | (at & 0xfff), from, bytes);
   else toBus(from, at, bytes);
@@ -191,9 +197,35 @@ export function slowRead(address: u32, bytes: u32): usize {
   return Layout.SCRATCH;
 }
 
-/** Whether a store may go to a physical page; not if code was translated from it. */
-function mayStore(address: u32, at: u32): bool {
-  return pageOf(at) & PhysicalPage.Code ? recordFault(address, FaultAccess.Write | Fault.WRITES_CODE, at) : true;
+/** Before it runs guest code again, the engine drops what was translated from this physical page. */
+function dropLater(page: u32): void {
+  const other = load<u32>(Layout.STALE_PAGE);
+  store<u32>(Layout.STALE_PAGE, other === 0 || other === page + 1 ? page + 1 : StalePage.All);
+}
+
+/** Stores are made, and then code is dropped: between two instructions, while an interrupt is delivered, nothing could be executed anew. */
+let force: bool = false;
+export function setForce(on: bool): void {
+  force = on;
+}
+
+/** Whether a store may go to so many bytes of one physical page: not to code, nor beside it unless the engine knows that data lies there, too. */
+function mayStore(address: u32, at: u32, bytes: u32): bool {
+  if (!(pageOf(at) & PhysicalPage.Code)) return true;
+  if (!force && load<u32>(tlbSlot(at), Layout.BESIDE_CODE) === 0) return recordFault(address, FaultAccess.Write | Fault.WRITES_CODE, at);
+  for (let piece = at >>> CodePiece.SHIFT, last = (at + bytes - 1) >>> CodePiece.SHIFT; piece <= last; piece++) {
+    const bit: u32 = 1 << (piece & 7);
+    if (!(load<u8>(piece >>> 3, Layout.CODE_PIECES) & bit)) continue;
+    if (!force) return recordFault(address, FaultAccess.Write | Fault.WRITES_CODE, piece << CodePiece.SHIFT);
+    dropLater(at >>> 12);
+  }
+  return true;
+}
+/** A store goes to a page with code. After so many it is found out whether that is still executed. */
+function countStore(at: u32): void {
+  const left = load<u32>(tlbSlot(at), Layout.BESIDE_CODE);
+  if (left > 1) store<u32>(tlbSlot(at), left - 1, Layout.BESIDE_CODE);
+  else if (left) dropLater(at >>> 12);
 }
 
 /** Writes what lies at SCRATCH: 0, or 1 and the fault is recorded. */
@@ -201,12 +233,12 @@ export function slowWrite(address: u32, bytes: u32): i32 {
   if (misaligned(address, bytes, FaultAccess.Write)) return 1;
   if (!translate(address, FaultAccess.Write)) return 1;
   const at = physical;
-  if (!mayStore(address, at)) return 1;
   const inFirst: u32 = 0x1000 - (address & 0xfff);
+  if (!mayStore(address, at, min(bytes, inFirst))) return 1;
   if (bytes > inFirst) {
     if (!translate(address + inFirst, FaultAccess.Write)) return 1;
     const next = physical;
-    if (!mayStore(address + inFirst, next)) return 1;
+    if (!mayStore(address + inFirst, next, bytes - inFirst)) return 1;
     writeFrom(Layout.SCRATCH, at, inFirst);
     writeFrom(Layout.SCRATCH + inFirst, next, bytes - inFirst);
     return 0;
@@ -258,8 +290,10 @@ export function pagedCheck(address: u32, bytes: u32, access: u32): bool {
   let at = address;
   while (true) {
     if (!translate(at, access)) return false;
-    if (access === FaultAccess.Write && !mayStore(at, physical)) return false;
-    if (at >>> 12 === last) return true;
+    const isLast = at >>> 12 === last;
+    const bytesHere = isLast ? address + bytes - at : 0x1000 - (at & 0xfff);
+    if (access === FaultAccess.Write && !mayStore(at, physical, bytesHere)) return false;
+    if (isLast) return true;
     at = (at | 0xfff) + 1;
   }
 }

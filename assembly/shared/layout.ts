@@ -76,6 +76,8 @@ export const enum Layout {
   FILLED_COUNT = 0xb020,
   /** All ones if an access that is not naturally aligned is a fault (Isa.alignedAccess), else 0. */
   ALIGNED = 0xb024,
+  /** Number + 1 of a physical page whose code the engine drops before it runs guest code again; 0: of none; see StalePage. */
+  STALE_PAGE = 0xb028,
   /** What a slow path (IR op slow.*) leaves as its result; sixteen bytes. */
   SLOW_RESULT = 0xb030,
   /** Words for the ISA's own use in system mode (Isa.system), as many as SYSTEM_STATE_SIZE bytes. */
@@ -119,6 +121,14 @@ export const enum Layout {
   /** In place of BLOCK_HASH: kernels have more code than fits there. 262,144 entries, indexed alike with this mask. */
   PAGED_BLOCK_HASH = 0x8900000,
   PAGED_HASH_MASK = 0x3ffff,
+  /** A bit for each piece (CodePiece) of physical addresses: blocks were translated from some of its bytes. */
+  CODE_PIECES = 0x8b00000,
+  /**
+   * A word for each page of physical addresses: 0, or data lies there beside code, and so many stores less one may go to pieces without code
+   * before all of its code is dropped: it may be data alone by then.
+   */
+  BESIDE_CODE = 0xab00000,
+  BESIDE_CODE_END = 0xaf00000,
 
   /** Memory address of guest address FLOOR, or in the memory model paged of the first byte of guest memory. As the static offset of a load it never wraps, so the index may. */
   WINDOW = 0x10000000,
@@ -160,6 +170,16 @@ export const enum PagePermission {
   Code = 8,
   /** The page may hold bytes other than zero. */
   Used = 0x80,
+}
+
+/** Layout.STALE_PAGE. */
+export const enum StalePage {
+  All = 0xffffffff,
+}
+
+/** Pieces of pages with code, of 1 << SHIFT bytes, of which stores are told apart. */
+export const enum CodePiece {
+  SHIFT = 4,
 }
 
 /** Bits of an entry of Layout.PHYSICAL. */

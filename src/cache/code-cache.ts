@@ -35,8 +35,10 @@ export interface CodePlaces {
   placeAt(pc: number, size: number): CodePlace;
   /** Where the block was lifted. */
   placeOf(block: Block): CodePlace;
-  /** Blocks were, or no longer are, translated from this page. */
-  mark(page: number, code: boolean): void;
+  /** Code was translated from there: stores to it are to be noticed. */
+  cover(place: CodePlace): void;
+  /** Nothing that was translated lies on this page any more. */
+  uncover(page: number): void;
 }
 
 /** A block as the interpreter has it. */
@@ -150,8 +152,8 @@ export class CodeCache {
       const there = this.blockPages.get(page);
       if (there) there.push(cached);
       else this.blockPages.set(page, [cached]);
-      this.places.mark(page, true);
     }
+    this.places.cover(cached.place);
   }
 
   private blockIndex({ pc, mode }: CodePlace): number {
@@ -176,11 +178,12 @@ export class CodeCache {
     const key = this.keyOf(region);
     this.regions.set(key, region);
     for (const block of region.blocks) {
-      for (const page of this.places.placeOf(block).pages) {
+      const place = this.places.placeOf(block);
+      for (const page of place.pages) {
         const there = this.regionPages.get(page) ?? new Set();
         this.regionPages.set(page, there.add(key));
-        this.places.mark(page, true);
       }
+      this.places.cover(place);
     }
     this.publishRegion(region, tableIndex);
   }
@@ -225,8 +228,25 @@ export class CodeCache {
       this.blockPages.delete(page);
       for (const key of [...(this.regionPages.get(page) ?? [])]) this.dropModule(key);
       this.regionPages.delete(page);
-      this.places.mark(page, false);
+      this.places.uncover(page);
     }
+  }
+  /** Of what was translated from a page, drops only that of which a block is stale. */
+  invalidateWhere(page: number, isStale: (place: CodePlace) => boolean): void {
+    const blocks = (this.blockPages.get(page) ?? []).filter((cached) => {
+      if (isStale(cached.place)) this.dropBlock(cached);
+      return this.isCurrent(cached);
+    });
+    const regions = this.regionPages.get(page) ?? new Set();
+    for (const key of [...regions]) {
+      let region = this.regions.get(key);
+      while (region && !region.blocks.some((block) => isStale(this.places.placeOf(block)))) region = region.replaces;
+      if (region) this.dropModule(key);
+      if (!this.regions.get(key)) regions.delete(key);
+    }
+    if (blocks.length > 0) this.blockPages.set(page, blocks);
+    else this.blockPages.delete(page);
+    if (blocks.length + regions.size === 0) this.places.uncover(page);
   }
 
   private dropBlock(cached: CachedBlock): void {
@@ -268,7 +288,7 @@ export class CodeCache {
     for (const key of this.regions.allKeys()) this.dropModule(key);
     this.blocks.clear();
     for (const pages of [this.blockPages, this.regionPages]) {
-      for (const page of pages.keys()) this.places.mark(page, false);
+      for (const page of pages.keys()) this.places.uncover(page);
       pages.clear();
     }
     this.blockHash.fill(0);

@@ -1,4 +1,4 @@
-import { CodeMode, Layout, PhysicalPage, TlbBit } from '../../assembly/shared/layout.ts';
+import { CodeMode, CodePiece, Layout, PhysicalPage, TlbBit } from '../../assembly/shared/layout.ts';
 import type { Runtime } from '../backend/runtime.ts';
 import type { CodePlace, CodePlaces, MappedPage } from '../cache/code-cache.ts';
 import { KeyMap } from '../cache/key-map.ts';
@@ -32,7 +32,8 @@ export function virtualPlaces(memory: GuestMemory): CodePlaces {
     key: (pc) => pc,
     placeAt,
     placeOf: ({ pc, size }) => placeAt(pc, size),
-    mark: (page, code) => memory.markCode(page * PAGE_SIZE, PAGE_SIZE, code),
+    cover: ({ pc, size }) => memory.markCode(pc, Math.max(1, size), true),
+    uncover: (number) => memory.markCode(number * PAGE_SIZE, PAGE_SIZE, false),
   };
 }
 
@@ -52,6 +53,7 @@ export class PhysicalPlaces implements CodePlaces {
   private readonly header: Int32Array;
   private readonly tlb: Int32Array;
   private readonly physical: Uint32Array;
+  private readonly pieces: Uint8Array;
 
   constructor(
     private readonly memory: GuestMemory,
@@ -61,6 +63,7 @@ export class PhysicalPlaces implements CodePlaces {
     this.header = new Int32Array(buffer, 0, Layout.STATE / 4);
     this.tlb = new Int32Array(buffer, Layout.TLB, (Layout.PHYSICAL - Layout.TLB) / 4);
     this.physical = new Uint32Array(buffer, Layout.PHYSICAL, (Layout.PHYSICAL_END - Layout.PHYSICAL) / 4);
+    this.pieces = new Uint8Array(buffer, Layout.CODE_PIECES, Layout.BESIDE_CODE - Layout.CODE_PIECES);
   }
 
   get mode(): number {
@@ -189,8 +192,35 @@ export class PhysicalPlaces implements CodePlaces {
     return this.word(page * PAGE_SIZE) === word;
   }
 
-  mark(page: number, code: boolean): void {
-    if (code) (this.runtime.exports.protectCode as (address: number) => void)(page * PAGE_SIZE);
-    else this.physical[page] &= ~PhysicalPage.Code;
+  /** Whether something is so for a part of the code, start and end of it in physical memory. */
+  private somePart({ pc, size, pages }: CodePlace, is: (start: number, end: number) => boolean): boolean {
+    const start = pages[0] * PAGE_SIZE + (pc % PAGE_SIZE);
+    const end = start + Math.max(1, size);
+    const inSecond = end - (pages[0] + 1) * PAGE_SIZE;
+    if (inSecond <= 0) return is(start, end);
+    return is(start, end - inSecond) || is(pages[1] * PAGE_SIZE, pages[1] * PAGE_SIZE + inSecond);
+  }
+  private protect = (start: number, end: number): boolean => {
+    (this.runtime.exports.protectCode as (address: number, bytes: number) => void)(start, end - start);
+    return false;
+  };
+  cover(place: CodePlace): void {
+    this.somePart(place, this.protect);
+  }
+  uncover(page: number): void {
+    this.physical[page] &= ~PhysicalPage.Code;
+    const first = page * PIECE_BYTES;
+    this.pieces.fill(0, first, first + PIECE_BYTES);
+  }
+  /** What has bytes of the piece (CodePiece) at a physical address is about to be dropped. Tells that. */
+  uncoverPiece(address: number): (place: CodePlace) => boolean {
+    const piece = address >>> CodePiece.SHIFT;
+    this.pieces[piece >>> 3] &= ~(1 << (piece & 7));
+    const from = piece * PIECE_SIZE;
+    return (place) => this.somePart(place, (start, end) => start < from + PIECE_SIZE && end > from);
   }
 }
+
+const PIECE_SIZE = 1 << CodePiece.SHIFT;
+/** Of Layout.CODE_PIECES for a page. */
+const PIECE_BYTES = PAGE_SIZE / PIECE_SIZE / 8;

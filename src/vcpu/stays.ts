@@ -8,6 +8,7 @@ import type { BlockTier } from './block-tier.ts';
 import type { PhysicalPlaces } from './code-places.ts';
 import { type Exit, makeExit } from './exit.ts';
 import type { Header } from './header.ts';
+import type { MixedPages } from './mixed-pages.ts';
 import type { VcpuStats } from './options.ts';
 import type { RegionTier } from './region-tier.ts';
 
@@ -29,7 +30,8 @@ interface StaysContext {
   /** Something is there for the dispatcher to run at `pc`; false if nothing can be fetched there. */
   readonly provide: (pc: number) => boolean;
   readonly becameHot: (pc: number) => void;
-  readonly invalidatePhysical: (start: number, length: number) => void;
+  /** Memory model paged. */
+  readonly mixedPages: MixedPages | undefined;
 }
 
 /** Milliseconds of compilation after which a stay in guest code ends. */
@@ -57,6 +59,7 @@ export class Stays {
     const { stats } = this;
     const compiledBefore = stats.compileTime;
     const writesBefore = stats.invalidations;
+    this.context.mixedPages?.dropStale();
     this.grant(Math.max(1, Math.min(budget, 0x7fffffff)));
     for (;;) {
       const exit = this.stay() ?? this.pause(compiledBefore, writesBefore);
@@ -175,9 +178,7 @@ export class Stays {
       return undefined;
     }
     if (kind === ExitKind.MemoryFault && this.header.get(Layout.EXIT_ARG1) & Fault.WRITES_CODE) {
-      const address = this.header.get(Layout.EXIT_ARG2) >>> 0;
-      this.blocks.store?.leave(address >>> 12);
-      this.context.invalidatePhysical(address, 1);
+      this.context.mixedPages?.written(this.header.get(Layout.EXIT_ARG2) >>> 0);
       return this.interpretOne(pc);
     }
     if (kind !== ExitKind.Hypercall) return this.exitOf(kind, pc);

@@ -13,6 +13,7 @@ import type { Exit } from './exit.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import { Header } from './header.ts';
 import { JumpSites } from './jump-sites.ts';
+import { MixedPages } from './mixed-pages.ts';
 import { ModuleStore } from './module-store.ts';
 import { CODE_LIMIT, type CodeLimit, type Executor, type MemoryModel, noStats, type VcpuOptions, type VcpuStats } from './options.ts';
 import { RegionTier } from './region-tier.ts';
@@ -102,7 +103,7 @@ export class Vcpu {
       followMode: () => this.followMode(),
       provide: (pc) => this.provide(pc),
       becameHot: (pc) => this.becameHot(pc),
-      invalidatePhysical: (start, length) => this.invalidatePhysical(start, length),
+      mixedPages: this.paged && new MixedPages({ ...shared, header: this.header, paged: this.paged, blocks: this.blocks }),
     });
     this.header.set(Layout.CHECKED, Number(this.checked));
     this.header.set(Layout.EXACT, Number(this.exact));

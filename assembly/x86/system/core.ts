@@ -5,8 +5,7 @@ import { X86 } from '../../../translators/x86/state';
 import { Raised, System } from '../../../translators/x86/system/state';
 import { checkRead, checkWrite, guestLoad, guestStore } from '../../memory';
 import { recordFault } from '../../paged';
-import { Fault } from '../../shared/exit';
-import { CodeMode, Layout, PhysicalPage } from '../../shared/layout';
+import { CodeMode, Layout } from '../../shared/layout';
 
 export function get(slot: u32): u32 {
   return load<u32>(Layout.STATE + slot);
@@ -72,22 +71,9 @@ export function systemCanRead(address: u32, bytes: u32): bool {
 }
 export function systemCanWrite(address: u32, bytes: u32): bool {
   const mode = asSupervisor();
-  let can = checkWrite(address, bytes);
-  while (!can && force && load<u32>(Layout.EXIT_ARG1) & Fault.WRITES_CODE) {
-    const slot: u32 = (load<u32>(Layout.EXIT_ARG2) >>> 12) << 2;
-    store<u32>(slot, load<u32>(slot, Layout.PHYSICAL) & ~PhysicalPage.Code, Layout.PHYSICAL);
-    can = checkWrite(address, bytes);
-  }
+  const can = checkWrite(address, bytes);
   back(mode);
   return can;
-}
-/**
- * While an interrupt is delivered, between two instructions: nothing could be executed anew for the engine to drop the code that
- * was translated from the stack's page first, so it stays. It would be stale if the frame overwrote an instruction.
- */
-let force: bool = false;
-export function setForce(on: bool): void {
-  force = on;
 }
 export function systemLoad<T>(address: u32): T {
   const mode = asSupervisor();

@@ -4,10 +4,10 @@ import { Eflags, Segment, Vector } from '../../../translators/x86/sdm';
 import { X86 } from '../../../translators/x86/state';
 import { Access, Cr0, Cr4, Raised, System } from '../../../translators/x86/system/state';
 import { stopSoon } from '../../leave';
-import { flushTlb } from '../../paged';
+import { flushTlb, setForce } from '../../paged';
 import { ExitKind, Fault } from '../../shared/exit';
 import { Layout } from '../../shared/layout';
-import { cpl, eflags, external, get, raise, raiseSelector, set, setExternal, setForce, systemCanRead, systemLoad } from './core';
+import { cpl, eflags, external, get, raise, raiseSelector, set, setExternal, systemCanRead, systemLoad } from './core';
 import { debugTrap, endDebugGuard } from './debug';
 import {
   baseOf,
@@ -334,7 +334,11 @@ export function x86_take_interrupt(vector: u32): u32 {
       set(System.CR2, raised);
       raised = Vector.PF;
     }
-    if (deliverException(raised, load<u32>(Layout.EXIT_ARG2), eip) !== Delivery.DONE) return 1;
+    const delivery = deliverException(raised, load<u32>(Layout.EXIT_ARG2), eip);
+    if (delivery !== Delivery.DONE) {
+      setForce(false);
+      return 1;
+    }
     arrive();
   }
   setForce(false);
