@@ -18,7 +18,6 @@ export { codeEntry, codePhysical, flushTlb, protectCode, regionRead, regionWrite
 export { goesOn } from './system';
 export { unfilter_x86 } from './unpack/bcj-x86';
 export { crc32, crc32_tables } from './unpack/crc32';
-export { lzma2_next, lzma2_start } from './unpack/lzma2';
 export {
   x86_clts,
   x86_hypercall,

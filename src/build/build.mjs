@@ -67,7 +67,7 @@ const common = {
  * What needs binaryen or wabt, which are asynchronous modules, and what few runs need: the command, which is not one and is small, takes it from
  * the library.
  */
-const LATE = { 'translate.ts': 'translate', 'backend/wasm/compile.ts': 'compile' };
+const LATE = { 'translate.ts': 'translate', 'backend/wasm/compile.ts': 'compile', 'vmm/boot/xz.ts': 'xz' };
 const fromLibrary = {
   name: 'from-library',
   setup(build) {
@@ -93,6 +93,15 @@ const askedWhereThere = {
     build.onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
       contents: `module.exports = globalThis.process?.getBuiltinModule?.('node:${path}');`,
     }));
+  },
+};
+
+/** Where a package asks Node for what every host has. */
+const webStreams = {
+  name: 'web-streams',
+  setup(build) {
+    build.onResolve({ filter: /^stream\/web$/ }, ({ path }) => ({ path, namespace: 'global' }));
+    build.onLoad({ filter: /./, namespace: 'global' }, () => ({ contents: 'export const { ReadableStream } = globalThis;' }));
   },
 };
 
@@ -226,7 +235,7 @@ await step('dist', async () => {
     mainFields: ['module', 'main'],
     target: 'es2022',
     external: ['node:*'],
-    plugins: [place],
+    plugins: [place, webStreams],
     chunkNames: 'lib-[hash]',
   });
   const wabt = await build({

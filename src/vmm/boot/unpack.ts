@@ -3,7 +3,6 @@ import { TooLarge, through } from '../../snapshot/compression.ts';
 import { isElf } from './elf.ts';
 import { BootError } from './error.ts';
 import { bzImagePayload } from './linux-x86.ts';
-import { unxz } from './xz.ts';
 
 const starts = (bytes: Uint8Array, ...magic: readonly number[]): boolean => magic.every((byte, i) => bytes[i] === byte);
 
@@ -25,6 +24,6 @@ export async function unpackKernel(kernel: Uint8Array, limit: number, runtime: R
 
 async function unpack(payload: Uint8Array, limit: number, runtime: Runtime): Promise<Uint8Array | undefined> {
   if (starts(payload, 0x1f, 0x8b)) return through(payload.slice(), new DecompressionStream('gzip'), limit);
-  if (starts(payload, 0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00)) return unxz(payload, limit, runtime);
+  if (starts(payload, 0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00)) return (await import('./xz.ts')).unxz(payload, limit, runtime);
   return undefined;
 }

@@ -1,9 +1,13 @@
-// The .xz file format, version 1.2.1. What is done for each byte is WebAssembly (assembly/unpack), in the place of µops.
+// The .xz file format, version 1.2.1. The library decodes LZMA2 but knows no other filter: each block is given to it as a stream of its own without
+// filter and check. Both are done where it comes to lie, in the place of µops (assembly/unpack).
+import xz from 'xz-decompress';
 import { Layout } from '../../../assembly/shared/layout.ts';
-import { Unpacked, UnpackPlace } from '../../../assembly/shared/unpack.ts';
+import { UnpackPlace } from '../../../assembly/shared/unpack.ts';
 import type { Runtime } from '../../backend/runtime.ts';
 import { TooLarge } from '../../snapshot/compression.ts';
+import { Bytes } from './bytes.ts';
 
+const MAGIC = [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00];
 const FOOTER_MAGIC = [0x59, 0x5a];
 const HEADER_SIZE = 12;
 const FOOTER_SIZE = 12;
@@ -25,17 +29,12 @@ const enum BlockFlags {
 }
 
 const FILE = Layout.UOPS + UnpackPlace.FILE;
-/** The largest that a dictionary's size can be, as its byte in a filter's properties has it. */
-const LARGEST_DICTIONARY = 40;
-/** Bytes that are unpacked in one call. */
-const SLICE = 1 << 14;
+const SCRATCH = Layout.UOPS + UnpackPlace.SCRATCH;
 
 type Numbers = (...values: readonly number[]) => number;
 interface Functions {
   readonly crc32: Numbers;
   readonly crc32_tables: Numbers;
-  readonly lzma2_start: Numbers;
-  readonly lzma2_next: Numbers;
   readonly unfilter_x86: Numbers;
 }
 
@@ -61,7 +60,37 @@ function makeReader(bytes: Uint8Array, start: number): { number(): number; take(
   };
 }
 
+function numberBytes(value: number): number[] {
+  const bytes = [];
+  for (; value > 0x7f; value = Math.floor(value / 128)) bytes.push((value % 128) | 0x80);
+  return [...bytes, value];
+}
 const toFour = (size: number): number => Math.ceil(size / 4) * 4;
+const padding = (size: number): Uint8Array<ArrayBuffer> => new Uint8Array(toFour(size) - size);
+
+/** A stream of one block that nothing but LZMA2 has packed, without a check. */
+function streamOf(
+  dictionary: number,
+  packed: Uint8Array<ArrayBuffer>,
+  size: number,
+  crc32: (bytes: Uint8Array) => number,
+): ReadableStream<Uint8Array> {
+  const withCrc = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => new Uint8Array(new Bytes().bytes(bytes).u32(crc32(bytes)).done());
+  const flags = Uint8Array.of(0, Check.None);
+  const header = withCrc(Uint8Array.of(2, 0, Filter.Lzma2, 1, dictionary, 0, 0, 0));
+  const numbers = [0, 1, ...numberBytes(header.length + packed.length), ...numberBytes(size)];
+  const index = withCrc(Uint8Array.of(...numbers, ...padding(numbers.length)));
+  const footer = new Bytes()
+    .u32(index.length / 4 - 1)
+    .bytes(flags)
+    .done();
+  const end = new Bytes()
+    .u32(crc32(footer))
+    .bytes(footer)
+    .u8(...FOOTER_MAGIC)
+    .done();
+  return new Blob([Uint8Array.of(...MAGIC), withCrc(flags), header, packed, padding(packed.length), index, new Uint8Array(end)]).stream();
+}
 
 interface BlockRecord {
   /** Of header, packed data and check, without padding. */
@@ -87,13 +116,29 @@ function filtersOf(header: Uint8Array): { readonly dictionary: number; readonly 
   return { dictionary: last.properties[0], x86: x86 !== undefined };
 }
 
+/** Whether what the stream unpacks to fills that place. */
+async function place(stream: ReadableStream<Uint8Array>, memory: Uint8Array, to: number, end: number): Promise<boolean> {
+  let at = to;
+  try {
+    for await (const chunk of new xz.XzReadableStream(stream)) {
+      if (chunk.length > end - at) return false;
+      memory.set(chunk, at);
+      at += chunk.length;
+    }
+  } catch {
+    // its errors are numbers of its code
+    return false;
+  }
+  return at === end;
+}
+
 /**
  * Unpacks a file of one stream; zeros, or four bytes of anything, may follow it. What it gives lies in the runtime's memory, in the place of µops,
  * where there must be none yet. Gives undefined if there is not enough of that, and for what is not known here: filters but x86 and LZMA2, checks but
  * CRC32. Throws RangeError on damage, and TooLarge if it unpacks to more than `limit` bytes.
  */
-export function unxz(packed: Uint8Array, limit: number, runtime: Runtime): Uint8Array<ArrayBuffer> | undefined {
-  const { crc32_tables, lzma2_start, lzma2_next, unfilter_x86, ...functions } = runtime.exports as unknown as Functions;
+export async function unxz(packed: Uint8Array, limit: number, runtime: Runtime): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const { crc32_tables, unfilter_x86, ...functions } = runtime.exports as unknown as Functions;
   if (FILE + packed.length > Layout.UOPS_END) return undefined;
   crc32_tables();
   runtime.bytes.set(packed, FILE);
@@ -136,11 +181,13 @@ export function unxz(packed: Uint8Array, limit: number, runtime: Runtime): Uint8
     const filters = filtersOf(checked(at, at + headerSize, 'block header'));
     if (!filters) return undefined;
     const toEnd = to + record.unpacked;
-    lzma2_start(FILE + at + headerSize, FILE + packedEnd, to, toEnd);
-    let result: Unpacked = filters.dictionary > LARGEST_DICTIONARY ? Unpacked.Damaged : Unpacked.More;
-    while (result === Unpacked.More) result = lzma2_next(SLICE);
-    if (result === Unpacked.Done && filters.x86) unfilter_x86(to, toEnd);
-    if (result !== Unpacked.Done || (check === Check.Crc32 && functions.crc32(to, toEnd) >>> 0 !== u32(file, checkAt)))
+    const stream = streamOf(filters.dictionary, file.slice(at + headerSize, packedEnd), record.unpacked, (bytes) => {
+      runtime.bytes.set(bytes, SCRATCH);
+      return functions.crc32(SCRATCH, SCRATCH + bytes.length) >>> 0;
+    });
+    const whole = await place(stream, runtime.bytes, to, toEnd);
+    if (whole && filters.x86) unfilter_x86(to, toEnd);
+    if (!whole || (check === Check.Crc32 && functions.crc32(to, toEnd) >>> 0 !== u32(file, checkAt)))
       throw new RangeError('its data is damaged');
     at = checkAt + checkSize;
     to = toEnd;
