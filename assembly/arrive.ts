@@ -1,6 +1,6 @@
 // Arriving at a block: finding it, paying for it, and whether it is still what it was translated from.
 import { leave } from './leave';
-import { samePage } from './paged';
+import { isFilled, samePage } from './paged';
 import { ExitKind } from './shared/exit';
 import { Layout } from './shared/layout';
 import { BlockHeader } from './shared/uop';
@@ -14,22 +14,31 @@ export function hashEntry(pc: u32): u32 {
   return ((pc ^ (pc >>> 16)) & Layout.HASH_MASK) << 3;
 }
 
-/** Address of the block for a pc, or 0. */
-export function findBlock(pc: u32): u32 {
+/** What the look-up table has for a pc: the address of a block, or 0. */
+function entryOf(pc: u32): u32 {
   if (PAGED) {
     const entry = ((pc ^ (pc >>> 16) ^ load<u32>(Layout.MODE)) & Layout.PAGED_HASH_MASK) << 3;
-    const block = load<u32>(entry, Layout.PAGED_BLOCK_HASH) === pc ? load<u32>(entry, Layout.PAGED_BLOCK_HASH + 4) : 0;
-    return block && isMapped(block, pc) ? block : 0;
+    return load<u32>(entry, Layout.PAGED_BLOCK_HASH) === pc ? load<u32>(entry, Layout.PAGED_BLOCK_HASH + 4) : 0;
   }
   const entry = hashEntry(pc);
   return load<u32>(entry, Layout.BLOCK_HASH) === pc ? load<u32>(entry, Layout.BLOCK_HASH + 4) : 0;
 }
 
-/** Memory model paged: whether the block's pages are still those that it was translated from. */
-function isMapped(block: u32, pc: u32): bool {
-  if (!samePage(pc, load<u32>(block, BlockHeader.PAGE))) return false;
+/** Address of the block for a pc, or 0. */
+export function findBlock(pc: u32): u32 {
+  const block = entryOf(pc);
+  if (!PAGED || !block) return block;
+  if (!samePage(pc, load<u32>(block, BlockHeader.PAGE))) return 0;
   const next = load<u32>(block, BlockHeader.NEXT_PAGE);
-  return next === 0 || samePage((pc | 0xfff) + 1, next);
+  return next === 0 || samePage((pc | 0xfff) + 1, next) ? block : 0;
+}
+
+/** The same without asking the ISA's walker: memory model paged, there may be a block nevertheless. */
+export function knownBlock(pc: u32): u32 {
+  const block = entryOf(pc);
+  if (!PAGED || !block) return block;
+  const next = load<u32>(block, BlockHeader.NEXT_PAGE);
+  return isFilled(pc, load<u32>(block, BlockHeader.PAGE)) && (next === 0 || isFilled((pc | 0xfff) + 1, next)) ? block : 0;
 }
 
 /** Whether the block may run now: it was not too often arrived at, and the budget covers it (and has paid for it). */

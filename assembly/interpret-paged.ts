@@ -1,27 +1,90 @@
 // Loads and stores of the main loop in the memory model paged.
+import { recordedFault } from './leave';
 import { fits, slowRead, slowWrite } from './paged';
 import { Layout, TlbBit } from './shared/layout';
+import { Uop } from './shared/uop';
 
 function addressOf(ip: usize): u32 {
   return load<u32>(load<u16>(ip, 4)) + load<u32>(ip, 8);
 }
 
-/** Where the load of the µop at `ip` finds its bytes, 0 if it leaves. `read`: the TlbBit to ask for. */
-export function readFrom(ip: usize, bytes: u32, read: u32): usize {
+/** Where the load or store of the µop at `ip` may go straight away, else 0. `right`: the TlbBit to ask for. */
+export function placeOf(ip: usize, bytes: u32, right: u32): usize {
   const address: u32 = addressOf(ip);
   const entry = load<u32>((address >>> 12) << 2, Layout.TLB);
-  if (entry & read && fits(address, bytes)) return address + (entry & TlbBit.ADDRESS);
-  return slowRead(address, bytes);
+  return entry & right && fits(address, bytes) ? <usize>(address + (entry & TlbBit.ADDRESS)) : 0;
 }
 
-/** Where the store of the µop at `ip` may go straight away, else SCRATCH. */
-export function writeTo(ip: usize, bytes: u32, write: u32): usize {
-  const address: u32 = addressOf(ip);
-  const entry = load<u32>((address >>> 12) << 2, Layout.TLB);
-  if (entry & write && fits(address, bytes)) return address + (entry & TlbBit.ADDRESS);
-  return Layout.SCRATCH;
+/** The µop at `ip` where it may not; returns the address of the next, or 0 if it left. */
+export function slowAccess(number: i32, ip: usize): usize {
+  const d = <usize>load<u16>(ip, 2);
+  if (number >= Uop.STORE8) return storeSlowly(number, ip, d);
+  const place = slowRead(addressOf(ip), number <= Uop.LOAD8_U ? 1 : number === Uop.LOAD32 || number === Uop.LOAD32_BE ? 4 : 2);
+  if (!place) {
+    recordedFault(ip);
+    return 0;
+  }
+  switch (number) {
+    case Uop.LOAD8_S:
+      store<i32>(d, load<i8>(place));
+      break;
+    case Uop.LOAD8_U:
+      store<i32>(d, load<u8>(place));
+      break;
+    case Uop.LOAD16_S:
+      store<i32>(d, load<i16>(place));
+      break;
+    case Uop.LOAD16_U:
+      store<i32>(d, load<u16>(place));
+      break;
+    case Uop.LOAD32:
+      store<i32>(d, load<i32>(place));
+      break;
+    case Uop.LOAD16_S_BE:
+      store<i32>(d, bswap<i16>(load<i16>(place)));
+      break;
+    case Uop.LOAD16_U_BE:
+      store<i32>(d, bswap<u16>(load<u16>(place)));
+      break;
+    case Uop.LOAD32_BE:
+      store<i32>(d, bswap<i32>(load<i32>(place)));
+      break;
+    default:
+      unreachable();
+  }
+  return ip + 12;
 }
-/** After the store: whether it is done. */
-export function written(ip: usize, place: usize, bytes: u32): bool {
-  return place !== Layout.SCRATCH || slowWrite(addressOf(ip), bytes) === 0;
+
+function storeSlowly(number: i32, ip: usize, value: usize): usize {
+  let bytes: u32 = 4;
+  let next = ip + 12;
+  switch (number) {
+    case Uop.STORE8:
+      store<u8>(Layout.SCRATCH, load<u8>(value));
+      bytes = 1;
+      break;
+    case Uop.STORE16:
+      store<u16>(Layout.SCRATCH, load<u16>(value));
+      bytes = 2;
+      break;
+    case Uop.STORE16_BE:
+      store<u16>(Layout.SCRATCH, bswap<u16>(load<u16>(value)));
+      bytes = 2;
+      break;
+    case Uop.STORE32:
+      store<u32>(Layout.SCRATCH, load<u32>(value));
+      break;
+    case Uop.STORE32_BE:
+      store<u32>(Layout.SCRATCH, bswap<u32>(load<u32>(value)));
+      break;
+    case Uop.STORE32_IMM:
+      store<u32>(Layout.SCRATCH, load<u32>(ip, 12));
+      next = ip + 16;
+      break;
+    default:
+      unreachable();
+  }
+  if (slowWrite(addressOf(ip), bytes) === 0) return next;
+  recordedFault(ip);
+  return 0;
 }

@@ -1,12 +1,9 @@
 // The µop interpreter: one loop, one switch.
 
-import { enter, findBlock, unchanged } from './arrive';
-import { helper } from './interpret-helper';
-import { memory, pagedMemory } from './interpret-memory';
-import { readFrom, writeTo, written } from './interpret-paged';
-import { scalar } from './interpret-scalar';
-import { simd } from './interpret-simd';
-import { fault, leave, recordedFault, refund, stackFault } from './leave';
+import { enter, knownBlock } from './arrive';
+import { callFor } from './interpret-calls';
+import { placeOf } from './interpret-paged';
+import { fault, leave, refund, stackFault } from './leave';
 import { ExitKind, FaultAccess } from './shared/exit';
 import { CodeMode, JumpSite, Layout, PagePermission, TlbBit } from './shared/layout';
 import { BlockFlag, BlockHeader, Link, LinkFlag, Uop } from './shared/uop';
@@ -31,11 +28,10 @@ function pick(ip: usize, condition: bool): usize {
   return select<usize>(ip + 8, ip + 8 + Link.SIZE, condition);
 }
 
-/** Calls the slow path of the µop at `ip`; leaves with the exception that it has found: false. */
-function slowPath(ip: usize): bool {
-  if (call_indirect<i32>(load<u32>(ip, 8)) == 0) return true;
-  refund(load<u32>(ip, 12));
-  return leave(ExitKind.Exception, load<u32>(ip, 16));
+/** What `steps` gives in place of the address of a µop, as `interpret` does. */
+const enum Step {
+  LEFT = 0,
+  ELSEWHERE = 1,
 }
 
 /**
@@ -50,7 +46,19 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
   const read: u32 = TlbBit.KernelRead << privilege;
   const write: u32 = TlbBit.KernelWrite << privilege;
   if (!enter(first, counts, threshold)) return false;
-  let ip: usize = first + BlockHeader.SIZE;
+  let ip: usize = steps(first + BlockHeader.SIZE, limit, threshold, read, write, once);
+  while (<i32>ip > Step.ELSEWHERE) {
+    ip = callFor(ip, limit);
+    if (ip && <i32>load<u16>(ip) < Uop.SCALAR) ip = steps(ip, limit, threshold, read, write, once);
+  }
+  return <i32>ip === Step.ELSEWHERE;
+}
+
+/**
+ * Runs µops from `ip` on up to one that needs a call, which is returned, or a Step. Nothing in here is called that comes back: the
+ * engine would keep `ip` in memory throughout, and each µop would wait for that.
+ */
+function steps(ip: usize, limit: u32, threshold: i32, read: u32, write: u32, once: bool): usize {
   let link: usize = 0;
   let pc: u32 = 0;
   while (true) {
@@ -252,196 +260,196 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
       }
       case Uop.LOAD8_S: {
         if (PAGED) {
-          const place = readFrom(ip, 1, read);
-          if (!place) return recordedFault(ip);
+          const place = placeOf(ip, 1, read);
+          if (!place) return ip;
           store<i32>(load<u16>(ip, 2), load<i8>(place));
           ip += 12;
           continue;
         }
         const index = indexOf(ip);
-        if (index > limit - 1) return fault(ip, index, FaultAccess.Read);
+        if (index > limit - 1) return <usize>fault(ip, index, FaultAccess.Read);
         store<i32>(load<u16>(ip, 2), load<i8>(index, Layout.WINDOW));
         ip += 12;
         continue;
       }
       case Uop.LOAD8_U: {
         if (PAGED) {
-          const place = readFrom(ip, 1, read);
-          if (!place) return recordedFault(ip);
+          const place = placeOf(ip, 1, read);
+          if (!place) return ip;
           store<i32>(load<u16>(ip, 2), load<u8>(place));
           ip += 12;
           continue;
         }
         const index = indexOf(ip);
-        if (index > limit - 1) return fault(ip, index, FaultAccess.Read);
+        if (index > limit - 1) return <usize>fault(ip, index, FaultAccess.Read);
         store<i32>(load<u16>(ip, 2), load<u8>(index, Layout.WINDOW));
         ip += 12;
         continue;
       }
       case Uop.LOAD16_S: {
         if (PAGED) {
-          const place = readFrom(ip, 2, read);
-          if (!place) return recordedFault(ip);
+          const place = placeOf(ip, 2, read);
+          if (!place) return ip;
           store<i32>(load<u16>(ip, 2), load<i16>(place));
           ip += 12;
           continue;
         }
         const index = indexOf(ip);
-        if (index > limit - 2) return fault(ip, index, FaultAccess.Read);
+        if (index > limit - 2) return <usize>fault(ip, index, FaultAccess.Read);
         store<i32>(load<u16>(ip, 2), load<i16>(index, Layout.WINDOW));
         ip += 12;
         continue;
       }
       case Uop.LOAD16_U: {
         if (PAGED) {
-          const place = readFrom(ip, 2, read);
-          if (!place) return recordedFault(ip);
+          const place = placeOf(ip, 2, read);
+          if (!place) return ip;
           store<i32>(load<u16>(ip, 2), load<u16>(place));
           ip += 12;
           continue;
         }
         const index = indexOf(ip);
-        if (index > limit - 2) return fault(ip, index, FaultAccess.Read);
+        if (index > limit - 2) return <usize>fault(ip, index, FaultAccess.Read);
         store<i32>(load<u16>(ip, 2), load<u16>(index, Layout.WINDOW));
         ip += 12;
         continue;
       }
       case Uop.LOAD32: {
         if (PAGED) {
-          const place = readFrom(ip, 4, read);
-          if (!place) return recordedFault(ip);
+          const place = placeOf(ip, 4, read);
+          if (!place) return ip;
           store<i32>(load<u16>(ip, 2), load<i32>(place));
           ip += 12;
           continue;
         }
         const index = indexOf(ip);
-        if (index > limit - 4) return fault(ip, index, FaultAccess.Read);
+        if (index > limit - 4) return <usize>fault(ip, index, FaultAccess.Read);
         store<i32>(load<u16>(ip, 2), load<i32>(index, Layout.WINDOW));
         ip += 12;
         continue;
       }
       case Uop.LOAD16_S_BE: {
         if (PAGED) {
-          const place = readFrom(ip, 2, read);
-          if (!place) return recordedFault(ip);
+          const place = placeOf(ip, 2, read);
+          if (!place) return ip;
           store<i32>(load<u16>(ip, 2), bswap<i16>(load<i16>(place)));
           ip += 12;
           continue;
         }
         const index = indexOf(ip);
-        if (index > limit - 2) return fault(ip, index, FaultAccess.Read);
+        if (index > limit - 2) return <usize>fault(ip, index, FaultAccess.Read);
         store<i32>(load<u16>(ip, 2), bswap<i16>(load<i16>(index, Layout.WINDOW)));
         ip += 12;
         continue;
       }
       case Uop.LOAD16_U_BE: {
         if (PAGED) {
-          const place = readFrom(ip, 2, read);
-          if (!place) return recordedFault(ip);
+          const place = placeOf(ip, 2, read);
+          if (!place) return ip;
           store<i32>(load<u16>(ip, 2), bswap<u16>(load<u16>(place)));
           ip += 12;
           continue;
         }
         const index = indexOf(ip);
-        if (index > limit - 2) return fault(ip, index, FaultAccess.Read);
+        if (index > limit - 2) return <usize>fault(ip, index, FaultAccess.Read);
         store<i32>(load<u16>(ip, 2), bswap<u16>(load<u16>(index, Layout.WINDOW)));
         ip += 12;
         continue;
       }
       case Uop.LOAD32_BE: {
         if (PAGED) {
-          const place = readFrom(ip, 4, read);
-          if (!place) return recordedFault(ip);
+          const place = placeOf(ip, 4, read);
+          if (!place) return ip;
           store<i32>(load<u16>(ip, 2), bswap<i32>(load<i32>(place)));
           ip += 12;
           continue;
         }
         const index = indexOf(ip);
-        if (index > limit - 4) return fault(ip, index, FaultAccess.Read);
+        if (index > limit - 4) return <usize>fault(ip, index, FaultAccess.Read);
         store<i32>(load<u16>(ip, 2), bswap<i32>(load<i32>(index, Layout.WINDOW)));
         ip += 12;
         continue;
       }
       case Uop.STORE8: {
         if (PAGED) {
-          const place = writeTo(ip, 1, write);
+          const place = placeOf(ip, 1, write);
+          if (!place) return ip;
           store<u8>(place, load<u8>(load<u16>(ip, 2)));
-          if (!written(ip, place, 1)) return recordedFault(ip);
           ip += 12;
           continue;
         }
         const index = indexOf(ip);
-        if (index > limit - 1) return fault(ip, index, FaultAccess.Write);
+        if (index > limit - 1) return <usize>fault(ip, index, FaultAccess.Write);
         store<u8>(index, load<u8>(load<u16>(ip, 2)), Layout.WINDOW);
         ip += 12;
         continue;
       }
       case Uop.STORE16: {
         if (PAGED) {
-          const place = writeTo(ip, 2, write);
+          const place = placeOf(ip, 2, write);
+          if (!place) return ip;
           store<u16>(place, load<u16>(load<u16>(ip, 2)));
-          if (!written(ip, place, 2)) return recordedFault(ip);
           ip += 12;
           continue;
         }
         const index = indexOf(ip);
-        if (index > limit - 2) return fault(ip, index, FaultAccess.Write);
+        if (index > limit - 2) return <usize>fault(ip, index, FaultAccess.Write);
         store<u16>(index, load<u16>(load<u16>(ip, 2)), Layout.WINDOW);
         ip += 12;
         continue;
       }
       case Uop.STORE32: {
         if (PAGED) {
-          const place = writeTo(ip, 4, write);
+          const place = placeOf(ip, 4, write);
+          if (!place) return ip;
           store<i32>(place, load<i32>(load<u16>(ip, 2)));
-          if (!written(ip, place, 4)) return recordedFault(ip);
           ip += 12;
           continue;
         }
         const index = indexOf(ip);
-        if (index > limit - 4) return fault(ip, index, FaultAccess.Write);
+        if (index > limit - 4) return <usize>fault(ip, index, FaultAccess.Write);
         store<i32>(index, load<i32>(load<u16>(ip, 2)), Layout.WINDOW);
         ip += 12;
         continue;
       }
       case Uop.STORE16_BE: {
         if (PAGED) {
-          const place = writeTo(ip, 2, write);
+          const place = placeOf(ip, 2, write);
+          if (!place) return ip;
           store<u16>(place, bswap<u16>(load<u16>(load<u16>(ip, 2))));
-          if (!written(ip, place, 2)) return recordedFault(ip);
           ip += 12;
           continue;
         }
         const index = indexOf(ip);
-        if (index > limit - 2) return fault(ip, index, FaultAccess.Write);
+        if (index > limit - 2) return <usize>fault(ip, index, FaultAccess.Write);
         store<u16>(index, bswap<u16>(load<u16>(load<u16>(ip, 2))), Layout.WINDOW);
         ip += 12;
         continue;
       }
       case Uop.STORE32_BE: {
         if (PAGED) {
-          const place = writeTo(ip, 4, write);
+          const place = placeOf(ip, 4, write);
+          if (!place) return ip;
           store<i32>(place, bswap<i32>(load<i32>(load<u16>(ip, 2))));
-          if (!written(ip, place, 4)) return recordedFault(ip);
           ip += 12;
           continue;
         }
         const index = indexOf(ip);
-        if (index > limit - 4) return fault(ip, index, FaultAccess.Write);
+        if (index > limit - 4) return <usize>fault(ip, index, FaultAccess.Write);
         store<i32>(index, bswap<i32>(load<i32>(load<u16>(ip, 2))), Layout.WINDOW);
         ip += 12;
         continue;
       }
       case Uop.STORE32_IMM: {
         if (PAGED) {
-          const place = writeTo(ip, 4, write);
+          const place = placeOf(ip, 4, write);
+          if (!place) return ip;
           store<i32>(place, load<i32>(ip, 12));
-          if (!written(ip, place, 4)) return recordedFault(ip);
           ip += 16;
           continue;
         }
         const index = indexOf(ip);
-        if (index > limit - 4) return fault(ip, index, FaultAccess.Write);
+        if (index > limit - 4) return <usize>fault(ip, index, FaultAccess.Write);
         store<i32>(index, load<i32>(ip, 12), Layout.WINDOW);
         ip += 16;
         continue;
@@ -455,26 +463,23 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
             store<u32>(Layout.EXIT_ARG1, 0);
           }
           refund(load<u16>(ip, 6));
-          return leave(kind, load<u32>(ip, 8));
+          return <usize>leave(kind, load<u32>(ip, 8));
         }
         ip += 16;
         continue;
       case Uop.SLOW32:
-        if (slotA(ip) == 0) result(ip, slotB(ip));
-        else if (slowPath(ip)) result(ip, load<i32>(Layout.SLOW_RESULT));
-        else return false;
+        if (slotA(ip)) return ip;
+        result(ip, slotB(ip));
         ip += 20;
         continue;
       case Uop.SLOW64:
-        if (slotA(ip) == 0) store<i64>(load<u16>(ip, 2), load<i64>(load<u16>(ip, 6)));
-        else if (slowPath(ip)) store<i64>(load<u16>(ip, 2), load<i64>(Layout.SLOW_RESULT));
-        else return false;
+        if (slotA(ip)) return ip;
+        store<i64>(load<u16>(ip, 2), load<i64>(load<u16>(ip, 6)));
         ip += 20;
         continue;
       case Uop.SLOW128:
-        if (slotA(ip) == 0) v128.store(load<u16>(ip, 2), v128.load(load<u16>(ip, 6)));
-        else if (slowPath(ip)) v128.store(load<u16>(ip, 2), v128.load(Layout.SLOW_RESULT));
-        else return false;
+        if (slotA(ip)) return ip;
+        v128.store(load<u16>(ip, 2), v128.load(load<u16>(ip, 6)));
         ip += 20;
         continue;
       case Uop.GOTO:
@@ -522,38 +527,20 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
         // arguments that are not given are a helper's
         const end = (<u32>load<u8>(ip, 3)) << 2;
         for (let i: u32 = 0; i < end; i += 4) store<u32>(Layout.EXIT_ARG0 + i, load<u32>(ip + i, 8));
-        return leave(<ExitKind>load<u8>(ip, 2), load<u32>(ip, 4));
+        return <usize>leave(<ExitKind>load<u8>(ip, 2), load<u32>(ip, 4));
       }
       case Uop.CHECK_STACK: {
         const pointer = load<u32>(load<u16>(ip, 2));
-        if (!(load<u8>(pointer >>> 12, Layout.PAGES) & PagePermission.Write)) return stackFault(ip, pointer);
+        if (!(load<u8>(pointer >>> 12, Layout.PAGES) & PagePermission.Write)) return <usize>stackFault(ip, pointer);
         ip += 4;
         continue;
       }
-      case Uop.VERIFY:
-        if (!unchanged(ip)) {
-          const stale = load<u32>(Layout.CURRENT_BLOCK);
-          refund(load<u32>(stale, BlockHeader.INSTRUCTIONS));
-          return leave(ExitKind.Stale, load<u32>(stale, BlockHeader.PC));
-        }
-        ip += 4 + ((load<u16>(ip, 2) + 3) & ~3);
-        continue;
       default:
-        if (number < Uop.MEMORY) {
-          ip = scalar(number, ip);
-        } else if (number < Uop.HELPER) {
-          ip = PAGED ? pagedMemory(number, ip) : memory(number, ip, limit);
-          if (!ip) return false;
-        } else if (number < Uop.SIMD) {
-          ip = helper(number, ip);
-        } else {
-          ip = simd(number, ip);
-        }
-        continue;
+        return ip;
     }
 
     // a terminator: on to the next block
-    if (once) return leave(ExitKind.None, link ? load<u32>(link, Link.PC) : pc);
+    if (once) return <usize>leave(ExitKind.None, link ? load<u32>(link, Link.PC) : pc);
     let block: u32 = 0;
     let heats = true;
     if (link) {
@@ -562,25 +549,25 @@ export function interpret(first: u32, counts: bool, once: bool): bool {
       heats = (flags & LinkFlag.COUNTS) !== 0;
       if (!block) {
         pc = load<u32>(link, Link.PC);
-        block = findBlock(pc);
+        block = knownBlock(pc);
         if (PAGED) {
           if (block && !(flags & LinkFlag.CROSSES) && load<u32>(block, BlockHeader.NEXT_PAGE) === 0) store<u32>(link, block, Link.BLOCK);
         } else store<u32>(link, block, Link.BLOCK);
       }
     } else {
-      block = findBlock(pc);
+      block = knownBlock(pc);
     }
     if (!block) {
       store<u32>(Layout.PC, pc);
-      return true;
+      return Step.ELSEWHERE;
     }
     const flags = load<u32>(block, BlockHeader.FLAGS);
     if (flags) {
       if (link && flags & BlockFlag.STALE) store<u32>(link, 0, Link.BLOCK);
       store<u32>(Layout.PC, load<u32>(block, BlockHeader.PC));
-      return true;
+      return Step.ELSEWHERE;
     }
-    if (!enter(block, heats, threshold)) return false;
+    if (!enter(block, heats, threshold)) return Step.LEFT;
     ip = block + BlockHeader.SIZE;
   }
 }

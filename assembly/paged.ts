@@ -122,11 +122,13 @@ export function codeEntry(pc: u32): u32 {
   return 0;
 }
 
-/** Whether the page of an address is still the one that code was translated from: `expected` is its TLB word then, one execute bit only. */
+/** Whether the page of an address is filled as the one that code was translated from: `expected` is its TLB word then, one execute bit only. */
+export function isFilled(address: u32, expected: u32): bool {
+  return (load<u32>(tlbSlot(address), Layout.TLB) & (TlbBit.ADDRESS | expected)) === expected;
+}
+/** Whether it is that page. */
 export function samePage(address: u32, expected: u32): bool {
-  const mask: u32 = TlbBit.ADDRESS | expected;
-  if ((load<u32>(tlbSlot(address), Layout.TLB) & mask) === expected) return true;
-  return (codeEntry(address) & mask) === expected;
+  return isFilled(address, expected) || (codeEntry(address) & (TlbBit.ADDRESS | expected)) === expected;
 }
 
 /** The physical address of a pc that codeEntry has found. */
