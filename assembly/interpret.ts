@@ -3,6 +3,7 @@
 import { enter, knownBlock } from './arrive';
 import { callFor } from './interpret-calls';
 import { placeOf } from './interpret-paged';
+import { putDifference, putLogic, putSum } from './interpret-status';
 import { fault, leave, refund, stackFault } from './leave';
 import { ExitKind, FaultAccess } from './shared/exit';
 import { CodeMode, JumpSite, Layout, PagePermission, TlbBit } from './shared/layout';
@@ -535,6 +536,38 @@ function steps(ip: usize, limit: u32, threshold: i32, read: u32, write: u32, onc
         ip += 4;
         continue;
       }
+      case Uop.STATUS_ADD:
+        putSum(ip, slotA(ip), slotB(ip), true);
+        ip += 8;
+        continue;
+      case Uop.STATUS_INC:
+        putSum(ip, slotA(ip), slotB(ip), false);
+        ip += 8;
+        continue;
+      case Uop.STATUS_SUB:
+        putDifference(ip, slotA(ip) + slotB(ip), slotB(ip), 0, true);
+        ip += 8;
+        continue;
+      case Uop.STATUS_DEC:
+        putDifference(ip, slotA(ip) + slotB(ip), slotB(ip), 0, false);
+        ip += 8;
+        continue;
+      case Uop.STATUS_CMP32:
+        putDifference(ip, slotA(ip), slotB(ip), 0, true);
+        ip += 8;
+        continue;
+      case Uop.STATUS_CMP16:
+        putDifference(ip, slotA(ip), slotB(ip), 16, true);
+        ip += 8;
+        continue;
+      case Uop.STATUS_CMP8:
+        putDifference(ip, slotA(ip), slotB(ip), 24, true);
+        ip += 8;
+        continue;
+      case Uop.STATUS_LOGIC:
+        putLogic(ip, slotA(ip), slotB(ip));
+        ip += 8;
+        continue;
       default:
         return ip;
     }

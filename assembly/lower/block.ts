@@ -20,6 +20,12 @@ export function operandD(v: u32): u32 {
   return load<u32>(Ir.D + (v << 2));
 }
 
+export function setOperands(v: u32, b: u32, c: u32, d: u32): void {
+  store<u32>(Ir.B + (v << 2), b);
+  store<u32>(Ir.C + (v << 2), c);
+  store<u32>(Ir.D + (v << 2), d);
+}
+
 /** The row of an op number. */
 export function rowOf(number: u32): usize {
   return Ir.OPS + number * OpRow.SIZE;

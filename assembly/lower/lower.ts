@@ -5,6 +5,7 @@ import { BlockHeader, LinkFlag, Slot, Uop } from '../shared/uop';
 import { helperHas, helperRow, input, isConst32, opcode, operandA, operandB, operandC, operandD, rowOf, valueBytes } from './block';
 import { Fate, fate, plan } from './plan';
 import { beginSlots, destination, failLowering, putBackBorrowed, release, slot } from './slots';
+import { Word } from './status';
 import { emitConst32, emitMove, emitPair, emitWord, goTo, place } from './words';
 
 let instructions: u32 = 0;
@@ -35,7 +36,10 @@ export function lowerBlock(address: u32, add: u32, store: u32, eq: u32, ne: u32)
     goTo(place() + ((verified + 3) & ~3));
   }
   const checked = input(BlockInput.CHECKED);
-  for (let v: u32 = 0, n = input(BlockInput.LENGTH); v < n; v++) if (fate(v) === Fate.Emit) emit(v, checked);
+  for (let v: u32 = 0, n = input(BlockInput.LENGTH); v < n; v++) {
+    if (fate(v) === Fate.Emit) emit(v, checked);
+    else if (fate(v) === Fate.Status) emitStatus(v);
+  }
   emitTerminator();
   return finish(address);
 }
@@ -194,6 +198,18 @@ function emitPlain(v: u32, info: usize, a: u32, b: u32): void {
   emitPair(load<u16>(info, OpRow.UOP), destination(v));
   if (load<u8>(info, OpRow.SWAP) === 1) emitPair(y, x);
   else emitPair(x, y);
+}
+
+function emitStatus(v: u32): void {
+  const x = operandB(v);
+  const y = operandC(v);
+  const from = slot(x);
+  const other = slot(y);
+  release(x, v);
+  if (x !== y) release(y, v);
+  emitPair(operandD(v), Layout.STATE + operandA(v) - Word.PARITY);
+  emitPair(from, other);
+  putBackBorrowed();
 }
 
 function emitWide(number: u32, d: u32, a: u32, b: u32, last: u32): void {

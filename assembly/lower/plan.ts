@@ -3,7 +3,23 @@
 // before anyone can see it is not written: with `precise`, a load or store may show it.
 import { Layout } from '../shared/layout';
 import { BlockInput, HelperFlag, HelperRow, Ir, Kind, OpRow, TerminatorKind } from '../shared/lowering';
-import { helperHas, helperRow, input, isConst32, kindOf, opcode, operandA, operandB, operandC, operandD, rowOf, stateBytes } from './block';
+import { Uop } from '../shared/uop';
+import {
+  helperHas,
+  helperRow,
+  input,
+  isConst32,
+  kindOf,
+  opcode,
+  operandA,
+  operandB,
+  operandC,
+  operandD,
+  rowOf,
+  setOperands,
+  stateBytes,
+} from './block';
+import { adjustSet, carrySet, first, match, overflowSet, second, signSet, uop, Word, zeroSet } from './status';
 
 /** What becomes of an op. */
 export const enum Fate {
@@ -14,6 +30,8 @@ export const enum Fate {
   Address,
   /** A comparison that is part of the terminator. */
   Branch,
+  /** A set that writes a group of status flags: operand b and c are the µop's, d is its number. */
+  Status,
 }
 
 const NONE: i32 = -1;
@@ -101,6 +119,7 @@ function countUses(n: u32, precise: bool): void {
     const number = opcode(v);
     const info = rowOf(number);
     const kind: u32 = load<u8>(info, OpRow.KIND);
+    if (fate(v) === Fate.Skip) continue;
     if (
       uses(v) === 0 &&
       (load<u8>(info, OpRow.PURE) === 1 || (kind === Kind.Helper && helperHas(helperRow(operandA(v)), HelperFlag.PURE)))
@@ -124,6 +143,7 @@ function countUses(n: u32, precise: bool): void {
             setPosition(Ir.NEXT_READ, g, v);
           }
         } else {
+          if (match(v) && groupStatus(v, nextSight)) break;
           let seen = false;
           for (let g = first; g < after; g++) {
             const write = positionIn(Ir.NEXT_WRITE, g);
@@ -194,6 +214,31 @@ function countUses(n: u32, precise: bool): void {
   }
 }
 
+function isSeen(granule: u32, nextSight: i32): bool {
+  const write = positionIn(Ir.NEXT_WRITE, granule);
+  return write >= nextSight || write >= positionIn(Ir.NEXT_READ, granule);
+}
+/** Makes the group that ends at `v` one µop, if somebody sees several of its words. */
+function groupStatus(v: i32, nextSight: i32): bool {
+  const carry = (operandA(v) - Word.PARITY) >>> 2;
+  const from = carrySet < 0 ? carry + 1 : carry;
+  const end = carry + (Word.END >>> 2);
+  let seen = 0;
+  for (let g = from; g < end; g++) seen += i32(isSeen(g, nextSight));
+  if (seen < 2) return false;
+  if (carrySet >= 0) setFate(carrySet, Fate.Skip);
+  setFate(adjustSet, Fate.Skip);
+  setFate(overflowSet, Fate.Skip);
+  setFate(zeroSet, Fate.Skip);
+  setFate(signSet, Fate.Skip);
+  for (let g = from; g < end; g++) setPosition(Ir.NEXT_WRITE, g, v);
+  setFate(v, Fate.Status);
+  setOperands(v, first, second, uop);
+  use(first, v);
+  if (second !== first) use(second, v);
+  return true;
+}
+
 function placeValues(n: u32): void {
   memory.fill(Ir.LAST_WRITE, 0xff, GRANULES_BYTES);
   memory.fill(Ir.LAST_READ, 0xff, GRANULES_BYTES);
@@ -206,7 +251,8 @@ function placeValues(n: u32): void {
         if (fate(v) !== Fate.Skip) placeGet(v);
         break;
       case Kind.Set:
-        if (fate(v) !== Fate.Skip) placeSet(v, barrier);
+        if (fate(v) === Fate.Status) placeStatus(v);
+        else if (fate(v) !== Fate.Skip) placeSet(v, barrier);
         break;
       case Kind.Load:
       case Kind.Store:
@@ -247,4 +293,10 @@ function placeSet(v: u32, barrier: i32): void {
     setPosition(Ir.LAST_WRITE, g, v);
     if (direct) raisePosition(Ir.LAST_READ, g, lastOf(x));
   }
+}
+
+function placeStatus(v: u32): void {
+  const carry = (operandA(v) - Word.PARITY) >>> 2;
+  const keeps = operandD(v) === Uop.STATUS_INC || operandD(v) === Uop.STATUS_DEC;
+  for (let g = keeps ? carry + 1 : carry, end = carry + (Word.END >>> 2); g < end; g++) setPosition(Ir.LAST_WRITE, g, v);
 }

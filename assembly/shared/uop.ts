@@ -158,6 +158,20 @@ export const enum Uop {
   VERIFY,
   /** Slot of the stack pointer, u16: leaves with a memory fault unless its page can be written. */
   CHECK_STACK,
+  /**
+   * Status flags as the x86 translator keeps them: six words from d on, CF, ZF, SF, PF, AF and OF. a: the sum or difference, b: what was added or
+   * subtracted. INC and DEC leave CF as it is.
+   */
+  STATUS_ADD,
+  STATUS_SUB,
+  STATUS_INC,
+  STATUS_DEC,
+  // a, from which b is subtracted; zero-extended from so many bits
+  STATUS_CMP32,
+  STATUS_CMP16,
+  STATUS_CMP8,
+  // a: the result, b: it with its sign in bit 31
+  STATUS_LOGIC,
 
   // i64 and floating point: number d a b
   SCALAR = 128,
