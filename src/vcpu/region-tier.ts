@@ -233,7 +233,8 @@ export class RegionTier {
     return true;
   }
 
-  private closed = false;
+  /** What comes after that does not count. */
+  closed = false;
   close(): void {
     this.closed = true;
     this.background?.close();

@@ -163,8 +163,7 @@ export class Vcpu {
     this.options.beforeModules?.();
     this.loading ??= this.options.loadCompiler().then((compiler) => {
       this.tier.compiler = compiler;
-      if (this.closed) return;
-      if (this.executor === 'tiered') this.compilerIsThere();
+      if (this.executor === 'tiered' && !this.tier.closed) this.compilerIsThere();
     });
     return this.loading;
   }
@@ -269,10 +268,8 @@ export class Vcpu {
     data.setUint32(Layout.TOP, top, true);
   }
 
-  private closed = false;
   /** Ends what runs beside the guest. What it still gives does not count: the memory may be another processor's by then. */
   close(): void {
-    this.closed = true;
     this.tier.close();
   }
 

@@ -40,7 +40,7 @@ export interface Machine {
   snapshot(): Promise<Uint8Array<ArrayBuffer>>;
   /** Pauses it, if it runs, and puts it back to a state of its own, or of a machine like it. Rejects with SnapshotError. */
   restore(snapshot: Uint8Array): Promise<void>;
-  /** Ends it from outside. */
+  /** Ends it from outside, running or not. One that is neither run to its end nor stopped keeps the file of its translations open. */
   stop(): void;
   /** Bytes for serial port `port`, VIRTIO_CONSOLE or HYPERCALL_CONSOLE. */
   input(bytes: Uint8Array, port?: number): void;
@@ -277,6 +277,9 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
   const translationsKey = program && `${storeKey(program)}-${options.machine}`;
   const kept = translationsKey ? await translations?.load(translationsKey).catch(() => undefined) : undefined;
   if (translations && translationsKey) vcpu.persist(kept);
+  const close = (): void => {
+    if (kept && 'read' in kept) kept.close?.();
+  };
 
   async function runLoop(): Promise<MachineEnd | undefined> {
     await vcpu.prepare();
@@ -304,8 +307,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     if (!end) return undefined;
     const learnt = translations && vcpu.translations();
     if (learnt && translationsKey) await translations.save(translationsKey, learnt).catch(() => undefined);
-    if (kept && 'read' in kept) kept.close?.();
-    vcpu.close();
+    close();
     for (const listener of listeners.exit) listener(end);
     return end;
   }
@@ -343,6 +345,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     },
     stop() {
       finish('stopped', 0);
+      if (!running) close();
     },
     input(bytes, port = 0) {
       if (port === HYPERCALL_CONSOLE) typed = Uint8Array.from([...typed, ...bytes]);

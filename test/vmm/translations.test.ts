@@ -111,6 +111,26 @@ test('a hooked instruction is not passed by', async () => {
   expect([hooked, second.left]).toEqual([1, undefined]);
 });
 
+test('a machine that is stopped lets go of what was kept, though it never ran', async () => {
+  const { left } = await boot(kernel(...out(0xf4, 0), 0xf4));
+  let open = 0;
+  const load = async () => {
+    open++;
+    const bytes = left!.slice();
+    return { length: bytes.length, read: (start: number, end: number) => bytes.slice(start, end), close: () => void open-- };
+  };
+  const translations = { load, save: async () => undefined };
+  const options = { machine: 'pc', runtime: SYSTEM, memory: 32 << 20, translations, kernel: kernel(...out(0xf4, 0), 0xf4) } as const;
+  const never = await createMachine(options);
+  const runs = await createMachine(options);
+  expect(open).toBe(2);
+  never.stop();
+  expect(open).toBe(1);
+  expect((await never.run())?.reason).toBe('stopped');
+  expect((await runs.run())?.code).toBe(1);
+  expect(open).toBe(0);
+});
+
 test('of a machine that cannot be made, none are asked for', async () => {
   let asked = 0;
   const load = async (): Promise<undefined> => void asked++;
