@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { makeNat } from '../devices/net/nat.ts';
 import { overlayDisk } from '../devices/virtio/block.ts';
@@ -44,7 +44,7 @@ export function bootCommand(): Command {
     .option('--no-unpack', 'leave it to a bzImage to unpack itself, and to choose its place')
     .option('--firmware <file>', 'a BIOS image to start instead of a kernel (pc)')
     .option('--drive <file[:ro|:snapshot]>', 'a raw disk image; with :snapshot, writes are kept in memory (repeatable)', collect, [])
-    .option('--share <folder[:tag[:ro]]>', 'a folder, mounted by its tag (share) over virtio with 9p (repeatable)', collect, [])
+    .option('--share <folder[:tag][:ro]>', 'a folder, mounted by its tag (share) over virtio with 9p (repeatable)', collect, [])
     .addOption(new Option('--net <kind>', 'a network card; its network has the host’s sockets behind it').choices(['user']))
     .option(
       '--allow <tcp|udp:host:port>',
@@ -76,7 +76,9 @@ function openDrive(text: string, node: typeof import('../host/node.ts')): DriveO
 }
 
 function openShare(text: string, node: typeof import('../host/node.ts')): ShareOptions {
-  const [, folder, tag = 'share', readOnly] = /^(.*?)(?::([^:]+?))?(:ro)?$/.exec(text)!;
+  const [, folder, tag = 'share', readOnly] = /^(.*?)(?::(?!ro$)([^:]+?))?(:ro)?$/.exec(text)!;
+  const isFolder = madeOf(`--share ${folder}:`, () => statSync(folder).isDirectory());
+  if (!isFolder) throw new CliError(`--share ${folder}: not a folder`, ExitCode.Usage);
   return { tag, fileSystem: madeOf(`--share ${folder}:`, () => node.nodeFileSystem(folder, { readOnly: readOnly !== undefined })) };
 }
 
@@ -92,6 +94,8 @@ async function boot(options: BootOptions): Promise<void> {
   if (options.interpret && options.translate) throw new CliError('--interpret and --translate exclude each other', ExitCode.Usage);
   if (!options.kernel && !options.firmware && !options.restore)
     throw new CliError('nothing to boot: give --kernel, --firmware or --restore', ExitCode.Usage);
+  if (options.kernel && options.firmware) throw new CliError('--kernel and --firmware exclude each other', ExitCode.Usage);
+  if (options.initrd && !options.kernel) throw new CliError('--initrd needs --kernel', ExitCode.Usage);
   const kernel = read(options.kernel, '--kernel');
   const initrd = read(options.initrd, '--initrd');
   const firmware = read(options.firmware, '--firmware');

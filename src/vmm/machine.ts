@@ -75,6 +75,7 @@ function checkOptions(options: MachineOptions, ram: number): void {
     throw new BootError(`a ${options.machine} has 4 to ${most / MIB} MiB of memory, in whole MiB; not ${ram} bytes`);
   if (options.firmware && (options.firmware.length % 65536 || options.firmware.length === 0))
     throw new BootError(`firmware of ${options.firmware.length} bytes: not a multiple of 64 KiB`);
+  if (options.kernel && options.firmware) throw new BootError('a kernel and firmware: there can be only one of them');
   if (!options.kernel && !options.firmware && !options.snapshot) throw new BootError('neither a kernel nor firmware to start');
 }
 

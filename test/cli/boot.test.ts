@@ -47,6 +47,8 @@ describe('boot', () => {
     [['--kernel', put('k2', ALPHABET), '--drive', '/nowhere.img'], 2, /--drive \/nowhere.img: no such file/],
     [['--kernel', put('k3', ALPHABET), '--drive', put('odd', new Uint8Array(100))], 2, /not a multiple of 512/],
     [['--kernel', put('k4', ALPHABET), '--share', '/nowhere'], 2, /--share \/nowhere/],
+    [['--kernel', put('k5', ALPHABET), '--share', `${import.meta.filename}:ro`], 2, /--share .*boot\.test\.ts: not a folder/],
+    [['--kernel', put('k6', ALPHABET), '--firmware', put('f', new Uint8Array(65536))], 2, /--kernel and --firmware exclude each other/],
     [['--restore', put('bad', new Uint8Array(100))], 126, /not a snapshot/],
   ] as const)(
     'clear errors: %j',

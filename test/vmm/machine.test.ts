@@ -264,6 +264,7 @@ describe('a machine', () => {
     await expect(make({ kernel: new Uint8Array(100) })).rejects.toThrow(BootError);
     await expect(make({ kernel: ALPHABET, memory: 3 << 20 })).rejects.toThrow(/4 to/);
     await expect(make({ kernel: ALPHABET, firmware: new Uint8Array(5) })).rejects.toThrow(/64 KiB/);
+    await expect(make({ kernel: ALPHABET, firmware: new Uint8Array(1 << 16) })).rejects.toThrow(/only one of them/);
   });
 });
 
