@@ -5,6 +5,7 @@ import { callFor } from './interpret-calls';
 import { placeOf } from './interpret-paged';
 import { putDifference, putLogic, putSum } from './interpret-status';
 import { fault, leave, refund, stackFault } from './leave';
+import { isFilled } from './paged';
 import { ExitKind, FaultAccess } from './shared/exit';
 import { CodeMode, JumpSite, Layout, PagePermission, TlbBit } from './shared/layout';
 import { BlockFlag, BlockHeader, Link, LinkFlag, Uop } from './shared/uop';
@@ -569,7 +570,11 @@ function steps(ip: usize, limit: u32, threshold: i32, read: u32, write: u32, onc
         ip += 8;
         continue;
       default:
-        return ip;
+        // most conditional calls are none
+        if (number !== Uop.HELPER_IF || slotA(ip)) return ip;
+        result(ip, 0);
+        ip += 16;
+        continue;
     }
 
     // a terminator: on to the next block
@@ -580,12 +585,10 @@ function steps(ip: usize, limit: u32, threshold: i32, read: u32, write: u32, onc
       block = load<u32>(link, Link.BLOCK);
       const flags = load<u8>(link, Link.FLAGS);
       heats = (flags & LinkFlag.COUNTS) !== 0;
-      if (!block) {
+      if (!block || (PAGED && flags & LinkFlag.CROSSES && !isFilled(load<u32>(link, Link.PC), load<u32>(block, BlockHeader.PAGE)))) {
         pc = load<u32>(link, Link.PC);
         block = knownBlock(pc);
-        if (PAGED) {
-          if (block && !(flags & LinkFlag.CROSSES) && load<u32>(block, BlockHeader.NEXT_PAGE) === 0) store<u32>(link, block, Link.BLOCK);
-        } else store<u32>(link, block, Link.BLOCK);
+        if (!PAGED || (block && load<u32>(block, BlockHeader.NEXT_PAGE) === 0)) store<u32>(link, block, Link.BLOCK);
       }
     } else {
       block = knownBlock(pc);

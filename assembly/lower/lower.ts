@@ -92,7 +92,13 @@ function emit(v: u32, checked: u32): void {
       break;
     case Kind.Set:
       if (isConst32(b)) emitConst32(Layout.STATE + a, operandA(b));
-      else emitMove(valueBytes(b), Layout.STATE + a, slot(b));
+      else if (fate(b) === Fate.Address) {
+        emitPair(Uop.I32_ADD_IMM, Layout.STATE + a);
+        emitWord(slot(operandA(b)));
+        emitWord(operandA(operandB(b)));
+        release(operandA(b), v);
+        break;
+      } else emitMove(valueBytes(b), Layout.STATE + a, slot(b));
       release(b, v);
       break;
     case Kind.Load: {

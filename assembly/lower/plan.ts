@@ -26,7 +26,7 @@ export const enum Fate {
   Emit,
   /** Nothing is left to do: not used, part of another µop, or its value already lies in its place. */
   Skip,
-  /** An addition that is part of the loads and stores that use it as their address. */
+  /** An addition that is part of the loads and stores that use it as their address, and of a set. */
   Address,
   /** A comparison that is part of the terminator. */
   Branch,
@@ -65,6 +65,9 @@ function addressUses(v: u32): u32 {
 }
 function untilOf(v: u32): i32 {
   return load<i32>(Ir.UNTIL + (v << 2));
+}
+function setUntil(v: u32, position: i32): void {
+  store<i32>(Ir.UNTIL + (v << 2), position);
 }
 /** The position that a granule has in a table. */
 function positionIn(table: usize, granule: u32): i32 {
@@ -156,8 +159,9 @@ function countUses(n: u32, precise: bool): void {
           }
           for (let g = first; g < after; g++) setPosition(Ir.NEXT_WRITE, g, v);
           use(operandB(v), v);
+          setUntil(operandB(v), v);
         }
-        store<i32>(Ir.UNTIL + (v << 2), limit);
+        setUntil(v, limit);
         break;
       }
       case Kind.Load:
@@ -201,7 +205,7 @@ function countUses(n: u32, precise: bool): void {
         if (v === end && uses(v) === 1 && load<u16>(info, OpRow.BRANCH) !== 0 && input(BlockInput.TERMINATOR) === TerminatorKind.Branch) {
           setFate(v, Fate.Branch);
           position = n;
-        } else if (number === add && uses(v) === addressUses(v) && isConst32(operandB(v))) {
+        } else if (number === add && isConst32(operandB(v)) && isAddress(v, n)) {
           setFate(v, Fate.Address);
           position = lastOf(v);
         }
@@ -237,6 +241,14 @@ function groupStatus(v: i32, nextSight: i32): bool {
   use(first, v);
   if (second !== first) use(second, v);
   return true;
+}
+
+/** Whether all that uses an addition adds for itself: loads and stores as their address, and a set as PUSH has it. */
+function isAddress(v: u32, n: u32): bool {
+  const others = uses(v) - addressUses(v);
+  if (others === 0) return true;
+  const at = untilOf(v);
+  return others === 1 && addressUses(v) > 0 && <u32>at < n && fate(at) === Fate.Emit && kindOf(at) === Kind.Set && operandB(at) === v;
 }
 
 function placeValues(n: u32): void {

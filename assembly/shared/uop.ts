@@ -43,7 +43,7 @@ export const enum Link {
 export const enum LinkFlag {
   /** Arriving by this link counts as heat. */
   COUNTS = 1,
-  /** Memory model paged: to another virtual page, so the block is looked up each time. */
+  /** Memory model paged: to another virtual page, which may be mapped elsewhere each time. */
   CROSSES = 2,
 }
 

@@ -59,6 +59,25 @@ test('a read-modify-write computes its address in each access', () => {
   ).toEqual(['load32 t0 r2 0x8', 'i32_add t0 t0 r1', 'store32 t0 r2 0x8']);
 });
 
+test('an address that a register is set to afterwards, as PUSH does, is no µop of its own', () => {
+  expect(
+    uops((b) => {
+      const address = b.add(r(b, 4), b.i32(-4));
+      b.store(STORE, address, r(b, 1));
+      b.set(R(4), address);
+    }),
+  ).toEqual(['store32 r1 r4 0xfffffffc', 'i32_add_imm r4 r4 0xfffffffc']);
+  expect(
+    uops((b) => {
+      const address = b.add(r(b, 4), b.i32(-4));
+      b.store(STORE, address, r(b, 1));
+      b.set(R(5), r(b, 4));
+      b.set(R(4), address);
+      b.set(R(6), address);
+    }),
+  ).toEqual(['i32_add_imm t0 r4 0xfffffffc', 'store32 r1 t0 0x0', 'move32 r5 r4', 'move32 r4 t0', 'move32 r6 t0']);
+});
+
 test('a comparison is part of the branch on it', () => {
   expect(uops((b) => b.branch(b.ne(r(b, 1), r(b, 2)), PC, PC + 0x40))).toEqual(['branch_ne r1 r2 0x20000 hot 0x20040']);
   expect(uops((b) => b.branch(b.geS(r(b, 1), b.i32(0)), PC + 0x80, PC + 0x40))).toEqual(['branch_le_s 0 r1 0x20080 0x20040']);
