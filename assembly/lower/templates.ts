@@ -11,18 +11,18 @@ let ops: u32 = 0;
 let shuffles: u32 = 0;
 
 /**
- * The block at `pc`, whose code is at `code` in this memory; `most` instructions, of at most `longest` bytes each, and about `mostOps` ops. It
- * lies on one page.
+ * The block at `pc`, whose code is at `code` in this memory, in the next `room` bytes; `most` instructions, of at most `longest` bytes each,
+ * and about `mostOps` ops.
  */
-export function assembleBlock(pc: u32, code: u32, root: u32, most: u32, mostOps: u32, longest: u32): u32 {
-  const room = PAGE - (pc & (PAGE - 1));
+export function assembleBlock(pc: u32, code: u32, room: u32, root: u32, most: u32, mostOps: u32, longest: u32): u32 {
   ops = 0;
   shuffles = 0;
   let at: u32 = 0;
   let instructions: u32 = 0;
   let ended = false;
   while (!ended && instructions < most) {
-    if (at + longest > room || ops >= mostOps) return Assembled.Closed;
+    if (ops >= mostOps) return Assembled.Closed;
+    if (at + longest > room) return Assembled.End;
     const template = templateAt(root, pc + at, code + at);
     if (template === 0) return missing;
     const slot: u32 = load<u8>(template, Template.SLOT);

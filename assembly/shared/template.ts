@@ -130,4 +130,6 @@ export const enum Assembled {
   Unknown,
   /** It is not made of templates. */
   Closed,
+  /** There may not be room for the next instruction. */
+  End,
 }

@@ -31,7 +31,7 @@ export interface Runtime {
   /** Lowers the block in `ir`; see assembly/lower. */
   readonly lower: (address: number, add: number, store: number, eq: number, ne: number) => number;
   /** Puts a block together in `ir`, from templates, and gives an `Assembled`; see assembly/lower/templates.ts. */
-  readonly assemble: (pc: number, code: number, root: number, most: number, mostOps: number, longest: number) => number;
+  readonly assemble: (pc: number, code: number, room: number, root: number, most: number, mostOps: number, longest: number) => number;
   /** The same for a delay slot that is a block of its own, `branch | 1`. */
   readonly assembleSlot: (branch: number, code: number, root: number) => number;
   /** A custom section of the runtime's module. */

@@ -111,11 +111,15 @@ export class BlockTier {
       throw error;
     }
   }
+  /** Whether what is lifted from this page compares its bytes each time it is entered. */
+  private comparesBytes(pc: number): boolean {
+    const { isa, memory, paged } = this.context;
+    return !paged && isa.coherentCode && (memory.permission(pc) & PagePermission.Write) !== 0;
+  }
   private liftFetched(pc: number, options: TierLiftOptions): Block {
     const { isa, memory, paged, limit } = this.context;
     // the block may reach into the next page
-    const permissions = memory.permission(pc) | memory.permission((pc + PAGE_SIZE) >>> 0);
-    const writable = !paged && isa.coherentCode && (permissions & PagePermission.Write) !== 0;
+    const writable = this.comparesBytes(pc) || this.comparesBytes(pc + PAGE_SIZE);
     // what a block that compares its bytes was lifted from may be gone later
     const borrowed = options.borrowed === true && !writable;
     const precise = this.context.checked() || paged !== undefined;
@@ -250,11 +254,11 @@ export class BlockTier {
   }
   /** Made of templates, where they are enough. They assume nothing. */
   private assemble(pc: number): CachedBlock | undefined {
-    const { isa, memory, runtime, paged, mode, jumpSites } = this.context;
+    const { isa, runtime, paged, mode, jumpSites } = this.context;
     if (!this.templates || this.hooked) return undefined;
-    if (!paged && isa.coherentCode && memory.permission(pc) & PagePermission.Write) return undefined;
+    if (this.comparesBytes(pc)) return undefined;
     if (paged) this.code.forget();
-    if (!this.templates.assemble(pc, mode(), BLOCK_INSTRUCTIONS, BLOCK_OPS)) return undefined;
+    if (!this.templates.assemble(pc, mode(), BLOCK_INSTRUCTIONS, BLOCK_OPS, !this.comparesBytes(pc + PAGE_SIZE))) return undefined;
     const { input } = runtime.ir;
     const ends: TerminatorKind = input[BlockInput.TERMINATOR >>> 2];
     const first = input[BlockInput.FIRST >>> 2] >>> 0;

@@ -84,8 +84,14 @@ export class PhysicalPlaces implements CodePlaces {
     const word = this.word(start);
     if (word === 0) return undefined;
     const index = (start + (word & TlbBit.ADDRESS)) >>> 0;
-    return this.memory.bytes.subarray(index, index + PAGE_SIZE);
+    if (index !== this.lastIndex) {
+      this.lastIndex = index;
+      this.lastBytes = this.memory.bytes.subarray(index, index + PAGE_SIZE);
+    }
+    return this.lastBytes;
   };
+  private lastIndex = -1;
+  private lastBytes: Uint8Array | undefined;
 
   /** −1 if nothing can be fetched there; then the fault is recorded. */
   key(pc: number): number {

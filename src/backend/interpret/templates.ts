@@ -2,7 +2,7 @@ import { Layout } from '../../../assembly/shared/layout.ts';
 import { BlockInput } from '../../../assembly/shared/lowering.ts';
 import { Assembled } from '../../../assembly/shared/template.ts';
 import { TemplateMaker } from '../../ir/template.ts';
-import { type Code, FetchFault } from '../../isa/code.ts';
+import { type Code, FetchFault, PAGE_SIZE } from '../../isa/code.ts';
 import type { Isa, IsaTemplates } from '../../isa/isa.ts';
 import type { Runtime } from '../runtime.ts';
 import { TemplateImage } from './template-image.ts';
@@ -52,10 +52,10 @@ export class Templates {
   }
 
   /**
-   * Puts the block at `pc` into the runtime's `ir`; false where lifting has to do it: if part of it has no template, or it ends near
-   * the end of its page. Of at most so many instructions, and about so many ops.
+   * Puts the block at `pc` into the runtime's `ir`; false where lifting has to do it: if part of it has no template, or it comes near
+   * the end of its page, and may not go on in the next one or that lies elsewhere. Of at most so many instructions, and about so many ops.
    */
-  assemble(pc: number, mode: number, most: number, mostOps: number): boolean {
+  assemble(pc: number, mode: number, most: number, mostOps: number, mayGoOn: boolean): boolean {
     const code = this.code.place(pc);
     if (code === undefined) return false;
     const { modeOf, longest, delaySlots } = this.isaTemplates;
@@ -65,12 +65,16 @@ export class Templates {
     const root = this.image.root(kind);
     if (root === 0) return false;
     this.catchUp();
+    let room = PAGE_SIZE - (pc % PAGE_SIZE);
     for (;;) {
       const what =
-        odd === 1 ? this.runtime.assembleSlot(pc - 1, code - 1, root) : this.runtime.assemble(pc, code, root, most, mostOps, longest);
+        odd === 1 ? this.runtime.assembleSlot(pc - 1, code - 1, root) : this.runtime.assemble(pc, code, room, root, most, mostOps, longest);
       if (what === Assembled.Block) return true;
       if (what === Assembled.Closed) return false;
-      if (!this.learn(this.runtime.ir.input[BlockInput.FIRST >>> 2] >>> 0, root, kind)) return false;
+      if (what === Assembled.End) {
+        if (!mayGoOn || room > PAGE_SIZE || this.code.place((pc + room) >>> 0) !== code + room) return false;
+        room += PAGE_SIZE;
+      } else if (!this.learn(this.runtime.ir.input[BlockInput.FIRST >>> 2] >>> 0, root, kind)) return false;
     }
   }
 

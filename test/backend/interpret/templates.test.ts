@@ -58,12 +58,18 @@ function terminatorIn(input: (word: BlockInput) => number): Terminator {
   }
 }
 
-/** Gives the block of some code at PC, as it is put together; undefined where it is to be lifted. */
-function assembler(isa: Isa = x86, module = runtimeModule(), mode = 0): (hex: string, pc?: number, start?: number) => Block | undefined {
+/** Gives the block of some code at PC, as it is put together; undefined where it is to be lifted. `next`: where the next page is, if it is. */
+function assembler(
+  isa: Isa = x86,
+  module = runtimeModule(),
+  mode = 0,
+  next?: number,
+): (hex: string, pc?: number, start?: number) => Block | undefined {
   const memory = new GuestMemory(0x30000, isa.endian);
   const pages = (page: number): Uint8Array | undefined => {
-    if (page !== PC >>> 12) return undefined;
-    const start = GuestMemory.index(PC);
+    const at = [PC, next][page - (PC >>> 12)];
+    if (at === undefined) return undefined;
+    const start = GuestMemory.index(at);
     return memory.bytes.subarray(start, start + 0x1000);
   };
   const runtime = createRuntime(module, memory);
@@ -71,7 +77,7 @@ function assembler(isa: Isa = x86, module = runtimeModule(), mode = 0): (hex: st
   return (hex, pc = PC, start = 0) => {
     const code = (hex.replaceAll(' ', '').match(/../g) ?? []).map((byte) => Number.parseInt(byte, 16));
     memory.bytes.set(code, GuestMemory.index(pc));
-    if (!templates.assemble(pc + start, mode, BLOCK_INSTRUCTIONS, BLOCK_OPS)) return undefined;
+    if (!templates.assemble(pc + start, mode, BLOCK_INSTRUCTIONS, BLOCK_OPS, true)) return undefined;
     const block = blockIn(runtime, pc + start, isa);
     verify(block, isa.stateSize);
     return block;
@@ -148,6 +154,16 @@ describe('templates', () => {
       expect(assemble(code)).toBeUndefined();
     // near the end of its page
     expect(assemble('90', PC + 0xff8)).toBeUndefined();
+  });
+
+  test('go on in the next page if that lies behind this one', () => {
+    const code = '05 34 92 00 00 c3'; // add eax,0x9234; ret
+    for (const pc of [PC + 0xffd, PC + 0xff5]) {
+      const block = assembler(x86, undefined, 0, PC + 0x1000)(code, pc);
+      expect(block).toMatchObject({ size: 6, instructions: 2 });
+      expect(print(block)).toContain('i32.const 0x9234');
+      expect(assembler(x86, undefined, 0, PC + 0x2000)(code, pc)).toBeUndefined();
+    }
   });
 
   test('come with the module, and learning goes on', () => {
