@@ -59,10 +59,18 @@ export class PhysicalMemory implements Memory {
       if ((this.pages[page] & need) !== need) throw new PhysicalMemoryFault(address, length);
     for (let done = 0; done < length; ) {
       const at = start + done;
-      const size = Math.min(length - done, PAGE_SIZE - (at % PAGE_SIZE));
-      part(((this.pages[Math.floor(at / PAGE_SIZE)] & ~(PAGE_SIZE - 1)) >>> 0) + (at % PAGE_SIZE), size, done);
+      const page = Math.floor(at / PAGE_SIZE);
+      const place = this.place(page);
+      let next = page + 1;
+      while (next * PAGE_SIZE < start + length && this.place(next) === place + (next - page) * PAGE_SIZE) next++;
+      const size = Math.min(start + length, next * PAGE_SIZE) - at;
+      part(place + (at % PAGE_SIZE), size, done);
       done += size;
     }
+  }
+
+  private place(page: number): number {
+    return (this.pages[page] & ~(PAGE_SIZE - 1)) >>> 0;
   }
 
   /** Whether all of a range is RAM or ROM. */
@@ -106,7 +114,11 @@ export class PhysicalMemory implements Memory {
     });
   }
   private tell(address: number, length: number): void {
-    if (this.pages[Math.floor(address / PAGE_SIZE)] & PhysicalPage.Code) this.listener?.written(address, length);
+    for (let page = Math.floor(address / PAGE_SIZE); page * PAGE_SIZE < address + length; page++) {
+      if (!(this.pages[page] & PhysicalPage.Code)) continue;
+      const start = Math.max(address, page * PAGE_SIZE);
+      this.listener?.written(start, Math.min(address + length, (page + 1) * PAGE_SIZE) - start);
+    }
   }
 
   /** Index into `bytes` of an access that lies in one page. */

@@ -64,8 +64,8 @@ export function loadSegments(
     const at = place(segment);
     if (!memory.isMemory(at, segment.size))
       throw new BootError(`the kernel’s segment at 0x${at.toString(16)} (${segment.size} bytes) lies outside of the machine’s memory`);
-    memory.fill(at, segment.size, 0);
     memory.write(at, bytes.subarray(segment.offset, segment.offset + segment.fileSize));
+    memory.fill(at + segment.fileSize, segment.size - segment.fileSize, 0);
     end = Math.max(end, at + segment.size);
   }
   return end;

@@ -69,12 +69,7 @@ const toFour = (size: number): number => Math.ceil(size / 4) * 4;
 const padding = (size: number): Uint8Array<ArrayBuffer> => new Uint8Array(toFour(size) - size);
 
 /** A stream of one block that nothing but LZMA2 has packed, without a check. */
-function streamOf(
-  dictionary: number,
-  packed: Uint8Array<ArrayBuffer>,
-  size: number,
-  crc32: (bytes: Uint8Array) => number,
-): ReadableStream<Uint8Array> {
+function streamOf(dictionary: number, packed: Uint8Array, size: number, crc32: (bytes: Uint8Array) => number): ReadableStream<Uint8Array> {
   const withCrc = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => new Uint8Array(new Bytes().bytes(bytes).u32(crc32(bytes)).done());
   const flags = Uint8Array.of(0, Check.None);
   const header = withCrc(Uint8Array.of(2, 0, Filter.Lzma2, 1, dictionary, 0, 0, 0));
@@ -89,7 +84,14 @@ function streamOf(
     .bytes(footer)
     .u8(...FOOTER_MAGIC)
     .done();
-  return new Blob([Uint8Array.of(...MAGIC), withCrc(flags), header, packed, padding(packed.length), index, new Uint8Array(end)]).stream();
+  const parts = [Uint8Array.of(...MAGIC), withCrc(flags), header, packed, padding(packed.length), index, end];
+  return new ReadableStream({
+    start(controller) {
+      // the library takes an empty one for the end
+      for (const part of parts) if (part.length > 0) controller.enqueue(part);
+      controller.close();
+    },
+  });
 }
 
 interface BlockRecord {
@@ -181,7 +183,7 @@ export async function unxz(packed: Uint8Array, limit: number, runtime: Runtime):
     const filters = filtersOf(checked(at, at + headerSize, 'block header'));
     if (!filters) return undefined;
     const toEnd = to + record.unpacked;
-    const stream = streamOf(filters.dictionary, file.slice(at + headerSize, packedEnd), record.unpacked, (bytes) => {
+    const stream = streamOf(filters.dictionary, file.subarray(at + headerSize, packedEnd), record.unpacked, (bytes) => {
       runtime.bytes.set(bytes, SCRATCH);
       return functions.crc32(SCRATCH, SCRATCH + bytes.length) >>> 0;
     });
