@@ -10,6 +10,9 @@ import { emitConst32, emitMove, emitPair, emitWord, goTo, place } from './words'
 
 let instructions: u32 = 0;
 let pc: u32 = 0;
+/** The last load or store, and where it ends if that is in the instruction under way. */
+let access: u32 = 0;
+let accessEnd: u32 = 0;
 /** Address of the terminator. */
 let lastUop: u32 = 0;
 // Numbers of ops.
@@ -28,6 +31,7 @@ export function lowerBlock(address: u32, add: u32, store: u32, eq: u32, ne: u32)
   plan(add);
   beginSlots();
   instructions = 0;
+  accessEnd = 0;
   pc = input(BlockInput.PC);
   goTo(address + BlockHeader.SIZE);
   const verified = input(BlockInput.VERIFIED);
@@ -93,9 +97,7 @@ function emit(v: u32, checked: u32): void {
     case Kind.Set:
       if (isConst32(b)) emitConst32(Layout.STATE + a, operandA(b));
       else if (fate(b) === Fate.Address) {
-        emitPair(Uop.I32_ADD_IMM, Layout.STATE + a);
-        emitWord(slot(operandA(b)));
-        emitWord(operandA(operandB(b)));
+        emitAddition(Layout.STATE + a, slot(operandA(b)), operandA(operandB(b)));
         release(operandA(b), v);
         break;
       } else emitMove(valueBytes(b), Layout.STATE + a, slot(b));
@@ -104,9 +106,12 @@ function emit(v: u32, checked: u32): void {
     case Kind.Load: {
       const base = baseOf(a);
       release(fate(a) === Fate.Address ? operandA(a) : a, v);
-      emitPair(memoryUop(info, b, checked), destination(v));
+      const d = destination(v);
+      access = place();
+      emitPair(memoryUop(info, b, checked), d);
       emitWord(base);
       emitWord(displacementOf(a));
+      accessEnd = place();
       break;
     }
     case Kind.Store:
@@ -182,6 +187,7 @@ function emit(v: u32, checked: u32): void {
       store<u32>(Ir.INSTRUCTIONS + (instructions << 3), place());
       store<u32>(Ir.INSTRUCTIONS + (instructions << 3), a, 4);
       instructions++;
+      accessEnd = 0;
       break;
   }
   putBackBorrowed();
@@ -192,6 +198,10 @@ function emitPlain(v: u32, info: usize, a: u32, b: u32): void {
   const x = slot(a);
   if (immediate !== 0 && isConst32(b)) {
     release(a, v);
+    if (immediate === Uop.I32_ADD_IMM) {
+      emitAddition(destination(v), x, operandA(b));
+      return;
+    }
     emitPair(immediate, destination(v));
     emitWord(x);
     emitWord(operandA(b));
@@ -216,6 +226,29 @@ function emitStatus(v: u32): void {
   emitPair(operandD(v), Layout.STATE + operandA(v) - Word.PARITY);
   emitPair(from, other);
   putBackBorrowed();
+}
+
+/** Of a constant; part of the instruction's access before it if it moves the stack pointer as PUSH and POP do. */
+function emitAddition(d: u32, a: u32, constant: u32): void {
+  if (d === a && accessEnd === place() && accessBase() === a && movesBase(constant)) return;
+  emitPair(Uop.I32_ADD_IMM, d);
+  emitWord(a);
+  emitWord(constant);
+}
+function accessBase(): u32 {
+  return load<u16>(access, 4);
+}
+function movesBase(constant: u32): bool {
+  const number: u32 = load<u16>(access);
+  const displacement = load<u32>(access, 8);
+  if (number === Uop.LOAD32 && displacement === 0 && load<u16>(access, 2) !== accessBase()) {
+    store<u16>(access, Uop.POP32);
+    store<u32>(access, constant, 8);
+    return true;
+  }
+  if ((number !== Uop.STORE32 && number !== Uop.STORE32_IMM) || displacement !== constant) return false;
+  store<u16>(access, number === Uop.STORE32 ? Uop.PUSH32 : Uop.PUSH32_IMM);
+  return true;
 }
 
 function emitWide(number: u32, d: u32, a: u32, b: u32, last: u32): void {
@@ -246,10 +279,12 @@ function emitStore(v: u32, info: usize, checked: u32): void {
   const base = baseOf(address);
   release(fate(address) === Fate.Address ? operandA(address) : address, v);
   release(value, v);
+  access = place();
   emitPair(immediate ? Uop.STORE32_IMM : memoryUop(info, bigEndian, checked), from);
   emitWord(base);
   emitWord(displacementOf(address));
   if (immediate) emitWord(bigEndian ? bswap<u32>(operandA(value)) : operandA(value));
+  accessEnd = place();
 }
 
 function helperIndex(number: u32): u32 {

@@ -172,6 +172,10 @@ export const enum Uop {
   STATUS_CMP8,
   // a: the result, b: it with its sign in bit 31
   STATUS_LOGIC,
+  // as LOAD32 at the base itself, STORE32 and STORE32_IMM; then the displacement is added to the base
+  POP32,
+  PUSH32,
+  PUSH32_IMM,
 
   // i64 and floating point: number d a b
   SCALAR = 128,

@@ -10,10 +10,13 @@ function hotBytes(number: number): number {
   if (number >= Uop.SELECT32 && number < Uop.STORE32_IMM) return 12;
   switch (number) {
     case Uop.CONST64:
+    case Uop.POP32:
+    case Uop.PUSH32:
       return 12;
     case Uop.CONST128:
       return 20;
     case Uop.STORE32_IMM:
+    case Uop.PUSH32_IMM:
     case Uop.EXIT_IF:
       return 16;
     default:
@@ -81,7 +84,7 @@ export function printUops(words: Int32Array, address: number, register: (offset:
       const size = hotBytes(number);
       add(name, slot(ip + 2), ...Array.from({ length: (size - 4) / 4 }, (_, i) => hex(word(ip + 4 + 4 * i))));
       ip += size;
-    } else if (number === Uop.STORE32_IMM) {
+    } else if (number === Uop.STORE32_IMM || number === Uop.PUSH32_IMM) {
       add(name, slot(ip + 4), hex(word(ip + 8)), hex(word(ip + 12)));
       ip += 16;
     } else if (number >= Uop.SELECT32 && number <= Uop.SELECT128) {

@@ -59,14 +59,30 @@ test('a read-modify-write computes its address in each access', () => {
   ).toEqual(['load32 t0 r2 0x8', 'i32_add t0 t0 r1', 'store32 t0 r2 0x8']);
 });
 
-test('an address that a register is set to afterwards, as PUSH does, is no µop of its own', () => {
+test('PUSH and POP are one µop', () => {
+  expect(
+    uops((b) => {
+      const [value, next] = [b.load(LOAD, r(b, 4)), b.add(r(b, 4), b.i32(4))];
+      b.set(R(4), next);
+      b.set(R(1), value);
+    }),
+  ).toEqual(['pop32 r1 r4 0x4']);
+  // POP ESP: what is loaded stands
+  expect(uops((b) => b.set(R(4), b.load(LOAD, r(b, 4))))).toEqual(['load32 r4 r4 0x0']);
+  expect(
+    uops((b) => {
+      const address = b.add(r(b, 4), b.i32(-4));
+      b.store(STORE, address, b.i32(7));
+      b.set(R(4), address);
+    }),
+  ).toEqual(['push32_imm r4 0xfffffffc 0x7']);
   expect(
     uops((b) => {
       const address = b.add(r(b, 4), b.i32(-4));
       b.store(STORE, address, r(b, 1));
       b.set(R(4), address);
     }),
-  ).toEqual(['store32 r1 r4 0xfffffffc', 'i32_add_imm r4 r4 0xfffffffc']);
+  ).toEqual(['push32 r1 r4 0xfffffffc']);
   expect(
     uops((b) => {
       const address = b.add(r(b, 4), b.i32(-4));
