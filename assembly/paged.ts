@@ -131,6 +131,12 @@ export function samePage(address: u32, expected: u32): bool {
   return isFilled(address, expected) || (codeEntry(address) & (TlbBit.ADDRESS | expected)) === expected;
 }
 
+/** The byte at a pc, of code that was executed just now. */
+export function codeByte(pc: u32): u32 {
+  const entry = codeEntry(pc);
+  return entry ? load<u8>(pc + (entry & TlbBit.ADDRESS)) : 0;
+}
+
 /** The physical address of a pc that codeEntry has found. */
 export function codePhysical(pc: u32): u32 {
   walk(pc, FaultAccess.Execute, user() != 0);
@@ -179,8 +185,19 @@ function misaligned(address: u32, bytes: u32, access: u32): bool {
   return true;
 }
 
+/** Where the last read of slowRead began. */
+let readFrom: u32 = 0;
+/** A read was refused at `address` to who writes there, too: the fault is that which its store meets first. */
+export function faultAsWrite(address: u32): void {
+  const isUser = user() != 0;
+  // on the page before, it may be
+  if (address - readFrom < 16 && !walk(readFrom, FaultAccess.Write, isUser)) return;
+  walk(address, FaultAccess.Write, isUser);
+}
+
 /** Where the bytes of a read lie in this memory: the page itself, or SCRATCH with a copy. 0: the fault is recorded. */
 export function slowRead(address: u32, bytes: u32): usize {
+  readFrom = address;
   if (misaligned(address, bytes, FaultAccess.Read)) return 0;
   if (!translate(address, FaultAccess.Read)) return 0;
   const at = physical;

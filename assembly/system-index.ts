@@ -18,6 +18,7 @@ export { codeEntry, codePhysical, flushTlb, protectCode, regionRead, regionWrite
 export { goesOn } from './system';
 export { unfilter_x86 } from './unpack/bcj-x86';
 export { crc32, crc32_tables } from './unpack/crc32';
+export { x86_modifies } from './x86/modifies';
 export {
   x86_clts,
   x86_hypercall,

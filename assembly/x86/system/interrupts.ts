@@ -4,9 +4,10 @@ import { Eflags, Segment, Vector } from '../../../translators/x86/sdm';
 import { X86 } from '../../../translators/x86/state';
 import { Access, Cr0, Cr4, Raised, System } from '../../../translators/x86/system/state';
 import { stopSoon } from '../../leave';
-import { flushTlb, setForce } from '../../paged';
-import { ExitKind, Fault } from '../../shared/exit';
+import { faultAsWrite, flushTlb, recordFault, setForce } from '../../paged';
+import { ExitKind, Fault, FaultAccess } from '../../shared/exit';
 import { Layout } from '../../shared/layout';
+import { x86_modifies } from '../modifies';
 import { cpl, eflags, external, get, raise, raiseSelector, set, setExternal, systemCanRead, systemLoad } from './core';
 import { debugTrap, endDebugGuard } from './debug';
 import {
@@ -212,6 +213,11 @@ export function deliverX86(): bool {
     case ExitKind.MemoryFault: {
       const arg1 = load<u32>(Layout.EXIT_ARG1);
       code = load<u32>(Layout.EXIT_ARG2);
+      if (arg1 === FaultAccess.Read && code !== <u32>Fault.BUS) {
+        if (x86_modifies(pc)) faultAsWrite(arg0);
+        else recordFault(arg0, arg1, code);
+        code = load<u32>(Layout.EXIT_ARG2);
+      }
       if (arg1 & Raised.NEW_TASK) eip = currentEip(load<u32>(Layout.NEXT_PC));
       if (arg1 & Raised.EXCEPTION) break;
       if (code === <u32>Fault.BUS) {
@@ -219,7 +225,7 @@ export function deliverX86(): bool {
         break;
       }
       vector = Vector.PF;
-      set(System.CR2, arg0);
+      set(System.CR2, load<u32>(Layout.EXIT_ARG0));
       break;
     }
     case ExitKind.Exception: {

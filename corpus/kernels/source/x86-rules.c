@@ -822,6 +822,7 @@ static u64 pae_table[512] __attribute__((aligned(4096)));
 u32 page_argument;
 static void p_read(void) { (void)*(volatile u32 *)page_argument; }
 static void p_write(void) { *(volatile u32 *)page_argument = 7; }
+static void p_modify(void) { ASM("incl (%0)" ::"r"(page_argument) : "memory"); }
 static void i_efer(void) { wrmsr(0xc0000080, 0x801); }
 static void p_execute(void) { ((void (*)(void))page_argument)(); }
 static u32 read_fault(u32 at) {
@@ -831,6 +832,10 @@ static u32 read_fault(u32 at) {
 static u32 write_fault(u32 at) {
   page_argument = at;
   return fault_of(p_write);
+}
+static u32 modify_fault(u32 at) {
+  page_argument = at;
+  return fault_of(p_modify);
 }
 USER(u_page_read, "mov page_argument, %%eax\nmov (%%eax), %%eax")
 USER(u_page_write, "mov page_argument, %%eax\nmovl $7, (%%eax)")
@@ -875,6 +880,7 @@ static void paging(void) {
   expect("CR2", last_cr2, (u32)AT(9));
   expect("a page that is not there, written", write_fault((u32)AT(9) + 8), FAULT(PF, 2));
   expect("CR2 has all bits", last_cr2, (u32)AT(9) + 8);
+  expect("a page that is not there, read and written", modify_fault((u32)AT(9)), FAULT(PF, 2));
   page_argument = (u32)AT(9);
   expect("a page that is not there, executed", fault_of(p_execute) & 0xff, PF);
   expect("EIP of it", last.eip, (u32)AT(9));
@@ -918,6 +924,16 @@ static void paging(void) {
   expect("a store that ends on an absent page", write_fault((u32)AT(7) - 2), FAULT(PF, 2));
   expect("its CR2", last_cr2, (u32)AT(7));
   expect("changes nothing", *(volatile u16 *)(frames[1] + 4094), 1);
+  expect("what is read and written there", modify_fault((u32)AT(7) - 2), FAULT(PF, 2));
+  expect("its CR2, too", last_cr2, (u32)AT(7));
+  set_paging((u32)directory, 1, 0x10000);
+  table[6] = (u32)frames[1] | 5;
+  flush();
+  expect("from a read-only page to an absent one, read", read_fault((u32)AT(7) - 2), FAULT(PF, 0));
+  expect("CR2 of that", last_cr2, (u32)AT(7));
+  expect("read and written", modify_fault((u32)AT(7) - 2), FAULT(PF, 3));
+  expect("CR2 of that is on the first", last_cr2, (u32)AT(7) - 2);
+  set_paging((u32)directory, 1, 0);
   directory[2] = 0x87 | 0x2000;
   expect("reserved bits of a large page", read_fault(0x800000) & 0xff, PF);
   directory[2] = 0x87;
