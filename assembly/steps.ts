@@ -563,22 +563,36 @@ export function steps(ip: usize, limit: u32, threshold: i32, read: u32, write: u
         ip += 12;
         continue;
       }
-      case Uop.PUSH32:
-      case Uop.PUSH32_IMM: {
+      case Uop.PUSH32: {
         const base = <usize>load<u16>(ip, 4);
         const address: u32 = load<u32>(base) + load<u32>(ip, 8);
-        const value = load<i32>(number === Uop.PUSH32 ? <usize>load<u16>(ip, 2) : ip + 12);
         if (PAGED) {
           const place = placeAt(address, 4, write);
           if (!place) return ip;
-          store<i32>(place, value);
+          store<i32>(place, load<i32>(load<u16>(ip, 2)));
         } else {
           const index = address - Layout.FLOOR;
           if (index > limit - 4) return <usize>fault(ip, index, FaultAccess.Write);
-          store<i32>(index, value, Layout.WINDOW);
+          store<i32>(index, load<i32>(load<u16>(ip, 2)), Layout.WINDOW);
         }
         store<u32>(base, address);
-        ip += number === Uop.PUSH32 ? 12 : 16;
+        ip += 12;
+        continue;
+      }
+      case Uop.PUSH32_IMM: {
+        const base = <usize>load<u16>(ip, 4);
+        const address: u32 = load<u32>(base) + load<u32>(ip, 8);
+        if (PAGED) {
+          const place = placeAt(address, 4, write);
+          if (!place) return ip;
+          store<i32>(place, load<i32>(ip, 12));
+        } else {
+          const index = address - Layout.FLOOR;
+          if (index > limit - 4) return <usize>fault(ip, index, FaultAccess.Write);
+          store<i32>(index, load<i32>(ip, 12), Layout.WINDOW);
+        }
+        store<u32>(base, address);
+        ip += 16;
         continue;
       }
       default:
