@@ -66,6 +66,8 @@ export interface Machine {
 const MIB = 1 << 20;
 /** What a kernel that boots has been through is gone through again: made anew each time, Debian's took twice as long to half its way. */
 const TRANSLATED: CodeLimit = { bytes: 128 << 20, modules: 20_000, dropped: 1500 };
+/** What Linux's random number generator holds. */
+const SEED_BYTES = 32;
 const RESET_CODE = 3;
 const SHUTDOWN_CODE = 4;
 
@@ -247,12 +249,16 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     loop.halted = false;
     if (!options.kernel) return;
     board.firmware();
+    // with virtual time, runs repeat
+    const seed = options.clock === 'virtual' ? undefined : new Uint8Array(SEED_BYTES);
+    if (seed) host.random(seed);
     const entry = definition.load(physical, {
       kernel: options.kernel,
       unpacked: vmlinux,
       initrd: options.initrd,
       commandLine: options.commandLine ?? '',
       ram,
+      seed,
     });
     const registers = Object.fromEntries(Object.entries(entry.registers).filter(([name]) => offsets.has(name)));
     system!.enterKernel(vcpu, entry.pc, registers);

@@ -37,6 +37,21 @@ describe('Linux/x86 boot protocol', () => {
     expect(map.some(([start, , type]) => start === 0xf0000 && type === 2)).toBe(true);
   });
 
+  test('a seed is in the list of setup_data, which protocol 2.09 brought', () => {
+    const seed = Uint8Array.from({ length: 32 }, (_, i) => i + 1);
+    const load = (version: number): readonly [PhysicalMemory, number] => {
+      const memory = kernelMemory();
+      const { registers } = loadLinuxX86(memory, { kernel: bzImage(Uint8Array.of(0xf4), version), commandLine: '', ram: RAM, seed });
+      return [memory, memory.u32(registers.esi + 0x250)];
+    };
+    const [memory, at] = load(0x209);
+    expect([0, 4, 8, 12].map((offset) => memory.u32(at + offset))).toEqual([0, 0, 9, 32]);
+    const found = new Uint8Array(32);
+    memory.read(at + 16, found);
+    expect(found).toEqual(seed);
+    expect(load(0x208)[1]).toBe(0);
+  });
+
   test('before protocol 2.10, a kernel lies at 1 MiB, and where newer ones have addresses is its code', () => {
     const { pc } = loadLinuxX86(kernelMemory(), { kernel: bzImage(Uint8Array.of(0xf4), 0x209), commandLine: '', ram: 4 << 20 });
     expect(pc).toBe(0x100000);
@@ -90,6 +105,7 @@ describe('Linux for Malta', () => {
       initrd: new Uint8Array(70_000).fill(5),
       commandLine: 'console=ttyS0',
       ram: RAM,
+      seed: Uint8Array.of(0x0f, 0xa5),
     });
     expect(pc).toBe(0x80100000);
     expect(memory.u32(0x100000)).toBe(0x04030201);
@@ -102,6 +118,7 @@ describe('Linux for Malta', () => {
     for (let e = registers.a2; memory.u32(e & 0x1fffffff); e += 8) names[text(memory, pointer(e))] = text(memory, pointer(e + 4));
     expect(names.memsize).toBe(String(RAM));
     expect(names.modetty0).toMatch(/^38400/);
+    expect(names.rngseed).toBe('0fa5');
   });
 
   test('refusals', () => {

@@ -20,7 +20,9 @@ function unmapped(address: number): number {
   return address & 0x1fffffff;
 }
 
-export function loadLinuxMips(memory: PhysicalMemory, { kernel, initrd, commandLine, ram }: KernelOptions): Entry {
+const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+
+export function loadLinuxMips(memory: PhysicalMemory, { kernel, initrd, commandLine, ram, seed }: KernelOptions): Entry {
   const elf = parseKernelElf(kernel);
   if (elf.machine === 'x86') throw new BootError('the kernel is for x86; a malta is MIPS');
   const little = elf.machine === 'mipsel';
@@ -41,6 +43,7 @@ export function loadLinuxMips(memory: PhysicalMemory, { kernel, initrd, commandL
     ['modetty1', '38400,n,8,1,hw'],
     ['yamonrev', '02.22'],
     ['wasmvisor', String(HypercallAbi.VERSION)],
+    ...(seed ? [['rngseed', hex(seed)]] : []),
   ];
   const words = argv.length + 1 + 2 * environment.length + 2;
   const vectors = new DataView(new ArrayBuffer(4 * words));

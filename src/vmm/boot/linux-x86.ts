@@ -20,6 +20,7 @@ const enum Header {
   CommandLineSize = 0x238,
   PayloadOffset = 0x248,
   PayloadLength = 0x24c,
+  SetupData = 0x250,
   PreferredAddress = 0x258,
   InitSize = 0x260,
 }
@@ -33,12 +34,15 @@ const enum E820 {
   Ram = 1,
   Reserved = 2,
 }
+/** setup_data.type (uapi/asm/setup_data.h): numbers for the kernel's random number generator to begin with. */
+const RNG_SEED = 9;
 const MAGIC = 0x53726448;
 const LOADED_HIGH = 1;
 const UNDEFINED_LOADER = 0xff;
 
 /** Where things are put below 1 MiB. */
 export const enum LowPlace {
+  SetupData = 0x8e000,
   Gdt = 0x8f000,
   Parameters = 0x90000,
   CommandLine = 0x91000,
@@ -50,6 +54,8 @@ const MIB = 1 << 20;
 const OLDEST = 0x206;
 /** First version that says where the packed kernel lies. */
 const WITH_PAYLOAD = 0x208;
+/** First version with a list of setup_data. */
+const WITH_SETUP_DATA = 0x209;
 /** First version with a preferred address and a size in memory; before, kernels lie at 1 MiB. */
 const WITH_PLACE = 0x20a;
 
@@ -61,6 +67,8 @@ export interface KernelOptions {
   readonly commandLine: string;
   /** Bytes of RAM below the PCI window. */
   readonly ram: number;
+  /** Random bytes for the kernel: Linux takes them as entropy unless told random.trust_bootloader=off. */
+  readonly seed?: Uint8Array | undefined;
 }
 
 /** Where the processor starts, and with what. */
@@ -110,7 +118,7 @@ export function placeInitrd(initrd: Uint8Array, lowest: number, limit: number): 
 }
 
 /** Loads a bzImage and what it is told; `memory` is as after power-on. */
-export function loadLinuxX86(memory: PhysicalMemory, { kernel, unpacked, initrd, commandLine, ram }: KernelOptions): Entry {
+export function loadLinuxX86(memory: PhysicalMemory, { kernel, unpacked, initrd, commandLine, ram, seed }: KernelOptions): Entry {
   const version = u16(kernel, Header.Version);
   if (version < OLDEST || !(kernel[Header.LoadFlags] & LOADED_HIGH))
     throw new BootError(
@@ -160,6 +168,12 @@ export function loadLinuxX86(memory: PhysicalMemory, { kernel, unpacked, initrd,
     memory.write(place, initrd);
     data.setUint32(Header.RamdiskImage, place, true);
     data.setUint32(Header.RamdiskSize, initrd.length, true);
+  }
+  if (seed && version >= WITH_SETUP_DATA) {
+    data.setUint32(Header.SetupData, LowPlace.SetupData, true);
+    // no next one, in 64 bits
+    memory.write(LowPlace.SetupData, new Bytes().u32(0, 0, RNG_SEED, seed.length).done());
+    memory.write(LowPlace.SetupData + 16, seed);
   }
   memory.write(LowPlace.Parameters, zero);
   memory.write(LowPlace.CommandLine, line);
