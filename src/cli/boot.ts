@@ -66,8 +66,14 @@ export function bootCommand(): Command {
     .action(boot);
 }
 
-const read = (path: string | undefined, flag: string): Uint8Array | undefined =>
-  path === undefined ? undefined : madeOf(`${flag} ${path}:`, () => readFileSync(path));
+function read(path: string | undefined, flag: string): Uint8Array | undefined {
+  if (path === undefined) return undefined;
+  return madeOf(`${flag} ${path}:`, () => {
+    // it may have no end
+    if (statSync(path).isCharacterDevice()) throw new CliError(`${flag} ${path}: a device, not a file`, ExitCode.Usage);
+    return readFileSync(path);
+  });
+}
 
 function openDrive(text: string, node: typeof import('../host/node.ts')): DriveOptions {
   const [, path, mode] = /^(.*?)(?::(ro|snapshot))?$/.exec(text)!;
@@ -150,7 +156,12 @@ async function boot(options: BootOptions): Promise<void> {
       machine.stop();
     }, options.timeout * 1000).unref();
   }
-  for (const name of ['SIGTERM', 'SIGHUP', 'SIGINT'] as const) process.on(name, () => machine.stop());
+  let signal = 0;
+  for (const name of ['SIGTERM', 'SIGHUP', 'SIGINT'] as const)
+    process.on(name, (_: string, number: number) => {
+      signal = number;
+      machine.stop();
+    });
   let saving: Promise<void> | undefined;
   const save = (): void => {
     const { save: path } = options;
@@ -176,7 +187,8 @@ async function boot(options: BootOptions): Promise<void> {
     if (timedOut) {
       process.stderr.write(`wasmvisor: stopped after ${options.timeout} seconds\n`);
       code = ExitCode.TimedOut;
-    } else if (end?.reason === 'shutdown') process.stderr.write('wasmvisor: the processor shut down (triple fault)\n');
+    } else if (signal && end?.reason === 'stopped') code = ExitCode.Signal + signal;
+    else if (end?.reason === 'shutdown') process.stderr.write('wasmvisor: the processor shut down (triple fault)\n');
     else if (end?.reason === 'reset') process.stderr.write('wasmvisor: the guest reset the machine\n');
   } finally {
     node.restoreTerminal();

@@ -5,7 +5,7 @@ export const enum ExitCode {
   Own = 125,
   NotExecutable = 126,
   NotFound = 127,
-  /** A guest killed by a signal exits with this plus its number. */
+  /** What a signal ends exits with this plus its number. */
   Signal = 128,
 }
 

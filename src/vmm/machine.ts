@@ -151,6 +151,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
   let running: Promise<MachineEnd | undefined> | undefined;
   let end: MachineEnd | undefined;
   let wantsReset = false;
+  let wantsPause = false;
   const finish = (reason: MachineEnd['reason'], code: number): void => {
     if (end) return;
     end = { reason, code };
@@ -304,11 +305,13 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
         memory.bytes.fill(0, wiring.ramIndex, wiring.ramIndex + ram);
         vcpu.invalidate(0, 0x1_0000_0000);
         powerOn(again);
+        if (wantsPause) break;
       }
     } finally {
       clock.stop();
       // a listener may have stopped it once more
       loop.stopped = false;
+      wantsPause = false;
       running = undefined;
     }
     if (!end) return undefined;
@@ -320,7 +323,10 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
   }
 
   async function pause(): Promise<void> {
-    if (running) loop.stop();
+    if (running) {
+      wantsPause = true;
+      loop.stop();
+    }
     await running;
     await attached.settled();
   }
@@ -349,6 +355,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       await pause();
       applySnapshot(await openSnapshot(bytes), snapshotParts);
       end = undefined;
+      wantsReset = false;
     },
     stop() {
       finish('stopped', 0);

@@ -37,8 +37,19 @@ describe('boot', () => {
     TIMEOUT,
   );
 
+  test(
+    'a signal that ends it is told by the exit code',
+    async () => {
+      const { child, done } = start('boot', '--memory', '8M', '--kernel', put('speaks', ALPHABET));
+      child.stdout?.once('data', () => child.kill('SIGTERM'));
+      expect(await done).toMatchObject({ code: 128 + 15, stderr: '' });
+    },
+    TIMEOUT,
+  );
+
   test.each([
     [['--kernel', '/nowhere'], 2, /--kernel \/nowhere: no such file/],
+    [['--kernel', '/dev/zero'], 2, /--kernel \/dev\/zero: a device, not a file/],
     [[], 2, /nothing to boot: give --kernel/],
     [['--kernel', import.meta.filename], 126, /neither a bzImage nor a multiboot kernel/],
     [['--machine', 'vax'], 2, /vax/],

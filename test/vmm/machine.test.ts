@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { memoryDisk, overlayDisk } from '../../src/devices/virtio/block.ts';
 import { SnapshotError } from '../../src/snapshot/file.ts';
 import { BootError } from '../../src/vmm/boot/error.ts';
@@ -83,6 +83,8 @@ describe('a machine', () => {
     ['cannot be fetched', [0x3c080040, 0x40886000, 0x0000000d, 0]],
     ['begins with a misaligned load', handler(0x8c000001)],
     ['begins with a trap', handler(0x00000034)],
+    ['begins with no instruction', handler(0xfc000000)],
+    ['begins with a system call', handler(0x0000000c)],
     ['has an exception in its first delay slot', handler(0x1000ffff, 0x8c000001)],
   ])('a stay ends though the handler of exceptions %s', async (_, words) => {
     for (const clock of ['host', 'virtual'] as const) {
@@ -113,6 +115,34 @@ describe('a machine', () => {
       expect(await running).toEqual({ reason: 'stopped', code: 0 });
       await machine.restore(snapshot);
     }
+  });
+
+  test('a pause that comes while the guest resets the machine is not missed, and a stop then leaves no reset behind', async () => {
+    // each time that the clock is asked, a turn of the host's is due, and so are the listeners
+    let time = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => (time += 10));
+    onTestFinished(() => clock.mockRestore());
+    // cmp byte [MARK], 0; here: jne here; writes, resets
+    const MARK = 0x300000;
+    const waits = [0x80, 0x3d, ...little(MARK), 0, 0x75, 0xfe];
+    const image = kernel(...waits, ...out(0x3f8, 0x48), ...out(0x64, 0xfe), 0xeb, 0xfe);
+    const machine = await make({ kernel: image, onReset: 'restart' });
+    let paused: Promise<void> | undefined;
+    const off = machine.on('console', () => {
+      paused ??= machine.pause();
+    });
+    expect(await machine.run()).toBeUndefined();
+    await paused;
+    off();
+    const snapshot = await machine.snapshot();
+    machine.on('console', () => machine.stop());
+    expect(await machine.run()).toEqual({ reason: 'stopped', code: 0 });
+    await machine.restore(snapshot);
+    machine.physical.setU8(MARK, 1);
+    const running = machine.run();
+    await machine.pause();
+    expect(await running).toBeUndefined();
+    expect(machine.physical.u8(MARK)).toBe(1);
   });
 
   test.each(['interpret', 'translate'] as const)('a page of STI: %s', async (executor) => {
