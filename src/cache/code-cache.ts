@@ -92,7 +92,7 @@ export class CodeCache {
   private readonly regions = new KeyMap<CachedRegion>();
   /** Those that the interpreter goes on without for now. */
   private readonly retracted = new WeakSet<CachedRegion>();
-  /** By page number: blocks, some of which others have taken the place of; and keys of regions' entries. */
+  /** By page number: blocks, and keys of regions' entries. */
   private readonly blockPages = new Map<number, CachedBlock[]>();
   private readonly regionPages = new Map<number, Set<number>>();
   private readonly blockHash: Uint32Array;
@@ -120,8 +120,8 @@ export class CodeCache {
     return this.blocks.values();
   }
   /** Those that touch this page, by its number as CodePlace.pages has it. */
-  blocksOn(page: number): CachedBlock[] {
-    return (this.blockPages.get(page) ?? []).filter((cached) => this.isCurrent(cached));
+  blocksOn(page: number): readonly CachedBlock[] {
+    return this.blockPages.get(page) ?? [];
   }
   region(pc: number): CachedRegion | undefined {
     return this.regions.get(this.places.key(pc));
@@ -134,9 +134,6 @@ export class CodeCache {
   holds(block: Block): boolean {
     return this.blocks.get(this.places.placeOf(block).key)?.block === block;
   }
-  private isCurrent(cached: CachedBlock): boolean {
-    return this.blocks.get(cached.place.key) === cached;
-  }
   /** Where the next block's µops go. */
   get uopAddress(): number {
     return this.nextUop;
@@ -145,8 +142,14 @@ export class CodeCache {
     this.nextUop = address;
   }
 
+  /** The block that had its place is dropped. */
   addBlock(cached: CachedBlock): void {
     const { key, pages } = cached.place;
+    const before = this.blocks.get(key);
+    if (before) {
+      this.dropBlock(before);
+      this.leavePages(before);
+    }
     this.blocks.set(key, cached);
     for (const page of pages) {
       const there = this.blockPages.get(page);
@@ -234,8 +237,9 @@ export class CodeCache {
   /** Of what was translated from a page, drops only that of which a block is stale. */
   invalidateWhere(page: number, isStale: (place: CodePlace) => boolean): void {
     const blocks = (this.blockPages.get(page) ?? []).filter((cached) => {
-      if (isStale(cached.place)) this.dropBlock(cached);
-      return this.isCurrent(cached);
+      const stays = !isStale(cached.place);
+      if (!stays) this.dropBlock(cached);
+      return stays;
     });
     const regions = this.regionPages.get(page) ?? new Set();
     for (const key of [...regions]) {
@@ -249,13 +253,21 @@ export class CodeCache {
     if (blocks.length + regions.size === 0) this.places.uncover(page);
   }
 
+  /** Of a block on one page, the caller sees to that. */
   private dropBlock(cached: CachedBlock): void {
-    if (!this.isCurrent(cached)) return;
     const { place, address } = cached;
+    if (place.pages.length > 1) this.leavePages(cached);
     this.blocks.delete(place.key);
     if (address) this.hooks.staleBlock(address);
     const i = this.blockIndex(place);
     if (this.blockHash[i] === place.pc && this.blockHash[i + 1] === address) this.blockHash.fill(0, i, i + 2);
+  }
+  private leavePages(cached: CachedBlock): void {
+    for (const page of cached.place.pages) {
+      const there = this.blockPages.get(page) ?? [];
+      const others = there.filter((other) => other !== cached);
+      this.blockPages.set(page, others);
+    }
   }
 
   /** Drops the region with this key, what it replaced, and all that were compiled with them. */

@@ -149,7 +149,8 @@ export class BlockTier {
     if (cached?.block) return cached.block;
     const start = performance.now();
     const block = this.lift(pc, { assumed: this.assumptions.of(pc) });
-    if (block && cached) cached.block = block;
+    // as long as it was: what it goes on in may not have been there then
+    if (block && block.size === cached?.place.size) cached.block = block;
     else if (block) {
       this.cache.addBlock({ place: this.cache.places.placeOf(block), block, address: 0, restored: false });
       this.added(block);

@@ -75,7 +75,7 @@ export class MixedPages {
     this.context.cache.invalidate(start, length);
   }
 
-  /** Before guest code runs: what is known to be stale goes, see Layout.STALE_PAGE. */
+  /** Before guest code runs, or is kept for the next run: what is known to be stale goes, see Layout.STALE_PAGE. */
   dropStale(): void {
     const { header } = this.context;
     const stale = header.get(Layout.STALE_PAGE) >>> 0;

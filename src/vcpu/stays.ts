@@ -59,7 +59,6 @@ export class Stays {
     const { stats } = this;
     const compiledBefore = stats.compileTime;
     const writesBefore = stats.invalidations;
-    this.context.mixedPages?.dropStale();
     this.grant(Math.max(1, Math.min(budget, 0x7fffffff)));
     for (;;) {
       const exit = this.stay() ?? this.pause(compiledBefore, writesBefore);

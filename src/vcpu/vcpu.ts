@@ -41,6 +41,7 @@ export class Vcpu {
   private checked: boolean;
   /** Memory model paged. */
   private readonly paged: PhysicalPlaces | undefined;
+  private readonly mixedPages: MixedPages | undefined;
   /** Whether `translateFrom` is behind us, and `translateUntil` is not. */
   private translating: boolean;
 
@@ -94,6 +95,7 @@ export class Vcpu {
         ...(options.limits?.blocks !== undefined && { blocks: options.limits.blocks }),
       },
     });
+    this.mixedPages = this.paged && new MixedPages({ ...shared, header: this.header, paged: this.paged, blocks: this.blocks });
     this.stays = new Stays({
       ...shared,
       header: this.header,
@@ -103,7 +105,7 @@ export class Vcpu {
       followMode: () => this.followMode(),
       provide: (pc) => this.provide(pc),
       becameHot: (pc) => this.becameHot(pc),
-      mixedPages: this.paged && new MixedPages({ ...shared, header: this.header, paged: this.paged, blocks: this.blocks }),
+      mixedPages: this.mixedPages,
     });
     this.header.set(Layout.CHECKED, Number(this.checked));
     this.header.set(Layout.EXACT, Number(this.exact));
@@ -252,6 +254,7 @@ export class Vcpu {
     return found && encodeTranslations(found);
   }
   newTranslations(): Translations | undefined {
+    this.mixedPages?.dropStale();
     const { tier } = this;
     const { store, builder, hooked } = this.blocks;
     if (!tier.store || builder.hooked || hooked || !(tier.worthSaving || store?.worthSaving)) return undefined;
@@ -273,10 +276,7 @@ export class Vcpu {
     this.tier.close();
   }
 
-  /**
-   * Memory model paged: the bytes at these physical addresses changed, and not by a store of the guest. `remapped`: what lies
-   * there is other memory than before.
-   */
+  /** Memory model paged: the bytes at these physical addresses changed, and not by a store of the guest. */
   invalidatePhysical(start: number, length: number): void {
     this.blocks.code.forget();
     this.stats.invalidations++;
@@ -403,6 +403,7 @@ export class Vcpu {
 
   /** Runs guest code until it exits, `budget` guest instructions (1 … 2^31−1) are completed, or much had to be compiled (exit `budget`, too). */
   run(budget: number): Exit {
+    this.mixedPages?.dropStale();
     this.tier.tidy();
     this.followMode();
     if (this.wantsCompiler && this.mayLoadCompiler()) {

@@ -35,3 +35,23 @@ test('the interpreter has what lies at a retracted region’s entry, until the r
   cache.publishBlock(cached);
   expect(marks).toEqual([true, true]);
 });
+
+test('of a block that another takes the place of, or that is stale on one of its pages, nothing is left', () => {
+  const isa = toyIsa();
+  const machine = makeMachine(isa);
+  const places = virtualPlaces(machine.memory);
+  const stale: number[] = [];
+  const cache = new CodeCache(machine.memory, places, {
+    staleBlock: (address) => stale.push(address),
+    hasRegion() {},
+    unlink() {},
+    dropped() {},
+  });
+  const cached = (address: number) => ({ place: places.placeAt(0x1ffc, 8), block: undefined, address, restored: false });
+  const [first, second] = [cached(Layout.UOPS), cached(Layout.UOPS + 0x100)];
+  cache.addBlock(first);
+  cache.addBlock(second);
+  expect([stale, cache.block(0x1ffc), cache.blocksOn(1), cache.blocksOn(2)]).toEqual([[first.address], second, [second], [second]]);
+  cache.invalidate(0x2000, 1);
+  expect([stale, cache.block(0x1ffc), cache.blocksOn(1), cache.blocksOn(2)]).toEqual([[first.address, second.address], undefined, [], []]);
+});
