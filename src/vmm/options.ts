@@ -47,7 +47,10 @@ export interface MachineOptions {
   /** Devices of one's own. */
   readonly devices?: (context: DeviceContext) => readonly OwnDevice[];
   readonly executor?: Executor;
-  /** Host: guest time is the host's, and an idle guest sleeps. Virtual: time follows from the instructions, so that runs repeat. Default: host. */
+  /**
+   * Host: guest time is the host's, but stands still while code is translated, which a guest that idles makes up for; it is a second behind at most.
+   * Virtual: time follows from the instructions, so that runs repeat. Default: host.
+   */
   readonly clock?: 'host' | 'virtual';
   /** Milliseconds since 1970 at the start, for the virtual clock. */
   readonly date?: number;
@@ -113,7 +116,7 @@ export interface MachineEnd {
 }
 
 export interface MachineStats extends VcpuStats {
-  /** Milliseconds of guest time, and of host time asleep. */
+  /** Milliseconds of guest time, and of it idle: asleep, or made up for in place of sleep. */
   readonly time: number;
   readonly idle: number;
   /** How often each privileged or sensitive instruction was executed since the machine was switched on; by its text in listSensitive. */
