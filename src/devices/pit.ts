@@ -79,7 +79,7 @@ class Counter {
     this.strobes = Boolean(v[12]);
     this.owed = number(13);
     // a periodic output stays high until its next period, which `out` does not tell; the interrupt controller knows
-    if (this.periodic) this.setTimer();
+    if (this.periodic) this.setTimer(this.ticks());
     else this.settle();
   }
 
@@ -90,11 +90,10 @@ class Counter {
     return this.started === undefined ? 0 : Math.floor((this.clock.now() - this.started) * TICKS_PER_NS);
   }
 
-  out(): boolean {
+  out(t = this.ticks()): boolean {
     if (!this.loaded) return this.mode !== 0;
     const n = this.reload;
     const running = this.started !== undefined;
-    const t = this.ticks();
     switch (this.mode) {
       case 0:
         return running ? t >= n : this.frozen <= 0;
@@ -210,21 +209,21 @@ class Counter {
     this.settle();
   }
 
-  /** Drives the output and sets the timer for its next edge. */
+  /** Drives the output and sets the timer for its next edge, both as of one time: no edge may fall between. */
   settle(): void {
     if (!this.output) return;
-    this.output(this.out());
-    this.setTimer();
+    const t = this.ticks();
+    this.output(this.out(t));
+    this.setTimer(t);
   }
-  private setTimer(): void {
+  private setTimer(t: number): void {
     if (!this.timer) return;
-    const next = this.nextEdge();
+    const next = this.nextEdge(t);
     if (next === undefined) this.timer.cancel();
     else this.timer.set(next);
   }
-  private nextEdge(): number | undefined {
+  private nextEdge(t: number): number | undefined {
     if (this.started === undefined || !this.loaded) return undefined;
-    const t = this.ticks();
     const n = this.reload;
     const at = (tick: number): number => Math.ceil(this.started! + tick / TICKS_PER_NS);
     if (this.periodic) return at((Math.floor(t / n) + 1) * n);

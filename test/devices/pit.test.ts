@@ -53,6 +53,25 @@ describe('8254', () => {
     expect(irq.rises).toBe(after);
   });
 
+  test('mode 0 raises its output though it comes to its end while it is set', () => {
+    for (let late = 1; late < 8; late++) {
+      const clock = testClock();
+      let asked = 0;
+      const irq = probe();
+      // the host is late when the time is asked for the n-th time
+      const now = (): number => {
+        if (asked++ === late) clock.skip(clock.now() + 10 * TICK);
+        return clock.now();
+      };
+      const pit = makePit({ ...clock, now }, irq.line);
+      pit.write(3, 1, 0x30);
+      pit.write(0, 1, 5);
+      pit.write(0, 1, 0);
+      clock.pass(1e6);
+      expect([irq.rises, irq.level]).toEqual([1, true]);
+    }
+  });
+
   test('mode 0 raises its output once, at the terminal count', () => {
     const { clock, irq, pit } = made();
     pit.write(3, 1, 0x30);
