@@ -145,7 +145,13 @@ export async function unxz(packed: Uint8Array, limit: number, runtime: Runtime):
   crc32_tables();
   runtime.bytes.set(packed, FILE);
   const file = runtime.bytes.subarray(FILE, FILE + packed.length);
-  const crc32 = (start: number, finish: number): number => functions.crc32(FILE + start, FILE + finish) >>> 0;
+  /** Of what lies in the runtime's memory, and of bytes beside it. */
+  const crcAt = (from: number, finish: number): number => functions.crc32(from, finish) >>> 0;
+  const crcOf = (bytes: Uint8Array): number => {
+    runtime.bytes.set(bytes, SCRATCH);
+    return crcAt(SCRATCH, SCRATCH + bytes.length);
+  };
+  const crc32 = (start: number, finish: number): number => crcAt(FILE + start, FILE + finish);
   /** Bytes that end with the CRC32 of those before it. */
   const checked = (start: number, finish: number, what: string): Uint8Array => {
     if (start < 0 || finish - start < 5 || crc32(start, finish - 4) !== u32(file, finish - 4))
@@ -183,14 +189,10 @@ export async function unxz(packed: Uint8Array, limit: number, runtime: Runtime):
     const filters = filtersOf(checked(at, at + headerSize, 'block header'));
     if (!filters) return undefined;
     const toEnd = to + record.unpacked;
-    const stream = streamOf(filters.dictionary, file.subarray(at + headerSize, packedEnd), record.unpacked, (bytes) => {
-      runtime.bytes.set(bytes, SCRATCH);
-      return functions.crc32(SCRATCH, SCRATCH + bytes.length) >>> 0;
-    });
+    const stream = streamOf(filters.dictionary, file.subarray(at + headerSize, packedEnd), record.unpacked, crcOf);
     const whole = await place(stream, runtime.bytes, to, toEnd);
     if (whole && filters.x86) unfilter_x86(to, toEnd);
-    if (!whole || (check === Check.Crc32 && functions.crc32(to, toEnd) >>> 0 !== u32(file, checkAt)))
-      throw new RangeError('its data is damaged');
+    if (!whole || (check === Check.Crc32 && crcAt(to, toEnd) !== u32(file, checkAt))) throw new RangeError('its data is damaged');
     at = checkAt + checkSize;
     to = toEnd;
   }
