@@ -1,4 +1,5 @@
 import { PAGE_SIZE } from '../isa/code.ts';
+import { GuestMemoryFault } from '../vcpu/guest-memory.ts';
 import { ElfError, type ElfFile } from './elf.ts';
 import { Errno } from './errno.ts';
 import type { FileTable } from './fs/file-table.ts';
@@ -49,6 +50,15 @@ function readOrUndefined(files: FileTable, path: string): Uint8Array | undefined
 /** Bytes of stack as a limit gives them. */
 export const stackBytes = (limit: number, most: number): number => Math.ceil(Math.min(limit, most) / 65536) * 65536;
 
+function buildOrRefuse(...stack: Parameters<typeof buildStack>): number {
+  try {
+    return buildStack(...stack);
+  } catch (error) {
+    if (!(error instanceof GuestMemoryFault)) throw error;
+    throw new ElfError('a segment of it or of its interpreter lies over the stack');
+  }
+}
+
 /** Loads a program into an empty address space, with its registers set to start it. Throws ElfError, and E2BIG. */
 export function launch(
   p: Pick<Process, 'abi' | 'files' | 'host' | 'credentials'>,
@@ -74,7 +84,7 @@ export function launch(
   ] as const;
   const random = new Uint8Array(16);
   host.random(random);
-  const stackPointer = buildStack(memory, {
+  const stackPointer = buildOrRefuse(memory, {
     top: abi.stackTop,
     limit: stackSize / 4,
     argv,

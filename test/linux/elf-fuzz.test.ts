@@ -117,6 +117,8 @@ describe.each(['mips', 'mipsel', 'x86'])('%s programs with errors', (isa) => {
     };
     await expect(survives(program, 'interpret')).resolves.toBe(false);
     await expect(withInterpreter(program, 'interpret')).resolves.toBe(false);
+    // x86: its second segment over the stack
+    await withInterpreter(mutate(hello, little, [{ at: 124, value: 0xbffff000, bytes: 4 }], undefined), 'interpret');
     await fc.assert(
       fc.asyncProperty(fc.array(inHeaders, { maxLength: 3 }), fc.constantFrom(...EXECUTORS), async (changes, executor) => {
         await withInterpreter(mutate(hello, little, changes, undefined), executor);
