@@ -2,6 +2,7 @@ import { Hypercall, HypercallAbi, HypercallError } from '../../assembly/shared/h
 import { CodeMode } from '../../assembly/shared/layout.ts';
 import { type InterruptLine, PhysicalMemoryFault, type Saved, type Stateful } from '../devices/device.ts';
 import { type Disk, SECTOR } from '../devices/virtio/block.ts';
+import { PAGE_SIZE } from '../isa/code.ts';
 import type { HypercallRegisters, SystemVcpu } from '../isa/system.ts';
 import type { Paravirtual } from './kvm.ts';
 import type { PhysicalMemory } from './physical-memory.ts';
@@ -61,7 +62,7 @@ export interface HypercallWiring {
   /** Has the numbers that are not ours. */
   readonly others?: Paravirtual | undefined;
   readonly interrupt: InterruptLine;
-  readonly write: (bytes: Uint8Array) => void;
+  readonly write: (byte: number) => void;
   /** At most so many bytes of console input. */
   readonly read: (most: number) => Uint8Array;
   readonly turn: () => Promise<void>;
@@ -73,6 +74,8 @@ const MOST_GRANTS = 1024;
 const MOST_BYTES = 16 << 20;
 
 const after = <T>(work: Promise<void> | void, then: () => T): T | Promise<T> => (work instanceof Promise ? work.then(then) : then());
+
+const failed = (error: unknown): number => (error instanceof PhysicalMemoryFault ? HypercallError.FAULT : HypercallError.FAILED);
 
 export interface Dispatcher extends Hypercalls {
   /** Handles a call; a promise if the guest has to wait. */
@@ -164,7 +167,9 @@ export function makeHypercalls(w: HypercallWiring): Dispatcher {
       case Hypercall.VERSION:
         return HypercallAbi.VERSION;
       case Hypercall.CONSOLE_WRITE:
-        w.write(bytesAt(a[0], a[1]));
+        check(a[0], a[1]);
+        if (a[1] > MOST_BYTES) throw new PhysicalMemoryFault(a[0], a[1]);
+        for (let i = 0; i < a[1]; i++) w.write(memory.u8(a[0] + i));
         return a[1];
       case Hypercall.CONSOLE_READ: {
         check(a[0], a[1]);
@@ -217,7 +222,6 @@ export function makeHypercalls(w: HypercallWiring): Dispatcher {
 
   /** A call's result as 32 bits, whatever happens in it. */
   function result(number: number, a: readonly number[], inBatch: boolean): number | Promise<number> {
-    const failed = (error: unknown): number => (error instanceof PhysicalMemoryFault ? HypercallError.FAULT : HypercallError.FAILED);
     try {
       const value = perform(number, a, inBatch);
       return typeof value === 'number' ? value : value.catch(failed);
@@ -226,14 +230,28 @@ export function makeHypercalls(w: HypercallWiring): Dispatcher {
     }
   }
 
+  // made once, as there is one batch at a time: making them takes as long as some ten calls
+  const entries = new DataView(new ArrayBuffer(HypercallAbi.BATCH_MOST * HypercallAbi.BATCH_ENTRY));
+  const entryBytes = new Uint8Array(entries.buffer);
+  const args = [0, 0, 0, 0];
+  const word = new DataView(new ArrayBuffer(4));
+  const wordBytes = new Uint8Array(word.buffer);
+
   function batch(address: number, count: number): number | Promise<number> {
-    const entries = new DataView(bytesAt(address, count * HypercallAbi.BATCH_ENTRY).buffer);
+    memory.read(address, entryBytes.subarray(0, count * HypercallAbi.BATCH_ENTRY));
     const store = (index: number, value: number): void => {
-      memory.write(address + index * HypercallAbi.BATCH_ENTRY + 20, words(value));
+      const at = address + index * HypercallAbi.BATCH_ENTRY + 20;
+      if (!w.bigEndian && (at & (PAGE_SIZE - 1)) <= PAGE_SIZE - 4) {
+        memory.setU32(at, value);
+        return;
+      }
+      word.setUint32(0, value, !w.bigEndian);
+      memory.write(at, wordBytes);
     };
     const one = (index: number): number | Promise<number> => {
-      const word = (i: number): number => entries.getUint32(index * HypercallAbi.BATCH_ENTRY + 4 * i, !w.bigEndian);
-      return result(word(0), [word(1), word(2), word(3), word(4)], true);
+      const at = (i: number): number => entries.getUint32(index * HypercallAbi.BATCH_ENTRY + 4 * i, !w.bigEndian);
+      for (let i = 0; i < args.length; i++) args[i] = at(1 + i);
+      return result(at(0), args, true);
     };
     const from = async (start: number, waiting: Promise<number>): Promise<number> => {
       store(start, await waiting);

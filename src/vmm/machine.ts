@@ -218,9 +218,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       others: board.paravirtual,
       disks: (options.drives ?? []).map(({ disk }) => disk),
       interrupt: board.irq(HypercallAbi.EVENT_INTERRUPT),
-      write: (bytes) => {
-        for (const byte of bytes) consoles.add(HYPERCALL_CONSOLE, byte);
-      },
+      write: (byte) => consoles.add(HYPERCALL_CONSOLE, byte),
       read(most) {
         const bytes = typed.slice(0, most);
         typed = typed.slice(bytes.length);
@@ -386,17 +384,24 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
 
 /** Gathers what the guest sends byte by byte, up to the host's next turn. */
 class ConsoleBuffers {
-  private readonly ports: number[][] = [];
+  private readonly ports: { bytes: Uint8Array; length: number }[] = [];
   constructor(private readonly out: (bytes: Uint8Array, port: number) => void) {}
   add(port: number, byte: number): void {
-    this.ports[port] ??= [];
-    this.ports[port].push(byte);
+    this.ports[port] ??= { bytes: new Uint8Array(4096), length: 0 };
+    const gathered = this.ports[port];
+    if (gathered.length === gathered.bytes.length) {
+      const { bytes } = gathered;
+      gathered.bytes = new Uint8Array(2 * bytes.length);
+      gathered.bytes.set(bytes);
+    }
+    gathered.bytes[gathered.length++] = byte;
   }
   flush(): void {
-    this.ports.forEach((bytes, port) => {
-      if (bytes.length === 0) return;
-      this.ports[port] = [];
-      this.out(Uint8Array.from(bytes), port);
+    this.ports.forEach((gathered, port) => {
+      if (gathered.length === 0) return;
+      const bytes = gathered.bytes.slice(0, gathered.length);
+      gathered.length = 0;
+      this.out(bytes, port);
     });
   }
 }

@@ -5,7 +5,12 @@ import type { GuestMemory } from '../vcpu/guest-memory.ts';
 
 /** Bytes that are copied one by one: a view of them takes longer to make. */
 const SMALL = 64;
-const isSmall = (address: number, length: number): boolean => length > 0 && length <= SMALL && (address % PAGE_SIZE) + length <= PAGE_SIZE;
+// for addresses of 32 bits: engines divide larger numbers by calling a function
+const pageOf = (address: number): number => address >>> 12;
+const offsetIn = (address: number): number => address & (PAGE_SIZE - 1);
+const isAddress = (address: number): boolean => address === address >>> 0;
+const isSmall = (address: number, length: number): boolean =>
+  isAddress(address) && length > 0 && length <= SMALL && offsetIn(address) + length <= PAGE_SIZE;
 
 /** What the engine must be told of. */
 export interface MemoryListener {
@@ -75,6 +80,7 @@ export class PhysicalMemory implements Memory {
 
   /** Whether all of a range is RAM or ROM. */
   isMemory(address: number, length: number): boolean {
+    if (isSmall(address, length)) return (this.pages[pageOf(address)] & PhysicalPage.Memory) !== 0;
     try {
       this.pieces(address, length, PhysicalPage.Memory, () => {});
       return true;
@@ -114,7 +120,7 @@ export class PhysicalMemory implements Memory {
     });
   }
   private tell(address: number, length: number): void {
-    for (let page = Math.floor(address / PAGE_SIZE); page * PAGE_SIZE < address + length; page++) {
+    for (let page = pageOf(address); page * PAGE_SIZE < address + length; page++) {
       if (!(this.pages[page] & PhysicalPage.Code)) continue;
       const start = Math.max(address, page * PAGE_SIZE);
       this.listener?.written(start, Math.min(address + length, (page + 1) * PAGE_SIZE) - start);
@@ -123,10 +129,10 @@ export class PhysicalMemory implements Memory {
 
   /** Index into `bytes` of an access that lies in one page. */
   private single(address: number, length: number, need: number): number {
-    const entry = this.pages[Math.floor(address / PAGE_SIZE)];
-    if (!(address >= 0) || (address % PAGE_SIZE) + length > PAGE_SIZE || (entry & need) !== need)
+    const entry = this.pages[pageOf(address)];
+    if (!isAddress(address) || offsetIn(address) + length > PAGE_SIZE || (entry & need) !== need)
       throw new PhysicalMemoryFault(address, length);
-    return ((entry & ~(PAGE_SIZE - 1)) >>> 0) + (address % PAGE_SIZE);
+    return ((entry & ~(PAGE_SIZE - 1)) >>> 0) + offsetIn(address);
   }
   u8(address: number): number {
     return this.bytes[this.single(address, 1, PhysicalPage.Memory)];

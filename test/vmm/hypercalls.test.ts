@@ -36,8 +36,8 @@ function made(user: readonly UserHypercall[] = [], mode = 0, disks: readonly Dis
     memory,
     user,
     interrupt: irq.line,
-    write: (bytes) => {
-      written += String.fromCharCode(...bytes);
+    write: (byte) => {
+      written += String.fromCharCode(byte);
     },
     read: (most) => new TextEncoder().encode('typed').subarray(0, most),
     turn: async () => {},
@@ -203,6 +203,22 @@ describe('hypercalls', () => {
       HypercallAbi.VERSION,
     ]);
     expect(() => made([add, add])).toThrow(RangeError);
+  });
+
+  test('a batch may lie anywhere, its results, too; what it writes to the console may', async () => {
+    const { call, memory, written } = made();
+    memory.write(0x1ffe, new TextEncoder().encode('over'));
+    const entries = Uint32Array.of(
+      ...[Hypercall.CONSOLE_WRITE, 0x1ffe, 4, 0, 0, 9],
+      ...[Hypercall.CONSOLE_WRITE, RAM - 1, 2, 0, 0, 9],
+      ...[Hypercall.VERSION, 0, 0, 0, 0, 9],
+    );
+    // the first result lies in two pages
+    memory.write(0x2fea, new Uint8Array(entries.buffer));
+    expect(await call(Hypercall.BATCH, 0x2fea, 3)).toBe(3);
+    memory.read(0x2fea, new Uint8Array(entries.buffer));
+    expect([5, 11, 17].map((i) => entries[i] | 0)).toEqual([4, HypercallError.FAULT, HypercallAbi.VERSION]);
+    expect(written()).toBe('over');
   });
 
   test('any call with any arguments gives a number and nothing else', async () => {

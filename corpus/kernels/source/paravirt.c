@@ -222,7 +222,7 @@ static void measured(const char *name, u32 count, u32 start) {
 }
 #define MEASURE(name, count, work) \
   do { \
-    for (u32 i = 0; i < (count) / 4; i++) { work; } \
+    for (u32 i = 0; i < (count) / 2; i++) { work; } \
     u32 start = nanoseconds(); \
     for (u32 i = 0; i < (count); i++) { work; } \
     measured(name, count, start); \
@@ -237,17 +237,17 @@ static void bench(void) {
     calls[i][2] = 1;
   }
   for (u32 i = 0; i < BYTES; i++) buffer[i] = 'x';
-  MEASURE("1 byte: serial port, which is asked first", 20000, send(UART2, 'x'));
-  MEASURE("1 byte: hypercall", 20000, call(WV_CALL_CONSOLE_WRITE, physical(buffer), 1, 0, 0));
-  MEASURE("64 bytes: serial port", 1000, for (u32 k = 0; k < BYTES; k++) send(UART2, 'x'));
-  MEASURE("64 bytes: one hypercall", 4000, call(WV_CALL_CONSOLE_WRITE, physical(buffer), BYTES, 0, 0));
-  MEASURE("64 bytes: a batch of 64 calls", 1000, call(WV_CALL_BATCH, physical(calls), BYTES, 0, 0));
+  MEASURE("1 byte: serial port, which is asked first", 200000, send(UART2, 'x'));
+  MEASURE("1 byte: hypercall", 200000, call(WV_CALL_CONSOLE_WRITE, physical(buffer), 1, 0, 0));
+  MEASURE("64 bytes: serial port", 10000, for (u32 k = 0; k < BYTES; k++) send(UART2, 'x'));
+  MEASURE("64 bytes: one hypercall", 40000, call(WV_CALL_CONSOLE_WRITE, physical(buffer), BYTES, 0, 0));
+  MEASURE("64 bytes: a batch of 64 calls", 10000, call(WV_CALL_BATCH, physical(calls), BYTES, 0, 0));
   start_disk();
   MEASURE("512 bytes: virtio-blk", 2000, read_disk(i & 31, buffer, 1));
-  MEASURE("512 bytes: hypercall", 4000, call(WV_CALL_BLOCK_READ, 0, i & 31, physical(buffer), 1));
+  MEASURE("512 bytes: hypercall", 40000, call(WV_CALL_BLOCK_READ, 0, i & 31, physical(buffer), 1));
   MEASURE("4096 bytes: virtio-blk", 2000, read_disk(i & 31, buffer, 8));
-  MEASURE("4096 bytes: hypercall", 4000, call(WV_CALL_BLOCK_READ, 0, i & 31, physical(buffer), 8));
-  MEASURE("nothing: hypercall", 20000, call(WV_CALL_VERSION, 0, 0, 0, 0));
+  MEASURE("4096 bytes: hypercall", 40000, call(WV_CALL_BLOCK_READ, 0, i & 31, physical(buffer), 8));
+  MEASURE("nothing: hypercall", 200000, call(WV_CALL_VERSION, 0, 0, 0, 0));
 }
 
 static int has(const char *line, const char *word) {
