@@ -260,6 +260,13 @@ export function checkPlace(elf: ElfFile, bias: number, top: number): void {
   }
 }
 
+const SHOWN = 60;
+/** A path that a file gives, as messages show it. */
+export function shownPath(path: string): string {
+  const text = path.replace(/\p{Cc}/gu, '?');
+  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
+}
+
 /** Up to its zero byte, or the end. */
 export function cString(bytes: Uint8Array, at: number): string {
   let end = at;

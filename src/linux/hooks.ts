@@ -1,6 +1,6 @@
 import { PagePermission } from '../../assembly/shared/layout.ts';
-import { Code } from '../isa/code.ts';
-import { registerOffset } from '../isa/isa.ts';
+import { Code, FetchFault } from '../isa/code.ts';
+import { type Isa, registerOffset } from '../isa/isa.ts';
 import type { Exit } from '../vcpu/exit.ts';
 import { type GuestMemory, GuestMemoryFault } from '../vcpu/guest-memory.ts';
 import type { Abi } from './abi.ts';
@@ -33,6 +33,7 @@ export interface HookedThread {
 /** An instruction that a thread is about to execute. */
 export interface HookedCode extends HookedThread {
   readonly pc: number;
+  /** Empty where no instruction can be fetched. */
   readonly assembly: string;
   /** At a function's first instruction: its n-th argument from 0 on, a word each (C's calling convention). */
   argument(n: number): number;
@@ -162,14 +163,34 @@ export function makeHooks(abi: Abi, processes: () => Iterable<Process>): Hooks {
       set: (register, value) => vcpu.set32(registerOffset(vcpu.isa, register), value),
     };
   }
-  const disassemble = (p: Process, pc: number) => p.vcpu.isa.disassemble(new Code(p.memory.codePage), pc, p.vcpu.mode);
+  /** Undefined where no instruction can be fetched. */
+  function disassemble({ vcpu, memory }: Process, pc: number): ReturnType<Isa['disassemble']> | undefined {
+    try {
+      return vcpu.isa.disassemble(new Code(memory.codePage), pc, vcpu.mode);
+    } catch (error) {
+      if (error instanceof FetchFault) return undefined;
+      throw error;
+    }
+  }
+  /** An Exit if the return address cannot be read. */
+  function returnFrom(p: Process, result: number): Exit | undefined {
+    try {
+      abi.returnFrom(p, result);
+    } catch (error) {
+      if (!(error instanceof GuestMemoryFault)) throw error;
+      const { address, access } = error;
+      return { kind: 'memory-fault', pc: p.vcpu.pc, address, access };
+    }
+    return undefined;
+  }
 
   function carryOut(p: Process, result: CodeHookResult): Exit | undefined {
     if (p.group.end) return undefined;
-    if (result === 'skip') p.vcpu.pc = (p.vcpu.pc + disassemble(p, p.vcpu.pc).length) >>> 0;
+    const skipped = result === 'skip' ? disassemble(p, p.vcpu.pc) : undefined;
+    if (skipped) p.vcpu.pc = (p.vcpu.pc + skipped.length) >>> 0;
     else if (typeof result !== 'object') return p.space.vcpu.passPlace();
     else if ('goto' in result) p.vcpu.pc = result.goto >>> 0;
-    else abi.returnFrom(p, result.returns);
+    else return returnFrom(p, result.returns);
     return undefined;
   }
 
@@ -213,7 +234,7 @@ export function makeHooks(abi: Abi, processes: () => Iterable<Process>): Hooks {
         ...threadOf(p),
         pc,
         get assembly() {
-          return disassemble(p, pc).text;
+          return disassemble(p, pc)?.text ?? '';
         },
         argument: (n) => abi.functionArgument(p, n),
       };

@@ -1,10 +1,10 @@
 import { PAGE_SIZE } from '../isa/code.ts';
 import { GuestMemoryFault } from '../vcpu/guest-memory.ts';
-import { ElfError, type ElfFile } from './elf.ts';
+import { ElfError, type ElfFile, shownPath } from './elf.ts';
 import { Errno } from './errno.ts';
 import type { FileTable } from './fs/file-table.ts';
 import { readWhole } from './fs/tree.ts';
-import { type Image, loadExecutable, mapStack } from './load.ts';
+import { type Image, loadExecutable, mapStack, mapTrampolines } from './load.ts';
 import type { Process } from './process.ts';
 import type { Space } from './spaces.ts';
 import { At, buildStack } from './stack.ts';
@@ -43,7 +43,7 @@ function readOrUndefined(files: FileTable, path: string): Uint8Array | undefined
     const { errno } = error;
     if (errno === Errno.ENOENT || errno === Errno.ENOTDIR) return undefined;
     const why = errno === Errno.EFBIG ? 'is too large' : errno === Errno.EISDIR ? 'is a directory' : `cannot be read (${error.message})`;
-    throw new ElfError(`its interpreter ${path} ${why}`);
+    throw new ElfError(`its interpreter ${shownPath(path)} ${why}`);
   }
 }
 
@@ -71,8 +71,7 @@ export function launch(
   mapStack(map, abi.stackTop, stackSize, elf.executableStack);
   const loaded = loadExecutable(abi, map, elf, path, (name) => readOrUndefined(p.files, name));
   const trampolines = abi.mapBase;
-  map.map({ address: trampolines, length: PAGE_SIZE, permission: 5, placement: 'fixed', name: '[vdso]' });
-  memory.poke(trampolines, abi.trampolines);
+  mapTrampolines(map, abi);
   const { uid, euid, gid, egid } = p.credentials;
   const auxiliary = [
     ...loaded.auxiliary,

@@ -3,7 +3,7 @@ import { PAGE_SIZE } from '../isa/code.ts';
 import { GuestMemory, PagePermission } from '../vcpu/guest-memory.ts';
 import type { Abi } from './abi.ts';
 import { memoryTop } from './address-space.ts';
-import { checkPlace, ElfError, type ElfFile, extent, PHDR_SIZE, parseElf } from './elf.ts';
+import { checkPlace, ElfError, type ElfFile, extent, PHDR_SIZE, parseElf, shownPath } from './elf.ts';
 import { Errno } from './errno.ts';
 import { type MapRequest, type MemoryMap, pageDown, pageUp } from './memory-map.ts';
 import { At } from './stack.ts';
@@ -99,10 +99,11 @@ export function loadExecutable(
   let interpreter: Image | undefined;
   if (elf.interpreter !== undefined) {
     const bytes = readFile(elf.interpreter);
-    if (!bytes) throw new ElfError(`its interpreter ${elf.interpreter} does not exist below the guest's root`, undefined, 'ENOENT');
-    const loader = parseInterpreter(bytes, elf.interpreter);
-    if (loader.abi !== elf.abi) throw new ElfError(`its interpreter ${elf.interpreter} is for ${loader.abi}, the program for ${elf.abi}`);
-    if (loader.interpreter !== undefined) throw new ElfError(`its interpreter ${elf.interpreter} asks for an interpreter itself`);
+    const shown = shownPath(elf.interpreter);
+    if (!bytes) throw new ElfError(`its interpreter ${shown} does not exist below the guest's root`, undefined, 'ENOENT');
+    const loader = parseInterpreter(bytes, shown);
+    if (loader.abi !== elf.abi) throw new ElfError(`its interpreter ${shown} is for ${loader.abi}, the program for ${elf.abi}`);
+    if (loader.interpreter !== undefined) throw new ElfError(`its interpreter ${shown} asks for an interpreter itself`);
     interpreter = loadImage(map, loader, elf.interpreter, 0);
   }
   // a static position-independent program lies among the mappings, where the heap could not grow
@@ -137,6 +138,12 @@ export function mapStack(map: MemoryMap, top: number, size: number, executable: 
   const permission = PagePermission.Read | PagePermission.Write | (executable ? PagePermission.Execute : 0);
   const request = { address: top - size, length: size, permission, placement: 'fixed', name: '[stack]' } as const;
   mappedOrThrow(map, request, map.mapStack(request));
+}
+
+/** What signal handlers return to. */
+export function mapTrampolines(map: MemoryMap, { mapBase: address, trampolines }: Abi): void {
+  mapOrThrow(map, { address, length: PAGE_SIZE, permission: 5, placement: 'fixed', name: '[vdso]' });
+  map.memory.poke(address, trampolines);
 }
 
 export function guestMemoryFor(abi: Abi, reserved?: WebAssembly.Memory): GuestMemory {

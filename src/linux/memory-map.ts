@@ -257,6 +257,7 @@ export class MemoryMap {
       if (count <= 0) break;
       done += count;
     }
+    this.memory.use(start, into.length);
     if (shownEnd < end) this.memory.protect(shownEnd, end - shownEnd, 0);
   }
 
@@ -392,7 +393,12 @@ export class MemoryMap {
     this.used += moving;
     budget.used += moving;
     if (placed < 0) return placed;
-    this.raw(to, kept).set(this.raw(from, kept));
+    const into = this.raw(to, kept);
+    const content = this.raw(from, kept);
+    for (const [first, last] of this.filled({ start: from, end: from + kept })) {
+      into.set(content.subarray(first, last), first);
+      this.memory.use(to + first, last - first);
+    }
     this.unmap(from, oldLength);
     return to;
   }
@@ -463,6 +469,7 @@ export class MemoryMap {
     for (const { area, file, address, position, length } of shown) {
       if (area.fileEnd !== undefined && address + length > area.fileEnd) this.openTo(area, Math.min(area.end, pageUp(address + length)));
       file.read(this.raw(address, length), position);
+      this.memory.use(address, length);
       if (area.permission & PagePermission.Execute) this.options.invalidate(address, length);
     }
   }
@@ -501,7 +508,7 @@ export class MemoryMap {
     for (const area of this.areas) if (area.backing?.file === file) yield { area, memory: this.raw(area.start, area.end - area.start) };
   }
   /** Where in an area there are bytes other than zero, from its start, in whole pages. */
-  *filled({ start, end }: Area): Generator<readonly [from: number, to: number]> {
+  *filled({ start, end }: Pick<Area, 'start' | 'end'>): Generator<readonly [from: number, to: number]> {
     const index = GuestMemory.index(start);
     for (const [from, to] of this.options.filled(index, index + end - start)) yield [from - index, to - index];
   }

@@ -114,9 +114,9 @@ export type ExitStatus =
       readonly report?: FaultReport;
     };
 
-/** A shell's exit code for it: the program's own, or 128 + signal. */
+/** A shell's exit code for it: the program's own, or 128 + signal. To waitpid(2), MIPS's signal 128 is an exit with 0. */
 export function exitCode(status: ExitStatus): number {
-  return 'code' in status ? status.code : 128 + status.signal;
+  return 'code' in status ? status.code : (128 + status.signal) & 0xff;
 }
 
 export interface ProgramStats extends VcpuStats {

@@ -108,9 +108,9 @@ export async function loadProgram(elfBytes: Uint8Array, options: ProgramOptions)
   const files = openFiles(options, host, system);
   const space = spaces.make(abi, saved ? snapshots.savedKey(saved) : key);
   const p = makeFirst(abi, system, options, files, space, warn);
-  if (!saved) start(p, elf, options);
   system.begin(p);
-  if (saved) snapshots.restoreProgram(p, files.streams, elf, saved);
+  if (!saved) start(p, elf, options);
+  else snapshots.restoreProgram(p, files.streams, elf, saved);
   const profiler = options.profileEvery === undefined ? undefined : new Profiler(p, space.vcpu, p.images);
   if (profiler) space.vcpu.noteCalls();
   return makeProgram(p, run, files, options, identity, profiler);

@@ -330,12 +330,7 @@ function restoreMemory(p: Process, space: Space, saved: SavedFields): void {
   parts.forEach((bytes, index) => {
     const [start, length] = [runs[2 * index], runs[2 * index + 1]];
     if (bytes.length !== length || !isPlace(start, start + length)) throw new RangeError('pages beyond the memory');
-    // pages without permissions count as unused, unless they had some
-    if (memory.permission(start) === 0) {
-      memory.map(start, length, PagePermission.Read);
-      memory.protect(start, length, 0);
-    }
-    memory.bytes.set(bytes, GuestMemory.index(start));
+    memory.poke(start, bytes);
   });
   vcpu.writeTable(0, saved.table as Uint8Array);
   const { pc, mode, state } = saved.registers as { readonly pc: number; readonly mode: number; readonly state: Uint8Array };

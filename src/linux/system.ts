@@ -124,7 +124,9 @@ export function makeSystem(host: Host, options: SystemOptions): System {
     if (!parent || parent.end) return;
     // who waits has the child, not EINTR
     parent.childEvents.wake();
-    if (signal !== 0) parent.leader.signals.raise(signal, childInfo(child));
+    const { signals } = parent.leader;
+    // clone(2) takes any number
+    if (signals.isValid(signal)) signals.raise(signal, childInfo(child));
   }
   function tellOfChange(child: ThreadGroup, change: number): void {
     child.change = change;

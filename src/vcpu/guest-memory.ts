@@ -98,6 +98,11 @@ export class GuestMemory {
     }
   }
 
+  /** Bytes were put there whatever the permissions; unmapping is to clear them. */
+  use(start: number, length: number): void {
+    for (let page = start >>> 12; page * PAGE_SIZE < start + length; page++) this.pages[page] |= PagePermission.Used;
+  }
+
   /** The same is mapped between two addresses as in another memory; of that nothing has been translated here. */
   copyPages(from: GuestMemory, start: number, end: number): void {
     for (let page = start / PAGE_SIZE; page < end / PAGE_SIZE; page++) this.pages[page] = from.pages[page] & ~PagePermission.Code;
@@ -162,6 +167,7 @@ export class GuestMemory {
     const start = address >>> 0;
     if (start < Layout.FLOOR || start + source.length > this.top) throw new GuestMemoryFault(start, 'write');
     this.bytes.set(source, GuestMemory.index(start));
+    this.use(start, source.length);
   }
   write(address: number, source: Uint8Array): void {
     this.view(address, source.length, 'write').set(source);

@@ -218,6 +218,13 @@ describe('files', () => {
     expect(map.faultKind(a + 3 * PAGE)).toBe('unmapped');
   });
 
+  it('do not stay in memory that was never accessible', () => {
+    const a = anonymous(PAGE, { backing: { file: file([7]), offset: 0 }, permission: 0 });
+    map.unmap(a, PAGE);
+    expect(anonymous(PAGE)).toBe(a);
+    expect(map.memory.u8(a)).toBe(0);
+  });
+
   it('are written back from shared mappings by msync and munmap, from private ones never', () => {
     const f = file([1, 2, 3]);
     const shared = anonymous(PAGE, { backing: { file: f, offset: 0 }, shared: true });

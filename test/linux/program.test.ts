@@ -86,6 +86,20 @@ describe('the end of a program', () => {
     for (const big of [true, false]) expect((await run(mipsProgram(big, li(V0, 4001), li(A0, 9), SYSCALL))).status).toEqual({ code: 9 });
   });
 
+  it('by signal 128 of MIPS is an exit with 0, as waitpid(2) tells it', async () => {
+    // kill(getpid(), 128)
+    const { status } = await run(mipsProgram(true, li(V0, 4020), SYSCALL, 0x00402025, li(5, 128), li(V0, 4037), SYSCALL));
+    expect(status).toMatchObject({ name: 'SIG128', signal: 128 });
+    expect(exitCode(status)).toBe(0);
+  });
+
+  it('of a child is told by a signal only if there is that signal', async () => {
+    // clone(144): the child exits with 0, its parent waits for any child (__WALL) and exits with 7
+    const parent = [...call(114, -1, 0, 0x40000000), ...call(1, 7)];
+    const elf = i386Program(...call(120, 144, 0, 0), 0x85, 0xc0, 0x74, parent.length, ...parent, ...call(1, 0));
+    expect((await run(elf)).status).toEqual({ code: 7 });
+  });
+
   it('is told to onExit', async () => {
     const seen: ExitStatus[] = [];
     await run(i386Program(...call(1, 3)), { onExit: (status) => seen.push(status) });
@@ -128,6 +142,21 @@ describe('the end of a program', () => {
     expect(status).toMatchObject({
       report: { instruction: expect.stringMatching(/^mov/), registers: expect.stringContaining('EAX 12345678') },
     });
+  });
+});
+
+describe('code that can only be executed', () => {
+  it.each([
+    ['illegal', 0x4c00003f, 'SIGILL'],
+    ['a trap', 0x00000034, 'SIGTRAP'],
+    // lw $t0, 0($zero)
+    ['a null pointer', 0x8c080000, 'SIGSEGV'],
+  ])('faults as other code does, mips: %s', async (_name, word, signal) => {
+    const bytes = Uint8Array.of(word >>> 24, word >>> 16, word >>> 8, word);
+    const elf = makeElf({ big: true, machine: 8, entry: 0x400000, flags: 0x70001000, segments: [{ bytes, address: 0x400000, flags: 1 }] });
+    for (const executor of ['interpret', 'translate'] as const)
+      for (const memoryModel of ['direct', 'checked'] as const)
+        expect((await run(elf, { executor, memoryModel })).status).toMatchObject({ name: signal });
   });
 });
 
@@ -229,13 +258,22 @@ describe('system calls', () => {
 
 describe('programs that cannot be loaded', () => {
   const code = { bytes: Uint8Array.of(0x90) };
-  it.each([
+  it.each<[string, Uint8Array, RegExp, Partial<ProgramOptions>?]>([
     ['segment at 0x1000 of 1 bytes cannot be mapped', makeElf({ segments: [{ ...code, address: 0x1000 }] }), /0x1000/],
     ['above user space', makeElf({ segments: [{ ...code, address: 0xd000_0000 }] }), /above user space/],
     ['huge', makeElf({ segments: [{ ...code, memorySize: 0x7000_0000 }] }), /memory limit/],
     ['without its interpreter', makeElf({ segments: [interpreterSegment('/lib/ld.so.1'), code] }), /\/lib\/ld\.so\.1 does not exist/],
-  ])('%s', async (_name, elf, message) => {
-    const load = loadProgram(elf, { runtime: runtimeModule() });
+    // there is no process yet whose /proc/self that is
+    ['with what is no file', makeElf({ segments: [interpreterSegment('/dev/stdin'), code] }), /\/dev\/stdin cannot be read/],
+    ['with what belongs to nobody', makeElf({ segments: [interpreterSegment('/proc/self/exe'), code] }), /exe does not exist/],
+    [
+      'with a path of many lines',
+      makeElf({ segments: [interpreterSegment('\x1b[2J\n'.repeat(99)), code] }),
+      /^its interpreter \?\[2J.{1,100}$/,
+    ],
+    ['without room for signals', i386Program(0x90), /4096 bytes does not fit the memory limit/, { memoryLimit: 33 * 4096 }],
+  ])('%s', async (_name, elf, message, options = {}) => {
+    const load = loadProgram(elf, { runtime: runtimeModule(), ...options });
     await expect(load).rejects.toThrow(ElfError);
     await expect(load).rejects.toThrow(message);
   });

@@ -28,6 +28,7 @@ import {
   SIGSET_SIZE,
   trampolines,
   trapSignal,
+  wordAt,
   writeAction,
   writeSignalInfo,
 } from './signals.ts';
@@ -94,10 +95,6 @@ const REGISTER_NAMES = ['zero at v0 v1 a0 a1 a2 a3 t0 t1 t2 t3 t4 t5 t6 t7 s0 s1
 );
 
 const STACK_ARGUMENTS = 4;
-
-function wordAt(p: Process, pc: number): number {
-  return p.memory.accessible(pc, 4, PagePermission.Execute) === 4 ? p.memory.u32(pc) : 0;
-}
 
 function makeMips(endian: 'little' | 'big'): Abi {
   const name = endian === 'little' ? 'mipsel' : 'mips';

@@ -1,4 +1,5 @@
 import { Mips, Mode } from '../../../translators/mips/state.ts';
+import { Code } from '../../isa/code.ts';
 import type { Delivery, FaultSignal, MemoryFault, SignalInfo } from '../abi.ts';
 import { frameAddress } from '../frame.ts';
 import type { Process } from '../process.ts';
@@ -271,22 +272,27 @@ export function trapSignal(code: number, what: 'break' | 'trap'): FaultSignal {
   return { signal: 'SIGTRAP', code: what === 'break' ? SiCode.Breakpoint : SiCode.Kernel, text: `${what} ${code}`, withoutAddress: true };
 }
 
+/** The instruction at an address, also of pages that cannot be read; 0 (NOP) where there is none. */
+export function wordAt({ memory, abi }: Process, pc: number): number {
+  const code = new Code(memory.codePage);
+  const at = pc & ~3;
+  if (code.place(at) === undefined) return 0;
+  return (abi.isa.endian === 'little' ? code.i32le(at) : code.i32be(at)) >>> 0;
+}
+
 const KERNEL = 0x80000000;
 /** Bytes that loads and stores of opcodes that Linux makes good for want aligned: LH, LW, LHU, SH, SW. */
 const ALIGNED: Readonly<Record<number, number>> = { 33: 2, 35: 4, 37: 2, 41: 2, 43: 4 };
 
 /** The kernel's addresses are address errors; an access that is not aligned faults in the kernel (arch/mips/kernel/unaligned.c). */
-export function pageFault(
-  { memory, vcpu }: Process,
-  { pc, address, access }: MemoryFault,
-): { number: number; signal: FaultSignal } | undefined {
+export function pageFault(p: Process, { pc, address, access }: MemoryFault): { number: number; signal: FaultSignal } | undefined {
   // without checks, translated code does not tell the address
-  if (address === undefined || (access !== 'execute' && vcpu.memoryModel === 'direct')) return undefined;
+  if (address === undefined || (access !== 'execute' && p.vcpu.memoryModel === 'direct')) return undefined;
   const code = SiCode.Kernel;
   if (address >= KERNEL)
     return { number: 0, signal: { signal: 'SIGBUS', code, text: `address error: 0x${address.toString(16)} is the kernel's` } };
   if (access === 'execute') return undefined;
-  const aligned = ALIGNED[memory.u32(pc) >>> 26] ?? 1;
+  const aligned = ALIGNED[wordAt(p, pc) >>> 26] ?? 1;
   if (address % aligned === 0) return undefined;
   return { number: 0, signal: { signal: 'SIGSEGV', code, text: `unaligned access to 0x${address.toString(16)}, which is not permitted` } };
 }
