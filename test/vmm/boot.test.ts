@@ -64,6 +64,9 @@ describe('Linux/x86 boot protocol', () => {
         loadLinuxX86(kernelMemory(), { kernel, commandLine: '', ram: RAM, ...more });
     expect(load(bzImage(new Uint8Array(4), 0x203))).toThrow(/boot protocol 2\.03/);
     expect(load(bzImage(new Uint8Array(4)), { commandLine: 'x'.repeat(256) })).toThrow(/255 bytes at most; this one has 256/);
+    const talkative = bzImage(new Uint8Array(4));
+    new DataView(talkative.buffer).setUint32(0x238, 0xffffffff, true);
+    expect(load(talkative, { commandLine: 'x'.repeat(0x10000) })).toThrow(/60415 bytes at most/);
     expect(load(bzImage(new Uint8Array(4)), { initrd: new Uint8Array(RAM) })).toThrow(BootError);
     expect(load(bzImage(new Uint8Array(4)), { ram: 16 << 20 })).toThrow(/more than the machine has/);
     const low = bzImage(new Uint8Array(4));

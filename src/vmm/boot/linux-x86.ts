@@ -133,7 +133,7 @@ export function loadLinuxX86(memory: PhysicalMemory, { kernel, unpacked, initrd,
   if (at < MIB) throw new BootError(`the kernel is to lie at 0x${at.toString(16)}, below 1 MiB`);
   if (end > ram) throw new BootError(`the kernel needs memory up to 0x${end.toString(16)}, more than the machine has`);
   const line = cString(commandLine);
-  const longest = u32(kernel, Header.CommandLineSize);
+  const longest = Math.min(u32(kernel, Header.CommandLineSize), LowPlace.EndOfBase - LowPlace.CommandLine - 1);
   if (line.length - 1 > longest)
     throw new BootError(`the kernel takes a command line of ${longest} bytes at most; this one has ${line.length - 1}`);
 
