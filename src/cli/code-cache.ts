@@ -1,9 +1,9 @@
 import fs from 'node:fs';
-import { homedir } from 'node:os';
 import path from 'node:path';
 import vm from 'node:vm';
 import { makeFolder } from '../host/make-folder.ts';
 import { readTwice } from '../host/read-twice.ts';
+import { cacheFolder } from './cache-folder.ts';
 
 /** Files kept: for each Node, its flags and build, one of the command with nothing but `run`, and one of all of it. */
 const KEPT = 8;
@@ -44,14 +44,14 @@ export function loadCommand(file: string, require: (name: string) => unknown): E
 
 /** Where the code of this very file, compiled by this Node with these flags, is kept. */
 function cacheFile(file: string): string | undefined {
-  const folder = process.env.XDG_CACHE_HOME || attempt(() => path.join(homedir(), '.cache'));
-  if (!folder || !path.isAbsolute(folder)) return undefined;
+  const folder = cacheFolder();
+  if (folder === undefined) return undefined;
   const flags = [...process.execArgv, process.env.NODE_OPTIONS ?? '']
     .join(' ')
     .replace(/[^\w=.-]+/g, '_')
     .slice(0, 180);
   const version = `${process.version}-${process.arch}-${flags}`;
-  return path.join(folder, 'wasmvisor', `${PREFIX}${path.parse(file).name}-${version}`);
+  return path.join(folder, `${PREFIX}${path.parse(file).name}-${version}`);
 }
 
 /** Whether nobody else can have put files there: V8 runs what it reads. */
@@ -92,8 +92,13 @@ function save(file: string, script: vm.Script, parts: readonly string[], flagsOf
   const length = Buffer.alloc(4);
   length.writeUInt32LE(code.length);
   const once = Buffer.concat([code, Buffer.from(parts.join(' ')), length]);
-  fs.writeFileSync(temporary, Buffer.concat([once, once]), { mode: 0o600 });
-  fs.renameSync(temporary, file);
+  try {
+    fs.writeFileSync(temporary, Buffer.concat([once, once]), { mode: 0o600 });
+    fs.renameSync(temporary, file);
+  } catch (error) {
+    fs.rmSync(temporary, { force: true });
+    throw error;
+  }
   const age = (name: string): number => fs.statSync(path.join(folder, name)).mtimeMs;
   const names = fs.readdirSync(folder).filter((name) => name.startsWith(PREFIX));
   const byAge = names.map((name) => ({ name, time: age(name) })).sort((a, b) => b.time - a.time);

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { join } from 'node:path';
 import type { TranslationStore } from '../cache/persistence.ts';
 import type { MountPoint } from '../linux/fs/tree.ts';
 import { type FileSystem, Mode } from '../linux/fs/vfs.ts';
 import type { ExitStatus, Program, ProgramOptions } from '../linux/program.ts';
+import { cacheFolder } from './cache-folder.ts';
 import { compilePatiently, optimiseLater, usualPatience } from './engine-flags.ts';
 import { CliError, ExitCode } from './errors.ts';
 import { hostNetwork } from './guest-network.ts';
@@ -51,7 +51,7 @@ export async function run(
   const network = await hostNetwork(options);
   optimiseLater();
   const runtime = compilePatiently(node.nodeRuntime);
-  const folder = options.cache ? (options.cacheDir ?? cacheFolder()) : undefined;
+  const folder = options.cache ? (options.cacheDir ?? translationsFolder()) : undefined;
   let program: Program;
   try {
     program = await (load ?? loadProgram)(elf, {
@@ -124,9 +124,9 @@ export async function run(
 }
 
 /** Where translations are kept unless the user says where, if there is such a place. */
-function cacheFolder(): string | undefined {
-  const folder = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
-  return isAbsolute(folder) ? join(folder, 'wasmvisor', 'translations') : undefined;
+function translationsFolder(): string | undefined {
+  const folder = cacheFolder();
+  return folder === undefined ? undefined : join(folder, 'translations');
 }
 
 /** What a start with translations of an earlier run uses is not what the first one does. */

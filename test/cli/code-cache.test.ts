@@ -3,9 +3,9 @@ import { chmodSync, readdirSync, readFileSync, statSync, truncateSync, utimesSyn
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { CLI, CORPUS, makeFolder } from './support.ts';
+import { CLI, CORPUS, makeFolder, PATIENCE_MS } from './support.ts';
 
-const { folder } = makeFolder();
+const { folder, put } = makeFolder();
 let home = '';
 let number = 0;
 beforeEach(() => {
@@ -15,6 +15,8 @@ const environment = () => ({ ...process.env, NODE_DISABLE_COMPILE_CACHE: undefin
 const hello = (env: Record<string, string> = {}) => {
   const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, 'run', join(CORPUS, 'x86/hello')], {
     encoding: 'utf8',
+    timeout: PATIENCE_MS,
+    killSignal: 'SIGKILL',
     env: { ...environment(), ...env },
   });
   return { status, stdout, stderr };
@@ -86,7 +88,7 @@ describe('the code cache', () => {
 
   it('is made by several starts at once', async () => {
     const starts = Array.from({ length: 4 }, () =>
-      promisify(execFile)(process.execPath, [CLI, 'run', join(CORPUS, 'x86/hello')], { env: environment() }),
+      promisify(execFile)(process.execPath, [CLI, 'run', join(CORPUS, 'x86/hello')], { env: environment(), timeout: PATIENCE_MS }),
     );
     const outputs = (await Promise.all(starts)).map(({ stdout, stderr }) => ({ stdout, stderr }));
     expect(new Set(outputs.map((o) => JSON.stringify(o))).size).toBe(1);
@@ -98,5 +100,7 @@ describe('the code cache', () => {
     expect(hello({ NODE_DISABLE_COMPILE_CACHE: '1' })).toMatchObject({ status: 0, stderr: '' });
     expect(saved()).toEqual([]);
     expect(hello({ XDG_CACHE_HOME: '/dev/null' })).toMatchObject({ status: 0, stderr: '' });
+    const homeless = put('homeless.cjs', "require('node:os').homedir = () => { throw new Error('of no user'); };");
+    expect(hello({ XDG_CACHE_HOME: '', NODE_OPTIONS: `--require ${homeless}` })).toMatchObject({ status: 0, stderr: '' });
   });
 });
