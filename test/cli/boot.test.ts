@@ -40,8 +40,9 @@ describe('boot', () => {
   test(
     'a signal that ends it is told by the exit code',
     async () => {
-      const { child, done } = start('boot', '--memory', '8M', '--kernel', put('speaks', ALPHABET));
-      child.stdout?.once('data', () => child.kill('SIGTERM'));
+      const { child, done, says } = start('boot', '--memory', '8M', '--kernel', put('speaks', ALPHABET));
+      await says('stdout');
+      child.kill('SIGTERM');
       expect(await done).toMatchObject({ code: 128 + 15, stderr: '' });
     },
     TIMEOUT,
@@ -72,21 +73,23 @@ describe('boot', () => {
     'saved on SIGUSR2, and restored by another process',
     async () => {
       const file = join(folder, 'state');
-      const { child, done } = start('boot', '--memory', '8M', '--kernel', put('alphabet', ALPHABET), '--save', file);
-      const printed = (): Promise<void> => new Promise<void>((resolve) => child.stdout?.once('data', () => resolve()));
-      await printed();
+      const { child, done, says } = start('boot', '--memory', '8M', '--kernel', put('alphabet', ALPHABET), '--save', file);
+      await says('stdout');
       // what cannot be saved goes on
       mkdirSync(file);
-      const refused = new Promise<string>((resolve) => child.stderr?.once('data', (text) => resolve(String(text))));
+      const refused = says('stderr');
       child.kill('SIGUSR2');
       expect(await refused).toMatch(/--save .*state: EISDIR/);
       rmdirSync(file);
-      await printed();
+      await says('stdout');
       child.kill('SIGUSR2');
       const first = await done;
       expect(existsSync(file)).toBe(true);
-      const second = await wasmvisor('boot', '--restore', file, '--timeout', '2');
-      expect(second.code).toBe(124);
+      const other = start('boot', '--restore', file);
+      await other.says('stdout');
+      other.child.kill('SIGTERM');
+      const second = await other.done;
+      expect(second.code, second.stderr).toBe(128 + 15);
       const next = first.stdout.charCodeAt(first.stdout.length - 1) + 1;
       expect(second.stdout.charCodeAt(0)).toBe(next > 0x5a ? 0x41 : next);
       const bytes = readFileSync(file);

@@ -1,10 +1,10 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, closeSync, constants, openSync, readFileSync, readSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { exit, makeElf } from './elf.ts';
-import { CLI, makeFolder, wasmvisor } from './support.ts';
+import { attend, CLI, makeFolder, PATIENCE_MS, wasmvisor } from './support.ts';
 
 const { folder, put } = makeFolder();
 const TIMEOUT = 300_000;
@@ -25,13 +25,16 @@ const program = (name: keyof typeof PROGRAMS): string => put(name, makeElf(PROGR
 /** Starts it, with this descriptor for its output; `end` gives the exit code. */
 function begin(stdout: number | 'ignore' | 'pipe', ...args: string[]) {
   const child = spawn(process.execPath, [CLI, 'run', ...args], { stdio: ['ignore', stdout, 'pipe'] });
+  const late = attend(child);
   let stderr = '';
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
   return {
     child,
-    end: new Promise<{ code: number | null; stderr: string }>((done) => child.on('close', (code) => done({ code, stderr }))),
+    end: new Promise<{ code: number | null; stderr: string }>((done) =>
+      child.on('close', (code) => done({ code, stderr: stderr + late() })),
+    ),
   };
 }
 
@@ -42,6 +45,24 @@ function usedBy(pid: number): number | undefined {
     return fields[0] === 'Z' ? undefined : (Number(fields[11]) + Number(fields[12])) / 100;
   } catch {
     return undefined;
+  }
+}
+
+/** Reads a byte from a FIFO that the child writes to; throws what the child said, if it has ended. */
+async function firstByte(path: string, child: ChildProcess, end: Promise<unknown>): Promise<void> {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    for (; ; await wait(20)) {
+      const isOver = child.exitCode !== null || child.signalCode !== null;
+      try {
+        if (readSync(fd, new Uint8Array(1)) === 1) return;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      }
+      if (isOver) throw new Error(`it wrote nothing: ${JSON.stringify(await end)}`);
+    }
+  } finally {
+    closeSync(fd);
   }
 }
 
@@ -81,17 +102,18 @@ describe('output that nobody reads', () => {
     try {
       const { child, end } = begin(pipe, ...options, program('writes'));
       child.on('exit', () => child.stdout?.resume());
-      // until it has begun
       if (pipe === 'pipe') await once(child.stdout!, 'readable');
-      else readSync(pipe, new Uint8Array(1));
       if (how === 'SIGINT') {
+        // until it has begun
+        if (pipe !== 'pipe') await firstByte(fifo, child, end);
         await wait(2000);
         const resident = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, 'latin1'));
         expect(Number(resident![1])).toBeLessThan(250_000);
         child.kill('SIGINT');
       }
       const start = performance.now();
-      expect((await end).code).toBe(code);
+      const ended = await end;
+      expect(ended.code, ended.stderr).toBe(code);
       expect(performance.now() - start).toBeLessThan(60_000);
     } finally {
       if (pipe !== 'pipe') closeSync(pipe);
@@ -100,7 +122,7 @@ describe('output that nobody reads', () => {
 
   test('ends it with SIGPIPE when the reader goes, without a word', { timeout: TIMEOUT }, () => {
     const command = `"${process.execPath}" "${CLI}" run "${program('writes')}" | head -c 10 >/dev/null; exit \${PIPESTATUS[0]}`;
-    const { status, stderr } = spawnSync('bash', ['-c', command], { encoding: 'utf8' });
+    const { status, stderr } = spawnSync('bash', ['-c', command], { encoding: 'utf8', timeout: PATIENCE_MS, killSignal: 'SIGKILL' });
     expect({ status, stderr }).toEqual({ status: 141, stderr: '' });
   });
 });

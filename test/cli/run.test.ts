@@ -1,10 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { call, exit, FOREVER, IGNORE_SIGINT, ILLEGAL, makeElf, NULL_STORE, RECURSE, SPEAK } from './elf.ts';
-import { CLI, CORPUS, makeFolder, start, wasmvisor } from './support.ts';
+import { attend, CLI, CORPUS, makeFolder, PATIENCE_MS, start, wasmvisor } from './support.ts';
 
 const { folder, put } = makeFolder();
 const TIMEOUT = 300_000;
@@ -65,8 +64,8 @@ describe.each(EXECUTORS)('run %s', (executor) => {
   test(
     'SIGINT ends an endless loop with 130',
     async () => {
-      const { child, done } = start('run', executor, program('speaks-forever', [...SPEAK, ...FOREVER]));
-      await once(child.stdout!, 'data');
+      const { child, done, says } = start('run', executor, program('speaks-forever', [...SPEAK, ...FOREVER]));
+      await says('stdout');
       child.kill('SIGINT');
       expect(await done).toMatchObject({ code: 130 });
     },
@@ -78,15 +77,16 @@ describe('run', () => {
   test(
     'a second SIGINT ends a guest that ignores the first',
     async () => {
-      const { child, done } = start('run', program('stubborn', [...IGNORE_SIGINT, ...SPEAK, ...FOREVER]));
-      await once(child.stdout!, 'data');
+      const { child, done, says } = start('run', program('stubborn', [...IGNORE_SIGINT, ...SPEAK, ...FOREVER]));
+      await says('stdout');
       child.kill('SIGINT');
       await new Promise((wait) => setTimeout(wait, 200));
       expect(child.exitCode).toBeNull();
       // two that come before it looks are one
       const again = setInterval(() => child.kill('SIGINT'), 200);
-      expect(await done).toMatchObject({ code: 130 });
+      const { code } = await done;
       clearInterval(again);
+      expect(code).toBe(130);
     },
     TIMEOUT,
   );
@@ -240,10 +240,15 @@ test(
     const elf = put('reader', makeElf([...code, ...new TextEncoder().encode('one\ntwo\n')]));
     const file = join(folder, 'state');
     const child = spawn(process.execPath, [CLI, 'run', '--save', file, elf], { stdio: 'pipe' });
-    const ended = new Promise((resolve) => child.on('close', resolve));
-    await new Promise((resolve) => child.stdout.once('data', resolve));
+    const late = attend(child);
+    let stderr = '';
+    child.stderr.on('data', (text) => {
+      stderr += text;
+    });
+    const ended = new Promise((resolve) => child.on('close', (code) => resolve({ code, stderr: stderr + late() })));
+    await Promise.race([ended, new Promise((resolve) => child.stdout.once('data', resolve))]);
     child.kill('SIGUSR2');
-    expect(await ended).toBe(0);
+    expect(await ended).toEqual({ code: 0, stderr: '' });
     expect(await wasmvisor('run', '--restore', file, elf)).toEqual({ code: 7, stdout: 'two\n', stderr: '' });
     expect(readdirSync(folder).filter((name) => name.startsWith('state'))).toEqual(['state']);
 
@@ -271,7 +276,11 @@ test.skipIf(process.platform !== 'linux')(
     const elf = program('argument', [...write, ...exit(0)]);
     const name = `${folder}/$'n\\xff'`;
     const command = `cp ${elf} ${name} && '${process.execPath}' '${CLI}' run ${name} $'\\xfea'`;
-    expect(spawnSync('bash', ['-c', command], { encoding: 'latin1' })).toMatchObject({ stdout: '\xfea', stderr: '', status: 0 });
+    expect(spawnSync('bash', ['-c', command], { encoding: 'latin1', timeout: PATIENCE_MS, killSignal: 'SIGKILL' })).toMatchObject({
+      stdout: '\xfea',
+      stderr: '',
+      status: 0,
+    });
   },
   TIMEOUT,
 );
