@@ -121,7 +121,7 @@ async function session(command: ConsoleCommand, tasks: readonly Task[], settles 
     }
     if (settles) {
       console.signal('SIGTERM');
-      await console.ended;
+      await console.ended();
     }
   } finally {
     await console.close();

@@ -62,7 +62,7 @@ export async function main(args: readonly string[]): Promise<number> {
       const chosen = x86Suites().filter(({ name }) => values.suite === undefined || values.suite.split(',').includes(name));
       const failed = await vectors(shell, folder, [...recorded(chosen, Number(values.every))]);
       shell.console.send('poweroff -f\n');
-      return (await shell.console.ended) === 0 && wrong + failed === 0 ? 0 : 1;
+      return (await shell.console.ended()) === 0 && wrong + failed === 0 ? 0 : 1;
     } finally {
       await shell.console.close();
     }

@@ -13,8 +13,10 @@ export interface Console {
   until(end: string): Promise<Took & { readonly text: string }>;
   send(text: string): void;
   signal(name: NodeJS.Signals): void;
-  /** The exit code; null if it was killed. */
-  readonly ended: Promise<number | null>;
+  /** The exit code; null if it was killed. Rejects if it does not end in time. */
+  ended(): Promise<number | null>;
+  /** The end of what it has printed. */
+  printed(): string;
   /** Ends the process, if it has not ended. */
   close(): Promise<void>;
 }
@@ -55,8 +57,9 @@ export function openConsole({ command, args, env }: ConsoleCommand, limit: numbe
     errors = `${errors}${bytes.toString('latin1')}`.slice(-500);
   });
   child.stdin.on('error', () => undefined);
+  const ending = (): string => `${errors}${printed}`.trim().slice(-1000);
   const end = (why: string): void => {
-    ended ??= new Error(`${why}; it printed last: ${`${errors}${printed}`.trim().slice(-300)}`);
+    ended ??= new Error(`${why}; it printed last: ${ending()}`);
     look();
   };
   child.on('error', ({ message }) => end(message));
@@ -88,8 +91,19 @@ export function openConsole({ command, args, env }: ConsoleCommand, limit: numbe
       last = { ms: performance.now(), cpu: cpuOf(child) };
       child.stdin.write(text);
     },
+    printed: ending,
     signal: (name) => void child.kill(name),
-    ended: closed,
+    ended: () =>
+      new Promise((resolve, reject) => {
+        const timer = setTimeout(() => {
+          end(`did not end in ${limit / 1000} seconds`);
+          reject(ended);
+        }, limit);
+        void closed.then((code) => {
+          clearTimeout(timer);
+          resolve(code);
+        });
+      }),
     async close() {
       if (child.pid === undefined) return;
       child.kill('SIGKILL');

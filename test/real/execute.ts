@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Arch, have, makeTree, ROOT } from './guests.ts';
 
+/** How a command's standard error ends if it was killed for not ending. */
+const LATE = 'killed by the test: it did not end in';
+
 export interface Outcome {
   /** latin1, so that every byte is kept. */
   readonly stdout: string;
@@ -37,13 +40,24 @@ const SIGNALS: Readonly<Record<string, number>> = {
 
 export const ENV: Readonly<Record<string, string>> = { PATH: '/usr/bin:/bin', HOME: '/', LC_ALL: 'C', TZ: 'UTC', TERM: 'dumb' };
 
-/** Runs a host command to its end. */
-export function execute({ command, args, cwd, stdin = '', env = {}, argv0 }: Execution, timeout = 600_000): Promise<Outcome> {
+/** Within the time that a test may take, so that what a command has printed is told. */
+const PATIENCE_MS = 240_000;
+/** qemu-user 7.2 sometimes waits for itself for ever; a busy host is slow. */
+const QEMU_PATIENCE_MS = [20_000, 60_000, 140_000];
+
+/** Runs a host command to its end, or for `timeout` milliseconds: then its standard error says so, and its status is 137. */
+export function execute({ command, args, cwd, stdin = '', env = {}, argv0 }: Execution, timeout = PATIENCE_MS): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd, env, stdio: 'pipe', ...(argv0 === undefined ? {} : { argv0 }) });
     const out: Buffer[] = [];
     const err: Buffer[] = [];
-    const timer = setTimeout(() => child.kill('SIGKILL'), timeout);
+    const timer = setTimeout(() => {
+      err.push(Buffer.from(`\n${LATE} ${timeout / 1000} s`));
+      child.kill('SIGKILL');
+      // processes that it has started may hold them open
+      child.stdout.destroy();
+      child.stderr.destroy();
+    }, timeout);
     child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
     child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
     child.stdin.on('error', () => undefined);
@@ -105,7 +119,7 @@ export function wasmvisor(
       '--cwd',
       '/tree',
       '--timeout',
-      '580',
+      '230',
       ...env,
       '--',
       path,
@@ -128,8 +142,8 @@ export const qemuCommand = (
   args: ['-L', root, '-0', path, join(root, path), ...args],
 });
 
-/** The same program under qemu-user. */
-export function qemu(
+/** The same program under qemu-user, in a tree of inTree; again, on the tree as it was, if it does not end. */
+export async function qemu(
   arch: Arch | 'mips',
   root: string,
   path: string,
@@ -137,7 +151,13 @@ export function qemu(
   cwd: string,
   stdin?: string,
 ): Promise<Outcome> {
-  return execute({ ...qemuCommand(arch, root, path, args), cwd, env: ENV, ...(stdin === undefined ? {} : { stdin }) });
+  for (const [i, patience] of QEMU_PATIENCE_MS.entries()) {
+    const execution = { ...qemuCommand(arch, root, path, args), cwd, env: ENV, ...(stdin === undefined ? {} : { stdin }) };
+    const outcome = await execute(execution, patience);
+    if (!outcome.stderr.includes(LATE)) return outcome;
+    if (i < QEMU_PATIENCE_MS.length - 1) makeTree(cwd);
+  }
+  throw new Error(`qemu-${arch} ${path} ${args.join(' ')} does not end`);
 }
 
 /** An i386 program of `root` on this machine's processor, without a chroot: through its own ld.so if it is dynamic. */

@@ -1,19 +1,20 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { execute, executorsOf, inTree, wasmvisor } from './execute.ts';
-import { have, ROOT } from './guests.ts';
+import { have } from './guests.ts';
 
 const COMPILER = 'i686-linux-gnu-gcc';
-const folder = join(ROOT, '.guests/built/i386');
+const folder = mkdtempSync(join(tmpdir(), 'wasmvisor-faults-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const binary = join(folder, 'faults');
 
 /** Why the processor cannot be asked. */
 function build(): string | undefined {
   if (process.platform !== 'linux' || process.arch !== 'x64') return 'not Linux on an x86 processor';
   if (!have(COMPILER)) return `${COMPILER} is not installed`;
-  mkdirSync(folder, { recursive: true });
   execFileSync(COMPILER, ['-O1', '-static', '-no-pie', '-fno-pic', '-w', '-o', binary, join(import.meta.dirname, 'programs/faults.c')]);
   return spawnSync(binary, ['none']).status === 0 ? undefined : 'this machine does not run i386 programs';
 }

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { executorsOf, haveQemu, inTree, qemu, wasmvisor } from './execute.ts';
-import { have, ROOT } from './guests.ts';
+import { have } from './guests.ts';
 
 /** Our own C program with a static glibc, for each ISA that a Debian cross compiler makes. */
 const TARGETS = [
@@ -31,18 +32,15 @@ for (const { arch, compiler, flags } of TARGETS) {
   if (missing.length > 0) console.warn(`the static glibc program for ${arch} is not tested: ${missing.join(' and ')} not installed`);
 
   describe.skipIf(missing.length > 0 || !haveQemu(arch))(`a static glibc program for ${arch} does what it does under qemu-${arch}`, () => {
-    const folder = join(ROOT, '.guests/built', arch);
-    const binary = join(folder, 'libc');
-    let built = false;
-    const build = (): void => {
-      if (built) return;
-      mkdirSync(folder, { recursive: true });
+    let folder: string;
+    beforeAll(() => {
+      folder = mkdtempSync(join(tmpdir(), 'wasmvisor-glibc-'));
+      const binary = join(folder, 'libc');
       execFileSync(compiler, ['-O2', '-static', ...flags, '-o', binary, join(import.meta.dirname, 'programs/libc.c'), '-lm']);
-      built = true;
-    };
+    });
+    afterAll(() => rmSync(folder, { recursive: true, force: true }));
     for (const args of CASES) {
       test(args.join(' ') || 'without arguments', async () => {
-        build();
         const expected = await inTree((cwd) => qemu(arch, folder, '/libc', args, cwd));
         for (const executor of executorsOf(args === CASES[0] && arch === 'mips')) {
           const actual = await inTree((cwd) => wasmvisor(executor, folder, '/libc', args, cwd));

@@ -13,6 +13,7 @@ const guest = guestRoot('mipsel');
 const kernel = 'missing' in guest ? guest : debianKernel('4kc-malta');
 if ('missing' in kernel) console.warn(`Debian's kernel for Malta is not booted: ${kernel.missing}`);
 
+const LIMIT_MS = 600_000;
 /** A file that no command prints by chance. */
 const DATA = Uint8Array.from({ length: 1_000_000 }, (_, i) => (i * 2654435761) >>> 24);
 const INIT = '#!/bin/sh\nmount -t proc proc /proc\nmount -t sysfs sys /sys\nPS1="ready> " exec sh\n';
@@ -64,7 +65,10 @@ async function session(executor: Executor, commands: readonly string[]) {
     printed = '';
     if (next < commands.length) machine.input(new TextEncoder().encode(`${commands[next++]}\n`));
   });
+  const timer = setTimeout(() => machine.stop(), LIMIT_MS);
   const end = await machine.run();
+  clearTimeout(timer);
+  if (end?.reason === 'stopped') throw new Error(`not done in ${LIMIT_MS / 1000} seconds; it printed last: ${log.slice(-1000)}`);
   return { log, results, end };
 }
 

@@ -9,12 +9,12 @@ const SCRIPTS: readonly (readonly [path: string, code: string])[] = [
     '/bin/busybox',
     `seq 1 200 | grep 7 | sort -rn | head -3; x=$(echo inner; exit 3); echo "$x $?"; (cd sub; ls | tr a-z A-Z); false | true; echo $?
     find . -name '*.txt' -exec wc -c {} \\; | sort; find sub -type f | sort | xargs -n 1 echo file; gzip -c words.txt | gunzip | sha256sum
-    (exit 9) & wait $!; echo $?; sleep 5 & k=$!; kill $k; wait $k; echo killed $?; for i in 3 1 2; do (sleep 0.$i; echo bg $i > bg$i) & done; wait; cat bg1 bg2 bg3
+    (exit 9) & wait $!; echo $?; sleep 100 & k=$!; kill $k; wait $k; echo killed $?; for i in 3 1 2; do (sleep 0.$i; echo bg $i > bg$i) & done; wait; cat bg1 bg2 bg3
     sh -c 'kill -SEGV $$'; echo $?; { echo out; echo err >&2; } 2>&1 | sort; tar c sub | tar t | sort; nosuch; echo $?; ./words.txt; echo $?
     printf '#!/bin/sh\\necho never' > s; chmod +x s; cat <<E | sed s/a/b/g
 banana $x
 E
-    timeout 0.3 sleep 5; echo $?; yes | head -2; trap 'echo bye' EXIT; exit 4`,
+    timeout 0.3 sleep 100; echo $?; yes | head -2; trap 'echo bye' EXIT; exit 4`,
   ],
   [
     '/bin/bash',

@@ -16,6 +16,7 @@ const guest = guestRoot('mipsel');
 const kernel = 'missing' in guest ? guest : debianKernel('4kc-malta');
 if ('missing' in kernel) console.warn(`virtio is not tried with Debian's drivers: ${kernel.missing}`);
 
+const LIMIT_MS = 600_000;
 /** In an order in which they load. */
 const MODULES = [
   'virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk',
@@ -79,10 +80,14 @@ describe.skipIf('missing' in kernel)('virtio with Debian’s drivers', () => {
     const first = await boot(0, FIRST, { drives: [{ disk }], shares: [{ tag: 'share', fileSystem }] });
     const second = await boot(1, SECOND, {});
     const other = second.run();
+    const timer = setTimeout(() => first.stop(), LIMIT_MS);
     const end = await first.run();
+    clearTimeout(timer);
     second.stop();
     await other;
     const [log] = logs;
+    if (end?.reason === 'stopped')
+      throw new Error(`not done in ${LIMIT_MS / 1000} seconds; they printed last: ${logs.map((text) => text.slice(-1000)).join('\n\n')}`);
     expect(log).not.toMatch(/does not load|Oops|BUG:|Call Trace|panic/);
     const sum = execFileSync('md5sum', { input: content, encoding: 'utf8' }).split(' ')[0];
     expect(log).toContain(`disk ${sum}`);
