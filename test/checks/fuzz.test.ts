@@ -11,73 +11,62 @@ import { Code, FetchFault } from '../../src/isa/code.ts';
 import { ISAS } from '../../src/isas.ts';
 import { ElfError, parseElf } from '../../src/linux/elf.ts';
 import { elfSymbols } from '../../src/linux/elf-symbols.ts';
+import { SEED } from '../support/fuzz.ts';
 
 const bytes = fc.uint8Array({ minLength: 1, maxLength: 64 });
 const PC = 0x400000;
 const SECONDS = 20;
-const limits = { interruptAfterTimeLimit: SECONDS * 1000, markInterruptAsFailure: false };
+const limits = { ...SEED, interruptAfterTimeLimit: SECONDS * 1000, markInterruptAsFailure: false };
 
 describe.each(Object.values(ISAS))('random bytes as $name code', (isa) => {
-  test(
-    'are disassembled, or end before the instruction does',
-    () => {
-      fc.assert(
-        fc.property(bytes, (data) => {
-          try {
-            const { text, length } = isa.disassemble(Code.of(data, PC), PC);
-            expect(text).not.toBe('');
-            expect(length).toBeGreaterThan(0);
-            expect(length).toBeLessThanOrEqual(15);
-          } catch (error) {
-            expect(error).toBeInstanceOf(FetchFault);
-          }
-        }),
-        { ...limits, numRuns: 5000 },
-      );
-    },
-    SECONDS * 2000,
-  );
+  test('are disassembled, or end before the instruction does', () => {
+    fc.assert(
+      fc.property(bytes, (data) => {
+        try {
+          const { text, length } = isa.disassemble(Code.of(data, PC), PC);
+          expect(text).not.toBe('');
+          expect(length).toBeGreaterThan(0);
+          expect(length).toBeLessThanOrEqual(15);
+        } catch (error) {
+          expect(error).toBeInstanceOf(FetchFault);
+        }
+      }),
+      { ...limits, numRuns: 5000 },
+    );
+  });
 
-  test(
-    'are lifted into IR that verifies, before and after passes',
-    () => {
-      const builder = new Builder(isa.helpers);
-      fc.assert(
-        fc.property(bytes, (data) => {
-          const block = liftBlock(isa, builder, Code.of(data, PC), PC);
-          verify(block, isa.stateSize);
-          verify(deadcode(block, { preciseMemory: true }), isa.stateSize);
-          verify(deadcode(block, { preciseMemory: false }), isa.stateSize);
-        }),
-        { ...limits, numRuns: 3000 },
-      );
-    },
-    SECONDS * 2000,
-  );
+  test('are lifted into IR that verifies, before and after passes', () => {
+    const builder = new Builder(isa.helpers);
+    fc.assert(
+      fc.property(bytes, (data) => {
+        const block = liftBlock(isa, builder, Code.of(data, PC), PC);
+        verify(block, isa.stateSize);
+        verify(deadcode(block, { preciseMemory: true }), isa.stateSize);
+        verify(deadcode(block, { preciseMemory: false }), isa.stateSize);
+      }),
+      { ...limits, numRuns: 3000 },
+    );
+  });
 
-  test.each([true, false])(
-    'compile into valid WebAssembly, checked memory %s',
-    (checked) => {
-      const builder = new Builder(isa.helpers);
-      fc.assert(
-        fc.property(bytes, (data) => {
-          const code = Code.of(data, PC);
-          const lift = (pc: number): Block | undefined =>
-            pc >= PC && pc < PC + data.length ? deadcode(liftBlock(isa, builder, code, pc), { preciseMemory: checked }) : undefined;
-          const region = formRegion(PC, lift);
-          if (!region) return;
-          const wasm = compileRegions([region], {
-            isa,
-            checked,
-            memoryPages: 65536,
-          });
-          expect(WebAssembly.validate(wasm)).toBe(true);
-        }),
-        { ...limits, numRuns: 150 },
-      );
-    },
-    SECONDS * 2000,
-  );
+  test.each([true, false])('compile into valid WebAssembly, checked memory %s', (checked) => {
+    const builder = new Builder(isa.helpers);
+    fc.assert(
+      fc.property(bytes, (data) => {
+        const code = Code.of(data, PC);
+        const lift = (pc: number): Block | undefined =>
+          pc >= PC && pc < PC + data.length ? deadcode(liftBlock(isa, builder, code, pc), { preciseMemory: checked }) : undefined;
+        const region = formRegion(PC, lift);
+        if (!region) return;
+        const wasm = compileRegions([region], {
+          isa,
+          checked,
+          memoryPages: 65536,
+        });
+        expect(WebAssembly.validate(wasm)).toBe(true);
+      }),
+      { ...limits, numRuns: 150 },
+    );
+  });
 });
 
 /** An ELF header that gets past the first checks, with everything after it at random. */

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
@@ -22,14 +22,14 @@ describe('the examples of the README', () => {
 
   test.each(PRINTS.map((output, i) => ({ i, output })))('example $i runs and prints what it should', ({ i, output }) => {
     // inside the package, so that it is found by its own name
-    const folder = join(ROOT, 'build/readme');
-    mkdirSync(folder, { recursive: true });
+    mkdirSync(join(ROOT, 'build'), { recursive: true });
+    const folder = mkdtempSync(join(ROOT, 'build/readme-'));
     const file = join(folder, `example-${i}.mjs`);
-    writeFileSync(file, examples[i]);
     try {
-      expect(execFileSync(process.execPath, [file], { cwd: ROOT, encoding: 'utf8' })).toMatch(output);
+      writeFileSync(file, examples[i]);
+      expect(execFileSync(process.execPath, [file], { cwd: ROOT, encoding: 'utf8', timeout: 240_000 })).toMatch(output);
     } finally {
-      rmSync(file);
+      rmSync(folder, { recursive: true });
     }
   }, 300_000);
 });

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { guestOptions } from '../../src/cli/guest-options.ts';
 import { plainRun } from '../../src/cli/plain-run.ts';
+import { SEED } from '../support/fuzz.ts';
 
 /** What the command makes of a line; undefined if it refuses it. */
 function asTheCommand(line: readonly string[]): ReturnType<typeof plainRun> {
@@ -45,7 +46,7 @@ test('any line that is taken for a plain one means what the command takes it for
       taken++;
       expect(plain).toEqual(asTheCommand(line));
     }),
-    { numRuns: 2000 },
+    { ...SEED, numRuns: 2000 },
   );
   expect(taken).toBeGreaterThan(100);
 });

@@ -79,12 +79,13 @@ export async function runHere(file: string, options: Partial<ProgramOptions>): P
   return { stdout, code: exitCode(status), status };
 }
 
-/** Stops a program that waits for itself: a moment after it has said so, however long its start takes. */
+/** Stops a program that waits for itself: a moment after it has said so, however long its start takes. It ends by a timeout if it says something else. */
 export async function stopWhenAllWait(file: string, options: Partial<ProgramOptions>): Promise<ExitStatus> {
   let said = '';
   const program = await loadProgram(new Uint8Array(readFileSync(file)), {
     host: nodeHost,
     runtime: runtimeModule(),
+    timeout: 240_000,
     ...options,
     stdout: {
       write(bytes) {

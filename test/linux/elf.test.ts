@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ElfError, parseElf } from '../../src/linux/elf.ts';
 import { symbolAt } from '../../src/linux/elf-symbols.ts';
+import { SEED } from '../support/fuzz.ts';
 import { BASE, I386, interpreterSegment, MIPS, makeElf, type SegmentSpec } from './make-elf.ts';
 
 const code: SegmentSpec = { bytes: Uint8Array.of(0x90) };
@@ -133,12 +134,13 @@ describe('parseElf', () => {
         for (const [at, value] of changes) if (at >= 4 && at < bytes.length) bytes[at] = value;
         message(bytes);
       }),
-      { numRuns: 2000 },
+      { ...SEED, numRuns: 2000 },
     );
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
         message(bytes);
       }),
+      SEED,
     );
   });
 });

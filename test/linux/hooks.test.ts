@@ -21,7 +21,7 @@ async function run(elf: Uint8Array, options: Partial<ProgramOptions>, prepare: (
   const warnings: string[] = [];
   const program = await load(elf, {
     runtime: runtimeModule(),
-    timeout: 300_000,
+    timeout: 240_000,
     argv: ['fib', '12'],
     stdout: {
       write(bytes) {

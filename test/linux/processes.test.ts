@@ -49,6 +49,6 @@ describe.each(TARGETS)('processes on $name', (target) => {
   );
 
   it.skipIf(missing !== '')(`that all wait for each other can be stopped${missing}`, { timeout: 300_000 }, async () => {
-    expect(await stopWhenAllWait(build(), options('deadlock'))).toMatchObject({ name: 'SIGKILL' });
+    expect(await stopWhenAllWait(build(), options('deadlock'))).toMatchObject({ name: 'SIGKILL', reason: 'signal' });
   });
 });

@@ -26,6 +26,7 @@ async function run(elf: Uint8Array, options: Partial<ProgramOptions> = {}, start
   const program = await loadProgram(elf, {
     runtime: runtimeModule(),
     executor: 'interpret',
+    timeout: 240_000,
     stdout: collect(out),
     onWarning: (text) => warnings.push(text),
     ...options,

@@ -30,7 +30,7 @@ describe.each(TARGETS)('threads on $name', (target) => {
   );
 
   it.skipIf(missing !== '')(`that all wait for each other can be stopped${missing}`, { timeout: 300_000 }, async () => {
-    expect(await stopWhenAllWait(build(), { argv: ['threads', 'deadlock'] })).toMatchObject({ name: 'SIGKILL' });
+    expect(await stopWhenAllWait(build(), { argv: ['threads', 'deadlock'] })).toMatchObject({ name: 'SIGKILL', reason: 'signal' });
   });
 
   it.skipIf(missing !== '')(`are bounded in number${missing}`, { timeout: 300_000 }, async () => {

@@ -23,7 +23,7 @@ describe('a program that asks for ever more', () => {
     const warnings: string[] = [];
     const { stdout, code } = await runHere(compile(processor, 'exhaust', true, FILES), {
       onWarning: (text) => warnings.push(text),
-      timeout: 290_000,
+      timeout: 240_000,
     });
     expect(stdout.trim().split('\n')).toEqual([
       'more files: 0',

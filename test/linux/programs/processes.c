@@ -652,7 +652,8 @@ static void system_v(void) {
     char text[16];
   } message = {3, "third"};
   // whoever else runs this has another key
-  int key = 0x77000000 | getpid(), queue = msgget(key, IPC_CREAT | IPC_EXCL | 0600);
+  int key = 0x77000000 | getpid(), queue;
+  while ((queue = msgget(key, IPC_CREAT | IPC_EXCL | 0600)) < 0 && errno == EEXIST) key++;
   TELL(msgget(key, IPC_CREAT | IPC_EXCL));
   TELL(msgsnd(queue, &message, 6, 0));
   message.type = 1;

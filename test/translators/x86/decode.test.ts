@@ -10,6 +10,7 @@ import { buildTable, Decoded, decode, NO_ROW, newInsn } from '../../../translato
 import { x86 } from '../../../translators/x86/index.ts';
 import { Mandatory, row } from '../../../translators/x86/row.ts';
 import { rows, table } from '../../../translators/x86/rows.ts';
+import { SEED } from '../../support/fuzz.ts';
 import { bytesOf } from './support.ts';
 
 const PC = 0x8048000;
@@ -121,7 +122,7 @@ describe('decoder', () => {
         if (decode(table(), insn, Code.of(Uint8Array.from([...bytes, ...new Array<number>(16).fill(0)]), PC), PC) === Decoded.Ok)
           expect(x86.disassemble(Code.of(Uint8Array.from([...bytes, ...new Array<number>(16).fill(0)]), PC), PC).length).toBe(insn.length);
       }),
-      { numRuns: 3000 },
+      { ...SEED, numRuns: 3000 },
     );
   });
 });
