@@ -15,6 +15,8 @@ const BROWSER = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
+  // containers have little of it
+  '--disable-dev-shm-usage',
   '--disable-quic',
   '--no-first-run',
   '--disable-background-networking',
@@ -99,7 +101,8 @@ describe.skipIf(missing)('in headless Chromium', () => {
   afterAll(async () => {
     await browser?.close();
     server?.close();
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    // its processes may write for a moment longer
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20 });
   });
 
   test.each(manifest.programs.map(({ file, runs }) => ({ file, run: runs[0] })))('$file prints what it prints elsewhere', async ({
@@ -127,7 +130,12 @@ describe.skipIf(missing)('in headless Chromium', () => {
     const own = await browser!.newPage();
     own.on('pageerror', (error) => errors.push(String(error)));
     await own.goto(new URL('/readme', page.url()).href);
-    await own.getByText('exit code 0').waitFor();
+    await own
+      .getByText('exit code 0')
+      .waitFor()
+      .catch(async (late: Error) => {
+        throw new Error(`${late.message}; errors: ${errors.join(', ')}; the page: ${await own.locator('body').innerText()}`);
+      });
     const run = await own.locator('pre').innerText();
     expect(run).toMatch(/^sha256 20: [0-9a-f]{64} [0-9a-f]{8}\nexit code 0$/);
     expect(errors).toEqual([]);

@@ -88,9 +88,10 @@ describe('standard streams of Node', () => {
     child.stderr.on('data', (part) => {
       said += part;
     });
+    const closed = new Promise((resolve) => child.once('close', resolve));
     await new Promise((resolve) => setTimeout(resolve, 50));
     child.stdin.end(content);
-    await new Promise((resolve) => child.once('close', resolve));
+    await closed;
     expect(said).toBe('failed EPIPE');
   });
 });

@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'wasmvisor-package-'));
+/** Within the time that a test may take, so that what a command has printed is told. */
+const PATIENCE_MS = 240_000;
 const installed = join(folder, 'node_modules/wasmvisor');
 
 interface Done {
@@ -15,8 +17,12 @@ interface Done {
 }
 function run(command: string, args: readonly string[], cwd: string): Promise<Done> {
   return new Promise((done) =>
-    execFile(command, args, { cwd, maxBuffer: 1 << 26 }, (error, stdout, stderr) =>
-      done({ status: error ? Number(error.code ?? 1) : 0, stdout, stderr }),
+    execFile(command, args, { cwd, maxBuffer: 1 << 26, timeout: PATIENCE_MS, killSignal: 'SIGKILL' }, (error, stdout, stderr) =>
+      done({
+        status: error ? Number(error.code ?? 1) : 0,
+        stdout,
+        stderr: error?.killed ? `${stderr}\nkilled by the test: it did not end` : stderr,
+      }),
     ),
   );
 }

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { createRuntime } from '../../src/backend/runtime.ts';
+import * as compile from '../../src/backend/wasm/compile.ts';
 import { exitCode } from '../../src/linux/program.ts';
 import { CallSlots } from '../../src/vcpu/call-slots.ts';
 import { GuestMemory } from '../../src/vcpu/guest-memory.ts';
@@ -13,6 +14,8 @@ it('a guest that makes code all the time has as much of it as it may, and runs r
   const functions = 400;
   const { status, stats } = await runProgram(selfModifying(functions), {
     hotThreshold: 1000,
+    // loaded already, so that it is there in time
+    loadCompiler: async () => compile,
     makeVcpu: (options) => new Vcpu({ ...options, codeLimit: { bytes: 1 << 20, modules: 50, dropped: 100 } }),
   });
   expect(exitCode(status)).toBe(selfModifyingResult(functions));

@@ -29,6 +29,8 @@ function listen(machine: Machine): { text: string; until(length: number): Promis
     heard.text += Buffer.from(bytes).toString('latin1');
     if (heard.text.length >= wanted) done();
   });
+  // what is expected of a text that is too short then fails
+  machine.on('exit', () => done());
   return heard;
 }
 

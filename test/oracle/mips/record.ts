@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { untilItEnds } from '../../support/elsewhere.ts';
 
 /** As in runner.c. */
 export const CODE = 0x10000000;
@@ -125,7 +126,9 @@ export function runInQemu(isa: 'mips' | 'mipsel', records: readonly Record[], fp
   const program = runner(isa, fpu);
   if (typeof program !== 'string') return program.missing;
   const little = isa === 'mipsel';
-  const ran = spawnSync(`qemu-${isa}`, [program], { input: pack(records, little), maxBuffer: 1 << 28 });
+  const input = pack(records, little);
+  const ran = untilItEnds((limit) => spawnSync(`qemu-${isa}`, [program], { input, maxBuffer: 1 << 28, ...limit }));
+  if ((ran.error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT') throw ran.error;
   if (ran.error) return `qemu-${isa}: ${ran.error.message}`;
   if (ran.status !== 0 || ran.stdout.length !== records.length * SIZE)
     throw new Error(`qemu-${isa} ended with ${ran.status ?? ran.signal} after ${ran.stdout.length} bytes: ${ran.stderr}`);
