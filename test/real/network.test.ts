@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { setTimeout } from 'node:timers/promises';
+import { describe, expect, test, vi } from 'vitest';
 import { CLI, inTree, native, runsNatively, wasmvisor } from './execute.ts';
 import { type Arch, guestRoot } from './guests.ts';
 
@@ -38,14 +39,13 @@ for (const arch of ['mipsel', 'i386'] satisfies Arch[]) {
 const mipsel = guestRoot('mipsel');
 const missing = 'missing' in mipsel ? mipsel.missing : undefined;
 const busybox = 'root' in mipsel ? join(mipsel.root, 'bin/busybox') : '';
+/** For each step, on a host that is very busy. */
+const PATIENCE_MS = 60_000;
 const run = (...args: string[]) => spawn(process.execPath, [CLI, 'run', '--timeout', '280', ...args], { stdio: 'pipe' });
 
-async function textOf(stream: NodeJS.ReadableStream, until?: RegExp): Promise<string> {
+async function textOf(stream: NodeJS.ReadableStream): Promise<string> {
   let text = '';
-  for await (const chunk of stream) {
-    text += chunk;
-    if (until?.test(text)) break;
-  }
+  for await (const chunk of stream) text += chunk;
   return text;
 }
 
@@ -54,23 +54,35 @@ describe.skipIf(missing !== undefined)('the network of the host', () => {
     await inTree(async (cwd) => {
       const options = ['--mount', `${cwd}:/tree`, '--net', 'user', '--publish', '0:80'];
       const child = run(...options, busybox, 'httpd', '-f', '-p', '80', '-h', '/tree');
-      const told = await textOf(child.stderr, /published at .*\n/);
-      const at = /published at (\S+)/.exec(told)![1];
-      const get = async (): Promise<string> => {
-        for (;;) {
-          try {
-            return await (await fetch(`http://${at}/words.txt`)).text();
-          } catch {
-            // it does not listen yet
-            await new Promise((resolve) => setTimeout(resolve, 100));
-          }
+      let told = '';
+      child.stderr.setEncoding('utf8').on('data', (text) => {
+        told += text;
+      });
+      const ended = once(child, 'exit');
+      /** What `act` gives; `until`: once it does not throw. */
+      const inTime = async <T>(what: string, act: () => Promise<T>, until = true): Promise<T> => {
+        try {
+          return await Promise.race([
+            vi.waitFor(act, { timeout: PATIENCE_MS, interval: until ? 100 : 2 * PATIENCE_MS }),
+            ended.then(([code, signal]) => {
+              throw new Error(`it ended with ${code ?? signal}`);
+            }),
+          ]);
+        } catch (error) {
+          throw new Error(`${what}: ${error}; the server said ${JSON.stringify(told)}`, { cause: error });
         }
       };
-      expect(await get()).toContain('elderberry');
-      expect((await fetch(`http://${at}/none`)).status).toBe(404);
-      // one that waits in accept ends by a signal
-      child.kill('SIGTERM');
-      expect(await once(child, 'exit')).toEqual([143, null]);
+      try {
+        const at = await inTime('the port', async () => /published at (\S+)\n/.exec(told)![1]);
+        // it may not listen yet
+        expect(await inTime('a file', async () => (await fetch(`http://${at}/words.txt`)).text())).toContain('elderberry');
+        expect(await inTime('no file', async () => (await fetch(`http://${at}/none`)).status, false)).toBe(404);
+        // one that waits in accept ends by a signal
+        child.kill('SIGTERM');
+        expect(await Promise.race([ended, setTimeout(PATIENCE_MS, 'does not end', { ref: false })])).toEqual([143, null]);
+      } finally {
+        child.kill('SIGKILL');
+      }
     });
   });
 
