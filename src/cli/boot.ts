@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { makeNat } from '../devices/net/nat.ts';
 import { overlayDisk } from '../devices/virtio/block.ts';
@@ -148,12 +149,17 @@ async function boot(options: BootOptions): Promise<void> {
   machine.on('console', (bytes, port) => {
     if (port === 0) written = written.then(() => writeAll(output, bytes));
   });
+  let stopped = (): void => {};
+  const stop = new Promise<void>((resolve) => {
+    stopped = resolve;
+  });
   machine.on('warning', (text) => process.stderr.write(`wasmvisor: ${text}\r\n`));
   let timedOut = false;
   if (options.timeout !== undefined) {
     setTimeout(() => {
       timedOut = true;
       machine.stop();
+      stopped();
     }, options.timeout * 1000).unref();
   }
   let signal = 0;
@@ -161,6 +167,7 @@ async function boot(options: BootOptions): Promise<void> {
     process.on(name, (_: string, number: number) => {
       signal = number;
       machine.stop();
+      stopped();
     });
   let saving: Promise<void> | undefined;
   const save = (): void => {
@@ -182,7 +189,8 @@ async function boot(options: BootOptions): Promise<void> {
       saving = undefined;
       end = await machine.run();
     }
-    await written;
+    // who stops it need not read what it said
+    await Promise.race([written, stop.then(() => sleep(UNREAD_MS))]);
     code = end?.code ?? ExitCode.Own;
     if (timedOut) {
       process.stderr.write(`wasmvisor: stopped after ${options.timeout} seconds\n`);
@@ -204,6 +212,8 @@ async function writeAll(output: { write(bytes: Uint8Array): number | Promise<num
   for (let rest = bytes; rest.length > 0; ) rest = rest.subarray(await output.write(rest));
 }
 
+/** For which what the guest said is still tried to be written to somebody who does not read. */
+const UNREAD_MS = 1000;
 const CTRL_A = 1;
 const KEY_S = 0x73;
 const KEY_X = 0x78;

@@ -1,8 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ALPHABET, kernel, out } from '../vmm/kernel.ts';
-import { makeFolder, start, wasmvisor } from './support.ts';
+import { CLI, makeFolder, start, wasmvisor } from './support.ts';
 
 const { folder, put } = makeFolder();
 const TIMEOUT = 300_000;
@@ -44,6 +46,18 @@ describe('boot', () => {
       await says('stdout');
       child.kill('SIGTERM');
       expect(await done).toMatchObject({ code: 128 + 15, stderr: '' });
+    },
+    TIMEOUT,
+  );
+
+  test(
+    'it ends though nobody reads what the guest says',
+    async () => {
+      // mov dx, 0x3f8; mov al, 'x'; here: out dx, al; jmp here
+      const image = put('floods', kernel(0x66, 0xba, 0xf8, 0x03, 0xb0, 0x78, 0xee, 0xeb, 0xfd));
+      const args = [CLI, 'boot', '--memory', '8M', '--kernel', image, '--timeout', '1'];
+      const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+      expect(await once(child, 'exit')).toEqual([124, null]);
     },
     TIMEOUT,
   );
