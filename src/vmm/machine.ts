@@ -312,12 +312,20 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       wantsPause = false;
       running = undefined;
     }
-    if (!end) return undefined;
+    return end && conclude(end);
+  }
+  async function concludeOnce(how: MachineEnd): Promise<MachineEnd> {
     const learnt = translations && vcpu.translations();
     if (learnt && translationsKey) await translations.save(translationsKey, learnt).catch(() => undefined);
     close();
-    for (const listener of listeners.exit) listener(end);
-    return end;
+    for (const listener of listeners.exit) listener(how);
+    return how;
+  }
+  /** It has ended: what it learnt is kept, and who listens is told. */
+  let concluding: Promise<MachineEnd> | undefined;
+  function conclude(how: MachineEnd): Promise<MachineEnd> {
+    concluding ??= concludeOnce(how);
+    return concluding;
   }
 
   async function pause(): Promise<void> {
@@ -340,7 +348,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
       return end;
     },
     run() {
-      if (end) return Promise.resolve(end);
+      if (end) return concluding ?? Promise.resolve(end);
       running ??= runLoop();
       return running;
     },
@@ -351,13 +359,14 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     },
     async restore(bytes) {
       await pause();
+      await concluding;
       applySnapshot(await openSnapshot(bytes), snapshotParts);
-      end = undefined;
+      end = concluding = undefined;
       wantsReset = false;
     },
     stop() {
       finish('stopped', 0);
-      if (!running) close();
+      if (!running && end) void conclude(end);
     },
     input(bytes, port = 0) {
       if (port === HYPERCALL_CONSOLE) typed = Uint8Array.from([...typed, ...bytes]);

@@ -119,6 +119,27 @@ describe('a machine', () => {
     }
   });
 
+  test('one that is paused, or never ran, is stopped as one that runs', async () => {
+    for (const runs of [true, false]) {
+      const machine = await make({ kernel: kernel(0xeb, 0xfe) });
+      const ends: unknown[] = [];
+      machine.on('exit', (end) => ends.push(end));
+      if (runs) {
+        const running = machine.run();
+        await machine.pause();
+        expect(await running).toBeUndefined();
+      }
+      const snapshot = await machine.snapshot();
+      machine.stop();
+      machine.stop();
+      expect(await machine.run()).toEqual({ reason: 'stopped', code: 0 });
+      expect(ends).toEqual([{ reason: 'stopped', code: 0 }]);
+      await machine.restore(snapshot);
+      machine.stop();
+      expect(ends).toHaveLength(2);
+    }
+  });
+
   test('a pause that comes while the guest resets the machine is not missed, and a stop then leaves no reset behind', async () => {
     // each time that the clock is asked, a turn of the host's is due, and so are the listeners
     let time = 0;

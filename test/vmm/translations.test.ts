@@ -131,6 +131,35 @@ test('a machine that is stopped lets go of what was kept, though it never ran', 
   expect(open).toBe(0);
 });
 
+test('one that is stopped while it is paused leaves what it has', async () => {
+  let left: Uint8Array | undefined;
+  let wrote = (): void => {};
+  const text = new Promise<void>((resolve) => {
+    wrote = resolve;
+  });
+  const save = async (_key: string, data: Uint8Array): Promise<void> => {
+    left = data;
+  };
+  const image = kernel(...out(0x3f8, 0x48), 0xeb, 0xfe);
+  const machine = await createMachine({
+    machine: 'pc',
+    runtime: SYSTEM,
+    memory: 32 << 20,
+    kernel: image,
+    translations: { load: async () => undefined, save },
+  });
+  machine.on('console', wrote);
+  const running = machine.run();
+  await text;
+  await machine.pause();
+  await running;
+  expect(left).toBeUndefined();
+  machine.stop();
+  await machine.run();
+  expect((await boot(kernel(...out(0x3f8, 0x48), ...out(0xf4, 0)), left)).code).toBe(1);
+  expect(left).toBeDefined();
+});
+
 test('of a machine that cannot be made, none are asked for', async () => {
   let asked = 0;
   const load = async (): Promise<undefined> => void asked++;
