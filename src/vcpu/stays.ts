@@ -47,6 +47,8 @@ export class Stays {
   private readonly header: Header;
   private readonly blocks: BlockTier;
   private readonly stats: VcpuStats;
+  /** Guest instructions that were completed before the last grant. */
+  private begun = 0;
 
   constructor(private readonly context: StaysContext) {
     this.header = context.header;
@@ -108,6 +110,7 @@ export class Stays {
 
   /** So many guest instructions may be completed from now on; `countInstructions` tells how many were. */
   private grant(budget: number): void {
+    this.begun = this.stats.instructions;
     this.header.grant(budget, this.stats.instructions);
   }
   private countInstructions(): void {
@@ -149,8 +152,7 @@ export class Stays {
         this.context.tier.leftForAccess(this.header.get(Layout.EXIT_ARG0) >>> 0);
         return undefined;
       case ExitKind.Budget:
-        if (this.context.exact && this.header.get(Layout.BUDGET) > 0) return this.spendRest();
-        return makeExit(kind, pc, 0, 0, 0);
+        return this.isSpent() ? makeExit(kind, pc, 0, 0, 0) : this.spendRest();
       default:
         return this.left(kind, pc);
     }
@@ -243,11 +245,15 @@ export class Stays {
     if (fault) return fault;
     const kind = this.header.get(Layout.EXIT_KIND) as ExitKind;
     if (kind === ExitKind.None || this.goesOn()) return undefined;
-    if (kind === ExitKind.Budget) return this.context.exact && !isPart ? this.spendRest() : makeExit(kind, this.header.pc, 0, 0, 0);
+    if (kind === ExitKind.Budget) return isPart || this.isSpent() ? makeExit(kind, this.header.pc, 0, 0, 0) : this.spendRest();
     if (kind === ExitKind.Stale) this.context.cache.invalidate(block.pc, 1);
     return kind >= ExitKind.Miss && kind < ExitKind.Continue ? undefined : this.left(kind, this.header.pc);
   }
 
+  /** Whether a run ends with what it has left: code asks for all that its longest way takes, and if never given so much would not get on. */
+  private isSpent(): boolean {
+    return this.header.get(Layout.BUDGET) <= 0 || !(this.context.exact || this.header.completed === this.begun);
+  }
   /** Less than the next region needs is left: blocks, the last one cut to size, up to the exact end. */
   private spendRest(): Exit {
     for (;;) {

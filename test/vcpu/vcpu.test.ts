@@ -61,6 +61,18 @@ describe.each(ISA_NAMES)('the vCPU on %s', { timeout: 300_000 }, (isa) => {
     expect(slices).toBeGreaterThan(10);
   });
 
+  it.each(['interpret', 'translate', 'tiered'] as Executor[])('gets on however little it may do at once: %s', async (executor) => {
+    const guest = await corpusGuest(isa, 'sha256', ['1'], { executor, hotThreshold: 20 });
+    // all that is to be compiled is, but for what begins where a run ends
+    for (let i = 0; i < 20; i++) if (guest.vcpu.run(20_000).kind === 'syscall') guest.systemCall();
+    for (let i = 0; i < 300; i++) {
+      const before = guest.vcpu.retired;
+      const exit = guest.vcpu.run(1 + (i % 40));
+      if (exit.kind === 'syscall') guest.systemCall();
+      expect(guest.vcpu.retired, `run ${i} at 0x${exit.pc.toString(16)}`).toBeGreaterThan(before);
+    }
+  });
+
   it('brings all targets of a jump into one region, though they displace each other where they are noted', async () => {
     const guest = await corpusGuest(isa, 'bytecode', ['500000'], { executor: 'translate' });
     const { data } = guest.vcpu.memory;
