@@ -66,9 +66,13 @@ const isRunning = (pid: number): boolean => {
   }
 };
 
+/** Longer than a download takes. */
+const LOCK_MS = 300_000;
+
 /** Does what makes `file` last, unless it is there; while one of several test files that run at once does, the others wait. */
 export function once(file: string, lock: string, make: () => void): void {
   mkdirSync(join(lock, '..'), { recursive: true });
+  const late = performance.now() + LOCK_MS;
   while (!existsSync(file)) {
     try {
       writeFileSync(lock, String(process.pid), { flag: 'wx' });
@@ -78,6 +82,7 @@ export function once(file: string, lock: string, make: () => void): void {
       // of one that was killed; an empty file is being written
       const owner = existsSync(lock) ? Number(readFileSync(lock, 'utf8')) : 0;
       if (owner > 0 && !isRunning(owner)) rmSync(lock, { force: true });
+      if (performance.now() > late) throw new Error(`${lock} says that process ${owner} makes it; remove that if it does not`);
       continue;
     }
     try {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { Lane, lookAround } from './execute.ts';
+import { Lane, lookAround, SHORT_PATIENCE } from './execute.ts';
 import { type CaseResult, reportOf, type SuiteReport, save, TIMEOUT, table, unexplained } from './results.ts';
 import { source } from './source.ts';
 import { type Case, PLACES, type Suite, type Where } from './suite.ts';
@@ -98,7 +98,7 @@ export async function main(args: readonly string[], guestModule: string): Promis
   const inTime = (): boolean => !stopped && performance.now() - start < budget * 1000;
   let next = 0;
   const work = async (): Promise<void> => {
-    const lane = new Lane(guestModule);
+    const lane = new Lane(guestModule, Number.isFinite(budget) ? SHORT_PATIENCE : undefined);
     try {
       while (next < queue.length && inTime()) {
         const { suite, item } = queue[next++];
