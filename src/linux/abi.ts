@@ -125,7 +125,7 @@ export interface Abi extends FileAbi {
   setPipeResult?(p: Process, read: number, write: number): boolean;
   /** clone(2)'s argument `tls`; throws SyscallError if it is none. */
   setThreadPointer(p: Process, tls: number): void;
-  /** Offset of a word of the state that a switch to another thread clears (MIPS: the reservation of LL). */
+  /** Offset of a word of the state that a switch to another thread or process clears (MIPS: the reservation of LL). */
   readonly reservation?: number;
   stackPointer(p: Process): number;
   setStackPointer(p: Process, address: number): void;

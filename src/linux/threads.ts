@@ -104,6 +104,8 @@ export function makeScheduler(first: Process, host: Host, isOver: () => boolean)
       space.holder = next;
     }
     next.registers = undefined;
+    // others may have written to memory that is common to processes; their processors keep their registers meanwhile
+    if (p.abi.reservation !== undefined) p.vcpu.state.setUint32(p.abi.reservation, 0, true);
     // as the kernel's out-of-memory killer would
     if (!changeMemory(current.p.map, p.map)) p.signals.raise('SIGKILL');
     current = next;

@@ -22,6 +22,11 @@ describe.each(TARGETS)('processes on $name', (target) => {
     expect(code).toBe(expected.code);
   });
 
+  it.skipIf(missing !== '')(`change a word of common memory at once${missing}`, { timeout: 300_000 }, async () => {
+    const { stdout } = await run(['counting'], { executor: 'interpret' });
+    expect(stdout).toBe('counted 3000000\n');
+  });
+
   it.skipIf(missing !== '')(`are bounded in number${missing}`, { timeout: 300_000 }, async () => {
     const { stdout, code } = await run(['bomb'], { processLimit: 20, memoryLimit: 96 << 20 });
     expect(stdout).toBe('19 processes, then Resource temporarily unavailable\n19 gone\n');

@@ -301,6 +301,20 @@ static void segments(void) {
   printf(" %s\n", strerror(errno));
 }
 
+// each counts by compare-and-swap, and loses nothing when another has its turn in the midst of that
+static int counting(int each) {
+  volatile int *count = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  for (int i = 0; i < 3; i++)
+    if (fork() == 0) {
+      for (int n = 0, old; n < each; n++) do old = *count;
+        while (!__sync_bool_compare_and_swap(count, old, old + 1));
+      _exit(0);
+    }
+  while (wait(NULL) > 0);
+  printf("counted %d\n", *count);
+  return 0;
+}
+
 // children that nobody waits for, until somebody does
 static void zombies(void) {
   int sum = 0, status, count = 0;
@@ -740,6 +754,7 @@ int main(int count, char **args) {
   if (count > 1 && !strcmp(args[1], "many")) return many(atoi(args[2]));
   if (count > 1 && !strcmp(args[1], "deadlock")) return deadlock();
   if (count > 1 && !strcmp(args[1], "hog")) return hog();
+  if (count > 1 && !strcmp(args[1], "counting")) return counting(1000000);
   if (count > 1 && !strcmp(args[1], "again")) {
     int left = atoi(args[2]);
     char number[16];
