@@ -10,6 +10,8 @@ export { ExitKind, FaultAccess };
  */
 export type Exit =
   | { readonly kind: 'budget'; readonly pc: number }
+  /** Memory model paged, exact budget: much had to be compiled. What is left of the budget is to be spent before anything else. */
+  | { readonly kind: 'compiling'; readonly pc: number }
   | { readonly kind: 'syscall'; readonly pc: number; readonly at: number }
   | { readonly kind: 'hypercall'; readonly pc: number }
   | {

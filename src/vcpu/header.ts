@@ -24,10 +24,13 @@ export class Header {
     this.set(Layout.PC, value);
   }
 
-  /** So many guest instructions may be completed from now on, besides those that were; `completed` tells how many there are then. */
-  grant(budget: number, completed: number): void {
+  /**
+   * So many guest instructions may be completed from now on, besides those that were; `completed` tells how many there are then. `isRest`: of
+   * what was granted before.
+   */
+  grant(budget: number, completed: number, isRest = false): void {
     this.set(Layout.BUDGET, budget);
-    this.set(Layout.REP_WORK, 0);
+    if (!isRest) this.set(Layout.REP_WORK, 0);
     this.data.setBigInt64(Layout.RETIRED, BigInt(completed + budget), true);
   }
   get completed(): number {

@@ -66,6 +66,9 @@ const MODULE_INSTRUCTIONS = 8000;
 /** Machine stack, in bytes, that compiling in the midst of a guest call may take. */
 const MISSING_RESERVE = 16384;
 
+/** Milliseconds of compilation in a stay after which guest code is left for more: it is entered anew at each return then. */
+const MISSING_MS = 200;
+
 /** Modules asked of another thread at a time. */
 const JOBS = 4;
 
@@ -120,8 +123,19 @@ export class RegionTier {
     });
   }
 
+  private compiledBefore = 0;
+  beginStay(): void {
+    this.compiledBefore = this.context.stats.compileTime;
+  }
+  /** Milliseconds of compilation since. */
+  get compiledInStay(): number {
+    return this.context.stats.compileTime - this.compiledBefore;
+  }
+
   /** Called by a region whose callee has no code yet. Gives what the callee gives. */
   private compileMissing(pc: number, depth: number): number {
+    // in a machine, the host must have its turn
+    if (this.context.paged && this.compiledInStay >= MISSING_MS) return pc;
     if (depth < MISSING_RESERVE || !this.context.translates(pc) || !(this.restore(pc) || this.compile(pc))) return pc;
     const callee = this.context.runtime.table.get(this.slots.of(this.cache.places.key(pc))) as (pc: number, depth: number) => number;
     return callee(pc, depth - MISSING_RESERVE);

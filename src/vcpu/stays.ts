@@ -56,19 +56,28 @@ export class Stays {
     this.stats = context.stats;
   }
 
-  /** Until guest code exits, `budget` guest instructions (1 … 2^31−1) are completed, or much had to be compiled (exit `budget`, too). */
-  run(budget: number): Exit {
-    const { stats } = this;
-    const compiledBefore = stats.compileTime;
-    const writesBefore = stats.invalidations;
-    this.grant(Math.max(1, Math.min(budget, 0x7fffffff)));
+  /** See Vcpu.run. */
+  run(budget: number, isRest = false): Exit {
+    const writesBefore = this.stats.invalidations;
+    this.context.tier.beginStay();
+    this.grant(Math.max(1, Math.min(budget, 0x7fffffff)), isRest);
     for (;;) {
-      const exit = this.stay() ?? this.pause(compiledBefore, writesBefore);
+      const exit = this.stay() ?? this.pause(writesBefore);
       this.countInstructions();
-      if (!exit) continue;
-      stats.exits[exit.kind] = (stats.exits[exit.kind] ?? 0) + 1;
-      return exit;
+      if (exit) return this.counted(exit);
     }
+  }
+  /** See Vcpu.finish. */
+  finish(rest: number): Exit {
+    this.grant(rest, true);
+    const exit = this.spendRest();
+    this.countInstructions();
+    return this.counted(exit);
+  }
+  private counted(exit: Exit): Exit {
+    const { exits } = this.stats;
+    exits[exit.kind] = (exits[exit.kind] ?? 0) + 1;
+    return exit;
   }
 
   /** The instruction at pc alone, in user mode as a single step: exit `budget` if nothing else happened. */
@@ -109,20 +118,25 @@ export class Stays {
   }
 
   /** So many guest instructions may be completed from now on; `countInstructions` tells how many were. */
-  private grant(budget: number): void {
+  private grant(budget: number, isRest = false): void {
     this.begun = this.stats.instructions;
-    this.header.grant(budget, this.stats.instructions);
+    this.header.grant(budget, this.stats.instructions, isRest);
   }
   private countInstructions(): void {
     this.stats.instructions = this.header.completed;
   }
 
-  /** Few instructions may ask for much to be compiled, or forgotten: the caller has its turn as if the budget were spent. */
-  private pause(compiledBefore: number, writesBefore: number): Exit | undefined {
-    const hasCompiled = this.stats.compileTime - compiledBefore >= COMPILE_MS;
-    const hasWritten = this.context.paged !== undefined && this.stats.invalidations - writesBefore >= CODE_WRITES;
-    if (this.context.exact || !(hasCompiled || hasWritten)) return undefined;
-    return makeExit(ExitKind.Budget, this.header.pc, 0, 0, 0);
+  /** Few instructions may ask for much to be compiled, or forgotten: the caller has its turn as if the budget were spent, unless it is exact. */
+  private pause(writesBefore: number): Exit | undefined {
+    const { exact, paged } = this.context;
+    if (exact) return this.hasCompiled ? { kind: 'compiling', pc: this.header.pc } : undefined;
+    const hasWritten = paged !== undefined && this.stats.invalidations - writesBefore >= CODE_WRITES;
+    return this.hasCompiled || hasWritten ? makeExit(ExitKind.Budget, this.header.pc, 0, 0, 0) : undefined;
+  }
+  /** Enough for one stay. */
+  private get hasCompiled(): boolean {
+    const { tier, exact, paged } = this.context;
+    return tier.compiledInStay >= COMPILE_MS && !(exact && (!paged || this.header.get(Layout.BUDGET) <= 0));
   }
 
   /** One stay in guest code, and what the engine itself has to do after it; an Exit if it is somebody else's turn. */
@@ -134,6 +148,7 @@ export class Stays {
     switch (kind) {
       case ExitKind.Miss:
         this.stats.misses++;
+        if (this.context.paged && this.hasCompiled) return undefined;
         return this.timed(this.context.provide, pc) ? undefined : this.fetchFault(pc);
       case ExitKind.Hot:
         this.stats.hot++;

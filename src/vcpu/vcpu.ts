@@ -92,6 +92,7 @@ export class Vcpu {
         samePages: this.paged !== undefined,
         dispatches: true,
         ...(!this.paged && { unrolled: UNROLLED_INSTRUCTIONS }),
+        ...(this.paged && this.executor === 'translate' && { instructions: MOST_AT_ONCE }),
         ...(options.limits?.blocks !== undefined && { blocks: options.limits.blocks }),
       },
     });
@@ -401,8 +402,11 @@ export class Vcpu {
     (this.runtime.exports.stopSoon as () => void)();
   }
 
-  /** Runs guest code until it exits, `budget` guest instructions (1 … 2^31−1) are completed, or much had to be compiled (exit `budget`, too). */
-  run(budget: number): Exit {
+  /**
+   * Runs guest code until it exits, `budget` guest instructions (1 … 2^31−1) are completed, or much had to be compiled (exit `budget`, too; memory
+   * model paged with an exact budget: `compiling`, and the next run is to be of the rest, with `isRest`).
+   */
+  run(budget: number, isRest = false): Exit {
     this.mixedPages?.dropStale();
     this.tier.tidy();
     this.followMode();
@@ -414,7 +418,11 @@ export class Vcpu {
         this.compilerIsThere();
       } else void this.loadCompiler();
     }
-    return this.stays.run(budget);
+    return this.stays.run(budget, isRest);
+  }
+  /** After exit `compiling`: spends the rest of the budget without compiling. */
+  finish(rest: number): Exit {
+    return this.stays.finish(rest);
   }
 
   /** The instruction at pc alone, in user mode as a single step: exit `budget` if nothing else happened. */
@@ -465,6 +473,9 @@ export class Vcpu {
     if (wait > 0) this.tier.worth.rest(pc, wait, threshold);
   }
 }
+
+/** Instructions of a region of a machine whose all code is compiled before it runs, while the host waits. */
+const MOST_AT_ONCE = 1000;
 
 /** About what it takes to load the compiler and to have it warm. */
 const LOADING_MS = 300;

@@ -6,7 +6,8 @@ export type HookedExit = Extract<Exit, { kind: 'hooked' }>;
 
 /** The vCPU as the loop drives it. */
 export interface LoopVcpu extends SystemVcpu {
-  run(budget: number): Exit;
+  run(budget: number, isRest?: boolean): Exit;
+  finish(rest: number): Exit;
   /** One instruction. */
   step(): Exit;
   /** From inside a run: it ends soon. */
@@ -34,6 +35,8 @@ export interface LoopParts {
   readonly hooked: (exit: HookedExit) => Exit | undefined | Promise<Exit | undefined>;
   /** The processor asks the board to interrupt it, and waits for that. */
   readonly coprocessorError: () => void;
+  /** Nobody will ask how the guest goes on. */
+  readonly abandoned: () => boolean;
   /** The processor gave up. */
   readonly shutdown: () => void;
 }
@@ -183,6 +186,7 @@ export function makeLoop(parts: LoopParts): Loop {
   function handle(exit: Exit): Promise<void> | undefined {
     switch (exit.kind) {
       case 'budget':
+      case 'compiling':
       case 'code-written':
       case 'interrupt':
         return undefined;
@@ -275,7 +279,15 @@ export function makeLoop(parts: LoopParts): Loop {
       const grant = budget(due);
       sliceEnd = Math.min(due, clock.now() + SLICE_MS * 1e6);
       clock.asked = false;
-      const exit = vcpu.run(grant);
+      let exit = vcpu.run(grant);
+      // what the guest sees depends on where a stay ends: it goes on after the host's turn, also before a pause
+      while (exit.kind === 'compiling') {
+        await parts.turn();
+        turn = elapsed();
+        if (parts.abandoned()) break;
+        const rest = grant - (vcpu.retired - counted);
+        exit = loop.stopped ? vcpu.finish(rest) : vcpu.run(rest, true);
+      }
       loop.virtualSlice = clock.asked ? VIRTUAL_SLICE : Math.min(2 * loop.virtualSlice, LONGEST_VIRTUAL_SLICE);
       sliceEnd = 0;
       const ran = count();

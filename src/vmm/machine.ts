@@ -200,6 +200,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
     hypercall: () => waiting,
     hooked: (exit) => hooks.handle(exit),
     coprocessorError: () => board.coprocessorError?.(),
+    abandoned: () => end?.reason === 'stopped',
     shutdown: () => {
       // not before the reset that it has asked for just now
       if (!wantsReset) finish('shutdown', SHUTDOWN_CODE);

@@ -14,6 +14,8 @@ function made(guest: (budget: number) => { ran: number; exit: Exit }, kind: 'hos
   const taken: number[] = [];
   const slept: number[] = [];
   const rested: number[] = [];
+  const finished: number[] = [];
+  const state = { turn: (): void => {}, abandoned: false };
   const vcpu = {
     pc: 0,
     get retired() {
@@ -23,6 +25,11 @@ function made(guest: (budget: number) => { ran: number; exit: Exit }, kind: 'hos
       const { ran, exit } = guest(budget);
       retired += ran;
       return exit;
+    },
+    finish(rest: number) {
+      finished.push(rest);
+      retired += rest;
+      return budgetExit;
     },
     stopSoon() {
       shortened++;
@@ -50,7 +57,8 @@ function made(guest: (budget: number) => { ran: number; exit: Exit }, kind: 'hos
     clock,
     acknowledge: () => 0x30,
     elapsed: () => time / 1e6,
-    turn: async () => {},
+    turn: async () => state.turn(),
+    abandoned: () => state.abandoned,
     sleep: async (milliseconds, signal) => {
       slept.push(milliseconds);
       if (!signal.aborted) time += milliseconds * 1e6;
@@ -73,6 +81,8 @@ function made(guest: (budget: number) => { ran: number; exit: Exit }, kind: 'hos
     taken,
     slept,
     rested,
+    finished,
+    state,
     /** The engine has worked for so long. */
     work: (nanoseconds: number) => {
       time += nanoseconds;
@@ -120,6 +130,31 @@ function tick({ clock, raise }: ReturnType<typeof made>): void {
 }
 
 describe('machine loop', () => {
+  test('virtual time: a stay goes on after the host had its turn while much was compiled', async () => {
+    const compiling: Exit = { kind: 'compiling', pc: 0 };
+    const granted: number[] = [];
+    const started = (left: number) => {
+      granted.length = 0;
+      let turns = 0;
+      const m = made((budget) => {
+        granted.push(budget);
+        return { ran: 6000, exit: compiling };
+      });
+      m.state.turn = () => {
+        if (++turns === left) m.loop.stop();
+      };
+      return m;
+    };
+    // a pause waits for the end of the stay, in the interpreter
+    const paused = started(3);
+    await paused.loop.run();
+    expect([granted, paused.finished, paused.clock.now()]).toEqual([[20_000, 14_000, 8000], [2000], 20_000]);
+    const ended = started(2);
+    ended.state.abandoned = true;
+    await ended.loop.run();
+    expect(ended.finished).toEqual([]);
+  });
+
   test('virtual time: a timer interrupts after exactly its instructions', async () => {
     const at: number[] = [];
     const m = made((budget) => ({ ran: budget, exit: budgetExit }));

@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { memoryDisk, overlayDisk } from '../../src/devices/virtio/block.ts';
+import { defaultHost } from '../../src/linux/host.ts';
 import { SnapshotError } from '../../src/snapshot/file.ts';
 import { BootError } from '../../src/vmm/boot/error.ts';
 import { createMachine, type Machine } from '../../src/vmm/machine.ts';
@@ -310,6 +311,41 @@ describe('a machine', () => {
     await Promise.all(running);
     expect(ha.text.startsWith('ABCDEFG')).toBe(true);
     expect(/^0+$/.test(hb.text)).toBe(true);
+  });
+
+  test('with virtual time, a pause while much is compiled changes nothing', async () => {
+    // each compilation takes long
+    let time = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => (time += 60));
+    onTestFinished(() => clock.mockRestore());
+    // behind 2,048 ADD [EAX], AL: mov dx, 0xf4; mov al, 3; out dx, al; hlt
+    const store = (at: number, value: number): number[] => [0xc7, 0x05, ...little(at), ...little(value)];
+    const image = kernel(
+      ...store(0x301000, 0x00f4ba66),
+      ...store(0x301004, 0xf4ee03b0),
+      ...[0xb8, ...little(0x310000), 0xb9, ...little(0x300000), 0xff, 0xe1],
+    );
+    const ends: unknown[] = [];
+    for (const [executor, pauses] of [
+      ['interpret', false],
+      ['translate', false],
+      ['translate', true],
+    ] as const) {
+      let paused = 0;
+      const turn = async (): Promise<void> => {
+        if (!pauses) return;
+        paused++;
+        void machine.pause();
+      };
+      const machine = await make({ executor, kernel: image, clock: 'virtual', host: { ...defaultHost, turn } });
+      let end = await machine.run();
+      while (!end) end = await machine.run();
+      ends.push([end, machine.vcpu.retired, machine.stats.time]);
+      if (executor === 'translate') expect(machine.stats.exits.compiling).toBeGreaterThan(0);
+      if (pauses) expect(paused).toBeGreaterThan(0);
+    }
+    expect(ends[1]).toEqual(ends[0]);
+    expect(ends[2]).toEqual(ends[0]);
   });
 
   test('what cannot be booted says why', async () => {
