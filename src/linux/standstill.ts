@@ -7,14 +7,16 @@ export const canRepeat = (call: string): boolean => REPEATED.test(call);
 export class Standstill {
   private readonly requests: (() => Promise<void>)[] = [];
   private held: Promise<void> | undefined;
+  private ended = false;
 
   /** `isStill`: whether it has not begun, or waits in a call that can be made again. */
   constructor(private readonly isStill: () => boolean) {}
 
-  /** Has `act` called, which never rejects: now, or when the program next comes by. It goes no further before that is done. */
+  /** Has `act` called, which never rejects: now, or when the program next comes by or ends. It goes no further before that is done. */
   request(act: () => Promise<void>): void {
     this.requests.push(act);
-    if (this.isStill()) this.serve();
+    if (this.ended) this.end();
+    else if (this.isStill()) this.serve();
   }
   private serve(): void {
     this.held ??= this.requests
@@ -37,6 +39,7 @@ export class Standstill {
   }
   /** It has ended: what is asked for still is told so. */
   end(): void {
+    this.ended = true;
     for (const act of this.requests.splice(0)) void act();
   }
 }

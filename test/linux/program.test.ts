@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ElfError, parseElf } from '../../src/linux/elf.ts';
 import type { Output } from '../../src/linux/fs/stdio.ts';
+import { defaultHost } from '../../src/linux/host.ts';
 import { type ExitStatus, exitCode, loadProgram, type Program, type ProgramOptions } from '../../src/linux/program.ts';
 import { runtimeModule } from '../support/runtime.ts';
 import { BASE, i386Program, interpreterSegment, makeElf, mipsProgram } from './make-elf.ts';
@@ -99,6 +100,44 @@ describe('the end of a program', () => {
     const parent = [...call(114, -1, 0, 0x40000000), ...call(1, 7)];
     const elf = i386Program(...call(120, 144, 0, 0), 0x85, 0xc0, 0x74, parent.length, ...parent, ...call(1, 0));
     expect((await run(elf)).status).toEqual({ code: 7 });
+  });
+
+  it('is told to who asks for a snapshot meanwhile', async () => {
+    let reads = (): void => {};
+    const reading = new Promise<void>((resolve) => {
+      reads = resolve;
+    });
+    let goOn = (): void => {};
+    const turn = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    let turns = defaultHost.turn;
+    // read(0, …)
+    const program = await loadProgram(i386Program(...call(3, 0, BASE, 1)), {
+      runtime: runtimeModule(),
+      host: { ...defaultHost, turn: () => turns() },
+      stdin: {
+        read() {
+          reads();
+          return new Promise(() => {});
+        },
+      },
+    });
+    const running = program.run();
+    await reading;
+    const asked = new Promise<void>((resolve) => {
+      turns = () => {
+        turns = defaultHost.turn;
+        resolve();
+        return turn;
+      };
+    });
+    const snapshot = program.snapshot();
+    await asked;
+    program.stop('SIGKILL');
+    await running;
+    goOn();
+    await expect(snapshot).rejects.toThrow('the program has ended');
   });
 
   it('is told to onExit', async () => {
