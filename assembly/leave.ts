@@ -18,7 +18,9 @@ export function refund(instructions: u32): void {
 
 /** Leaves with the memory fault of the µop at `ip`, whose access begins at `index` of the window. */
 export function fault(ip: usize, index: u32, access: FaultAccess): bool {
-  return faultAt(ip, firstFault(index + Layout.FLOOR, access), access);
+  const start = index + Layout.FLOOR;
+  store<u32>(Layout.EXIT_ARG2, start);
+  return faultAt(ip, firstFault(start, access), access);
 }
 
 /** Memory model paged: leaves with the memory fault of the µop at `ip`, whose arguments are recorded. */

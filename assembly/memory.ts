@@ -46,12 +46,13 @@ function check(address: u32, bytes: u32, permission: u32): bool {
   if (allowed) return true;
   store<u32>(Layout.EXIT_ARG0, firstFault(address, permission));
   store<u32>(Layout.EXIT_ARG1, permission);
+  store<u32>(Layout.EXIT_ARG2, address);
   return false;
 }
 
 /**
  * Whether the guest may read `bytes` (at least 1) from `address` on. If not, EXIT_ARG0 and EXIT_ARG1 say what failed, as
- * `exit.if … MemoryFault` after the helper needs it.
+ * `exit.if … MemoryFault` after the helper needs it; in user mode, EXIT_ARG2 is `address`.
  */
 export function checkRead(address: u32, bytes: u32): bool {
   return check(address, bytes, FaultAccess.Read);

@@ -164,10 +164,10 @@ export interface Abi extends FileAbi {
 
   // Faults.
   /**
-   * What the instruction tells of an access that cannot be done: that the operand of a load is written, too, or that Linux says something
-   * else than it does of a page fault.
+   * What the instruction tells of an access that cannot be done: that the operand of a load is written, too, and where that fails; or that
+   * Linux says something else than it does of a page fault.
    */
-  pageFault?(p: Process, exit: MemoryFault): 'modifies' | { readonly number: number; readonly signal: FaultSignal } | undefined;
+  pageFault?(p: Process, exit: MemoryFault): ModifyFault | InsteadOfFault | undefined;
   /** What an exception of the ISA (Exit 'exception') means to Linux. */
   exceptionSignal(p: Process, number: number, code: number): FaultSignal;
   /** The same of a breakpoint instruction. */
@@ -183,6 +183,15 @@ export interface Abi extends FileAbi {
 }
 
 export type MemoryFault = Extract<Exit, { kind: 'memory-fault' }>;
+
+/** A load's operand is written, too, which fails at this address; undefined as that of the exit. */
+export interface ModifyFault {
+  readonly writesTo: number | undefined;
+}
+export interface InsteadOfFault {
+  readonly number: number;
+  readonly signal: FaultSignal;
+}
 
 export interface FaultSignal {
   readonly signal: SignalName;

@@ -15,6 +15,8 @@ export interface Cpu {
   readonly state: DataView;
   /** The word at Isa.mode. */
   mode: number;
+  /** After a load or store that met a memory fault with an address: where that access began. */
+  readonly accessStart: number;
   callHelper(name: string, ...args: number[]): number;
   run(budget: number): Exit;
   /** One instruction; exit `budget` if nothing else happened. */

@@ -16,13 +16,14 @@ const overflowText = (p: Process, address: number): string =>
 const PAGE_FAULT = 14;
 
 function memoryFault(p: Process, exit: MemoryFault): void {
-  const { pc, address } = exit;
+  const { pc } = exit;
   const more = p.abi.pageFault?.(p, exit);
-  if (typeof more === 'object') {
+  if (more && 'signal' in more) {
     exception(p, more.signal, pc, { number: more.number, error: 0 });
     return;
   }
-  const access = more === 'modifies' ? 'write' : exit.access;
+  const access = more ? 'write' : exit.access;
+  const address = more ? more.writesTo : exit.address;
   const kind = address === undefined ? 'unmapped' : p.map.faultKind(address);
   const what = access === 'execute' ? 'execution' : access;
   const where = address === undefined ? 'an address outside user space' : hex(address);

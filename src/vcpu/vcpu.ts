@@ -131,6 +131,10 @@ export class Vcpu {
   set pc(value: number) {
     this.header.pc = value;
   }
+  /** User mode, after a load or store that met a memory fault with an address: where that access began. */
+  get accessStart(): number {
+    return this.header.get(Layout.EXIT_ARG2) >>> 0;
+  }
   /** A 32-bit word of guest state, signed; `offset` in bytes as in the ISA's state file. */
   get32(offset: number): number {
     return this.memory.data.getInt32(Layout.STATE + offset, true);

@@ -75,6 +75,16 @@ int main(void) {
   CASE("read of PROT_NONE", (void)*(at = (char *)0x30000ffc));
   CASE("modify of PROT_NONE", __atomic_fetch_add((at = (char *)0x30000ffc), 1, __ATOMIC_RELAXED));
   CASE("modify of PROT_READ", __atomic_fetch_add((at = (char *)0x30001000), 1, __ATOMIC_RELAXED));
+  mprotect(page, 4096, PROT_READ);
+  munmap(page + 4096, 4096);
+  CASE("read from PROT_READ into nothing", asm volatile("movl 0x30000ffd,%%eax" ::: "eax"));
+  CASE("modify of PROT_READ into nothing", asm volatile("addl $1,0x30000ffd" ::: "memory"));
+  CASE("exchange of PROT_READ into nothing", asm volatile("xchgw %%ax,0x30000fff" ::: "eax", "memory"));
+  CASE("write of PROT_READ into nothing", asm volatile("movl $1,0x30000ffd" ::: "memory"));
+  mprotect(page, 4096, PROT_READ | PROT_WRITE);
+  CASE("modify into nothing", asm volatile("addl $1,0x30000ffd" ::: "memory"));
+  mprotect(page, 4096, PROT_NONE);
+  CASE("modify of PROT_NONE into nothing", asm volatile("addl $1,0x30000ffd" ::: "memory"));
   CASE("null FS", asm volatile("movl %%fs:0,%%eax" ::: "eax"));
   CASE("modify in CS", asm volatile("incl %cs:0x1234"));
   CASE("FNSAVE in CS", asm volatile("fnsave %cs:0x1234"));
