@@ -33,6 +33,11 @@ export class Header {
     if (!isRest) this.set(Layout.REP_WORK, 0);
     this.data.setBigInt64(Layout.RETIRED, BigInt(completed + budget), true);
   }
+  /** So many more may be completed. */
+  grantMore(count: number): void {
+    this.set(Layout.BUDGET, this.get(Layout.BUDGET) + count);
+    this.data.setBigInt64(Layout.RETIRED, this.data.getBigInt64(Layout.RETIRED, true) + BigInt(count), true);
+  }
   get completed(): number {
     return Number(this.data.getBigInt64(Layout.RETIRED, true)) - this.get(Layout.BUDGET);
   }

@@ -222,7 +222,7 @@ export class Stays {
     const block = this.blocks.lift(at, { limit: 1, passes, ...(mode !== undefined && { mode }) });
     if (!block) return this.fetchFault(at);
     const left = this.header.get(Layout.BUDGET);
-    if (left < block.instructions) this.header.set(Layout.BUDGET, block.instructions);
+    if (left < block.instructions) this.header.grantMore(block.instructions - left);
     return this.runOnce(block);
   }
 
@@ -294,7 +294,7 @@ export class Stays {
     if (whole.instructions <= instructions) return spent;
     const block = this.blocks.lift(pc, { limit: instructions });
     if (!block) return this.fetchFault(pc);
-    if (block.instructions > instructions) this.header.set(Layout.BUDGET, block.instructions);
+    if (block.instructions > instructions) this.header.grantMore(block.instructions - instructions);
     return this.runOnce(block, true);
   }
 }

@@ -73,6 +73,17 @@ describe.each(ISA_NAMES)('the vCPU on %s', { timeout: 300_000 }, (isa) => {
     }
   });
 
+  it.each([true, false])('counts the same instructions however its runs are cut, exact budgets: %s', async (exactBudget) => {
+    for (const executor of ['interpret', 'translate'] as Executor[]) {
+      const whole = await corpusGuest(isa, 'fib', ['8'], { executor, exactBudget });
+      await finish(whole, 100_000);
+      const cut = await corpusGuest(isa, 'fib', ['8'], { executor, exactBudget });
+      for (let i = 0; cut.exitCode === undefined; i++) if (cut.vcpu.run(1 + (i % 7)).kind === 'syscall') cut.systemCall();
+      expect(cut.output).toBe(whole.output);
+      expect(cut.vcpu.retired).toBe(whole.vcpu.retired);
+    }
+  });
+
   it('brings all targets of a jump into one region, though they displace each other where they are noted', async () => {
     const guest = await corpusGuest(isa, 'bytecode', ['500000'], { executor: 'translate' });
     const { data } = guest.vcpu.memory;
