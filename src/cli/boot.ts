@@ -7,6 +7,7 @@ import type { Stdin } from '../linux/fs/stdio.ts';
 import type { Machine } from '../vmm/machine.ts';
 import type { MachineName } from '../vmm/machines/index.ts';
 import type { DriveOptions, NetworkOptions, ShareOptions } from '../vmm/options.ts';
+import { makeConsoleOutput } from './console-output.ts';
 import { CliError, ExitCode } from './errors.ts';
 import { allowed, bytes, collect, folderToBe, madeOf, seconds, writableFile } from './options.ts';
 import { writeSnapshot } from './snapshot-file.ts';
@@ -114,12 +115,18 @@ async function boot(options: BootOptions): Promise<void> {
     import('../snapshot/file.ts'),
     import('../host/node.ts'),
   ]);
+  const output = makeConsoleOutput(node.nodeStdout());
+  // a guest says no more than somebody reads, or the host would have to keep it
+  const turn = async (): Promise<void> => {
+    await node.nodeHost.turn();
+    await output.room();
+  };
   let machine: Machine;
   try {
     machine = await createMachine({
       machine: options.machine ?? (snapshot ? ((await openSnapshot(snapshot)).identity.machine as MachineName) : 'pc'),
       runtime: node.nodeSystemRuntime(),
-      host: node.nodeHost,
+      host: { ...node.nodeHost, turn },
       commandLine: options.append,
       unpack: options.unpack,
       executor: options.interpret ? 'interpret' : options.translate ? 'translate' : 'tiered',
@@ -144,42 +151,45 @@ async function boot(options: BootOptions): Promise<void> {
     throw error;
   }
 
-  const output = node.nodeStdout();
-  let written: Promise<void> = Promise.resolve();
   machine.on('console', (bytes, port) => {
-    if (port === 0) written = written.then(() => writeAll(output, bytes));
+    if (port === 0) output.write(bytes);
   });
   let stopped = (): void => {};
-  const stop = new Promise<void>((resolve) => {
+  const isStopped = new Promise<void>((resolve) => {
     stopped = resolve;
   });
+  const stop = (): void => {
+    machine.stop();
+    output.release();
+    stopped();
+  };
   machine.on('warning', (text) => process.stderr.write(`wasmvisor: ${text}\r\n`));
   let timedOut = false;
   if (options.timeout !== undefined) {
     setTimeout(() => {
       timedOut = true;
-      machine.stop();
-      stopped();
+      stop();
     }, options.timeout * 1000).unref();
   }
   let signal = 0;
   for (const name of ['SIGTERM', 'SIGHUP', 'SIGINT'] as const)
     process.on(name, (_: string, number: number) => {
       signal = number;
-      machine.stop();
-      stopped();
+      stop();
     });
   let saving: Promise<void> | undefined;
   const save = (): void => {
     const { save: path } = options;
     if (path === undefined) process.stderr.write('wasmvisor: nowhere to save to; start with --save <file>\r\n');
-    else
+    else {
       saving ??= machine.snapshot().then((bytes) => {
         if (writeSnapshot(path, bytes)) machine.stop();
       });
+      output.release();
+    }
   };
   if (options.save !== undefined) process.on('SIGUSR2', save);
-  void feed(machine, node.nodeStdin(), save);
+  void feed(machine, node.nodeStdin(), save, stop);
 
   let code: number;
   try {
@@ -187,10 +197,11 @@ async function boot(options: BootOptions): Promise<void> {
     while (saving) {
       await saving;
       saving = undefined;
+      output.hold();
       end = await machine.run();
     }
     // who stops it need not read what it said
-    await Promise.race([written, stop.then(() => sleep(UNREAD_MS))]);
+    await Promise.race([output.written, isStopped.then(() => sleep(UNREAD_MS))]);
     code = end?.code ?? ExitCode.Own;
     if (timedOut) {
       process.stderr.write(`wasmvisor: stopped after ${options.timeout} seconds\n`);
@@ -208,10 +219,6 @@ async function boot(options: BootOptions): Promise<void> {
   process.exit(code);
 }
 
-async function writeAll(output: { write(bytes: Uint8Array): number | Promise<number> }, bytes: Uint8Array): Promise<void> {
-  for (let rest = bytes; rest.length > 0; ) rest = rest.subarray(await output.write(rest));
-}
-
 /** For which what the guest said is still tried to be written to somebody who does not read. */
 const UNREAD_MS = 1000;
 const CTRL_A = 1;
@@ -220,7 +227,7 @@ const KEY_X = 0x78;
 const PIECE = 4096;
 
 /** Standard input to the console, without the escape key on a terminal. */
-async function feed(machine: Machine, stdin: Stdin, save: () => void): Promise<void> {
+async function feed(machine: Machine, stdin: Stdin, save: () => void, stop: () => void): Promise<void> {
   const { tty } = stdin;
   tty?.setRaw?.(true);
   let escaped = false;
@@ -235,7 +242,7 @@ async function feed(machine: Machine, stdin: Stdin, save: () => void): Promise<v
     for (const byte of bytes) {
       if (escaped) {
         escaped = false;
-        if (byte === KEY_X) return machine.stop();
+        if (byte === KEY_X) return stop();
         if (byte === KEY_S) save();
         else sent.push(byte);
       } else if (byte === CTRL_A) escaped = true;
