@@ -370,6 +370,8 @@ static void sockets(void) {
     eventfd_read(event, &value);
     _exit(value);
   }
+  // or the child would have both at once
+  while (poll(&(struct pollfd){event, POLLIN}, 1, 0) == 1) usleep(1000);
   usleep(20000);
   eventfd_write(event, 40);
   waitAndTell("eventfd", pid, 0);
