@@ -72,6 +72,11 @@ export function registerOffset({ name: isa, registers }: Pick<Isa, 'name' | 'reg
   return register.offset;
 }
 
+/** Throws RangeError if a state that was not made here is none that code can meet. */
+export function checkState({ bounded = [] }: Pick<Isa, 'bounded'>, state: DataView): void {
+  for (const [offset, bits] of bounded) if (state.getUint32(offset, true) & ~bits) throw new RangeError('registers that cannot be');
+}
+
 /** What the engine knows of a guest instruction set. */
 export interface Isa {
   /** Name on the command line: mips, mipsel, x86. */
@@ -103,6 +108,8 @@ export interface Isa {
   readonly assumed?: number;
   /** That word behind the block that was lifted last, given what it was lifted for; −1 if it is not known. */
   assumedNext?(b: Builder, assumed: number): number;
+  /** Words of state that code relies on to have no other bits than these: offsets and bits. What comes from outside is to be looked at. */
+  readonly bounded?: readonly (readonly [offset: number, bits: number])[];
   /** Bits of that word that single steps are lifted with. */
   readonly step?: number;
   /**

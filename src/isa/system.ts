@@ -58,6 +58,8 @@ export interface HypercallRegisters {
 export interface IsaSystem {
   /** Who translates addresses and delivers exceptions in the runtime (assembly/system.ts). */
   readonly mmu: Mmu;
+  /** What Layout.MODE always has, as no mode of user mode. */
+  readonly modeBit: number;
   readonly sensitive?: readonly SensitiveInstruction[];
   /** How often each of `sensitive` was executed since the reset. */
   counts?(cpu: SystemVcpu): readonly number[];

@@ -252,12 +252,12 @@ export class MemoryMap {
     // a part of a mapping may be beyond the end of the file altogether
     const shownEnd = Math.max(start, Math.min(end, fileEnd));
     const into = this.raw(start, shownEnd - start);
+    this.memory.use(start, into.length);
     for (let done = 0; done < into.length; ) {
       const count = backing.file.read(into.subarray(done), backing.offset + done);
       if (count <= 0) break;
       done += count;
     }
-    this.memory.use(start, into.length);
     if (shownEnd < end) this.memory.protect(shownEnd, end - shownEnd, 0);
   }
 
@@ -395,7 +395,8 @@ export class MemoryMap {
     if (placed < 0) return placed;
     const into = this.raw(to, kept);
     const content = this.raw(from, kept);
-    for (const [first, last] of this.filled({ start: from, end: from + kept })) {
+    // where a file shows, zeros are content, too
+    for (const [first, last] of backing ? [[0, kept]] : this.filled({ start: from, end: from + kept })) {
       into.set(content.subarray(first, last), first);
       this.memory.use(to + first, last - first);
     }

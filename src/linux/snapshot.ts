@@ -1,4 +1,5 @@
 import { Layout } from '../../assembly/shared/layout.ts';
+import { checkState } from '../isa/isa.ts';
 import { type Saved, type SavedFields, SnapshotError, type SnapshotKind, snapshotBody, snapshotFile } from '../snapshot/file.ts';
 import { GuestMemory, PagePermission } from '../vcpu/guest-memory.ts';
 import type { Area, Backing } from './areas.ts';
@@ -336,6 +337,7 @@ function restoreMemory(p: Process, space: Space, saved: SavedFields): void {
   const { pc, mode, state } = saved.registers as { readonly pc: number; readonly mode: number; readonly state: Uint8Array };
   if (state.length !== vcpu.state.byteLength) throw new RangeError('registers of another processor');
   loadRegisters({ vcpu }, { pc, mode, state });
+  checkState(vcpu.isa, vcpu.state);
   vcpu.setMemoryModel(saved.memoryModel as 'direct' | 'checked');
 }
 

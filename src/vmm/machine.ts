@@ -269,6 +269,7 @@ export async function createMachine(options: MachineOptions): Promise<Machine> {
   const again = restarts ? unpacked?.slice() : undefined;
   const snapshotParts: SnapshotParts = {
     identity: { machine: options.machine, isa: isa.name, ram },
+    isa,
     bytes: memory.bytes,
     ramIndex: wiring.ramIndex,
     clock,

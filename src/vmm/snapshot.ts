@@ -1,6 +1,7 @@
 import { Layout } from '../../assembly/shared/layout.ts';
 import type { Saved, Stateful } from '../devices/device.ts';
 import { PAGE_SIZE } from '../isa/code.ts';
+import { checkState, type Isa } from '../isa/isa.ts';
 import { type SavedFields, SnapshotError, type SnapshotKind, snapshotBody, snapshotFile } from '../snapshot/file.ts';
 import type { MachineClock } from './clock.ts';
 
@@ -22,6 +23,7 @@ export interface Identity {
 
 export interface SnapshotParts {
   readonly identity: Identity;
+  readonly isa: Isa;
   /** The whole WebAssembly memory. */
   readonly bytes: Uint8Array;
   readonly ramIndex: number;
@@ -103,7 +105,16 @@ export interface OpenSnapshot {
 /** Reads a snapshot. Throws SnapshotError. */
 export async function openSnapshot(given: Uint8Array): Promise<OpenSnapshot> {
   const body = await snapshotBody(KIND, given);
-  return { identity: body.identity as unknown as Identity, body };
+  const { machine, isa, ram } = (body.identity ?? {}) as unknown as Partial<Identity>;
+  if (
+    typeof machine !== 'string' ||
+    typeof isa !== 'string' ||
+    typeof ram !== 'number' ||
+    typeof body.devices !== 'object' ||
+    !body.devices
+  )
+    throw new SnapshotError('the snapshot is of no machine');
+  return { identity: { machine, isa, ram }, body };
 }
 
 /** Puts a machine into the state of a snapshot. Throws SnapshotError; the machine must then not go on. */
@@ -129,6 +140,8 @@ export function applySnapshot({ identity, body }: OpenSnapshot, s: SnapshotParts
     }
     const data = new DataView(s.bytes.buffer, s.bytes.byteOffset);
     for (const [index, at] of WORDS.entries()) data.setUint32(at, (body.words as number[])[index], true);
+    checkState(s.isa, new DataView(s.bytes.buffer, s.bytes.byteOffset + Layout.STATE, Layout.STATE_SIZE));
+    if (!(data.getUint32(Layout.MODE, true) & s.isa.system!.modeBit)) throw new RangeError('a mode that is none of a machine');
     s.loop.halted = body.halted as boolean;
     s.loop.virtualSlice = body.virtualSlice as number;
     s.clock.set(body.now as number, body.date as number);

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Errno } from '../../src/linux/errno.ts';
-import { type MappableFile, type MapRequest, MemoryBudget, MemoryMap } from '../../src/linux/memory-map.ts';
+import { type MappableFile, type MapRequest, MemoryBudget, MemoryMap, type MemoryMapOptions } from '../../src/linux/memory-map.ts';
 import { sharedMemory } from '../../src/linux/shared-memory.ts';
 import { SyscallError } from '../../src/linux/syscall.ts';
 import { GuestMemory } from '../../src/vcpu/guest-memory.ts';
@@ -14,13 +14,13 @@ let map: MemoryMap;
 let invalidated: [number, number][];
 
 let budget: MemoryBudget;
-const makeMap = (): MemoryMap =>
+const makeMap = (filled: MemoryMapOptions['filled'] = (from, to) => [[from, to]]): MemoryMap =>
   new MemoryMap(new GuestMemory(TOP, 'little'), {
     top: TOP,
     base: MAP_BASE,
     budget,
     invalidate: (start, length) => invalidated.push([start, length]),
-    filled: (from, to) => [[from, to]],
+    filled,
   });
 
 beforeEach(() => {
@@ -150,6 +150,15 @@ describe('munmap and mprotect', () => {
 });
 
 describe('mremap', () => {
+  it('moves what a program has put in the place of what a file shows', () => {
+    map = makeMap(() => []);
+    for (const shared of [true, false]) {
+      const a = anonymous(PAGE, { backing: { file: file([7]), offset: 0 }, shared });
+      map.memory.setU8(a, 0);
+      expect(map.memory.u8(map.remap(a, PAGE, PAGE, true, 0x40_0000))).toBe(0);
+    }
+  });
+
   it('grows where there is room, else moves with its content', () => {
     const a = anonymous(2 * PAGE, { address: 0x10_0000 });
     map.memory.setU32(a + PAGE, 99);

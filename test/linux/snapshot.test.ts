@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { nodeFileSystem, nodeHost } from '../../src/host/node.ts';
 import { exitCode, loadProgram, type ProgramOptions } from '../../src/linux/program.ts';
 import { type Saved, SnapshotError, snapshotBody, snapshotFile } from '../../src/snapshot/file.ts';
+import { X86 } from '../../translators/x86/state.ts';
 import { runtimeModule } from '../support/runtime.ts';
 import { compile, lacks, runElsewhere, TARGETS } from './compiled.ts';
 
@@ -92,6 +93,9 @@ describe.each(TARGETS)('a saved program on $name', (target) => {
       (body: Fields) => Object.assign(first(body.areas), { file: 0, offset: -4096 }),
       (body: Fields) => ((body.signals as Fields).pending = [{ signal: 1000, info: {} }]),
       (body: Fields) => ((body.registers as Fields).state = new Uint8Array(8)),
+      (body: Fields) => ((body.registers as Fields).mode = -1),
+      // the top of the x87's stack
+      ...(target === processor ? [(body: Fields) => ((body.registers as Record<string, Uint8Array>).state[X86.FTOP] = 9)] : []),
       (body: Fields) => (body.table = new Uint8Array(1 << 20)),
       (body: Fields) => (body.process = null),
       (body: Fields) => (body.identity = null),

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { memoryDisk, overlayDisk } from '../../src/devices/virtio/block.ts';
 import { defaultHost } from '../../src/linux/host.ts';
-import { SnapshotError } from '../../src/snapshot/file.ts';
+import { SnapshotError, snapshotBody, snapshotFile } from '../../src/snapshot/file.ts';
 import { BootError } from '../../src/vmm/boot/error.ts';
 import { createMachine, type Machine } from '../../src/vmm/machine.ts';
 import type { MachineOptions } from '../../src/vmm/options.ts';
@@ -11,6 +11,7 @@ import { ALPHABET, kernel, little, mipsKernel, out } from './kernel.ts';
 
 /** Made when the module loads: compiling it takes longer than a test may. */
 const SYSTEM = systemModule();
+const KIND = { magic: 'WASMVSNP', version: 6, of: 'a machine' };
 
 const make = (options: Partial<MachineOptions>): Promise<Machine> =>
   createMachine({ machine: 'pc', runtime: SYSTEM, memory: 8 << 20, ...options });
@@ -425,5 +426,22 @@ describe('snapshots', () => {
     await expect(make({ snapshot: bytes, memory: 16 << 20, drives })).rejects.toThrow(/8 MiB, this machine is a pc with 16 MiB/);
     await expect(make({ snapshot: bytes })).rejects.toThrow(/without virtio-blk, disk-0/);
     await expect(machine.restore(bytes.slice(0, 20))).rejects.toThrow(SnapshotError);
+  });
+
+  test('made up ones of no machine are refused', async () => {
+    const { machine } = await paused();
+    const bytes = await machine.snapshot();
+    type Body = { identity: unknown; devices: unknown; cpu: { state: Uint8Array }; words: number[] };
+    for (const change of [
+      (body: Body) => (body.cpu.state[X86.FTOP] = 9),
+      (body: Body) => (body.words[1] = 0),
+      (body: Body) => (body.identity = null),
+      (body: Body) => (body.devices = 'none'),
+    ]) {
+      const body = await snapshotBody(KIND, bytes);
+      change(body as unknown as Body);
+      await expect(machine.restore(await snapshotFile(KIND, body)), `${change}`).rejects.toThrow(SnapshotError);
+    }
+    await machine.restore(bytes);
   });
 });

@@ -7,7 +7,7 @@ import { makeDisassemble, makeLift } from './lift.ts';
 import { makeTemplates } from './open.ts';
 import { GPR_NAMES } from './row.ts';
 import { ROWS } from './rows.ts';
-import { Mips } from './state.ts';
+import { Mips, Mode } from './state.ts';
 import { makeSystem, systemHelpers, systemRegisters } from './system/index.ts';
 
 const word = (name: string, offset: number, visible = true): Register => ({ name, offset, type: Type.I32, local: true, visible });
@@ -52,6 +52,7 @@ const makeIsa = (name: string, endian: 'big' | 'little'): Isa => ({
   coherentCode: false,
   alignedAccess: true,
   mode: Mips.MODE,
+  bounded: [[Mips.MODE, Mode.FR | Mode.NAN2008 | Mode.ALIGNED]],
   lift: makeLift(endian === 'big'),
   templates: makeTemplates(endian === 'big'),
   disassemble: makeDisassemble(endian === 'big'),

@@ -134,6 +134,10 @@ export const x86: Isa = {
   stackPointer: ABI.stackPointer,
   coherentCode: true,
   mode: X86.MODE,
+  bounded: [
+    [X86.FTOP, 7],
+    [X86.MODE, Mode.ORDINARY | Mode.LOOSE | Mode.DENORMALS],
+  ],
   lasting: Mode.DENORMALS,
   step: Mode.ORDINARY | Mode.STEP,
   assumed: X86.FTOP,

@@ -78,6 +78,7 @@ export const systemRegisters: readonly Register[] = WORDS.map(([name, offset]) =
 /** `all`: the registers that a boot protocol may set. */
 export const makeSystem = (bigEndian: boolean, all: readonly Register[]): IsaSystem => ({
   mmu: Mmu.Mips,
+  modeBit: Mode.SYSTEM,
   sensitive: SENSITIVE,
   counts: (cpu) => SENSITIVE.map(({ number }) => cpu.get32(Mips.SENSITIVE_COUNTS + 4 * number) >>> 0),
   hypercall: { number: 'v0', args: ['a0', 'a1', 'a2', 'a3'], result: 'v0' },

@@ -8,7 +8,7 @@ import { MXCSR_RESET, setEflags, setMxcsr } from '../abi.ts';
 import { Cpuid } from '../features.ts';
 import { Segment, Vector } from '../sdm.ts';
 import { X86 } from '../state.ts';
-import { Access, Cr0, System } from './state.ts';
+import { Access, Cr0, Mode, System } from './state.ts';
 
 const I32 = Type.I32;
 export const machineHelpers: readonly Helper[] = [
@@ -79,6 +79,7 @@ export const SYSTEM_REGISTERS: ReadonlyMap<string, number> = new Map([
 
 export const machine: IsaSystem = {
   mmu: Mmu.X86,
+  modeBit: Mode.SYSTEM,
   hypercall: { number: 'eax', args: ['ebx', 'ecx', 'edx', 'esi'], result: 'eax' },
   reset,
   enterKernel(cpu, pc, registers) {
