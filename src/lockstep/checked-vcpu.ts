@@ -57,7 +57,7 @@ export class CheckedVcpu extends Vcpu {
     this.last = before;
     const exit = super.run(Math.min(budget, slice));
     const retired = this.retired - before.instructions;
-    // it paused to compile
+    // a repeated string instruction lets others have their turn
     if (exit.kind === 'budget' && retired === 0) return exit;
     const { reference } = this;
     restore(reference, before);

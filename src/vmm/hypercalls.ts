@@ -72,6 +72,8 @@ export interface HypercallWiring {
 const MOST_GRANTS = 1024;
 /** Bytes of one argument. */
 const MOST_BYTES = 16 << 20;
+/** Bytes that calls may take or give before the host has its turn: instructions do not tell how long they take. */
+const TURN_BYTES = 1 << 20;
 
 const after = <T>(work: Promise<void> | void, then: () => T): T | Promise<T> => (work instanceof Promise ? work.then(then) : then());
 
@@ -99,6 +101,8 @@ export function makeHypercalls(w: HypercallWiring): Dispatcher {
   let pending = 0;
   let enabled = 0;
   let next = 1;
+  /** Bytes since calls last let the host have its turn. */
+  let moved = 0;
   const grants = new Map<number, { readonly address: number; readonly length: number; readonly writable: boolean }>();
   const settle = (): void => w.interrupt((pending & enabled) !== 0);
 
@@ -119,6 +123,7 @@ export function makeHypercalls(w: HypercallWiring): Dispatcher {
       if (type === 'u32') return first;
       if (type === 'i32') return first | 0;
       const length = a[at++];
+      moved += length;
       if (type === 'bytes') return bytesAt(first, length);
       if (type === 'text') return new TextDecoder().decode(bytesAt(first, length));
       check(first, length);
@@ -150,6 +155,7 @@ export function makeHypercalls(w: HypercallWiring): Dispatcher {
       return 0;
     }
     if (sector + count > disk.sectors || count * SECTOR > MOST_BYTES) return HypercallError.INVALID;
+    moved += count * SECTOR;
     if (number === Hypercall.BLOCK_WRITE) {
       if (disk.readOnly) return HypercallError.NOT_PERMITTED;
       return after(disk.write(sector, bytesAt(address, count * SECTOR)), () => count);
@@ -167,8 +173,9 @@ export function makeHypercalls(w: HypercallWiring): Dispatcher {
       case Hypercall.VERSION:
         return HypercallAbi.VERSION;
       case Hypercall.CONSOLE_WRITE:
-        check(a[0], a[1]);
         if (a[1] > MOST_BYTES) throw new PhysicalMemoryFault(a[0], a[1]);
+        check(a[0], a[1]);
+        moved += a[1];
         for (let i = 0; i < a[1]; i++) w.write(memory.u8(a[0] + i));
         return a[1];
       case Hypercall.CONSOLE_READ: {
@@ -224,10 +231,17 @@ export function makeHypercalls(w: HypercallWiring): Dispatcher {
   function result(number: number, a: readonly number[], inBatch: boolean): number | Promise<number> {
     try {
       const value = perform(number, a, inBatch);
-      return typeof value === 'number' ? value : value.catch(failed);
+      if (typeof value !== 'number') return value.catch(failed);
+      return moved < TURN_BYTES ? value : afterTurn(value);
     } catch (error) {
       return failed(error);
     }
+  }
+
+  async function afterTurn(value: number): Promise<number> {
+    moved = 0;
+    await w.turn();
+    return value;
   }
 
   // made once, as there is one batch at a time: making them takes as long as some ten calls
@@ -307,7 +321,7 @@ export function makeHypercalls(w: HypercallWiring): Dispatcher {
       return undefined;
     },
     reset() {
-      pending = enabled = 0;
+      pending = enabled = moved = 0;
       grants.clear();
       settle();
     },
@@ -315,11 +329,18 @@ export function makeHypercalls(w: HypercallWiring): Dispatcher {
       pending,
       enabled,
       next,
+      moved,
       grants: [...grants].map(([handle, { address, length, writable }]) => [handle, address, length, writable]),
     }),
     restore(saved: Saved) {
-      const state = saved as unknown as { pending: number; enabled: number; next: number; grants: [number, number, number, boolean][] };
-      ({ pending, enabled, next } = state);
+      const state = saved as unknown as {
+        pending: number;
+        enabled: number;
+        next: number;
+        moved?: number;
+        grants: [number, number, number, boolean][];
+      };
+      ({ pending, enabled, next, moved = 0 } = state);
       grants.clear();
       for (const [handle, address, length, writable] of state.grants) grants.set(handle, { address, length, writable });
       settle();

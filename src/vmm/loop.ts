@@ -280,9 +280,12 @@ export function makeLoop(parts: LoopParts): Loop {
       sliceEnd = Math.min(due, clock.now() + SLICE_MS * 1e6);
       clock.asked = false;
       let exit = vcpu.run(grant);
-      // what the guest sees depends on where a stay ends: it goes on after the host's turn, also before a pause
+      // what the guest sees depends on where a stay ends: it goes on after the host's turn, also before a pause, and who asks for the time in
+      // between does not count
       while (exit.kind === 'compiling') {
+        const asked: boolean = clock.asked;
         await parts.turn();
+        clock.asked = asked;
         turn = elapsed();
         if (parts.abandoned()) break;
         const rest = grant - (vcpu.retired - counted);

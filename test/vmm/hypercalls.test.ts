@@ -28,6 +28,7 @@ function made(user: readonly UserHypercall[] = [], mode = 0, disks: readonly Dis
   const registers = new Int32Array(6);
   const irq = probe();
   let written = '';
+  let turns = 0;
   const names = ['n', 'a', 'b', 'c', 'd', 'r'] as const;
   const hypercalls = makeHypercalls({
     registers: { number: 'n', args: ['a', 'b', 'c', 'd'], result: 'r' },
@@ -40,7 +41,7 @@ function made(user: readonly UserHypercall[] = [], mode = 0, disks: readonly Dis
       written += String.fromCharCode(byte);
     },
     read: (most) => new TextEncoder().encode('typed').subarray(0, most),
-    turn: async () => {},
+    turn: async () => void turns++,
     disks,
   });
   const cpu = {
@@ -55,6 +56,7 @@ function made(user: readonly UserHypercall[] = [], mode = 0, disks: readonly Dis
     irq,
     hypercalls,
     written: () => written,
+    turns: () => turns,
     async call(number: number, ...args: number[]): Promise<number> {
       registers.fill(0);
       registers[0] = number;
@@ -219,6 +221,14 @@ describe('hypercalls', () => {
     memory.read(0x2fea, new Uint8Array(entries.buffer));
     expect([5, 11, 17].map((i) => entries[i] | 0)).toEqual([4, HypercallError.FAULT, HypercallAbi.VERSION]);
     expect(written()).toBe('over');
+  });
+
+  test('what moves much lets the host have its turn', async () => {
+    const { call, turns } = made([], 0, [memoryDisk(new Uint8Array(RAM))]);
+    expect([await call(Hypercall.CONSOLE_WRITE, 0, RAM), turns()]).toEqual([RAM, 1]);
+    expect([await call(Hypercall.BLOCK_READ, 0, 0, 0, RAM / 512 - 1), turns()]).toEqual([RAM / 512 - 1, 1]);
+    expect([await call(Hypercall.BLOCK_WRITE, 0, 0, 0, 1), turns()]).toEqual([1, 2]);
+    expect([await call(Hypercall.BLOCK_WRITE, 0, 0, 0, 1), turns()]).toEqual([1, 2]);
   });
 
   test('any call with any arguments gives a number and nothing else', async () => {

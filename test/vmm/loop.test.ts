@@ -149,6 +149,15 @@ describe('machine loop', () => {
     const paused = started(3);
     await paused.loop.run();
     expect([granted, paused.finished, paused.clock.now()]).toEqual([[20_000, 14_000, 8000], [2000], 20_000]);
+    // that the host asks for the time meanwhile is nothing to the guest
+    granted.length = 0;
+    const asked = made((budget) => {
+      if (granted.push(budget) === 3) asked.loop.stop();
+      return granted.length === 1 ? { ran: 6000, exit: compiling } : { ran: budget, exit: budgetExit };
+    });
+    asked.state.turn = () => void asked.clock.now();
+    await asked.loop.run();
+    expect(granted).toEqual([20_000, 14_000, 40_000]);
     const ended = started(2);
     ended.state.abandoned = true;
     await ended.loop.run();
