@@ -15,7 +15,7 @@ import { PhysicalMemory } from '../../src/vmm/physical-memory.ts';
 import { probe } from '../devices/support.ts';
 import { fuzz } from '../support/fuzz.ts';
 import { systemModule } from '../support/runtime.ts';
-import { kernel, mipsKernel } from './kernel.ts';
+import { kernel, little, mipsKernel, out } from './kernel.ts';
 
 /** Made when the module loads: compiling it takes longer than a test may. */
 const SYSTEM = systemModule();
@@ -290,6 +290,22 @@ test('a pc calls its host', async () => {
   expect((await machine.run())?.code).toBe(43);
   expect(said).toBe('wasm');
   expect(machine.stats.sensitive).toMatchObject({ CPUID: 1, VMCALL: 2, 'LGDT M': 0 });
+});
+
+test('all that a pc says at once arrives', async () => {
+  // the kernel itself, and what is behind it
+  const write = (length: number): number[] => [0xb8, 1, 0, 0x56, 0x57, 0xbb, 0, 0, 0x20, 0, 0xb9, ...little(length), 0x0f, 0x01, 0xc1];
+  const image = kernel(...write(3000), ...write(20_000), ...write(500), ...out(0xf4, 21), 0xf4);
+  const machine = await createMachine({ machine: 'pc', runtime: SYSTEM, memory: 8 << 20, kernel: image });
+  const said: Uint8Array[] = [];
+  machine.on('console', (bytes) => said.push(bytes));
+  expect((await machine.run())?.code).toBe(43);
+  const written = [3000, 20_000, 500].map((length) => {
+    const bytes = new Uint8Array(length);
+    machine.physical.read(0x200000, bytes);
+    return bytes;
+  });
+  expect(Buffer.concat(said).equals(Buffer.concat(written))).toBe(true);
 });
 
 test('a malta calls its host', async () => {
