@@ -97,5 +97,7 @@ export interface IsaSystem {
     next(cpu: SystemVcpu, now: number): number;
     /** Raises what is due. Called before interruptPending. */
     tick(cpu: SystemVcpu, now: number): void;
+    /** Whether the times in the state are times. */
+    isPossible(state: DataView): boolean;
   };
 }

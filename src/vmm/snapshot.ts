@@ -140,8 +140,12 @@ export function applySnapshot({ identity, body }: OpenSnapshot, s: SnapshotParts
     }
     const data = new DataView(s.bytes.buffer, s.bytes.byteOffset);
     for (const [index, at] of WORDS.entries()) data.setUint32(at, (body.words as number[])[index], true);
-    checkState(s.isa, new DataView(s.bytes.buffer, s.bytes.byteOffset + Layout.STATE, Layout.STATE_SIZE));
-    if (!(data.getUint32(Layout.MODE, true) & s.isa.system!.modeBit)) throw new RangeError('a mode that is none of a machine');
+    const state = new DataView(s.bytes.buffer, s.bytes.byteOffset + Layout.STATE, Layout.STATE_SIZE);
+    checkState(s.isa, state);
+    const { modeBit, timer } = s.isa.system!;
+    if (!(data.getUint32(Layout.MODE, true) & modeBit)) throw new RangeError('a mode that is none of a machine');
+    if (![body.virtualSlice, body.now, body.date].every(Number.isFinite) || timer?.isPossible(state) === false)
+      throw new RangeError('times that are none');
     s.loop.halted = body.halted as boolean;
     s.loop.virtualSlice = body.virtualSlice as number;
     s.clock.set(body.now as number, body.date as number);

@@ -158,13 +158,15 @@ describe('hooks', () => {
     expect(endless.status).toMatchObject({ reason: 'timeout' });
   });
 
-  it('leaves the guest to its fault where there is no instruction to skip, or nothing to return by', async () => {
-    const skipped = await run(i386Program(0xb8, 0, 0, 0, 0x20, 0xff, 0xe0), {}, (program) => {
+  it.each(
+    EXECUTORS,
+  )('leaves the guest to its fault where there is no instruction to skip, or nothing to return by: %s', async (options) => {
+    const skipped = await run(i386Program(0xb8, 0, 0, 0, 0x20, 0xff, 0xe0), options, (program) => {
       program.hook(0x2000_0000, ({ assembly }) => (assembly === '' ? 'skip' : undefined));
     });
     expect(skipped.status).toMatchObject({ report: { reason: 'execution at 0x20000000, which is not mapped' } });
     // mov esp, 16
-    const { status } = await run(i386Program(0xbc, 16, 0, 0, 0, 0x90), {}, (program) => {
+    const { status } = await run(i386Program(0xbc, 16, 0, 0, 0, 0x90), options, (program) => {
       program.hook(program.process.vcpu.pc + 5, () => ({ returns: 1 }));
     });
     expect(status).toMatchObject({ report: { reason: 'read from 0x00000010, which is not mapped' } });

@@ -5,6 +5,7 @@ import { SnapshotError, snapshotBody, snapshotFile } from '../../src/snapshot/fi
 import { BootError } from '../../src/vmm/boot/error.ts';
 import { createMachine, type Machine } from '../../src/vmm/machine.ts';
 import type { MachineOptions } from '../../src/vmm/options.ts';
+import { Mips } from '../../translators/mips/state.ts';
 import { X86 } from '../../translators/x86/state.ts';
 import { systemModule } from '../support/runtime.ts';
 import { ALPHABET, kernel, little, mipsKernel, out } from './kernel.ts';
@@ -443,5 +444,22 @@ describe('snapshots', () => {
       await expect(machine.restore(await snapshotFile(KIND, body)), `${change}`).rejects.toThrow(SnapshotError);
     }
     await machine.restore(bytes);
+  });
+
+  test('made up ones with times that are none are refused', async () => {
+    const malta = await make({ machine: 'malta', kernel: mipsKernel([0x1000ffff, 0]) });
+    const bytes = await malta.snapshot();
+    type Body = { now: number; virtualSlice: number; cpu: { state: Uint8Array } };
+    const infinity = new Uint8Array(Float64Array.of(Number.POSITIVE_INFINITY).buffer);
+    for (const change of [
+      (body: Body) => body.cpu.state.set(infinity, Mips.COUNT_SINCE),
+      (body: Body) => (body.now = Number.NaN),
+      (body: Body) => (body.virtualSlice = Number.NaN),
+    ]) {
+      const body = await snapshotBody(KIND, bytes);
+      change(body as unknown as Body);
+      await expect(malta.restore(await snapshotFile(KIND, body)), `${change}`).rejects.toThrow(SnapshotError);
+    }
+    await malta.restore(bytes);
   });
 });

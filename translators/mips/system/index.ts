@@ -110,5 +110,7 @@ export const makeSystem = (bigEndian: boolean, all: readonly Register[]): IsaSys
   timer: {
     next: (cpu) => cpu.callHelper('mips_timer_next'),
     tick: (cpu) => void cpu.callHelper('mips_timer_tick'),
+    isPossible: (state) =>
+      Number.isFinite(state.getFloat64(Mips.COUNT_SINCE, true)) && !Number.isNaN(state.getFloat64(Mips.COMPARE_DUE, true)),
   },
 });
