@@ -386,9 +386,8 @@ function makeProgram(
       if (looks && isStraying()) scheduler.current.vcpu.setMemoryModel('checked');
       await host.turn();
       turn = host.monotonic();
-      if (run.over || scheduler.current.group.end) return;
-      if (scheduler.current.group.stopped) await scheduler.pause();
-      else scheduler.rotate();
+      if (run.over || scheduler.current.group.end || scheduler.current.group.stopped) return;
+      scheduler.rotate();
       const { current } = scheduler;
       if (current.signals.mustDeliver && !current.group.end) deliverSignals(current);
     };
@@ -405,7 +404,7 @@ function makeProgram(
         await endThread(current);
         continue;
       }
-      if (current.tracing?.stop) {
+      if (current.group.stopped || current.tracing?.stop) {
         await scheduler.pause();
         continue;
       }
@@ -443,7 +442,7 @@ function makeProgram(
         callAt = undefined;
       } else if (--exitsUntilLook > 0) continue;
       exitsUntilLook = EXITS_PER_LOOK;
-      if (Number(host.monotonic() - turn) > SLICE_MS * 1e6 || scheduler.current.group.stopped) await takeTurn();
+      if (Number(host.monotonic() - turn) > SLICE_MS * 1e6) await takeTurn();
     }
   }
 

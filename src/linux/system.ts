@@ -172,7 +172,7 @@ export function makeSystem(host: Host, options: SystemOptions): System {
     begin(p) {
       first = p.group;
       system.add(p);
-      scheduler = makeScheduler(p, host, options.isOver);
+      scheduler = makeScheduler(p, host, options.isOver, system.buryKilled);
     },
     freeNumber() {
       do last = last + 1 < PID_MAX ? last + 1 : FIRST_PID;

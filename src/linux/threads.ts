@@ -33,7 +33,10 @@ export interface Scheduler {
   move(p: Process, space: Space): void;
   /** Does something while a thread's processor has its registers. */
   as<T>(p: Process, act: () => T): T;
-  /** The current thread waits for its call, after which `finish` is due. Resolves when a thread can go on, or the system is over. */
+  /**
+   * The current thread waits for its call, after which `finish` is due. Resolves when a thread can go on, or the system is over; rejects
+   * with what a call of a thread that can go on has rejected with.
+   */
   wait(call: Promise<() => void>): Promise<void>;
   /** Another thread that can run has its turn. */
   rotate(): void;
@@ -68,9 +71,9 @@ export function loadRegisters({ vcpu }: Pick<Process, 'vcpu'>, { pc, mode, state
 
 /**
  * One host thread runs all guest threads, in turn: a thread runs until it waits or its time is up. A processor keeps the registers of
- * the thread that it ran last until another one of the same memory has its turn. `isOver` ends all waiting.
+ * the thread that it ran last until another one of the same memory has its turn. `isOver` ends all waiting; `buryKilled`: see System.
  */
-export function makeScheduler(first: Process, host: Host, isOver: () => boolean): Scheduler {
+export function makeScheduler(first: Process, host: Host, isOver: () => boolean, buryKilled: () => void): Scheduler {
   let current: Thread = { p: first, registers: undefined, finish: undefined };
   first.space.holder = current;
   first.map.enter();
@@ -117,15 +120,15 @@ export function makeScheduler(first: Process, host: Host, isOver: () => boolean)
 
   async function enterNext(): Promise<void> {
     for (;;) {
+      // a timer's signal may have killed one while all wait
+      buryKilled();
       const next = takeReady();
       if (next) return enter(next);
+      if (isOver()) return;
       account();
-      while (!ready.some(canRun)) {
-        if (isOver()) return;
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
       idle += host.monotonic() - since;
       since = host.monotonic();
     }
@@ -177,12 +180,17 @@ export function makeScheduler(first: Process, host: Host, isOver: () => boolean)
     async wait(call) {
       const thread = current;
       waiting.add(thread);
-      void call.then((finish) => {
+      const goOn = (finish: () => void): void => {
         if (!waiting.delete(thread)) return;
         thread.finish = finish;
         ready.push(thread);
         wake();
-      });
+      };
+      void call.then(goOn, (error: unknown) =>
+        goOn(() => {
+          throw error;
+        }),
+      );
       // calls that have been woken come before threads that only wait for their turn
       if (ready.length + waiting.size > 1) for (let turn = 0; turn < SETTLING; turn++) await undefined;
       await enterNext();

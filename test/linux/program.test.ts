@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ElfError, parseElf } from '../../src/linux/elf.ts';
 import type { Output } from '../../src/linux/fs/stdio.ts';
-import { defaultHost } from '../../src/linux/host.ts';
+import { defaultHost, type Host } from '../../src/linux/host.ts';
 import { type ExitStatus, exitCode, loadProgram, type Program, type ProgramOptions } from '../../src/linux/program.ts';
 import { runtimeModule } from '../support/runtime.ts';
 import { BASE, i386Program, interpreterSegment, makeElf, mipsProgram } from './make-elf.ts';
@@ -138,6 +138,16 @@ describe('the end of a program', () => {
     await running;
     goOn();
     await expect(snapshot).rejects.toThrow('the program has ended');
+  });
+
+  it('is what went wrong in the host while a call waited', async () => {
+    // push 0; push 1000; mov ebx, esp; xor ecx, ecx; mov eax, 162; int 0x80: nanosleep({1000, 0}, 0)
+    const elf = i386Program(0x6a, 0, 0x68, 0xe8, 3, 0, 0, 0x89, 0xe3, 0x31, 0xc9, 0xb8, 162, 0, 0, 0, 0xcd, 0x80, ...call(1, 0));
+    const sleep: Host['sleep'] = async (milliseconds, abort) => {
+      if (milliseconds > 900_000) throw new Error('no clock');
+      await defaultHost.sleep(milliseconds, abort);
+    };
+    await expect(run(elf, { host: { ...defaultHost, sleep } })).rejects.toThrow('no clock');
   });
 
   it('is told to onExit', async () => {

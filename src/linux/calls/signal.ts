@@ -170,12 +170,13 @@ async function sigtimedwait(p: Process, set: bigint, info: number, milliseconds:
         if (info !== 0) p.abi.writeSignalInfo(p, info, found.signal, found.info);
         return found.signal;
       }
-      if (signals.deliverable) return -Errno.EINTR;
+      const interrupt = p.interrupt();
+      if (interrupt.aborted) return -Errno.EINTR;
       if (end === undefined) await signals.arrival();
       else {
         const left = Number(end - p.host.monotonic()) / 1e6;
         if (left <= 0) return -Errno.EAGAIN;
-        await p.host.sleep(left, p.interrupt());
+        await p.host.sleep(left, interrupt);
       }
     }
   } finally {

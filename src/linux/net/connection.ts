@@ -3,6 +3,7 @@ import { fail } from '../fs/fail.ts';
 import { MemoryFileSystem } from '../fs/memory-fs.ts';
 import { SyntheticFileSystem } from '../fs/synthetic.ts';
 import { WOULD_BLOCK } from '../fs/vfs.ts';
+import { ignoringErrors } from '../memory-map.ts';
 import { ANY4, ANY6, type Endpoint, isEndpoint, isIpv4 } from './address.ts';
 import { bridge } from './bridge.ts';
 import { CAPACITY, type Sender, SocketBudget } from './inbox.ts';
@@ -56,8 +57,9 @@ export class Sockets {
     const far = this.make(server, server.owner);
     far.local = from;
     far.remote = { host: this.ports.own!, port };
-    if (this.arrive(far, server) !== undefined) return false;
-    return bridge(far.peer!, far, open);
+    // what there is no memory for is turned away
+    ignoringErrors(() => this.arrive(far, server));
+    return far.peer !== undefined && bridge(far.peer, far, open);
   };
 
   /** The network that an address is in, which is none of this system's. */
@@ -111,7 +113,10 @@ export class Sockets {
       const received = (data: Uint8Array): void => {
         const { remote, shut, state } = socket;
         if (state === 'closed' || shut.reading || (remote && isEndpoint(remote) && `${remote.host}:${remote.port}` !== key)) return;
-        if (data.length <= CAPACITY && socket.inbox.hasRoom && socket.inbox.put(data, { from: to }) !== WOULD_BLOCK) socket.wake();
+        // what there is no memory for is lost
+        ignoringErrors(() => {
+          if (data.length <= CAPACITY && socket.inbox.hasRoom && socket.inbox.put(data, { from: to }) !== WOULD_BLOCK) socket.wake();
+        });
       };
       flow = network.datagrams(to, received, () => known.delete(key)) ?? fail('EACCES');
       flows.set(key, flow);

@@ -108,6 +108,29 @@ static void waiting(void) {
   waitAndTell("continue", pid, WCONTINUED);
   kill(pid, SIGTERM);
   waitAndTell("kill", pid, 0);
+  int ends[2];
+  char c;
+  pipe2(ends, O_NONBLOCK);
+  pid = fork();
+  if (pid == 0) {
+    kill(getpid(), SIGSTOP);
+    write(ends[1], "x", 1);
+    _exit(4);
+  }
+  waitAndTell("stops itself", pid, WUNTRACED);
+  printf("and does no more: %d\n", (int)read(ends[0], &c, 1));
+  kill(pid, SIGCONT);
+  waitAndTell("goes on", pid, 0);
+  pid = fork();
+  if (pid == 0) {
+    struct sigevent killed = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
+    struct itimerspec soon = {.it_value.tv_nsec = 1000000};
+    timer_t timer;
+    timer_create(CLOCK_MONOTONIC, &killed, &timer);
+    timer_settime(timer, 0, &soon, NULL);
+    for (;;) pause();
+  }
+  waitAndTell("by its own timer, while all wait", pid, 0);
   int failed = kill(pid, 0);
   printf("kill of none: %d %s\n", failed, strerror(errno));
   catch(SIGCHLD, SA_RESTART);

@@ -428,6 +428,25 @@ static void test_interrupted(void) {
   await(pid, "end");
 }
 
+static void test_sigwait(void) {
+  int number;
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGUSR1);
+  sigprocmask(SIG_BLOCK, &set, NULL);
+  pid_t pid = fork();
+  if (pid == 0) _exit(sigwait(&set, &number) == 0 && number == SIGUSR1 ? 3 : 4);
+  sigprocmask(SIG_UNBLOCK, &set, NULL);
+  // most often it waits by then
+  usleep(20000);
+  ask(PTRACE_SEIZE, pid, 0, 0);
+  ask(PTRACE_INTERRUPT, pid, 0, 0);
+  await(pid, "interrupted");
+  kill(pid, SIGUSR1);
+  go(PTRACE_CONT, pid, 0);
+  await(pid, "end");
+}
+
 static void faults(void) {
   *(volatile int *)0x10 = 1;
 }
@@ -455,6 +474,7 @@ int main(int argc, char **argv) {
     void (*run)(void);
   } tests[] = {{"signals", test_signals}, {"calls", test_calls}, {"memory", test_memory}, {"events", test_events},
                {"threads", test_threads}, {"attach", test_attach}, {"break", test_break}, {"fault", test_fault}, {"leave", test_leave}, {"interrupted", test_interrupted},
+               {"sigwait", test_sigwait},
                {"steps", test_steps}};
   for (unsigned i = 0; i < sizeof tests / sizeof *tests; i++) {
     if (argc > 1 && strcmp(argv[1], tests[i].name)) continue;
