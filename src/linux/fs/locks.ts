@@ -41,7 +41,7 @@ export class Locks {
   /** Takes the place of what the owner had of that part. */
   set(kind: 'fcntl' | 'flock', inode: Inode, lock: Lock): void {
     if (this.count >= MOST_LOCKS) fail('ENOLCK');
-    this.clear(kind, inode, lock);
+    const hadOne = this.remove(kind, inode, lock);
     const key = identity(inode);
     const held = this.files[kind].get(key) ?? [];
     const { owner, isWrite } = lock;
@@ -56,6 +56,8 @@ export class Locks {
     rest.splice(at < 0 ? rest.length : at, 0, whole);
     this.files[kind].set(key, rest);
     this.count += rest.length - held.length;
+    // not before: who waits would have had it in between
+    if (hadOne) this.queue.wake();
   }
 
   /** Notes what an owner waits for until the returned function is called; undefined if that would wait for it (EDEADLK). */
@@ -72,13 +74,18 @@ export class Locks {
   }
 
   /** The owner has no lock of that part any more. */
-  clear(kind: 'fcntl' | 'flock', inode: Inode, { owner, start, end }: Pick<Lock, 'owner' | 'start' | 'end'>): void {
+  clear(...which: Parameters<Locks['remove']>): void {
+    if (this.remove(...which)) this.queue.wake();
+  }
+
+  /** False if it had none there. */
+  private remove(kind: 'fcntl' | 'flock', inode: Inode, { owner, start, end }: Pick<Lock, 'owner' | 'start' | 'end'>): boolean {
     const files = this.files[kind];
-    if (files.size === 0) return;
+    if (files.size === 0) return false;
     const key = identity(inode);
     const before = files.get(key);
     const concerns = (held: Lock): boolean => held.owner === owner && held.end > start && held.start < end;
-    if (!before?.some(concerns)) return;
+    if (!before?.some(concerns)) return false;
     const rest = before.flatMap((held): Lock[] => {
       if (!concerns(held)) return [held];
       return [
@@ -87,7 +94,7 @@ export class Locks {
       ].filter((part) => part.start < part.end);
     });
     this.replace(files, key, rest);
-    this.queue.wake();
+    return true;
   }
 
   private replace(files: Map<string, Lock[]>, key: string, rest: Lock[]): void {

@@ -219,6 +219,25 @@ describe('record locks', () => {
     expect(locks.conflict('fcntl', inode, lock(other, 0, 1))).toMatchObject({ start: 0, end: 20 });
   });
 
+  it('are not given to who waits for them while their owner changes them', () => {
+    const locks = new Locks();
+    const [owner, other] = [lock({}, 0, 10), lock({}, 0, 10)];
+    for (const kind of ['fcntl', 'flock'] as const) {
+      locks.set(kind, inode, owner);
+      let got = 0;
+      const end = locks.subscribe(() => {
+        if (locks.conflict(kind, inode, other)) return;
+        locks.set(kind, inode, other);
+        got++;
+      });
+      locks.set(kind, inode, owner);
+      expect(got).toBe(0);
+      locks.clear(kind, inode, owner);
+      expect(got).toBe(1);
+      end();
+    }
+  });
+
   it('are not waited for in a circle', () => {
     const locks = new Locks();
     const [a, b, c] = [{}, {}, {}];
