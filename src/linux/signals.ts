@@ -225,9 +225,10 @@ export class Signals {
     this.mask = mask;
   }
 
-  /** The thread is no more. */
+  /** The thread is no more: what it waited for is another's. */
   leave(): void {
     this.shared.threads.delete(this);
+    this.controller?.abort();
     this.announceShared();
   }
 

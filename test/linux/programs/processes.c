@@ -620,6 +620,43 @@ static void dozers(void) {
   }
 }
 
+static void *reads(void *end) {
+  char text[8];
+  read(*(int *)end, text, sizeof text);
+  return 0;
+}
+
+static int reads_next(int from, int to) {
+  char text[8] = "";
+  pid_t pid = fork();
+  if (pid == 0) {
+    usleep(20000);
+    write(to, "data", 4);
+    _exit(0);
+  }
+  int count = read(from, text, 4);
+  waitpid(pid, NULL, 0);
+  printf("the next program reads %d: %s\n", count, text);
+  return 0;
+}
+
+// What a thread waits for when another begins a program is that program's.
+static void heir(void) {
+  pid_t pid = fork();
+  if (pid == 0) {
+    int ends[2];
+    char from[16], to[16];
+    pthread_t thread;
+    pipe(ends);
+    sprintf(from, "%d", ends[0]);
+    sprintf(to, "%d", ends[1]);
+    pthread_create(&thread, 0, reads, ends);
+    usleep(20000);
+    execl(self, self, "reads", from, to, NULL);
+  }
+  waitAndTell("heir", pid, 0);
+}
+
 union semun {
   int val;
   struct semid_ds *buf;
@@ -775,6 +812,7 @@ int main(int count, char **args) {
   self = args[0];
   if (count > 1 && !strcmp(args[1], "show")) return show(count, args);
   if (count > 2 && !strcmp(args[1], "sleep")) return sleep_in(args[2]);
+  if (count > 3 && !strcmp(args[1], "reads")) return reads_next(atoi(args[2]), atoi(args[3]));
   if (count > 1 && !strcmp(args[1], "bomb")) return bomb();
   if (count > 1 && !strcmp(args[1], "many")) return many(atoi(args[2]));
   if (count > 1 && !strcmp(args[1], "deadlock")) return deadlock();
@@ -797,7 +835,7 @@ int main(int count, char **args) {
     zombies();
     return 0;
   }
-  void (*all[])(void) = {memory, waiting, orphans, groups, pipes, common, large, segments, sockets, locks, priorities, cores, descriptors, system_v, programs, dozers};
+  void (*all[])(void) = {memory, waiting, orphans, groups, pipes, common, large, segments, sockets, locks, priorities, cores, descriptors, system_v, programs, dozers, heir};
   for (int i = 0; i < sizeof all / sizeof *all; i++) {
     all[i]();
     fflush(stdout);
