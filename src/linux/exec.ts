@@ -167,6 +167,7 @@ function become(p: Process, launched: ReturnType<typeof launch>, credentials: Cr
   const { system, group } = p;
   for (const thread of [...group.threads.values()]) {
     if (thread === p) continue;
+    thread.signals.giveUp();
     dropThread(thread);
     detach(thread);
   }

@@ -225,11 +225,14 @@ export class Signals {
     this.mask = mask;
   }
 
-  /** The thread is no more: what it waited for is another's. */
+  /** The thread is no more. */
   leave(): void {
     this.shared.threads.delete(this);
-    this.controller?.abort();
     this.announceShared();
+  }
+  /** What the thread waits for is another's from now on. */
+  giveUp(): void {
+    this.controller?.abort();
   }
 
   number(signal: SignalName | number): number {
