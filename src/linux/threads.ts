@@ -54,11 +54,9 @@ export interface Scheduler {
   account(): void;
 }
 
-export function saveRegisters({ vcpu, abi }: Pick<Process, 'vcpu' | 'abi'>): Registers {
+export function saveRegisters({ vcpu }: Pick<Process, 'vcpu'>): Registers {
   const { state } = vcpu;
-  const copy = new Uint8Array(state.buffer, state.byteOffset, state.byteLength).slice();
-  if (abi.reservation !== undefined) new DataView(copy.buffer).setUint32(abi.reservation, 0, true);
-  return { pc: vcpu.pc, mode: vcpu.mode, state: copy };
+  return { pc: vcpu.pc, mode: vcpu.mode, state: new Uint8Array(state.buffer, state.byteOffset, state.byteLength).slice() };
 }
 
 export function loadRegisters({ vcpu }: Pick<Process, 'vcpu'>, { pc, mode, state }: Registers): void {
@@ -107,7 +105,7 @@ export function makeScheduler(first: Process, host: Host, isOver: () => boolean,
       space.holder = next;
     }
     next.registers = undefined;
-    // others may have written to memory that is common to processes; their processors keep their registers meanwhile
+    // others may have written to what it has in common with them
     if (p.abi.reservation !== undefined) p.vcpu.state.setUint32(p.abi.reservation, 0, true);
     // as the kernel's out-of-memory killer would
     if (!changeMemory(current.p.map, p.map)) p.signals.raise('SIGKILL');

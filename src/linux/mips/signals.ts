@@ -1,6 +1,6 @@
 import { Mips, Mode } from '../../../translators/mips/state.ts';
 import { Code } from '../../isa/code.ts';
-import type { Delivery, FaultSignal, MemoryFault, SignalInfo } from '../abi.ts';
+import type { Delivery, FaultSignal, InsteadOfFault, MemoryFault, SignalInfo } from '../abi.ts';
 import { frameAddress } from '../frame.ts';
 import type { Process } from '../process.ts';
 import { type Action, type ActionFlags, SiCode, type SignalName } from '../signals.ts';
@@ -285,7 +285,7 @@ const KERNEL = 0x80000000;
 const ALIGNED: Readonly<Record<number, number>> = { 33: 2, 35: 4, 37: 2, 41: 2, 43: 4 };
 
 /** The kernel's addresses are address errors; an access that is not aligned faults in the kernel (arch/mips/kernel/unaligned.c). */
-export function pageFault(p: Process, { pc, address, access }: MemoryFault): { number: number; signal: FaultSignal } | undefined {
+export function pageFault(p: Process, { pc, address, access }: MemoryFault): InsteadOfFault | undefined {
   // without checks, translated code does not tell the address
   if (address === undefined || (access !== 'execute' && p.vcpu.memoryModel === 'direct')) return undefined;
   const code = SiCode.Kernel;
